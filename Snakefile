@@ -1,0 +1,57 @@
+# Entry point. Config -> rules -> the targets that people type.
+#
+#   snakemake --cores 2 --configfile presets/demo.yaml all     everything of a preset
+#   snakemake --cores 2 --configfile presets/demo.yaml fig_ablation
+#   snakemake --profile slurm all                              the paper's grid on a cluster
+#
+# Paths under the results folder (badminima.runs.Paths names them all):
+#   data/{dataset}.safetensors                                 prepared dataset
+#   confusing/{dataset}/{init}/seed{seed}.safetensors          confusing set
+#   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
+#   runs/{dataset}/{model}/{init}/{recipe}/seed{seed}/         one training
+#   tables/{study}/*.csv   figures/fig_{figure}.{pdf,png,csv}   claims.csv   report.html
+
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/fetch_data.smk"
+include: "rules/prepare_data.smk"
+include: "rules/confuse.smk"
+include: "rules/initialize.smk"
+include: "rules/pretrain.smk"
+include: "rules/train.smk"
+include: "rules/diagnose.smk"
+include: "rules/collect.smk"
+include: "rules/figures.smk"
+include: "rules/claims.smk"
+
+
+report: "report/workflow.rst"
+
+
+rule figures:
+    input:
+        [PATHS.figure(name, extension) for name in CONFIG.figures for extension in FIGURE_FORMATS],
+
+
+rule tables:
+    input:
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
+
+
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.figures.input,
+        rules.tables.input,
+        rules.claims.output,
+        rules.record_config.output,

@@ -1,0 +1,66 @@
+# Loads the config, says what wildcards may be, and how rules ask for resources.
+import os
+import re
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(workflow.basedir)
+SOURCE = REPOSITORY / "src"
+# Relative, so that a moved checkout does not look like changed inputs.
+SCRIPTS = Path(os.path.relpath(REPOSITORY / "workflow" / "scripts"))
+
+# The workflow runs the code beside it, with the Python that runs Snakemake unless conda puts its own first.
+sys.path.insert(0, str(SOURCE))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+from badminima import runs
+from badminima.config import AdversarialInit, RandomInit, RescaledInit, load_config
+from badminima.errors import UserError
+
+try:
+    CONFIG = load_config(config)
+except UserError as error:
+    sys.exit(f"config: {error}")
+
+PATHS = runs.Paths(CONFIG.results)
+LOGS = PATHS.results / "logs"
+BENCHMARKS = PATHS.results / "benchmarks"
+# A run as a path pattern: the same code names a run's files and the wildcards in rules.
+RUN = runs.Run("{dataset}", "{model}", "{init}", "{recipe}", "{seed}")
+RUN_NAME = "{dataset}/{model}/{init}/{recipe}/seed{seed}"
+INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
+
+
+def one_of(names):
+    """A wildcard constraint: exactly one of these names (or nothing at all, where there is none)."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def inits_of(kind):
+    """Constraint for the wildcard {init}: the inits of one kind, each made by its own rule."""
+    return one_of(name for name, init in CONFIG.inits.items() if isinstance(init, kind))
+
+
+def threads_of(rule):
+    """Threads of a rule."""
+    return CONFIG.resources.of(rule).threads
+
+
+def growing(rule, resource):
+    """A resource that doubles with every attempt: memory and runtime are guesses."""
+    return lambda wildcards, attempt: getattr(CONFIG.resources.of(rule), resource) * 2 ** (attempt - 1)
+
+
+def gpus_of(rule):
+    """GPUs of a rule."""
+    return CONFIG.resources.of(rule).gpu
+
+
+wildcard_constraints:
+    dataset=one_of(CONFIG.datasets),
+    model=one_of(CONFIG.models),
+    init=one_of(CONFIG.inits),
+    recipe=one_of(CONFIG.recipes),
+    study=one_of(CONFIG.studies),
+    seed=r"\d+",

@@ -1,0 +1,37 @@
+# Tables -> one figure: PDF, PNG and the CSV of what it shows. A rule per figure, so that each has a name to type.
+
+FIGURE_FORMATS = ["pdf", "png", "csv"]
+
+
+for figure in CONFIG.figures:
+
+    rule:
+        name:
+            f"fig_{figure}"
+        input:
+            [PATHS.tables(CONFIG.figures[figure].study) / table for table in TABLES],
+            script=SCRIPTS / "figures.py",
+        output:
+            pdf=PATHS.figure(figure, "pdf"),
+            png=report(
+                PATHS.figure(figure, "png"),
+                caption=f"../report/fig_{figure}.rst",
+                category="Figures",
+                labels={"figure": figure, "study": CONFIG.figures[figure].study},
+            ),
+            csv=PATHS.figure(figure, "csv"),
+        params:
+            settings=runs.figure_settings(CONFIG, figure).model_dump_json(),
+            tables=str(PATHS.tables(CONFIG.figures[figure].study)),
+        log:
+            LOGS / "figures" / f"{figure}.log",
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("figures")
+        resources:
+            mem_mb=growing("figures", "mem_mb"),
+            runtime=growing("figures", "runtime"),
+        localrule: True
+        shell:
+            "python {input.script} --tables {params.tables} --settings {params.settings:q}"
+            " --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"

@@ -1,0 +1,37 @@
+# Everything that was found -> one HTML file.
+import json
+
+
+rule record_config:
+    output:
+        config=PATHS.results / "config.json",
+    params:
+        config=json.dumps(config, indent=2),
+    log:
+        LOGS / "record_config.log",
+    conda:
+        "../envs/analysis.yaml"
+    localrule: True
+    shell:
+        "printf '%s\\n' {params.config:q} > {output.config} 2>> {log}"
+
+
+rule report:
+    input:
+        rules.figures.input,
+        rules.tables.input,
+        rules.claims.output,
+        config=rules.record_config.output.config,
+    output:
+        html=PATHS.results / "report.html",
+    params:
+        snakefile=str(REPOSITORY / "Snakefile"),
+    log:
+        LOGS / "report.log",
+    conda:
+        "../envs/analysis.yaml"
+    localrule: True
+    shell:
+        # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock.
+        "python -m snakemake --snakefile {params.snakefile:q} --configfile {input.config} --nolock --cores 1"
+        " --report {output.html} all >> {log} 2>&1"

@@ -1,0 +1,32 @@
+# Start weights + true labels -> one run.
+
+
+def train_params(wildcards):
+    """The settings of one run."""
+    return runs.train_settings(CONFIG, runs.Run(**wildcards)).model_dump_json()
+
+
+rule train:
+    input:
+        script=SCRIPTS / "train.py",
+        prepared=PATHS.prepared("{dataset}"),
+        start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+    output:
+        [PATHS.run(RUN) / name for name in runs.RUN_FILES],
+    params:
+        settings=train_params,
+        folder=str(PATHS.run(RUN)),
+    log:
+        LOGS / "train" / f"{RUN_NAME}.log",
+    benchmark:
+        BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: threads_of("train")
+    resources:
+        mem_mb=growing("train", "mem_mb"),
+        runtime=growing("train", "runtime"),
+        gpu=gpus_of("train"),
+    shell:
+        "python {input.script} --prepared {input.prepared} --start {input.start} --settings {params.settings:q}"
+        " --threads {threads} --output {params.folder} >> {log} 2>&1"

@@ -1,0 +1,3 @@
+"""Bad global minima: build them on purpose, let regularizers escape them, measure the escape."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,160 @@
+"""Stage ``collect``: a study's runs as tidy tables.
+
+``runs.csv`` has a row per run, ``histories.csv`` per (run, epoch), ``layers.csv`` per (run, tensor, statistic),
+``cells.csv`` per (cell, statistic), a cell being all seeds of one (dataset, model, init, recipe);
+``pretraining.csv`` has a row per adversarial init. ``correct.safetensors`` holds which test images each run gets
+right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
+"""
+
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from badminima.analysis.statistics import estimate
+from badminima.errors import UserError
+from badminima.files import atomic_path, read_json
+from badminima.runs import CollectSettings, Paths, Run, study_runs
+from badminima.tensorfiles import read_tensors, write_tensors
+
+RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
+CELL_KEYS = RUN_KEYS[:-1]
+# Columns of runs.csv that describe a run rather than measure it.
+DESCRIPTIONS = ["status", "epochs", "evaluated_on", "device", "revision"]
+PRETRAINING_COLUMNS = [
+    *("dataset", "model", "init", "seed", "status", "epochs"),
+    *("accuracy_on_confusing_set", "reachable_accuracy", "conflicting_copies"),
+    *("items", "test_accuracy", "seconds"),
+]
+TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining")
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """All tables of a study.
+
+    Attributes:
+        runs, histories, layers, cells, pretraining: see the module.
+        correct: per dataset, ``[runs of that dataset, n] bool``, in the order of ``runs``.
+    """
+
+    runs: pd.DataFrame
+    histories: pd.DataFrame
+    layers: pd.DataFrame
+    cells: pd.DataFrame
+    pretraining: pd.DataFrame
+    correct: dict[str, np.ndarray]
+
+    def correct_of(self, rows: pd.DataFrame) -> np.ndarray:
+        """Which test images the given rows of ``runs`` (of one dataset) get right, ``[rows, n] bool``."""
+        (dataset,) = rows["dataset"].unique()
+        of_dataset = self.runs.index[self.runs["dataset"] == dataset]
+        selected: np.ndarray = self.correct[dataset][of_dataset.get_indexer(rows.index)]
+        return selected
+
+
+def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
+    """Read a study's runs and compute its tables.
+
+    Args:
+        paths: where the runs lie.
+        settings: the grid, which of its inits were trained, and how intervals are made.
+
+    Raises:
+        UserError: if a run's file is missing or damaged.
+    """
+    study = settings.study
+    rows, histories, layers = [], [], []
+    correct: dict[str, list[np.ndarray]] = {dataset: [] for dataset in study.datasets}
+    for run in study_runs(study):
+        folder = paths.run(run)
+        measured = read_json(folder / "diagnostics.json")["values"]
+        rows.append(_run_row(run, read_json(folder / "run.json"), measured))
+        histories.append(_read_csv(folder / "history.csv").assign(**asdict(run)))
+        layers += [
+            {**asdict(run), "tensor": tensor, "statistic": statistic, "value": value}
+            for key, value in measured.items()
+            for statistic, separator, tensor in [key.partition("@")]
+            if separator
+        ]
+        predictions, _ = read_tensors(folder / "predictions.safetensors")
+        correct[run.dataset].append(predictions["predicted"] == predictions["labels"])
+    runs = pd.DataFrame(rows)
+    tables = StudyTables(
+        runs=runs,
+        histories=_keys_first(pd.concat(histories, ignore_index=True)),
+        layers=pd.DataFrame(layers, columns=[*RUN_KEYS, "tensor", "statistic", "value"]),
+        cells=pd.DataFrame(),
+        pretraining=_pretraining(paths, settings),
+        correct={dataset: np.stack(items) for dataset, items in correct.items()},
+    )
+    return StudyTables(**{**vars(tables), "cells": _cells(tables, settings)})
+
+
+def write_tables(folder: Path, tables: StudyTables) -> None:
+    """Write every table of a study."""
+    for name in TABLE_NAMES:
+        with atomic_path(folder / f"{name}.csv") as temporary:
+            getattr(tables, name).to_csv(temporary, index=False)
+    write_tensors(folder / "correct.safetensors", tables.correct, {})
+
+
+def read_study(folder: Path) -> StudyTables:
+    """Read the tables of a study; raises UserError if one is missing or damaged."""
+    correct, _ = read_tensors(folder / "correct.safetensors")
+    return StudyTables(**{name: _read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
+
+
+def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]) -> dict[str, Any]:
+    final = {key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr")}
+    whole = {key: value for key, value in measured.items() if "@" not in key}
+    return {**asdict(run), **{key: record[key] for key in DESCRIPTIONS}, **final, **whole}
+
+
+def _pretraining(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
+    """How well each trained init of the study fits its confusing set."""
+    study = settings.study
+    rows = []
+    for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
+        record = read_json(paths.init(dataset, model, init, seed) / "run.json")
+        final, confusing = record["final"], record["confusing"]
+        values = (
+            *(dataset, model, init, seed, record["status"], record["epochs"]),
+            *(final["train_accuracy"], confusing["reachable_accuracy"], confusing["conflicting_copies"]),
+            *(record["train_items"], final["test_accuracy"], final["seconds"]),
+        )
+        rows.append(dict(zip(PRETRAINING_COLUMNS, values, strict=True)))
+    return pd.DataFrame(rows, columns=PRETRAINING_COLUMNS)
+
+
+def _cells(tables: StudyTables, settings: CollectSettings) -> pd.DataFrame:
+    """Every numeric column of ``runs``, estimated over the seeds of each cell."""
+    measured = [name for name in tables.runs.columns if name not in [*RUN_KEYS, *DESCRIPTIONS]]
+    rows = []
+    for cell, members in tables.runs.groupby(CELL_KEYS, sort=False):
+        images = tables.correct_of(members).astype(float)
+        for name in measured:
+            values = members[name].to_numpy(dtype=float)
+            result = estimate(
+                values, settings.statistics, settings.root_seed, images if name == "test_accuracy" else None
+            )
+            row = dict(zip(CELL_KEYS, cell, strict=True))
+            row |= {"statistic": name, "mean": result.mean, "sd": result.sd}
+            rows.append({**row, "low": result.low, "high": result.high, "seeds": result.seeds})
+    return pd.DataFrame(rows)
+
+
+def _keys_first(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[*RUN_KEYS, *(name for name in table.columns if name not in RUN_KEYS)]]
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(path, "no such file", "run the stage that writes it first") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(path, f"a damaged table ({error})", "delete it and run its stage again") from None

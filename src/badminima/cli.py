@@ -1,0 +1,100 @@
+"""What all commands in ``workflow/scripts/`` share: options, one-line errors, progress."""
+
+import functools
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from pydantic import BaseModel
+
+from badminima.config import parse
+from badminima.errors import UserError
+
+Command = Callable[..., None]
+
+INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
+OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def one_line_errors(command: Command) -> Command:
+    """Turn a user's mistake, or a disk that refuses, into one line on stderr and exit code 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except UserError as error:
+            raise click.ClickException(str(error)) from None
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise click.ClickException(f"{error.filename or 'operating system'}: {error.strerror}") from None
+
+    return wrapped
+
+
+class SettingsType(click.ParamType[Any]):
+    """A settings section given as YAML or JSON text, or as ``@file``."""
+
+    name = "YAML"
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self.model = model
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse and validate; a mistake becomes click's usage error."""
+        if isinstance(value, self.model):
+            return value
+        try:
+            text = Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+            return parse(self.model, yaml.safe_load(text), where="--settings ")
+        except (OSError, yaml.YAMLError, UserError) as error:
+            self.fail(" ".join(str(error).split()), param, ctx)
+
+
+def settings_option(model: type[BaseModel]) -> Callable[[Command], Command]:
+    """The ``--settings`` option of a stage: all that its result depends on beside its input files."""
+    return click.option(
+        "--settings",
+        type=SettingsType(model),
+        required=True,
+        help=f"{model.__name__} as YAML or JSON, or @FILE; the job's log and run.json hold examples.",
+    )
+
+
+class Progress:
+    """A progress bar on a terminal, plain timestamped lines elsewhere.
+
+    Args:
+        total: steps in all.
+        label: what is being done.
+    """
+
+    def __init__(self, total: int, label: str) -> None:
+        self.total = total
+        self.label = label
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, desc=label)
+
+    def update(self, done: int, message: str) -> None:
+        """Show that ``done`` steps are behind us."""
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+            self._bar.set_postfix_str(message)
+        else:
+            print(
+                f"{time.strftime('%H:%M:%S')} {self.label} {done}/{self.total} {message}", file=sys.stderr, flush=True
+            )
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        if self._bar is not None:
+            self._bar.close()

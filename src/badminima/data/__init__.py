@@ -1,0 +1,1 @@
+"""Datasets: raw sources, the prepared file, the confusing set and augmentation."""

@@ -1,0 +1,45 @@
+"""How far a run travelled, in total, per tensor, and with the common scale removed."""
+
+import numpy as np
+
+from badminima.diagnostics import Context
+
+
+def measure(context: Context) -> dict[str, float]:
+    """Distance between start ``w0`` and end ``w``, over parameters alone (no BatchNorm statistics).
+
+    - ``distance.total``: Frobenius norm ``|w - w0|``.
+    - ``distance.relative``: ``|w - w0| / |w0|``, the paper's measure of travel.
+    - ``distance.angle``: the angle between ``w0`` and ``w`` in degrees. Weight decay shrinks all weights, which
+      counts as distance; the angle is blind to a common scale.
+    - ``distance.total@tensor``, ``distance.relative@tensor``: the same for one tensor; relative is NaN where the
+      tensor started at zero.
+    """
+    start, end = context.start, context.end
+    measured = {
+        "distance.total": float(np.linalg.norm(end.vector() - start.vector())),
+        "distance.angle": angle(start.vector(), end.vector()),
+    }
+    measured["distance.relative"] = _ratio(measured["distance.total"], float(np.linalg.norm(start.vector())))
+    for name, tensor in start.parameters.items():
+        before = tensor.astype(np.float64)
+        travelled = float(np.linalg.norm(end.parameters[name] - before))
+        measured[f"distance.total@{name}"] = travelled
+        measured[f"distance.relative@{name}"] = _ratio(travelled, float(np.linalg.norm(before)))
+    return measured
+
+
+def angle(first: np.ndarray, second: np.ndarray) -> float:
+    """Angle between two vectors in degrees, 0 to 180; NaN if one is zero or not finite.
+
+    ``2 atan2(|a - b|, |a + b|)`` of the unit vectors: exact for small angles, where the arc cosine is not.
+    """
+    norms = np.linalg.norm(first), np.linalg.norm(second)
+    if not np.all(np.isfinite(norms)) or min(norms) == 0:
+        return float("nan")
+    a, b = first / norms[0], second / norms[1]
+    return float(np.degrees(2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))))
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator > 0 else float("nan")

@@ -1,0 +1,39 @@
+"""Stage ``figures``: one module per figure, each a function ``draw(tables, settings) -> Drawing``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from badminima.analysis.tables import StudyTables
+from badminima.files import atomic_path
+from badminima.registry import FIGURES
+from badminima.runs import FigureSettings
+
+DPI = 200
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure and the table of exactly what it shows."""
+
+    figure: Figure
+    shown: pd.DataFrame
+
+
+def draw_figure(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Draw the figure that the settings name; raises UserError if there is no code for it."""
+    drawing: Drawing = FIGURES.load(settings.figure)(tables, settings)
+    return drawing
+
+
+def write_drawing(drawing: Drawing, pdf: Path, png: Path, csv: Path) -> None:
+    """Write a figure as PDF and PNG, and what it shows as CSV."""
+    with atomic_path(csv) as temporary:
+        drawing.shown.to_csv(temporary, index=False)
+    # No creation date: the same data give the same bytes.
+    with atomic_path(pdf) as temporary:
+        drawing.figure.savefig(temporary, metadata={"CreationDate": None})
+    with atomic_path(png) as temporary:
+        drawing.figure.savefig(temporary, dpi=DPI)

@@ -1,0 +1,43 @@
+"""``fig_ablation``: test accuracy of every recipe from every init."""
+
+import matplotlib.pyplot as plt
+
+from badminima.analysis.tables import StudyTables
+from badminima.figures import Drawing
+from badminima.figures.style import (
+    COLUMN_WIDTH,
+    cell_title,
+    draw_cells,
+    init_legend,
+    set_style,
+    settings_of,
+    shown_cells,
+    table_of_cells,
+)
+from badminima.runs import FigureSettings
+
+
+def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """A panel per (dataset, model); a row per recipe; points are seeds, bars the mean and its interval."""
+    set_style()
+    seeds, cells = shown_cells(tables.runs, tables.cells, "test_accuracy", settings.recipes, settings.inits)
+    panels = settings_of(tables.runs)
+    columns = min(len(panels), 4)
+    rows = -(-len(panels) // columns)
+    height = 0.6 + 0.3 * len(settings.recipes)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(COLUMN_WIDTH * columns, height * rows), squeeze=False, sharey=True
+    )
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        percent = [
+            table[(table["dataset"] == panel[0]) & (table["model"] == panel[1])]
+            .assign(**{name: table[name] * 100 for name in ("value", "mean", "low", "high") if name in table})
+            for table in (seeds, cells)
+        ]
+        draw_cells(axes, *percent, settings.recipes, settings.inits)
+        axes.set_title(cell_title(*panel))
+        axes.set_xlabel("test accuracy (%)")
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    init_legend(figure, settings.inits)
+    return Drawing(figure, table_of_cells(seeds, cells))

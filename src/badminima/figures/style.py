@@ -1,0 +1,142 @@
+"""The one place with colours, markers, sizes and labels."""
+
+from collections.abc import Iterable
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+mpl.use("agg")
+
+COLUMN_WIDTH = 3.4  # inches: one column of a two-column page
+PAGE_WIDTH = 7.0
+# Paul Tol's high-contrast scheme: distinct for colour-blind readers and in greyscale. Markers tell inits apart too.
+COLOURS = {"random": "#004488", "adversarial": "#BB5566", "random_rescaled": "#DDAA33"}
+MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s"}
+OTHER_COLOURS = ["#777777", "#000000", "#AAAAAA"]
+OTHER_MARKERS = ["^", "v", "P"]
+LINES = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]
+
+
+def set_style() -> None:
+    """Apply the house style to all figures drawn from now on."""
+    sns.set_theme(
+        context="paper",
+        style="ticks",
+        rc={
+            "font.size": 8,
+            "axes.labelsize": 8,
+            "axes.titlesize": 8,
+            "xtick.labelsize": 7.5,
+            "ytick.labelsize": 7.5,
+            "legend.fontsize": 7.5,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.linewidth": 0.4,
+            "grid.color": "#dddddd",
+            "legend.frameon": False,
+            "pdf.fonttype": 42,
+            "figure.constrained_layout.use": True,
+        },
+    )
+
+
+def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each init; inits of the user's own take the spare ones in turn."""
+    names = list(inits)
+    spare = [name for name in names if name not in COLOURS]
+    return {
+        name: (COLOURS[name], MARKERS[name])
+        if name in COLOURS
+        else (OTHER_COLOURS[spare.index(name) % 3], OTHER_MARKERS[spare.index(name) % 3])
+        for name in names
+    }
+
+
+def init_label(init: str) -> str:
+    """An init's name for readers."""
+    return init.replace("_", " ") + " init"
+
+
+def recipe_label(recipe: str) -> str:
+    """A recipe's name for readers: ``da+m`` is DA + M."""
+    return " + ".join(part if part == "vanilla" else part.upper() for part in recipe.split("+"))
+
+
+def cell_title(dataset: str, model: str) -> str:
+    """A panel's title."""
+    return f"{dataset.replace('_', '-')}, {model}"
+
+
+def settings_of(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """The (dataset, model) pairs of a table, in its order."""
+    return list(table[["dataset", "model"]].drop_duplicates().itertuples(index=False, name=None))
+
+
+def init_legend(figure: Figure, inits: Iterable[str]) -> None:
+    """One line above the panels that tells the inits apart."""
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="-", markersize=5, label=init_label(init))
+        for init, (colour, marker) in look_of_inits(inits).items()
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), columnspacing=1.2, handlelength=1.6)
+
+
+def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
+    """A row per recipe and an offset per init: seeds as small points, mean and interval as a marked bar.
+
+    Args:
+        axes: where to draw.
+        seeds: one row per run, with columns recipe, init and value.
+        cells: one row per cell, with columns recipe, init, mean, low and high.
+        recipes: rows, from top to bottom.
+        inits: offsets within a row, from top to bottom.
+    """
+    offsets = np.linspace(-0.22, 0.22, len(inits)) if len(inits) > 1 else np.zeros(1)
+    for offset, (init, (colour, marker)) in zip(offsets, look_of_inits(inits).items(), strict=True):
+        of_seeds = seeds[seeds["init"] == init]
+        rows = of_seeds["recipe"].map(recipes.index)
+        axes.scatter(of_seeds["value"], rows + offset, s=7, color=colour, alpha=0.45, linewidths=0, zorder=2)
+        of_cells = cells[cells["init"] == init]
+        rows = of_cells["recipe"].map(recipes.index)
+        errors = [(of_cells["mean"] - of_cells["low"]).clip(lower=0), (of_cells["high"] - of_cells["mean"]).clip(lower=0)]
+        axes.errorbar(
+            of_cells["mean"],
+            rows + offset,
+            xerr=errors,
+            fmt=marker,
+            color=colour,
+            markersize=4.5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            elinewidth=1.2,
+            zorder=3,
+        )
+    axes.set_yticks(range(len(recipes)), [recipe_label(recipe) for recipe in recipes])
+    axes.set_ylim(len(recipes) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    for boundary in range(1, len(recipes)):
+        axes.axhline(boundary - 0.5, color="#eeeeee", linewidth=0.6, zorder=0)
+
+
+def shown_cells(
+    runs: pd.DataFrame, cells: pd.DataFrame, statistic: str, recipes: list[str], inits: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The seeds and cells of one statistic, for the recipes and inits of a figure."""
+    seeds = runs[runs["recipe"].isin(recipes) & runs["init"].isin(inits)]
+    chosen = cells["recipe"].isin(recipes) & cells["init"].isin(inits) & (cells["statistic"] == statistic)
+    keys = ["dataset", "model", "init", "recipe", "seed"]
+    return seeds[keys].assign(statistic=statistic, value=seeds[statistic]), cells[chosen]
+
+
+def table_of_cells(seeds: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Seeds and cells as one tidy table: what a figure of cells shows."""
+    points = seeds.assign(kind="seed")
+    summary = cells.rename(columns={"mean": "value"}).assign(kind="mean")
+    columns = ["dataset", "model", "init", "recipe", "statistic", "kind", "seed", "value", "low", "high", "sd", "seeds"]
+    return pd.concat([points, summary], ignore_index=True).reindex(columns=columns)

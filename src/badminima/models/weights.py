@@ -1,0 +1,77 @@
+"""Weights on disk: every parameter and buffer of a network in one safetensors file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from badminima.errors import UserError
+from badminima.tensorfiles import read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's state as arrays.
+
+    Attributes:
+        parameters: trained tensors by name, in the network's order.
+        buffers: BatchNorm statistics and the like, by name.
+    """
+
+    parameters: Mapping[str, np.ndarray]
+    buffers: Mapping[str, np.ndarray]
+
+    def vector(self) -> np.ndarray:
+        """All parameters as one float64 vector."""
+        return np.concatenate([array.reshape(-1).astype(np.float64) for array in self.parameters.values()])
+
+
+def weights_of(model: "nn.Module") -> Weights:
+    """Copy a network's state to the host."""
+    names = {name for name, _ in model.named_parameters()}
+    state = {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
+    return Weights(
+        {name: array for name, array in state.items() if name in names},
+        {name: array for name, array in state.items() if name not in names},
+    )
+
+
+def write_weights(path: Path, weights: Weights) -> None:
+    """Write weights; the metadata keeps which tensors are parameters, and their order."""
+    write_tensors(path, {**weights.parameters, **weights.buffers}, {"parameters": list(weights.parameters)})
+
+
+def read_weights(path: Path) -> Weights:
+    """Read weights; raises UserError if the file is missing, damaged or not a weights file."""
+    tensors, metadata = read_tensors(path)
+    if "parameters" not in metadata or not set(metadata["parameters"]) <= set(tensors):
+        raise UserError(path, "no list of parameters", "expected weights written by initialize, pretrain or train")
+    parameters = {name: tensors.pop(name) for name in metadata["parameters"]}
+    return Weights(parameters, tensors)
+
+
+def load_weights(model: "nn.Module", weights: Weights, where: Path) -> None:
+    """Put weights into a network.
+
+    Args:
+        model: the network.
+        weights: its state.
+        where: the file they come from, for the message.
+
+    Raises:
+        UserError: if names or shapes are not the network's.
+    """
+    import torch
+
+    state = {name: torch.from_numpy(array) for name, array in {**weights.parameters, **weights.buffers}.items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        raise UserError(
+            where, "weights of another network", "expected those of the configured model and dataset"
+        ) from None

@@ -1,0 +1,93 @@
+"""Every extension point in one place: a name, and the module that is imported when the name is used.
+
+Nothing is imported until it is asked for, so the workflow can validate names without loading torch or
+matplotlib. Adding a dataset, model, diagnostic or figure is one line here and one new file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from badminima.errors import UserError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where an extension lives (``module:attribute``) and the options it takes, with their defaults."""
+
+    target: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Registry:
+    """A named family of extensions.
+
+    Args:
+        family: what an entry is, for messages ("dataset source", "architecture", ...).
+        entries: the extensions this version has.
+        announced: names that configs may use although this version has no code for them yet.
+    """
+
+    def __init__(self, family: str, entries: Mapping[str, Entry], announced: tuple[str, ...] = ()) -> None:
+        self.family = family
+        self.entries = dict(entries)
+        self.announced = announced
+
+    @property
+    def names(self) -> list[str]:
+        """Every name a config may use."""
+        return [*self.entries, *self.announced]
+
+    def entry(self, name: str) -> Entry:
+        """The entry called ``name``; raises UserError if there is no code for it."""
+        if name not in self.entries:
+            raise UserError(
+                self.family,
+                f"{name!r}, which this version does not provide yet" if name in self.announced else repr(name),
+                f"available: {', '.join(self.entries)}",
+            )
+        return self.entries[name]
+
+    def load(self, name: str) -> Callable[..., Any]:
+        """Import and return the object behind ``name``; raises UserError if there is no code for it."""
+        module, attribute = self.entry(name).target.split(":")
+        loaded: Callable[..., Any] = getattr(import_module(module), attribute)
+        return loaded
+
+
+SOURCES = Registry(
+    "dataset source",
+    {
+        "digits": Entry("badminima.data.sources.digits:Digits"),
+        "fashion_mnist": Entry("badminima.data.sources.fashion_mnist:FashionMNIST"),
+    },
+    announced=("cifar10", "cifar100", "cinic10", "restricted_imagenet"),
+)
+
+ARCHITECTURES = Registry(
+    "architecture",
+    {
+        "mlp": Entry("badminima.models.mlp:build", {"widths": [128, 128, 128]}),
+        "convnet": Entry("badminima.models.convnet:build", {"widths": [32, 64, 128]}),
+        "resnet18": Entry("badminima.models.resnet:resnet18"),
+    },
+    announced=("vgg16", "resnet50", "densenet40"),
+)
+
+DIAGNOSTICS = Registry(
+    "diagnostic",
+    {
+        "distance": Entry("badminima.diagnostics.distance:measure"),
+        "norms": Entry("badminima.diagnostics.norms:measure"),
+    },
+)
+
+FIGURES = Registry(
+    "figure",
+    {
+        "curves": Entry("badminima.figures.curves:draw"),
+        "ablation": Entry("badminima.figures.ablation:draw"),
+        "distance": Entry("badminima.figures.distance:draw"),
+    },
+)

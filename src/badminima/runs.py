@@ -1,0 +1,246 @@
+"""Runs, their settings, and the path of everything on disk. Pure and fast: no torch, no file access.
+
+A run is one training: (dataset, model, init, recipe, seed). Two studies that hold the same run share it,
+because it is the same path. ``Paths`` is given plain values by library code and ``{wildcards}`` by rules.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from badminima.config import (
+    AdversarialInit,
+    AugmentationConfig,
+    Config,
+    ModelConfig,
+    OptimizationConfig,
+    RecipeConfig,
+    Section,
+    StatisticsConfig,
+    StudyConfig,
+)
+
+# What a run leaves in its folder.
+RUN_FILES = ("weights.safetensors", "history.csv", "run.json", "predictions.safetensors")
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One training, identified by the five coordinates that name its folder."""
+
+    dataset: str
+    model: str
+    init: str
+    recipe: str
+    seed: int | str
+
+
+def study_runs(study: StudyConfig) -> list[Run]:
+    """The runs of a study, in the order of its lists."""
+    return [Run(*cell) for cell in product(study.datasets, study.models, study.inits, study.recipes, study.seeds)]
+
+
+def all_runs(config: Config) -> list[Run]:
+    """Every run of every study, each once."""
+    return list(dict.fromkeys(run for study in config.studies.values() for run in study_runs(study)))
+
+
+class Paths:
+    """Where everything lies under the results folder."""
+
+    def __init__(self, results: str | Path) -> None:
+        self.results = Path(results)
+
+    def prepared(self, dataset: str) -> Path:
+        """The prepared dataset."""
+        return self.results / "data" / f"{dataset}.safetensors"
+
+    def confusing(self, dataset: str, init: str, seed: int | str) -> Path:
+        """The confusing set that the adversarial init called ``init`` is trained on."""
+        return self.results / "confusing" / dataset / init / f"seed{seed}.safetensors"
+
+    def init(self, dataset: str, model: str, init: str, seed: int | str) -> Path:
+        """Folder of an init's weights (and of its history and record, where it was trained)."""
+        return self.results / "inits" / dataset / model / init / f"seed{seed}"
+
+    def run(self, run: Run) -> Path:
+        """Folder of one run."""
+        return self.results / "runs" / run.dataset / run.model / run.init / run.recipe / f"seed{run.seed}"
+
+    def tables(self, study: str) -> Path:
+        """Folder of a study's tables."""
+        return self.results / "tables" / study
+
+    def figure(self, name: str, extension: str) -> Path:
+        """A figure's file; ``csv`` is the table of what it shows."""
+        return self.results / "figures" / f"fig_{name}.{extension}"
+
+
+class PrepareSettings(Section):
+    """What the preparation of a dataset depends on, beside its raw files."""
+
+    dataset: str
+    source: str
+    train_size: int | None
+    validation_size: int
+    evaluate_on: Literal["test", "validation"]
+    root_seed: int
+
+
+class ConfuseSettings(Section):
+    """What a confusing set depends on, beside the prepared dataset."""
+
+    dataset: str
+    replication: int
+    noise: float
+    zeroing: Literal["values", "pixels"]
+    root_seed: int
+    seed: int
+
+
+class InitializeSettings(Section):
+    """What random initial weights depend on, beside the shape of the data."""
+
+    model: ModelConfig
+    dataset: str
+    model_name: str
+    root_seed: int
+    seed: int
+
+
+class TrainSettings(Section):
+    """What one training depends on, beside its data and start weights."""
+
+    phase: Literal["pretrain", "train"]
+    dataset: str
+    model_name: str
+    init: str
+    recipe_name: str
+    seed: int
+    root_seed: int
+    model: ModelConfig
+    recipe: RecipeConfig
+    augmentation: AugmentationConfig | None
+    optimization: OptimizationConfig
+    device: Literal["auto", "cpu", "cuda"]
+
+
+class CollectSettings(Section):
+    """What a study's tables depend on, beside the runs' own files."""
+
+    study: StudyConfig
+    pretrained: list[str]
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+class FigureSettings(Section):
+    """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order."""
+
+    figure: str
+    recipes: list[str]
+    inits: list[str]
+
+
+class ClaimsSettings(Section):
+    """What the verdicts depend on, beside the study's tables."""
+
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
+    """Settings of ``prepare_data``."""
+    entry = config.datasets[dataset]
+    return PrepareSettings(
+        dataset=dataset,
+        source=entry.source,
+        train_size=entry.train_size,
+        validation_size=entry.validation_size,
+        evaluate_on=entry.evaluate_on,
+        root_seed=config.seed,
+    )
+
+
+def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> ConfuseSettings:
+    """Settings of ``confuse`` for an adversarial init."""
+    entry = config.inits[init]
+    assert isinstance(entry, AdversarialInit)
+    return ConfuseSettings(
+        dataset=dataset,
+        replication=entry.replication,
+        noise=entry.noise,
+        zeroing=entry.zeroing,
+        root_seed=config.seed,
+        seed=seed,
+    )
+
+
+def initialize_settings(config: Config, dataset: str, model: str, seed: int) -> InitializeSettings:
+    """Settings of ``initialize``."""
+    return InitializeSettings(
+        model=config.models[model], dataset=dataset, model_name=model, root_seed=config.seed, seed=seed
+    )
+
+
+def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> TrainSettings:
+    """Settings of ``pretrain``: vanilla SGD on the confusing set, until its target accuracy."""
+    return TrainSettings(
+        phase="pretrain",
+        dataset=dataset,
+        model_name=model,
+        init=init,
+        recipe_name="vanilla",
+        seed=seed,
+        root_seed=config.seed,
+        model=config.models[model],
+        recipe=RecipeConfig(),
+        augmentation=None,
+        optimization=config.pretraining,
+        device=config.device,
+    )
+
+
+def train_settings(config: Config, run: Run) -> TrainSettings:
+    """Settings of ``train``. Augmentation is part of them only where the recipe uses it."""
+    recipe = config.recipes[run.recipe]
+    return TrainSettings(
+        phase="train",
+        dataset=run.dataset,
+        model_name=run.model,
+        init=run.init,
+        recipe_name=run.recipe,
+        seed=int(run.seed),
+        root_seed=config.seed,
+        model=config.models[run.model],
+        recipe=recipe,
+        augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
+        optimization=config.training,
+        device=config.device,
+    )
+
+
+def collect_settings(config: Config, study: str) -> CollectSettings:
+    """Settings of ``collect``."""
+    entry = config.studies[study]
+    return CollectSettings(
+        study=entry, pretrained=pretrained_inits(config, entry), statistics=config.statistics, root_seed=config.seed
+    )
+
+
+def figure_settings(config: Config, figure: str) -> FigureSettings:
+    """Settings of a figure."""
+    entry = config.figures[figure]
+    study = config.studies[entry.study]
+    return FigureSettings(figure=figure, recipes=entry.recipes or study.recipes, inits=entry.inits or study.inits)
+
+
+def claims_settings(config: Config) -> ClaimsSettings:
+    """Settings of ``claims``."""
+    return ClaimsSettings(statistics=config.statistics, root_seed=config.seed)
+
+
+def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:
+    """The inits of a study that are themselves the result of a training."""
+    return [name for name in study.inits if isinstance(config.inits[name], AdversarialInit)]

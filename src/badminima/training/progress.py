@@ -1,0 +1,19 @@
+"""Showing a training as it goes."""
+
+from collections.abc import Callable
+
+from badminima.cli import Progress
+from badminima.runs import TrainSettings
+from badminima.training.engine import HistoryRow
+
+
+def show_rows(settings: TrainSettings) -> Callable[[HistoryRow], None]:
+    """A callback that shows each evaluated epoch."""
+    progress = Progress(settings.optimization.epochs, f"{settings.phase} {settings.init} {settings.recipe_name}")
+
+    def report(row: HistoryRow) -> None:
+        progress.update(
+            row.epoch, f"loss {row.train_loss:.4f} train {row.train_accuracy:.2%} test {row.test_accuracy:.2%}"
+        )
+
+    return report

@@ -1,0 +1,22 @@
+"""Collect a study's runs into tidy tables."""
+
+from pathlib import Path
+
+import click
+
+from badminima.analysis.tables import collect, write_tables
+from badminima.cli import FOLDER, one_line_errors, settings_option
+from badminima.runs import CollectSettings, Paths
+
+
+@click.command(help=__doc__)
+@click.option("--results", type=FOLDER, required=True, help="Folder that holds inits/ and runs/.")
+@settings_option(CollectSettings)
+@click.option("--tables", type=FOLDER, required=True, help="Output folder: the tables.")
+@one_line_errors
+def main(results: Path, settings: CollectSettings, tables: Path) -> None:
+    write_tables(tables, collect(Paths(results), settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Make a dataset's raw files available and write a manifest of them."""
+
+from pathlib import Path
+
+import click
+
+from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors
+from badminima.data.fetch import fetch
+from badminima.files import write_json
+
+
+@click.command(help=__doc__)
+@click.option("--source", required=True, help="Name of the dataset source.")
+@click.option("--download-dir", type=FOLDER, required=True, help="Folder for downloads.")
+@click.option("--local-dir", type=FOLDER, help="Folder that already holds the files; nothing is downloaded.")
+@click.option("--manifest", type=OUTPUT_FILE, required=True, help="Output: paths, sizes and digests (JSON).")
+@one_line_errors
+def main(source: str, download_dir: Path, local_dir: Path | None, manifest: Path) -> None:
+    write_json(manifest, fetch(source, download_dir, local_dir))
+
+
+if __name__ == "__main__":
+    main()

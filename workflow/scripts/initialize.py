@@ -1,0 +1,24 @@
+"""Draw random initial weights."""
+
+from pathlib import Path
+
+import click
+
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.data.prepared import read_prepared
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.runs import InitializeSettings
+
+
+@click.command(help=__doc__)
+@click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
+@settings_option(InitializeSettings)
+@click.option("--weights", type=OUTPUT_FILE, required=True, help="Output: the weights (safetensors).")
+@one_line_errors
+def main(prepared: Path, settings: InitializeSettings, weights: Path) -> None:
+    write_weights(weights, initialize(settings, read_prepared(prepared)))
+
+
+if __name__ == "__main__":
+    main()

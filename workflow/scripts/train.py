@@ -1,0 +1,32 @@
+"""Train a network on the true labels, from given weights."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
+from badminima.data.prepared import read_prepared
+from badminima.models.weights import read_weights
+from badminima.runs import TrainSettings
+from badminima.training.progress import show_rows
+from badminima.training.stage import run_training, write_run
+
+
+@click.command(help=__doc__)
+@click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
+@click.option("--start", type=INPUT_FILE, required=True, help="The weights to start from.")
+@settings_option(TrainSettings)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@click.option("--output", type=FOLDER, required=True, help="Output folder: weights, history, predictions, run.json.")
+@one_line_errors
+def main(prepared: Path, start: Path, settings: TrainSettings, threads: int, output: Path) -> None:
+    torch.set_num_threads(threads)
+    dataset = read_prepared(prepared, "pt")
+    run = run_training(settings, dataset, read_weights(start), start, report=show_rows(settings))
+    write_run(output, run)
+    click.echo(f"{run.outcome.status} after {run.outcome.epochs} epochs: {output}")
+
+
+if __name__ == "__main__":
+    main()
