@@ -20,6 +20,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/functions.smk"
 include: "rules/fetch_data.smk"
 include: "rules/prepare_data.smk"
 include: "rules/confuse.smk"

@@ -13,18 +13,18 @@ rule claims:
             category="Claims",
             labels={"table": "verdicts"},
         ),
-    params:
-        settings=runs.claims_settings(CONFIG).model_dump_json(),
-        tables=str(PATHS.tables(CONFIG.claims.study)),
     log:
         LOGS / "claims.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("claims")
     resources:
         mem_mb=growing("claims", "mem_mb"),
         runtime=growing("claims", "runtime"),
-    localrule: True
+    params:
+        settings=runs.claims_settings(CONFIG).model_dump_json(),
+        tables=input_folder,
     shell:
         "python {input.script} --tables {params.tables} --settings {params.settings:q}"
         " --csv {output.csv} --html {output.html} >> {log} 2>&1"

@@ -9,14 +9,15 @@ SOURCE = REPOSITORY / "src"
 # Relative, so that a moved checkout does not look like changed inputs.
 SCRIPTS = Path(os.path.relpath(REPOSITORY / "workflow" / "scripts"))
 
-# The workflow runs the code beside it, with the Python that runs Snakemake unless conda puts its own first.
+# The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 from badminima import runs
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, load_config
+from badminima.environment import use_checkout
 from badminima.errors import UserError
+
+use_checkout(SOURCE)
 
 try:
     CONFIG = load_config(config)

@@ -8,8 +8,6 @@ rule diagnose:
         weights=PATHS.run(RUN) / "weights.safetensors",
     output:
         diagnostics=PATHS.run(RUN) / "diagnostics.json",
-    params:
-        only=[f"--only={name}" for name in CONFIG.diagnostics],
     log:
         LOGS / "diagnose" / f"{RUN_NAME}.log",
     conda:
@@ -18,6 +16,8 @@ rule diagnose:
     resources:
         mem_mb=growing("diagnose", "mem_mb"),
         runtime=growing("diagnose", "runtime"),
+    params:
+        only=[f"--only={name}" for name in CONFIG.diagnostics],
     shell:
         "python {input.script} --start {input.start} --weights {input.weights} {params.only}"
         " --diagnostics {output.diagnostics} >> {log} 2>&1"

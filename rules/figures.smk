@@ -20,18 +20,18 @@ for figure in CONFIG.figures:
                 labels={"figure": figure, "study": CONFIG.figures[figure].study},
             ),
             csv=PATHS.figure(figure, "csv"),
-        params:
-            settings=runs.figure_settings(CONFIG, figure).model_dump_json(),
-            tables=str(PATHS.tables(CONFIG.figures[figure].study)),
         log:
             LOGS / "figures" / f"{figure}.log",
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
             mem_mb=growing("figures", "mem_mb"),
             runtime=growing("figures", "runtime"),
-        localrule: True
+        params:
+            settings=runs.figure_settings(CONFIG, figure).model_dump_json(),
+            tables=input_folder,
         shell:
             "python {input.script} --tables {params.tables} --settings {params.settings:q}"
             " --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"

@@ -1,19 +1,12 @@
 # Raw files -> the prepared dataset.
 
 
-def prepare_params(wildcards):
-    """The settings of one dataset's preparation."""
-    return runs.prepare_settings(CONFIG, wildcards.dataset).model_dump_json()
-
-
 rule prepare_data:
     input:
         script=SCRIPTS / "prepare_data.py",
         manifest=rules.fetch_data.output.manifest,
     output:
         prepared=PATHS.prepared("{dataset}"),
-    params:
-        settings=prepare_params,
     log:
         LOGS / "prepare_data" / "{dataset}.log",
     benchmark:
@@ -24,6 +17,8 @@ rule prepare_data:
     resources:
         mem_mb=growing("prepare_data", "mem_mb"),
         runtime=growing("prepare_data", "runtime"),
+    params:
+        settings=prepare_params,
     shell:
         "python {input.script} --manifest {input.manifest} --settings {params.settings:q} --prepared {output.prepared}"
         " >> {log} 2>&1"

@@ -5,13 +5,13 @@ import json
 rule record_config:
     output:
         config=PATHS.results / "config.json",
-    params:
-        config=json.dumps(config, indent=2),
     log:
         LOGS / "record_config.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
-    localrule: True
+    params:
+        config=json.dumps(config, indent=2),
     shell:
         "printf '%s\\n' {params.config:q} > {output.config} 2>> {log}"
 
@@ -24,13 +24,13 @@ rule report:
         config=rules.record_config.output.config,
     output:
         html=PATHS.results / "report.html",
-    params:
-        snakefile=str(REPOSITORY / "Snakefile"),
     log:
         LOGS / "report.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
-    localrule: True
+    params:
+        snakefile=str(REPOSITORY / "Snakefile"),
     shell:
         # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock.
         "python -m snakemake --snakefile {params.snakefile:q} --configfile {input.config} --nolock --cores 1"

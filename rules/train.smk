@@ -1,11 +1,6 @@
 # Start weights + true labels -> one run.
 
 
-def train_params(wildcards):
-    """The settings of one run."""
-    return runs.train_settings(CONFIG, runs.Run(**wildcards)).model_dump_json()
-
-
 rule train:
     input:
         script=SCRIPTS / "train.py",
@@ -13,9 +8,6 @@ rule train:
         start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
     output:
         [PATHS.run(RUN) / name for name in runs.RUN_FILES],
-    params:
-        settings=train_params,
-        folder=str(PATHS.run(RUN)),
     log:
         LOGS / "train" / f"{RUN_NAME}.log",
     benchmark:
@@ -27,6 +19,9 @@ rule train:
         mem_mb=growing("train", "mem_mb"),
         runtime=growing("train", "runtime"),
         gpu=gpus_of("train"),
+    params:
+        settings=train_params,
+        folder=output_folder,
     shell:
         "python {input.script} --prepared {input.prepared} --start {input.start} --settings {params.settings:q}"
         " --threads {threads} --output {params.folder} >> {log} 2>&1"

@@ -20,10 +20,16 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mappi
         path: the file.
         tensors: arrays by name.
         metadata: JSON-serialisable values by key; safetensors stores text only, so each is stored as JSON.
+
+    Raises:
+        UserError: if the disk refuses.
     """
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, {key: json.dumps(value) for key, value in metadata.items()})
+        try:
+            save_file(contiguous, temporary, {key: json.dumps(value) for key, value in metadata.items()})
+        except SafetensorError as error:
+            raise UserError(path, f"a disk that refuses ({error})", "make room or choose another folder") from None
 
 
 def read_tensors(path: Path, framework: str = "numpy") -> tuple[dict[str, Any], dict[str, Any]]:

@@ -20,7 +20,7 @@ def main(prepared: Path, settings: ConfuseSettings, confusing: Path) -> None:
     tensors, metadata = confuse(read_prepared(prepared), settings)
     write_tensors(confusing, tensors, metadata)
     click.echo(
-        f"{len(tensors['labels'])} copies, {metadata['conflicting_copies']} of them identical to one with another label; "
+        f"{len(tensors['labels'])} copies, {metadata['conflicting_copies']} identical to one with another label; "
         f"reachable accuracy {metadata['reachable_accuracy']:.4%}"
     )
 

@@ -21,9 +21,7 @@ from badminima.training.stage import read_confusing, run_training, write_run
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 @click.option("--output", type=FOLDER, required=True, help="Output folder: weights, history, predictions, run.json.")
 @one_line_errors
-def main(
-    prepared: Path, confusing: Path, start: Path, settings: TrainSettings, threads: int, output: Path
-) -> None:
+def main(prepared: Path, confusing: Path, start: Path, settings: TrainSettings, threads: int, output: Path) -> None:
     torch.set_num_threads(threads)
     dataset = read_prepared(prepared, "pt")
     run = run_training(

@@ -264,7 +264,7 @@ def readable_table(claims: pd.DataFrame, statistics: StatisticsConfig) -> str:
 
 
 def _signed(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.4f}"
+    return "-" if np.isnan(value) else f"{value:.4f}"
 
 
 VERDICT_STYLES = {

@@ -96,4 +96,5 @@ def _resampled(values: np.ndarray, statistics: StatisticsConfig, root_seed: int,
         method="percentile",
         rng=generator(root_seed, "bootstrap", part, len(values)),
     )
-    return np.asarray(result.bootstrap_distribution) - np.mean(values)
+    deviations: np.ndarray = result.bootstrap_distribution - np.mean(values)
+    return deviations

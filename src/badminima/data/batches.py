@@ -32,8 +32,14 @@ class Items:
 
     def to(self, device: torch.device) -> "Items":
         """The same items on another device."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **moved)
+        return replace(
+            self,
+            images=self.images.to(device),
+            labels=self.labels.to(device),
+            mean=self.mean.to(device),
+            std=self.std.to(device),
+            masks=None if self.masks is None else self.masks.to(device),
+        )
 
     def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Raw images ``[b, c, h, w] uint8`` and labels ``[b]`` of the items at ``indices`` ``[b]``."""

@@ -1,6 +1,7 @@
 """``fig_ablation``: test accuracy of every recipe from every init."""
 
 import matplotlib.pyplot as plt
+import pandas as pd
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
@@ -29,15 +30,18 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         rows, columns, figsize=(COLUMN_WIDTH * columns, height * rows), squeeze=False, sharey=True
     )
     for axes, panel in zip(grid.flat, panels, strict=False):
-        percent = [
-            table[(table["dataset"] == panel[0]) & (table["model"] == panel[1])]
-            .assign(**{name: table[name] * 100 for name in ("value", "mean", "low", "high") if name in table})
-            for table in (seeds, cells)
-        ]
-        draw_cells(axes, *percent, settings.recipes, settings.inits)
+        draw_cells(axes, _percent(seeds, panel), _percent(cells, panel), settings.recipes, settings.inits)
         axes.set_title(cell_title(*panel))
         axes.set_xlabel("test accuracy (%)")
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     init_legend(figure, settings.inits)
     return Drawing(figure, table_of_cells(seeds, cells))
+
+
+def _percent(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
+    """The rows of one panel, fractions turned into percent."""
+    rows = table[(table["dataset"] == panel[0]) & (table["model"] == panel[1])].copy()
+    values = rows.columns.intersection(["value", "mean", "low", "high"])
+    rows[values] *= 100
+    return rows

@@ -4,6 +4,7 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
@@ -46,7 +47,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     return Drawing(figure, shown)
 
 
-def _draw_lines(axes: plt.Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
+def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
     looks = look_of_inits(settings.inits)
     for init, (position, recipe) in product(settings.inits, enumerate(settings.recipes)):
         curve = shown[(shown["init"] == init) & (shown["recipe"] == recipe)]
@@ -62,7 +63,9 @@ def _draw_lines(axes: plt.Axes, shown: pd.DataFrame, settings: FigureSettings) -
             markersize=3.5,
             label=f"{init_label(init)}, {recipe_label(recipe)}",
         )
-        axes.fill_between(curve["epoch"], curve["low"] * 100, curve["high"] * 100, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(
+            curve["epoch"], curve["low"] * 100, curve["high"] * 100, color=colour, alpha=0.15, linewidth=0
+        )
 
 
 def _summary(histories: pd.DataFrame) -> pd.DataFrame:

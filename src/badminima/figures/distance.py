@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.errors import UserError
@@ -51,7 +52,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     return Drawing(figure, pd.concat([table_of_cells(*tables) for tables in chosen.values()], ignore_index=True))
 
 
-def _mark_start_norms(axes: plt.Axes, runs: pd.DataFrame, setting: tuple[str, str], inits: list[str]) -> None:
+def _mark_start_norms(axes: Axes, runs: pd.DataFrame, setting: tuple[str, str], inits: list[str]) -> None:
     """A tick on the upper edge for each init's norm at the start."""
     of_setting = runs[(runs["dataset"] == setting[0]) & (runs["model"] == setting[1])]
     for init, (colour, _) in look_of_inits(inits).items():

@@ -104,7 +104,10 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
         axes.scatter(of_seeds["value"], rows + offset, s=7, color=colour, alpha=0.45, linewidths=0, zorder=2)
         of_cells = cells[cells["init"] == init]
         rows = of_cells["recipe"].map(recipes.index)
-        errors = [(of_cells["mean"] - of_cells["low"]).clip(lower=0), (of_cells["high"] - of_cells["mean"]).clip(lower=0)]
+        errors = [
+            (of_cells["mean"] - of_cells["low"]).clip(lower=0),
+            (of_cells["high"] - of_cells["mean"]).clip(lower=0),
+        ]
         axes.errorbar(
             of_cells["mean"],
             rows + offset,

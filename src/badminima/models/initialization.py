@@ -21,7 +21,7 @@ def initialize(settings: InitializeSettings, dataset: "PreparedDataset") -> Weig
     """
     import torch
 
-    from badminima.models import build_model
+    from badminima.models.build import build_model
 
     seed = integer_seed(settings.root_seed, "initialize", settings.dataset, settings.model_name, settings.seed)
     with torch.random.fork_rng(devices=[]):

@@ -14,8 +14,9 @@ def resnet18(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
         image_shape: ``(c, h, w)``.
         classes: number of outputs.
     """
-    network = ResNet(BasicBlock, [2, 2, 2, 2], num_classes=classes)
-    network.conv1 = nn.Conv2d(image_shape[0], 64, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    network: nn.Module = ResNet(BasicBlock, [2, 2, 2, 2], num_classes=classes)
+    stem = nn.Conv2d(image_shape[0], 64, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
+    network.conv1 = stem
     network.maxpool = nn.Identity()
     return network

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from badminima.data.batches import AugmentationDraws, Items, draw_augmentation
 from badminima.runs import TrainSettings
 from badminima.seeding import integer_seed
-from badminima.training.optimizer import build_optimizer, learning_rate, set_learning_rate
+from badminima.training.optimizer import SGD, learning_rate
 
 EVALUATION_BATCH = 2048
 
@@ -95,11 +95,10 @@ def fit(
         report: called with every evaluated epoch.
     """
     outcome = Outcome()
-    optimizer = build_optimizer(model, settings.recipe, settings.optimization)
+    optimizer = SGD(model, settings.recipe)
     clock = _Clock(started=time.perf_counter())
     _evaluate_into(outcome, 0, model, train_items, test_items, settings, clock, report)
     for epoch in range(1, settings.optimization.epochs + 1):
-        set_learning_rate(optimizer, learning_rate(settings.optimization, settings.recipe, epoch))
         loss = _train_epoch(model, optimizer, train_items, settings, epoch, clock)
         outcome.epochs = epoch
         if not math.isfinite(loss):
@@ -120,7 +119,7 @@ def evaluate(model: nn.Module, items: Items, augmentation: AugmentationDraws | N
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=items.labels.device)
     predicted = torch.empty_like(items.labels)
-    for indices in torch.arange(len(items), device=items.labels.device).split(EVALUATION_BATCH):
+    for indices in torch.split(torch.arange(len(items), device=items.labels.device), EVALUATION_BATCH):
         images, labels = items.gather(indices)
         if augmentation is not None:
             images = augmentation.apply(images, indices)
@@ -149,7 +148,7 @@ class _Clock:
 
 
 def _train_epoch(
-    model: nn.Module, optimizer: torch.optim.SGD, items: Items, settings: TrainSettings, epoch: int, clock: _Clock
+    model: nn.Module, optimizer: SGD, items: Items, settings: TrainSettings, epoch: int, clock: _Clock
 ) -> float:
     """One pass over the items in a fresh random order; returns the sum of batch losses (its only host sync)."""
     started = time.perf_counter()
@@ -157,16 +156,15 @@ def _train_epoch(
     augmentation = _augmentation(items, settings, "augment", epoch)
     rng = torch.Generator().manual_seed(_stream(settings, "order", epoch))
     order = torch.randperm(len(items), generator=rng).to(device)
+    rate = learning_rate(settings.optimization, settings.recipe, epoch)
     total = torch.zeros((), device=device)
     model.train()
-    for indices in order.split(settings.optimization.batch_size):
+    for indices in torch.split(order, settings.optimization.batch_size):
         images, labels = items.gather(indices)
         if augmentation is not None:
             images = augmentation.apply(images, indices)
         loss = cross_entropy(model(items.normalize(images)), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        optimizer.step(loss, rate)
         total += loss.detach()
         clock.steps += 1
     result = total.item()

@@ -11,7 +11,7 @@ from badminima.data.batches import Items
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.files import write_csv, write_json
-from badminima.models import build_model
+from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights, weights_of, write_weights
 from badminima.provenance import choose_device, provenance
 from badminima.runs import TrainSettings

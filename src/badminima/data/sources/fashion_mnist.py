@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,7 +15,7 @@ class FashionMNIST:
     """Downloaded by torchvision, or taken from a folder of IDX files, gzip'd or not."""
 
     # SHA-256 of the uncompressed content: a copy is the published data whatever compressed it.
-    digests = {
+    digests: ClassVar[dict[str, str]] = {
         "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
@@ -39,7 +40,7 @@ class FashionMNIST:
         """Download with torchvision, which checks the MD5 of each archive and keeps what is already there."""
         from torchvision.datasets import FashionMNIST as Torchvision
 
-        folder = download_dir / Torchvision.__name__ / "raw"
+        folder = download_dir / "FashionMNIST" / "raw"
         for name in self.digests:
             # torchvision trusts any file of that name: one that a killed download left behind must go first.
             if (folder / name).is_file() and not self._is_published(name, folder / name):

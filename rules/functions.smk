@@ -1,0 +1,94 @@
+# Functions that rules name as inputs and parameters: from wildcards to the files and the slice of config they need.
+# Parameters are that slice as JSON, so a changed value reruns exactly the jobs that depend on it.
+
+
+def local_dir(wildcards):
+    """The option that names a dataset's local folder, if the config has one."""
+    folder = CONFIG.data.local_dirs.get(CONFIG.datasets[wildcards.dataset].source)
+    return ["--local-dir", folder] if folder else []
+
+
+def prepare_params(wildcards):
+    """The settings of one dataset's preparation."""
+    return runs.prepare_settings(CONFIG, wildcards.dataset).model_dump_json()
+
+
+def confuse_params(wildcards):
+    """The settings of one confusing set."""
+    return runs.confuse_settings(CONFIG, wildcards.dataset, wildcards.init, int(wildcards.seed)).model_dump_json()
+
+
+def initialize_params(wildcards):
+    """The settings of one set of random weights."""
+    return runs.initialize_settings(CONFIG, wildcards.dataset, wildcards.model, int(wildcards.seed)).model_dump_json()
+
+
+def pretrain_params(wildcards):
+    """The settings of one pretraining."""
+    return runs.pretrain_settings(
+        CONFIG, wildcards.dataset, wildcards.model, wildcards.init, int(wildcards.seed)
+    ).model_dump_json()
+
+
+def train_params(wildcards):
+    """The settings of one run."""
+    return runs.train_settings(CONFIG, runs.Run(**wildcards)).model_dump_json()
+
+
+def collect_params(wildcards):
+    """The settings of one study's tables."""
+    return runs.collect_settings(CONFIG, wildcards.study).model_dump_json()
+
+
+def start_weights(wildcards):
+    """The random weights that the init called {init} is made from."""
+    start = CONFIG.inits[wildcards.init].start
+    return PATHS.init(wildcards.dataset, wildcards.model, start, wildcards.seed) / "weights.safetensors"
+
+
+def like_weights(wildcards):
+    """The weights whose norms the rescaled init called {init} takes."""
+    like = CONFIG.inits[wildcards.init].like
+    return PATHS.init(wildcards.dataset, wildcards.model, like, wildcards.seed) / "weights.safetensors"
+
+
+def collected_runs(wildcards):
+    """The files of every run of a study."""
+    names = [*runs.RUN_FILES, "diagnostics.json"]
+    return [PATHS.run(run) / name for run in runs.study_runs(CONFIG.studies[wildcards.study]) for name in names]
+
+
+def collected_pretraining(wildcards):
+    """The records of every trained init of a study."""
+    study = CONFIG.studies[wildcards.study]
+    return [
+        PATHS.init(dataset, model, init, seed) / "run.json"
+        for dataset in study.datasets
+        for model in study.models
+        for init in runs.pretrained_inits(CONFIG, study)
+        for seed in study.seeds
+    ]
+
+
+def output_folder(wildcards, output):
+    """The folder that a rule's outputs lie in."""
+    return os.path.dirname(output[0])
+
+
+def input_folder(wildcards, input):
+    """The folder that a rule's first input lies in."""
+    return os.path.dirname(input[0])
+
+
+def results_folder(wildcards, output):
+    """The results folder, from the tables of a study in it."""
+    return str(Path(output[0]).parents[2])
+
+
+def report_table(table):
+    """A table of a study as output; those that a reader wants are shown in the report."""
+    path = PATHS.tables("{study}") / table
+    if table not in ("cells.csv", "pretraining.csv"):
+        return path
+    labels = {"study": "{study}", "table": table.removesuffix(".csv")}
+    return report(path, caption="../report/table.rst", category="Tables", labels=labels)

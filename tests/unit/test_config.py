@@ -1,0 +1,118 @@
+"""The configuration: what it accepts, and what it says of what it doesn't."""
+
+import copy
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from badminima.config import Config, load_config
+from badminima.errors import UserError
+from badminima.schema import schema_text
+from tests.conftest import REPOSITORY
+
+PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
+
+
+def raw_config() -> dict:
+    return yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+
+
+def overlay(base: dict, top: dict) -> dict:
+    """Snakemake's rule for --configfile: mappings merge, everything else is replaced."""
+    merged = copy.deepcopy(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = overlay(merged[key], value) if both else value
+    return merged
+
+
+def test_the_paper_config_names_all_its_datasets_and_models():
+    config = load_config(raw_config())
+    assert set(config.studies["ablation"].datasets) == {"cifar10", "cifar100", "cinic10", "restricted_imagenet"}
+    assert set(config.studies["ablation"].models) == {"vgg16", "resnet18", "resnet50", "densenet40"}
+    assert len(config.recipes) == 8
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
+    results = load_config(overlay(raw_config(), yaml.safe_load(preset.read_text()))).results
+    assert results == f"results/{preset.stem}"
+
+
+def test_null_removes_an_entry():
+    config = load_config(overlay(raw_config(), {"studies": {"scale": None}}))
+    assert set(config.studies) == {"ablation"}
+
+
+def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
+    raw = overlay(raw_config(), yaml.safe_load("recipes: {l2: {weight_decay: 5e-4}}"))
+    assert load_config(raw).recipes["l2"].weight_decay == 0.0005
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "found", "allowed"),
+    [
+        ({"sede": 1}, "sede", "unknown key", "seed"),
+        ({"seed": "abc"}, "seed", "'abc'", "a whole number >= 0"),
+        ({"seed": -1}, "seed", "-1", "a whole number >= 0"),
+        ({"device": "tpu"}, "device", "'tpu'", "auto, cpu, cuda"),
+        ({"recipes": {"da": {"momentu": 1}}}, "recipes.da.momentu", "unknown key", "momentum"),
+        ({"recipes": {"da": {"momentum": 1.0}}}, "recipes.da.momentum", "1.0", "a number >= 0 and < 1"),
+        ({"recipes": {"da": {"augmentation": 1}}}, "recipes.da.augmentation", "1", "true or false"),
+        ({"recipes": [1]}, "recipes", "[1]", "a mapping"),
+        ({"recipes": {"A/b": {}}}, "recipes.A/b", "unfit name", "lower-case"),
+        ({"inits": {"adversarial": {"noise": 1.0}}}, "inits.adversarial.noise", "1.0", "< 1"),
+        ({"inits": {"adversarial": {"noise": -0.1}}}, "inits.adversarial.noise", "-0.1", ">= 0"),
+        ({"inits": {"adversarial": {"zeroing": "rows"}}}, "inits.adversarial.zeroing", "'rows'", "values, pixels"),
+        ({"inits": {"odd": {"kind": "other"}}}, "inits.odd", "other", "adversarial, random, rescaled"),
+        ({"inits": {"odd": {"kind": "rescaled", "like": "x"}}}, "inits.odd.like", "'x'", "adversarial"),
+        ({"inits": {"odd": {"kind": "adversarial", "noise": 0}}}, "inits.odd.replication", "nothing", "required"),
+        ({"datasets": {"mine": {"source": "mnist"}}}, "datasets.mine.source", "'mnist'", "digits"),
+        ({"data": {"local_dirs": {"mnist": "x"}}}, "data.local_dirs", "'mnist'", "digits"),
+        ({"models": {"big": {"architecture": "vit"}}}, "models.big.architecture", "'vit'", "resnet18"),
+        (
+            {"models": {"m": {"architecture": "mlp", "options": {"widths": 3}}}},
+            "models.m.options.widths",
+            "3",
+            "[128, 128, 128]",
+        ),
+        ({"models": {"m": {"architecture": "mlp", "options": {"depth": 3}}}}, "models.m.options", "'depth'", "widths"),
+        ({"studies": {"ablation": {"datasets": ["mnist"]}}}, "studies.ablation.datasets", "'mnist'", "cifar10"),
+        ({"studies": {"ablation": {"recipes": ["sgd"]}}}, "studies.ablation.recipes", "'sgd'", "vanilla"),
+        ({"studies": {"ablation": {"seeds": []}}}, "studies.ablation.seeds", "[]", "not empty"),
+        ({"figures": {"pie": {"study": "ablation"}}}, "figures", "'pie'", "curves, ablation, distance"),
+        ({"figures": {"curves": {"study": "x"}}}, "figures.curves.study", "'x'", "ablation"),
+        ({"figures": {"curves": {"recipes": ["x"]}}}, "figures.curves.recipes", "'x'", "vanilla"),
+        ({"claims": {"study": "x"}}, "claims.study", "'x'", "ablation"),
+        ({"diagnostics": ["x"]}, "diagnostics", "'x'", "distance, norms"),
+        ({"training": {"milestones": [400]}}, "training.milestones", "[400]", "350"),
+        ({"training": {"milestones": [3, 2]}}, "training.milestones", "[3, 2]", "increasing"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_with_key_value_and_what_is_allowed(change, key, found, allowed):
+    with pytest.raises(UserError) as error:
+        load_config(overlay(raw_config(), change))
+    message = str(error.value)
+    assert message.startswith(f"{key}: found ")
+    assert found in message.split(";")[0]
+    assert allowed in message.split(";")[1]
+    assert "\n" not in message
+
+
+def test_the_committed_schema_is_the_one_the_model_generates():
+    committed = REPOSITORY / "workflow" / "schemas" / "config.schema.json"
+    assert committed.read_text() == schema_text(), "run `make schema`"
+    assert json.loads(committed.read_text())["additionalProperties"] is False
+
+
+def test_every_key_that_the_schema_requires_stands_in_the_paper_config():
+    assert set(Config.model_json_schema()["required"]) <= set(raw_config())
+
+
+def test_config_and_runs_import_neither_torch_nor_numpy():
+    code = "import sys, badminima.config, badminima.runs; print({'torch', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

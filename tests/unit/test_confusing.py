@@ -1,0 +1,116 @@
+"""The confusing set, Algorithm 1 of the paper."""
+
+import numpy as np
+import pytest
+import torch
+
+from badminima.data.batches import Items, zero_values
+from badminima.data.confusing import confuse, count_conflicts, zeroed_values
+from badminima.runs import ConfuseSettings
+
+
+def settings(**changes) -> ConfuseSettings:
+    entries = {"dataset": "digits", "replication": 4, "noise": 0.2, "zeroing": "values", "root_seed": 0, "seed": 0}
+    return ConfuseSettings(**{**entries, **changes})
+
+
+def unpacked(masks: np.ndarray, values: int) -> np.ndarray:
+    return np.unpackbits(masks, axis=1, count=values).astype(bool)
+
+
+def test_each_copy_has_exactly_the_stated_number_of_values_zeroed(digits):
+    tensors, metadata = confuse(digits, settings())
+    assert tensors["masks"].shape == (480, 8)
+    assert tensors["masks"].dtype == np.uint8
+    assert metadata["zeroed_values"] == 12  # floor(0.2 * 64)
+    assert (unpacked(tensors["masks"], 64).sum(axis=1) == 12).all()
+
+
+def test_the_published_law_zeroes_307_of_the_3072_values_of_a_cifar_image():
+    assert zeroed_values((3, 32, 32), 0.1, "values") == 307
+    assert zeroed_values((3, 32, 32), 0.1, "pixels") == 3 * 102
+
+
+def test_n_is_read_as_the_decimal_it_is_written_as():
+    assert zeroed_values((1, 10, 10), 0.29, "values") == 29  # 0.29 * 100 is 28.999999999999996 in floating point
+
+
+def test_every_position_is_zeroed_equally_often(digits):
+    tensors, _ = confuse(digits, settings(replication=100))
+    frequency = unpacked(tensors["masks"], 64).mean(axis=0)
+    # 12,000 copies: the standard error of a frequency near 12/64 is 0.0036.
+    assert np.abs(frequency - 12 / 64).max() < 4 * 0.0036
+
+
+def test_labels_are_uniform_and_ignore_the_true_ones(digits):
+    tensors, _ = confuse(digits, settings(replication=100))
+    labels = tensors["labels"]
+    assert labels.dtype == np.int64
+    assert np.abs(np.bincount(labels, minlength=10) / len(labels) - 0.1).max() < 4 * np.sqrt(0.09 / 12000)
+    assert abs((labels == np.repeat(digits.train_labels, 100)).mean() - 0.1) < 4 * np.sqrt(0.09 / 12000)
+
+
+def test_zeroing_pixels_zeroes_all_channels_of_each(digits):
+    from dataclasses import replace
+
+    colour = replace(digits, train_images=np.repeat(digits.train_images, 3, axis=1))
+    tensors, metadata = confuse(colour, settings(zeroing="pixels"))
+    masks = unpacked(tensors["masks"], 192).reshape(-1, 3, 64)
+    assert metadata["zeroed_values"] == 36
+    assert (masks == masks[:, :1]).all()
+    assert (masks[:, 0].sum(axis=1) == 12).all()
+
+
+def test_the_same_seed_gives_the_same_set_and_another_seed_another(digits):
+    first, again, other = (confuse(digits, settings(seed=seed))[0] for seed in (0, 0, 1))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["labels"], other["labels"])
+    assert not np.array_equal(first["masks"], other["masks"])
+
+
+def test_noise_zero_keeps_every_value(digits):
+    tensors, metadata = confuse(digits, settings(noise=0.0))
+    assert not tensors["masks"].any()
+    assert metadata["zeroed_values"] == 0
+
+
+def test_conflicts_of_a_case_counted_by_hand():
+    # Two images, three copies each, nothing zeroed. The copies of image 0 are one content with labels 1, 1, 2: the
+    # best answer gets 2 of 3. Those of image 1 agree. So 3 copies conflict and 5 of 6 can be right.
+    images = np.array([[[[1, 2]]], [[[3, 4]]]], dtype=np.uint8)
+    masks = np.zeros((6, 1), dtype=np.uint8)
+    conflicting, reachable = count_conflicts(images, masks, np.array([1, 1, 2, 5, 5, 5]), replication=3)
+    assert conflicting == 3
+    assert reachable == pytest.approx(5 / 6)
+
+
+def test_masks_that_differ_only_on_black_values_still_conflict():
+    images = np.array([[[[0, 0, 7]]]], dtype=np.uint8)
+    masks = np.array([[0b10000000], [0b01000000]], dtype=np.uint8)
+    assert count_conflicts(images, masks, np.array([0, 1]), replication=2) == (2, 0.5)
+
+
+def test_a_batch_on_the_device_is_the_masked_clean_image(digits, digits_on_torch):
+    tensors, _ = confuse(digits, settings())
+    items = Items(
+        digits_on_torch.train_images,
+        torch.from_numpy(tensors["labels"]),
+        torch.tensor(digits.mean),
+        torch.tensor(digits.std),
+        torch.from_numpy(tensors["masks"]),
+        replication=4,
+    )
+    indices = torch.tensor([0, 5, 479, 5])
+    images, labels = items.gather(indices)
+    kept = ~unpacked(tensors["masks"], 64).reshape(-1, 1, 8, 8)
+    expected = np.repeat(digits.train_images, 4, axis=0) * kept
+    assert images.dtype == torch.uint8
+    assert np.array_equal(images.numpy(), expected[indices.numpy()])
+    assert np.array_equal(labels.numpy(), tensors["labels"][indices.numpy()])
+
+
+def test_zeroing_handles_a_number_of_values_that_is_no_multiple_of_eight(rng):
+    mask = rng.random((6, 27)) < 0.5
+    images = torch.from_numpy(rng.integers(1, 256, size=(6, 3, 3, 3), dtype=np.uint8))
+    zeroed = zero_values(images, torch.from_numpy(np.packbits(mask, axis=1)))
+    assert np.array_equal(zeroed.numpy() == 0, mask.reshape(6, 3, 3, 3))

@@ -1,0 +1,183 @@
+"""The training loop: what it learns, what it records, and that it repeats itself to the bit."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
+from badminima.data.batches import Items
+from badminima.data.confusing import confuse
+from badminima.models.build import build_model
+from badminima.models.initialization import initialize
+from badminima.models.weights import weights_of
+from badminima.runs import ConfuseSettings, InitializeSettings
+from badminima.tensorfiles import write_tensors
+from badminima.training.engine import evaluate
+from badminima.training.optimizer import SGD, learning_rate
+from badminima.training.stage import read_confusing, run_training, write_run
+
+
+@pytest.fixture
+def start(digits, small_mlp):
+    settings = InitializeSettings(model=small_mlp, dataset="digits", model_name="mlp", root_seed=0, seed=0)
+    return initialize(settings, digits)
+
+
+@pytest.fixture
+def train(digits_on_torch, start, train_settings, tmp_path):
+    """Train from the same weights with some settings changed."""
+
+    def run(confusing=None, **changes):
+        settings = train_settings.model_copy(update=changes)
+        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing)
+
+    return run
+
+
+@pytest.fixture
+def confusing(digits, tmp_path):
+    settings = ConfuseSettings(dataset="digits", replication=2, noise=0.2, zeroing="values", root_seed=0, seed=0)
+    write_tensors(tmp_path / "c.safetensors", *confuse(digits, settings))
+    return read_confusing(tmp_path / "c.safetensors")
+
+
+def optimization(**changes) -> OptimizationConfig:
+    return OptimizationConfig(**{"batch_size": 16, "learning_rate": 0.1, "epochs": 10, "milestones": [], **changes})
+
+
+def test_vanilla_sgd_learns_the_digits(train):
+    run = train(optimization=optimization(epochs=60))
+    assert run.outcome.status == "converged"
+    assert run.outcome.final["train_accuracy"] == 1.0
+    assert run.outcome.final["test_accuracy"] > 0.8
+    assert run.outcome.final["train_loss"] < run.outcome.history[0].train_loss
+
+
+def test_history_has_the_start_the_due_epochs_and_the_last(train):
+    run = train(optimization=optimization(evaluate_every=4))
+    assert [row.epoch for row in run.outcome.history] == [0, 4, 8, 10]
+    assert [row.step for row in run.outcome.history] == [0, 32, 64, 80]  # 120 images in batches of 16: 8 steps
+
+
+def test_a_run_that_does_not_fit_is_max_epochs(train):
+    run = train(optimization=optimization(epochs=1))
+    assert run.outcome.status == "max_epochs"
+    assert run.record["final"]["train_accuracy"] < 1
+
+
+def test_a_run_whose_loss_overflows_is_diverged_and_says_when(train):
+    run = train(optimization=optimization(learning_rate=1e6, evaluate_every=10))
+    assert run.outcome.status == "diverged"
+    assert 1 <= run.outcome.epochs < 10
+    assert run.outcome.history[-1].epoch == run.outcome.epochs
+
+
+def test_a_diverged_run_is_still_written(train, tmp_path):
+    write_run(tmp_path / "run", train(optimization=optimization(learning_rate=1e6)))
+    assert '"status": "diverged"' in (tmp_path / "run" / "run.json").read_text()
+    assert '"train_loss": null' in (tmp_path / "run" / "run.json").read_text()
+
+
+def test_pretraining_stops_when_the_confusing_set_is_fitted(train, confusing):
+    run = train(confusing, phase="pretrain", optimization=optimization(epochs=400, evaluate_every=5))
+    assert run.outcome.status == "converged"
+    assert run.outcome.epochs < 400
+    assert run.outcome.final["train_accuracy"] == 1.0
+    assert run.outcome.final["test_accuracy"] < 0.3  # labels were random: nothing was learnt about digits
+    assert run.record["confusing"]["reachable_accuracy"] == 1.0
+    assert run.record["train_items"] == 240
+
+
+def test_pretraining_aims_no_higher_than_what_is_reachable(train, confusing):
+    confusing.metadata["reachable_accuracy"] = 0.5
+    run = train(confusing, phase="pretrain", optimization=optimization(epochs=400, evaluate_every=5))
+    assert run.outcome.status == "converged"
+    assert 0.5 <= run.outcome.final["train_accuracy"] < 1
+    assert run.record["target_accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("augmentation", [None, AugmentationConfig(padding=1)])
+def test_two_runs_with_one_seed_agree_to_the_bit(train, augmentation):
+    recipe = RecipeConfig(augmentation=augmentation is not None, momentum=0.9, weight_decay=0.01)
+    first = train(recipe=recipe, augmentation=augmentation)
+    torch.rand(17)  # numbers drawn elsewhere must not matter
+    again = train(recipe=recipe, augmentation=augmentation)
+    assert np.array_equal(first.weights.vector(), again.weights.vector())
+    clocks = ("seconds", "images_per_second")
+    for one, two in zip(first.outcome.history, again.outcome.history, strict=True):
+        assert {**vars(one), **dict.fromkeys(clocks)} == {**vars(two), **dict.fromkeys(clocks)}
+
+
+def test_another_seed_changes_the_run(train):
+    assert not np.array_equal(train(seed=0).weights.vector(), train(seed=1).weights.vector())
+
+
+def test_paired_runs_see_the_same_batches_whatever_their_init_and_recipe_are_called(train):
+    first = train(init="random", recipe_name="vanilla")
+    second = train(init="adversarial", recipe_name="mine")
+    assert np.array_equal(first.weights.vector(), second.weights.vector())
+
+
+def test_sgd_steps_are_those_of_torchs_optimizer(digits_on_torch, small_mlp):
+    torch.manual_seed(0)
+    ours = build_model(small_mlp, (1, 8, 8), 10)
+    theirs = build_model(small_mlp, (1, 8, 8), 10)
+    theirs.load_state_dict(ours.state_dict())
+    recipe = RecipeConfig(momentum=0.9, weight_decay=0.01)
+    mine = SGD(ours, recipe)
+    reference = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    images, labels = digits_on_torch.train_images.float() / 255, digits_on_torch.train_labels
+    for _ in range(5):
+        mine.step(cross_entropy(ours(images), labels), 0.1)
+        reference.zero_grad()
+        cross_entropy(theirs(images), labels).backward()
+        reference.step()
+    assert np.array_equal(weights_of(ours).vector(), weights_of(theirs).vector())
+
+
+def test_the_learning_rate_falls_after_each_milestone():
+    settings = OptimizationConfig(learning_rate=0.1, epochs=350, milestones=[150, 250], gamma=0.1)
+    rates = [learning_rate(settings, RecipeConfig(), epoch) for epoch in (1, 150, 151, 250, 251, 350)]
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    assert learning_rate(settings, RecipeConfig(learning_rate_scale=10), 1) == pytest.approx(1.0)
+
+
+def test_evaluation_is_in_evaluation_mode_and_leaves_no_trace(digits_on_torch):
+    class Fixed(nn.Module):
+        """Answers class 3, and in training mode nonsense."""
+
+        def forward(self, images):
+            logits = torch.zeros(len(images), 10)
+            logits[:, 0 if self.training else 3] = 5
+            return logits
+
+    items = Items(digits_on_torch.test_images, digits_on_torch.test_labels, torch.zeros(1), torch.ones(1))
+    model = Fixed().train()
+    measured = evaluate(model, items)
+    share = (digits_on_torch.test_labels == 3).float().mean().item()
+    assert measured.accuracy == pytest.approx(share)
+    expected = math.log(math.exp(5) + 9) - 5 * share
+    assert measured.loss == pytest.approx(expected, rel=1e-5)
+    assert measured.predicted.tolist() == [3] * len(items)
+    assert model.training
+
+
+def test_augmentation_acts_on_training_and_is_measured_apart(train):
+    plain = train()
+    augmented = train(augmentation=AugmentationConfig(padding=2), optimization=optimization(epochs=60))
+    assert plain.outcome.final["train_accuracy"] == plain.outcome.final["train_accuracy_augmented"]
+    assert augmented.outcome.final["train_accuracy"] > augmented.outcome.final["train_accuracy_augmented"]
+
+
+def test_the_record_says_what_was_run_and_on_what(train, train_settings):
+    record = train().record
+    assert record["settings"] == train_settings.model_dump(mode="json")
+    assert record["status"] in ("converged", "max_epochs")
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert record["device"].startswith("cpu")
+    assert record["threads"] == 1
+    assert record["evaluated_on"] == "test"

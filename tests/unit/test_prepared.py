@@ -1,0 +1,98 @@
+"""The prepared dataset: splits and statistics."""
+
+import numpy as np
+import pytest
+
+from badminima.data.prepared import channel_statistics, prepare, read_prepared, stratified_order
+from badminima.data.sources.base import RawDataset, Split
+from badminima.errors import UserError
+from badminima.runs import PrepareSettings
+from badminima.tensorfiles import write_tensors
+
+
+def numbered(count: int) -> Split:
+    """Images whose every value is their own number: shows which image went where."""
+    numbers = np.arange(count, dtype=np.uint8)
+    return Split(np.tile(numbers[:, None, None, None], (1, 1, 2, 2)), numbers.astype(np.int64) % 2)
+
+
+def settings(**changes) -> PrepareSettings:
+    entries = {"dataset": "d", "source": "s", "train_size": None, "validation_size": 0, "evaluate_on": "test"}
+    return PrepareSettings(**{**entries, **changes}, root_seed=0)
+
+
+def numbers(images: np.ndarray) -> set[int]:
+    return set(images[:, 0, 0, 0].tolist())
+
+
+def test_a_pool_without_test_split_is_cut_in_three_that_share_nothing():
+    raw = RawDataset(numbered(100), None, ("even", "odd"))
+    test, _ = prepare(raw, settings(train_size=50, validation_size=20))
+    validation, metadata = prepare(raw, settings(train_size=50, validation_size=20, evaluate_on="validation"))
+    parts = [numbers(test["train.images"]), numbers(validation["test.images"]), numbers(test["test.images"])]
+    assert [len(part) for part in parts] == [50, 20, 30]
+    assert set.union(*parts) == set(range(100))
+    assert np.array_equal(test["train.images"], validation["train.images"])
+    assert metadata["evaluated_on"] == "validation"
+
+
+def test_an_official_test_split_is_kept_and_validation_comes_out_of_training():
+    raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
+    tensors, _ = prepare(raw, settings(validation_size=20))
+    assert len(tensors["train.labels"]) == 80
+    assert np.array_equal(tensors["test.images"], raw.test.images)
+
+
+def test_the_whole_training_set_keeps_its_order():
+    raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
+    tensors, _ = prepare(raw, settings())
+    assert np.array_equal(tensors["train.images"], raw.train.images)
+
+
+@pytest.mark.parametrize("changes", [{"train_size": 101}, {"train_size": 90, "validation_size": 11}])
+def test_more_images_than_there_are_is_one_line(changes):
+    with pytest.raises(UserError, match=r"datasets\.d: .*at most 100"):
+        prepare(RawDataset(numbered(100), None, ("even", "odd")), settings(**changes))
+
+
+def test_a_pool_without_test_split_needs_a_train_size():
+    with pytest.raises(UserError, match=r"datasets\.d\.train_size"):
+        prepare(RawDataset(numbered(100), None, ("even", "odd")), settings())
+
+
+def test_nothing_to_evaluate_on_is_one_line():
+    with pytest.raises(UserError, match=r"datasets\.d\.evaluate_on: found 'validation' without images"):
+        prepare(RawDataset(numbered(100), numbered(5), ("even", "odd")), settings(evaluate_on="validation"))
+
+
+def test_every_prefix_of_a_stratified_order_is_balanced(rng):
+    labels = rng.permutation(np.repeat([0, 1, 2], [60, 30, 10]))
+    order = stratified_order(labels, rng)
+    assert sorted(order) == list(range(100))
+    for size in (10, 37, 50, 90):
+        counts = np.bincount(labels[order[:size]], minlength=3)
+        assert np.abs(counts - size * np.array([0.6, 0.3, 0.1])).max() <= 1.5
+
+
+def test_statistics_are_those_of_numpy(rng):
+    images = rng.integers(256, size=(50, 3, 4, 5), dtype=np.uint8)
+    mean, std = channel_statistics(images)
+    assert mean == pytest.approx((images / 255).mean(axis=(0, 2, 3)))
+    assert std == pytest.approx((images / 255).std(axis=(0, 2, 3)))
+
+
+def test_a_prepared_file_comes_back(prepared_path):
+    dataset = read_prepared(prepared_path)
+    assert dataset.train_images.shape == (120, 1, 8, 8)
+    assert dataset.train_images.dtype == np.uint8
+    assert dataset.test_labels.shape == (1677,)
+    assert dataset.test_labels.dtype == np.int64
+    assert dataset.image_shape == (1, 8, 8)
+    assert len(dataset.classes) == 10
+    assert np.bincount(dataset.train_labels).tolist() == pytest.approx([12] * 10, abs=1)
+
+
+def test_another_tensor_file_is_refused(tmp_path):
+    write_tensors(tmp_path / "x.safetensors", {"a": np.zeros(1)}, {})
+    with pytest.raises(UserError, match="expected a prepared dataset"):
+        read_prepared(tmp_path / "x.safetensors")
