@@ -168,9 +168,10 @@ def test_evaluation_is_in_evaluation_mode_and_leaves_no_trace(digits_on_torch):
 
 def test_augmentation_acts_on_training_and_is_measured_apart(train):
     plain = train()
-    augmented = train(augmentation=AugmentationConfig(padding=2), optimization=optimization(epochs=60))
+    augmented = train(augmentation=AugmentationConfig(padding=2))
+    assert not np.array_equal(plain.weights.vector(), augmented.weights.vector())
     assert plain.outcome.final["train_accuracy"] == plain.outcome.final["train_accuracy_augmented"]
-    assert augmented.outcome.final["train_accuracy"] > augmented.outcome.final["train_accuracy_augmented"]
+    assert augmented.outcome.final["train_accuracy"] != augmented.outcome.final["train_accuracy_augmented"]
 
 
 def test_the_record_says_what_was_run_and_on_what(train, train_settings):

@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+from contextlib import suppress
 from functools import partial
 from hashlib import md5, sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -179,10 +180,8 @@ def test_a_local_folder_that_does_not_exist_is_named(tmp_path):
 
 @given(st.binary(max_size=64), st.sampled_from([1, 3]))
 def test_the_idx_parser_survives_any_bytes(content, dimensions):
-    try:
+    with suppress(UserError):
         assert parse_idx(content, dimensions, Path("x")).ndim == dimensions
-    except UserError as error:
-        assert "\n" not in str(error)
 
 
 @given(st.lists(st.integers(0, 255), max_size=20), st.integers(0, 30))

@@ -75,13 +75,14 @@ def estimate(
 def equivalence_p_value(difference: Estimate, margin: float) -> float:
     """P-value of the two one-sided tests that a difference lies within ``(-margin, margin)``.
 
-    The larger of the two bootstrap probabilities that the difference is at or beyond a bound (Schuirmann 1987);
-    NaN if the estimate has no interval.
+    The larger of the two bootstrap probabilities that the difference is at or beyond a bound (Schuirmann 1987),
+    ``(1 + count) / (1 + resamples)`` each, so never zero; NaN if the estimate has no interval.
     """
     if np.isnan(difference.deviations).any():
         return np.nan
     draws = difference.mean + difference.deviations
-    return float(max(np.mean(draws <= -margin), np.mean(draws >= margin)))
+    beyond = max(np.sum(draws <= -margin), np.sum(draws >= margin))
+    return float((1 + beyond) / (1 + len(draws)))
 
 
 def _resampled(values: np.ndarray, statistics: StatisticsConfig, root_seed: int, part: str) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from badminima.analysis.statistics import estimate
+from badminima.config import StatisticsConfig
 from badminima.errors import UserError
 from badminima.files import atomic_path, read_json
 from badminima.runs import CollectSettings, Paths, Run, study_runs
@@ -91,7 +92,23 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         pretraining=_pretraining(paths, settings),
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
-    return StudyTables(**{**vars(tables), "cells": _cells(tables, settings)})
+    cells = summarize_cells(tables, settings.statistics, settings.root_seed)
+    return StudyTables(**{**vars(tables), "cells": cells})
+
+
+def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed: int) -> pd.DataFrame:
+    """Every numeric column of ``runs``, estimated over the seeds of each cell."""
+    measured = [name for name in tables.runs.columns if name not in [*RUN_KEYS, *DESCRIPTIONS]]
+    rows = []
+    for cell, members in tables.runs.groupby(CELL_KEYS, sort=False):
+        images = tables.correct_of(members).astype(float)
+        for name in measured:
+            values = members[name].to_numpy(dtype=float)
+            result = estimate(values, statistics, root_seed, images if name == "test_accuracy" else None)
+            row = dict(zip(CELL_KEYS, cell, strict=True))
+            row |= {"statistic": name, "mean": result.mean, "sd": result.sd}
+            rows.append({**row, "low": result.low, "high": result.high, "seeds": result.seeds})
+    return pd.DataFrame(rows)
 
 
 def write_tables(folder: Path, tables: StudyTables) -> None:
@@ -128,23 +145,6 @@ def _pretraining(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
         )
         rows.append(dict(zip(PRETRAINING_COLUMNS, values, strict=True)))
     return pd.DataFrame(rows, columns=PRETRAINING_COLUMNS)
-
-
-def _cells(tables: StudyTables, settings: CollectSettings) -> pd.DataFrame:
-    """Every numeric column of ``runs``, estimated over the seeds of each cell."""
-    measured = [name for name in tables.runs.columns if name not in [*RUN_KEYS, *DESCRIPTIONS]]
-    rows = []
-    for cell, members in tables.runs.groupby(CELL_KEYS, sort=False):
-        images = tables.correct_of(members).astype(float)
-        for name in measured:
-            values = members[name].to_numpy(dtype=float)
-            result = estimate(
-                values, settings.statistics, settings.root_seed, images if name == "test_accuracy" else None
-            )
-            row = dict(zip(CELL_KEYS, cell, strict=True))
-            row |= {"statistic": name, "mean": result.mean, "sd": result.sd}
-            rows.append({**row, "low": result.low, "high": result.high, "seeds": result.seeds})
-    return pd.DataFrame(rows)
 
 
 def _keys_first(table: pd.DataFrame) -> pd.DataFrame:

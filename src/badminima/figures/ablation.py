@@ -10,6 +10,7 @@ from badminima.figures.style import (
     cell_title,
     draw_cells,
     init_legend,
+    rows_of,
     set_style,
     settings_of,
     shown_cells,
@@ -41,7 +42,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 def _percent(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
     """The rows of one panel, fractions turned into percent."""
-    rows = table[(table["dataset"] == panel[0]) & (table["model"] == panel[1])].copy()
+    rows = rows_of(table, panel).copy()
     values = rows.columns.intersection(["value", "mean", "low", "high"])
     rows[values] *= 100
     return rows

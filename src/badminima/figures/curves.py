@@ -15,6 +15,7 @@ from badminima.figures.style import (
     init_label,
     look_of_inits,
     recipe_label,
+    rows_of,
     set_style,
     settings_of,
 )
@@ -36,15 +37,23 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     )
     for line, setting in zip(grid, rows, strict=True):
         for axes, (statistic, label) in zip(line, PANELS.items(), strict=True):
-            chosen = shown[(shown[["dataset", "model"]] == setting).all(axis=1) & (shown["statistic"] == statistic)]
+            chosen = rows_of(shown[shown["statistic"] == statistic], setting)
             _draw_lines(axes, chosen, settings)
             axes.set_ylabel(label)
+            axes.set_ylim(_floor_of(shown, setting), 101)
             axes.set_title(cell_title(*setting))
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(settings.inits), handlelength=2.6)
     return Drawing(figure, shown)
+
+
+def _floor_of(shown: pd.DataFrame, setting: tuple[str, str]) -> float:
+    """Lower edge of a row in percent: below everything but the start, whose chance level would squeeze the rest."""
+    trained = rows_of(shown[shown["epoch"] > 0], setting)
+    lowest = trained["low"].min() * 100
+    return max(0.0, lowest - 0.05 * (100 - lowest)) if pd.notna(lowest) else 0.0
 
 
 def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
@@ -61,7 +70,7 @@ def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> No
             marker=marker,
             markevery=(0.05 + 0.05 * position, 0.2),
             markersize=3.5,
-            label=f"{init_label(init)}, {recipe_label(recipe)}",
+            label=f"{init_label(init)} init, {recipe_label(recipe)}",
         )
         axes.fill_between(
             curve["epoch"], curve["low"] * 100, curve["high"] * 100, color=colour, alpha=0.15, linewidth=0

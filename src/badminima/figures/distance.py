@@ -13,6 +13,7 @@ from badminima.figures.style import (
     draw_cells,
     init_legend,
     look_of_inits,
+    rows_of,
     set_style,
     settings_of,
     shown_cells,
@@ -22,7 +23,7 @@ from badminima.runs import FigureSettings
 
 PANELS = {
     "distance.relative": "distance from start / norm of start",
-    "norm.end": "norm at the end (ticks: at the start)",
+    "norm.end": "norm at the end (dashed: at the start)",
     "distance.angle": "angle to start (degrees)",
 }
 
@@ -39,9 +40,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     figure, grid = plt.subplots(len(rows), 3, figsize=(PAGE_WIDTH, height * len(rows)), squeeze=False, sharey=True)
     for line, setting in zip(grid, rows, strict=True):
         for axes, (name, label) in zip(line, PANELS.items(), strict=True):
-            seeds, cells = (
-                table[(table["dataset"] == setting[0]) & (table["model"] == setting[1])] for table in chosen[name]
-            )
+            seeds, cells = (rows_of(table, setting) for table in chosen[name])
             draw_cells(axes, seeds, cells, settings.recipes, settings.inits)
             axes.set_xlabel(label)
             axes.set_xlim(left=0)
@@ -53,8 +52,9 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _mark_start_norms(axes: Axes, runs: pd.DataFrame, setting: tuple[str, str], inits: list[str]) -> None:
-    """A tick on the upper edge for each init's norm at the start."""
-    of_setting = runs[(runs["dataset"] == setting[0]) & (runs["model"] == setting[1])]
-    for init, (colour, _) in look_of_inits(inits).items():
+    """A dashed line at each init's norm at the start; dashes alternate where two inits share a norm."""
+    of_setting = rows_of(runs, setting)
+    for position, (init, (colour, _)) in enumerate(look_of_inits(inits).items()):
         norm = of_setting.loc[of_setting["init"] == init, "norm.start"].mean()
-        axes.plot([norm, norm], [0.96, 1.0], color=colour, linewidth=2, transform=axes.get_xaxis_transform())
+        dashes = (2 * position, (2, 2 * len(inits) - 2)) if len(inits) > 1 else (0, (2, 2))
+        axes.axvline(norm, color=colour, linewidth=1, linestyle=dashes, zorder=1)

@@ -34,6 +34,7 @@ def set_style() -> None:
             "xtick.labelsize": 7.5,
             "ytick.labelsize": 7.5,
             "legend.fontsize": 7.5,
+            "legend.title_fontsize": 7.5,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -60,7 +61,7 @@ def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 def init_label(init: str) -> str:
     """An init's name for readers."""
-    return init.replace("_", " ") + " init"
+    return init.replace("_", " ")
 
 
 def recipe_label(recipe: str) -> str:
@@ -78,13 +79,25 @@ def settings_of(table: pd.DataFrame) -> list[tuple[str, str]]:
     return list(table[["dataset", "model"]].drop_duplicates().itertuples(index=False, name=None))
 
 
+def rows_of(table: pd.DataFrame, setting: tuple[str, str]) -> pd.DataFrame:
+    """The rows of one (dataset, model)."""
+    return table[(table["dataset"] == setting[0]) & (table["model"] == setting[1])]
+
+
 def init_legend(figure: Figure, inits: Iterable[str]) -> None:
     """One line above the panels that tells the inits apart."""
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="-", markersize=5, label=init_label(init))
         for init, (colour, marker) in look_of_inits(inits).items()
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), columnspacing=1.2, handlelength=1.6)
+    figure.legend(
+        handles=handles,
+        title="initialization",
+        loc="outside upper center",
+        ncols=len(handles),
+        columnspacing=1.2,
+        handlelength=1.6,
+    )
 
 
 def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
@@ -101,7 +114,9 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
     for offset, (init, (colour, marker)) in zip(offsets, look_of_inits(inits).items(), strict=True):
         of_seeds = seeds[seeds["init"] == init]
         rows = of_seeds["recipe"].map(recipes.index)
-        axes.scatter(of_seeds["value"], rows + offset, s=7, color=colour, alpha=0.45, linewidths=0, zorder=2)
+        axes.scatter(
+            of_seeds["value"], rows + offset, s=9, facecolors="white", edgecolors=colour, linewidths=0.8, zorder=4
+        )
         of_cells = cells[cells["init"] == init]
         rows = of_cells["recipe"].map(recipes.index)
         errors = [

@@ -1,0 +1,95 @@
+"""Figures show what their table says, and open."""
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from PIL import Image
+
+from badminima.errors import UserError
+from badminima.figures import draw_figure, write_drawing
+from badminima.figures.style import COLOURS, look_of_inits, recipe_label
+from badminima.registry import FIGURES
+from badminima.runs import FigureSettings
+from tests.unit.study import INITS, RECIPES, made_up_study
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return made_up_study(lambda init, recipe: 0.9 - 0.1 * INITS.index(init))
+
+
+def settings(figure: str, recipes=RECIPES, inits=INITS) -> FigureSettings:
+    return FigureSettings(figure=figure, recipes=recipes, inits=inits)
+
+
+@pytest.mark.parametrize("figure", FIGURES.names)
+def test_every_figure_is_written_as_pdf_png_and_csv_that_open(tables, tmp_path, figure):
+    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "csv")]
+    write_drawing(draw_figure(tables, settings(figure)), *paths)
+    assert paths[0].read_bytes().startswith(b"%PDF")
+    with Image.open(paths[1]) as image:
+        image.verify()
+        assert image.width >= 600
+    assert len(pd.read_csv(paths[2])) > 0
+
+
+@pytest.mark.parametrize("figure", FIGURES.names)
+def test_the_same_tables_give_the_same_bytes(tables, tmp_path, figure):
+    for copy in ("a", "b"):
+        paths = [tmp_path / f"{copy}.{extension}" for extension in ("pdf", "png", "csv")]
+        write_drawing(draw_figure(tables, settings(figure)), *paths)
+    for extension in ("pdf", "png", "csv"):
+        assert (tmp_path / f"a.{extension}").read_bytes() == (tmp_path / f"b.{extension}").read_bytes()
+
+
+@pytest.mark.parametrize("figure", FIGURES.names)
+def test_a_figure_shows_the_recipes_and_inits_it_was_asked_for(tables, figure):
+    shown = draw_figure(tables, settings(figure, ["vanilla", "da"], ["random"])).shown
+    assert set(shown["recipe"]) == {"vanilla", "da"}
+    assert set(shown["init"]) == {"random"}
+
+
+def test_the_ablation_has_a_row_per_recipe_and_a_point_per_seed(tables):
+    drawing = draw_figure(tables, settings("ablation"))
+    axes = drawing.figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [recipe_label(recipe) for recipe in RECIPES]
+    seeds = drawing.shown[drawing.shown["kind"] == "seed"]
+    assert sum(len(points.get_offsets()) for points in axes.collections if len(points.get_offsets()) > 1) >= len(seeds)
+    means = drawing.shown[drawing.shown["kind"] == "mean"]
+    assert len(means) == len(RECIPES) * len(INITS)
+    assert (means["low"] <= means["value"]).all()
+    assert (means["value"] <= means["high"]).all()
+
+
+def test_the_legend_of_the_ablation_fits_the_column(tables):
+    figure = draw_figure(tables, settings("ablation")).figure
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+
+
+def test_colours_of_the_inits_are_apart_in_greyscale():
+    greys = sorted(0.299 * r + 0.587 * g + 0.114 * b for r, g, b in map(plt.matplotlib.colors.to_rgb, COLOURS.values()))
+    assert min(b - a for a, b in pairwise(greys)) > 0.15
+
+
+def test_inits_of_the_users_own_get_looks_of_their_own():
+    looks = look_of_inits(["random", "mine", "yours"])
+    assert len(set(looks.values())) == 3
+
+
+def test_distance_needs_its_diagnostics(tables):
+    from dataclasses import replace
+
+    without = replace(tables, runs=tables.runs.drop(columns="distance.angle"))
+    with pytest.raises(UserError, match=r"tables without distance\.angle"):
+        draw_figure(without, settings("distance"))
