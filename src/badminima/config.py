@@ -7,6 +7,7 @@ set to null in an overlay is removed.
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badminima.errors import UserError
@@ -196,6 +197,8 @@ class Config(Section):
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
+# First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
+SCALAR_STARTS = "0123456789+-.tfn"
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures")
 
 
@@ -212,7 +215,7 @@ def load_config(raw: Mapping[str, Any]) -> Config:
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in NAMED_ENTRIES and isinstance(value, Mapping)
         else value
-        for key, value in raw.items()
+        for key, value in _typed(raw).items()
     }
     config = parse(Config, content)
     _check_references(config)
@@ -240,6 +243,18 @@ def parse(model: type[Parsed], content: Any, where: str = "") -> Parsed:
     if first["loc"][-1:] == ("[key]",):
         raise UserError(where + key, "an unfit name", "allowed: lower-case letters, digits and any of _ + . -")
     raise UserError(where + (key or "config"), repr(first["input"]), _expectation(node))
+
+
+def _typed(value: Any) -> Any:
+    """Numbers, truth values and null for text that reads as such: nested ``--config`` values arrive as text."""
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if isinstance(value, str):
+        scalar = yaml.safe_load(value) if value and value[0] in SCALAR_STARTS else value
+        return scalar if scalar is None or isinstance(scalar, int | float | bool) else value
+    return value
 
 
 def _check_references(config: Config) -> None:

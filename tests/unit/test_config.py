@@ -42,6 +42,15 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
     assert results == f"results/{preset.stem}"
 
 
+def test_numbers_and_truth_values_may_arrive_as_text():
+    raw = overlay(raw_config(), {"training": {"epochs": "300"}, "recipes": {"m": {"augmentation": "true"}}})
+    config = load_config(overlay(raw, {"studies": {"ablation": {"seeds": ["0", "1"]}, "scale": "null"}}))
+    assert config.training.epochs == 300
+    assert config.recipes["m"].augmentation is True
+    assert config.studies["ablation"].seeds == [0, 1]
+    assert set(config.studies) == {"ablation"}
+
+
 def test_null_removes_an_entry():
     config = load_config(overlay(raw_config(), {"studies": {"scale": None}}))
     assert set(config.studies) == {"ablation"}

@@ -1,0 +1,76 @@
+"""A checkout of its own for each test session, and Snakemake in it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from badminima.config import Config, load_config
+from tests.conftest import REPOSITORY
+from tests.unit.test_config import overlay
+
+PARTS = ["Snakefile", "config.yaml", "envs", "presets", "profiles", "report", "rules", "src", "workflow"]
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the workflow, in which Snakemake may write."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in the checkout."""
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs per rule that a dry run plans."""
+        output = self.snakemake("--dry-run", "--quiet", "rules", *arguments).stdout
+        table = re.search(r"^job +count\n[- ]+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
+        if table is None:
+            assert "Nothing to be done" in output, output
+            return {}
+        return {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
+
+    def config(self, preset: str | None) -> Config:
+        """The validated config, with a preset on top."""
+        raw = yaml.safe_load((self.folder / "config.yaml").read_text())
+        if preset is not None:
+            raw = overlay(raw, yaml.safe_load((self.folder / "presets" / f"{preset}.yaml").read_text()))
+        return load_config(raw)
+
+
+def make_checkout(folder: Path) -> Checkout:
+    """Copy what the workflow consists of."""
+    for part in PARTS:
+        source = REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(source, folder / part)
+    return Checkout(folder)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory) -> Checkout:
+    """A checkout in which nothing has run."""
+    return make_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory) -> Checkout:
+    """A checkout in which the smoke preset has run to the end, report included."""
+    checkout = make_checkout(tmp_path_factory.mktemp("smoke"))
+    checkout.snakemake("--configfile", "presets/smoke.yaml", "--", "all", "report")
+    return checkout

@@ -1,0 +1,121 @@
+"""The DAG, by dry runs: how many jobs of each rule follow from the config, and which targets there are."""
+
+import time
+
+import pytest
+
+from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
+from badminima.runs import all_runs
+
+TARGETS = ["fig_curves", "fig_ablation", "fig_distance"]
+# None is config.yaml alone: the paper's full grid.
+CONFIGS = [None, "demo", "smoke", "fashion"]
+
+
+def configfile(preset: str | None) -> list[str]:
+    return [] if preset is None else ["--configfile", f"presets/{preset}.yaml"]
+
+
+def expected_jobs(config: Config) -> dict[str, int]:
+    """Jobs per rule of the target all, counted from the config by hand."""
+    runs = all_runs(config)
+    datasets = {run.dataset for run in runs}
+    starts = {(run.dataset, run.model, run.init, run.seed) for run in runs}
+    # What an init is made from is needed too, although no run may start there.
+    for dataset, model, init, seed in list(starts):
+        entry = config.inits[init]
+        if isinstance(entry, RescaledInit):
+            starts.add((dataset, model, entry.like, seed))
+            starts.add((dataset, model, config.inits[entry.like].start, seed))
+        if not isinstance(entry, RandomInit):
+            starts.add((dataset, model, entry.start, seed))
+
+    def made_by(kind: type) -> list[tuple]:
+        return [start for start in starts if isinstance(config.inits[start[2]], kind)]
+
+    counts = {
+        "fetch_data": len(datasets),
+        "prepare_data": len(datasets),
+        "initialize": len(made_by(RandomInit)),
+        "confuse": len({(dataset, init, seed) for dataset, _, init, seed in made_by(AdversarialInit)}),
+        "pretrain": len(made_by(AdversarialInit)),
+        "rescale": len(made_by(RescaledInit)),
+        "train": len(runs),
+        "diagnose": len(runs),
+        "collect": len(config.studies),
+        **{f"fig_{name}": 1 for name in config.figures},
+        "claims": 1,
+        "record_config": 1,
+        "all": 1,
+    }
+    return {rule: count for rule, count in counts.items() if count}
+
+
+@pytest.mark.parametrize("preset", CONFIGS)
+def test_the_number_of_jobs_follows_from_the_config(checkout, preset):
+    assert checkout.planned(*configfile(preset)) == expected_jobs(checkout.config(preset))
+
+
+def test_the_papers_grid_is_four_datasets_by_four_models_by_eighteen_cells_by_five_seeds(checkout):
+    assert len(all_runs(checkout.config(None))) == 4 * 4 * 18 * 5
+
+
+def test_a_dry_run_of_the_papers_grid_takes_under_ten_seconds(checkout):
+    started = time.perf_counter()
+    checkout.planned()
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize(
+    "target", ["all", "figures", "tables", "claims", "report", "fig_curves", "fig_ablation", "fig_distance"]
+)
+def test_every_target_resolves(checkout, target):
+    assert target in checkout.planned(*configfile("demo"), "--", target)
+
+
+def test_all_targets_resolve_together_in_the_papers_grid(checkout):
+    planned = checkout.planned("--", "figures", "tables", "claims", "report")
+    assert {"figures", "tables", "claims", "report", *TARGETS} <= set(planned)
+
+
+def test_a_figure_needs_only_its_own_study(checkout):
+    planned = checkout.planned("--", "fig_ablation")
+    config = checkout.config(None)
+    study = config.studies["ablation"]
+    assert planned["collect"] == 1
+    assert planned["train"] == 4 * 4 * len(study.inits) * len(study.recipes) * len(study.seeds)
+
+
+def test_one_run_can_be_asked_for_by_its_path(checkout):
+    planned = checkout.planned("--", "results/runs/cifar10/resnet18/adversarial/vanilla/seed0/run.json")
+    assert planned == {"fetch_data": 1, "prepare_data": 1, "initialize": 1, "confuse": 1, "pretrain": 1, "train": 1}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sede=1", "config: sede: found an unknown key; allowed: results, seed,"),
+        ("seed=abc", "config: seed: found 'abc'; allowed: a whole number >= 0"),
+        ("recipes={da: {momentum: 2}}", "config: recipes.da.momentum: found 2; allowed: a number >= 0 and < 1"),
+        ("studies={ablation: {recipes: [sgd]}}", "config: studies.ablation.recipes: found 'sgd'; allowed: vanilla,"),
+        ("studies={ablation: {datasets: [mnist]}}", "config: studies.ablation.datasets: found 'mnist'; allowed: cifar"),
+        ("inits={adversarial: {noise: 1}}", "config: inits.adversarial.noise: found 1; allowed: a number >= 0 and < 1"),
+    ],
+)
+def test_a_mistake_in_the_config_ends_in_one_line(checkout, override, message):
+    done = checkout.snakemake("--dry-run", "--config", override, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("config:")]
+    assert len(lines) == 1
+    assert lines[0].startswith(message)
+
+
+def test_a_dataset_that_is_not_there_yet_says_so_in_one_line(checkout):
+    done = checkout.snakemake("--", "results/data/cifar10.manifest.json", check=False)
+    assert done.returncode != 0
+    log = (checkout.folder / "results/logs/fetch_data/cifar10.log").read_text().strip().splitlines()
+    assert set(log) == {
+        "Error: dataset source: found 'cifar10', which this version does not provide yet; "
+        "available: digits, fashion_mnist"
+    }

@@ -1,0 +1,175 @@
+"""The pipeline end to end on real data: the smoke preset through real Snakemake, and what it left behind."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from badminima.analysis.tables import read_study
+from badminima.data.prepared import read_prepared
+from badminima.models.weights import read_weights
+from badminima.runs import RUN_FILES, Paths, Run, all_runs
+from badminima.tensorfiles import read_tensors
+
+SMOKE = ["--configfile", "presets/smoke.yaml"]
+
+
+@pytest.fixture(scope="module")
+def paths(smoke) -> Paths:
+    return Paths(smoke.folder / "results" / "smoke")
+
+
+@pytest.fixture(scope="module")
+def config(smoke):
+    return smoke.config("smoke")
+
+
+def test_the_prepared_dataset_is_the_digits(paths):
+    dataset = read_prepared(paths.prepared("digits"))
+    assert dataset.train_images.shape == (100, 1, 8, 8)
+    assert dataset.test_images.shape == (1797 - 150, 1, 8, 8)
+    assert np.array_equal(np.unique(dataset.train_labels), np.arange(10))
+
+
+def test_confusing_sets_hold_two_noised_copies_of_every_image(paths):
+    tensors, metadata = read_tensors(paths.confusing("digits", "adversarial", 0))
+    assert tensors["labels"].shape == (200,)
+    assert tensors["masks"].shape == (200, 8)
+    assert metadata["reachable_accuracy"] == 1.0
+
+
+def test_pretraining_fits_the_confusing_set(paths):
+    for seed in (0, 1):
+        record = json.loads((paths.init("digits", "mlp", "adversarial", seed) / "run.json").read_text())
+        assert record["status"] == "converged"
+        assert record["final"]["train_accuracy"] == 1.0
+
+
+def test_rescaled_weights_have_the_norms_of_the_adversarial_ones(paths):
+    adversarial, rescaled = (
+        read_weights(paths.init("digits", "mlp", init, 0) / "weights.safetensors").parameters
+        for init in ("adversarial", "random_rescaled")
+    )
+    for name in ("1.weight", "3.weight", "5.weight"):
+        assert np.linalg.norm(rescaled[name]) == pytest.approx(np.linalg.norm(adversarial[name]), rel=1e-4)
+
+
+def test_every_run_leaves_its_files_and_a_sound_record(paths, config):
+    for run in all_runs(config):
+        folder = paths.run(run)
+        assert all((folder / name).stat().st_size > 0 for name in (*RUN_FILES, "diagnostics.json"))
+        record = json.loads((folder / "run.json").read_text())
+        assert record["status"] in ("converged", "max_epochs")
+        assert record["settings"]["recipe_name"] == run.recipe
+        assert 0.5 < record["final"]["train_accuracy"] <= 1
+        assert 0.2 < record["final"]["test_accuracy"] < 1
+        history = pd.read_csv(folder / "history.csv")
+        assert history["epoch"].tolist() == [0, 5, 10, 15, 20]
+        assert history["lr"].tolist() == pytest.approx([0.05] * 4 + [0.005])
+        assert history["test_accuracy"].iloc[-1] == pytest.approx(record["final"]["test_accuracy"])
+
+
+def test_tables_have_a_row_per_run_and_agree_with_the_predictions(paths, config):
+    tables = read_study(paths.tables("ablation"))
+    assert len(tables.runs) == len(all_runs(config)) == 12
+    assert len(tables.pretraining) == 2
+    assert np.allclose(tables.correct["digits"].mean(axis=1), tables.runs["test_accuracy"])
+    accuracy = tables.cells[tables.cells["statistic"] == "test_accuracy"]
+    assert len(accuracy) == 6
+    assert (accuracy["low"] < accuracy["mean"]).all()
+    assert (accuracy["mean"] < accuracy["high"]).all()
+    means = tables.runs.groupby(["init", "recipe"])["test_accuracy"].mean()
+    assert accuracy.set_index(["init", "recipe"])["mean"].to_dict() == pytest.approx(means.to_dict())
+
+
+def test_diagnostics_measure_the_weights_on_disk(paths):
+    run = Run("digits", "mlp", "random", "vanilla", 0)
+    start = read_weights(paths.init("digits", "mlp", "random", 0) / "weights.safetensors").vector()
+    end = read_weights(paths.run(run) / "weights.safetensors").vector()
+    values = json.loads((paths.run(run) / "diagnostics.json").read_text())["values"]
+    assert values["distance.total"] == pytest.approx(np.linalg.norm(end - start))
+    assert values["norm.end"] == pytest.approx(np.linalg.norm(end))
+
+
+@pytest.mark.parametrize("figure", ["curves", "ablation", "distance"])
+def test_figures_open_and_stand_beside_what_they_show(paths, figure):
+    assert paths.figure(figure, "pdf").read_bytes().startswith(b"%PDF")
+    with Image.open(paths.figure(figure, "png")) as image:
+        image.verify()
+    assert len(pd.read_csv(paths.figure(figure, "csv"))) > 0
+
+
+def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
+    verdicts = pd.read_csv(paths.results / "claims.csv").set_index("claim")["verdict"]
+    assert verdicts["3a da+m"] == "not measured"
+    assert verdicts["1b"] != "not measured"
+    assert "<table" in (paths.results / "claims.html").read_text()
+
+
+def test_the_report_holds_every_figure_with_its_caption(paths):
+    html = (paths.results / "report.html").read_text()
+    for words in ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "claims.html", "cells.csv"):
+        assert words in html
+    assert "Small points are seeds" in html
+    assert "adversarial initialization" in html
+
+
+def test_a_second_run_does_nothing(smoke):
+    assert smoke.planned(*SMOKE, "--", "all", "report") == {}
+
+
+def test_deleting_a_figure_draws_that_one_alone(smoke, paths):
+    paths.figure("curves", "png").unlink()
+    assert smoke.planned(*SMOKE) == {"fig_curves": 1, "all": 1}
+    others = {name: paths.figure(name, "png").stat().st_mtime_ns for name in ("ablation", "distance")}
+    smoke.snakemake(*SMOKE)
+    assert paths.figure("curves", "png").exists()
+    assert others == {name: paths.figure(name, "png").stat().st_mtime_ns for name in others}
+
+
+AFTER_RUNS = {"collect": 1, "fig_curves": 1, "fig_ablation": 1, "fig_distance": 1, "claims": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "rerun"),
+    [
+        # 3 inits x 2 seeds use the recipe.
+        ("recipes={da+m+l2: {momentum: 0.8}}", {"train": 6, "diagnose": 6, **AFTER_RUNS}),
+        # Only the recipe with augmentation depends on it.
+        ("datasets={digits: {augmentation: {padding: 2}}}", {"train": 6, "diagnose": 6, **AFTER_RUNS}),
+        # A recipe that no study uses.
+        ("recipes={m: {momentum: 0.8}}", {}),
+        # Everything that starts from the adversarial weights: 2 inits x 2 recipes x 2 seeds.
+        (
+            "inits={adversarial: {noise: 0.3}}",
+            {"confuse": 2, "pretrain": 2, "rescale": 2, "train": 8, "diagnose": 8, **AFTER_RUNS},
+        ),
+        ("training={epochs: 21}", {"train": 12, "diagnose": 12, **AFTER_RUNS}),
+        ("claims={study: ablation}", {}),
+        (
+            "statistics={margin: 0.02}",
+            {"collect": 1, "fig_curves": 1, "fig_ablation": 1, "fig_distance": 1, "claims": 1},
+        ),
+        ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1}),
+    ],
+)
+def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(smoke, change, rerun):
+    planned = smoke.planned(*SMOKE, "--config", change)
+    assert {rule: count for rule, count in planned.items() if rule not in ("all", "record_config")} == rerun
+
+
+def test_a_new_seed_changes_no_other_run(smoke, paths):
+    before = {path: path.stat().st_mtime_ns for path in paths.results.glob("runs/**/weights.safetensors")}
+    planned = smoke.planned(*SMOKE, "--config", "studies={ablation: {seeds: [0, 1, 2]}}")
+    assert planned["train"] == 6
+    assert len(before) == 12
+
+
+def test_training_again_gives_the_same_bits(smoke, paths):
+    weights = paths.run(Run("digits", "mlp", "adversarial", "da+m+l2", 0)) / "weights.safetensors"
+    first = weights.read_bytes()
+    weights.unlink()
+    smoke.snakemake(*SMOKE, "--", str(weights.relative_to(smoke.folder)))
+    assert weights.read_bytes() == first
