@@ -2,7 +2,7 @@
 #
 #   snakemake --cores 2 --configfile presets/demo.yaml all     everything of a preset
 #   snakemake --cores 2 --configfile presets/demo.yaml fig_ablation
-#   snakemake --profile slurm all                              the paper's grid on a cluster
+#   snakemake --cores all all                                  the paper's grid
 #
 # Paths under the results folder (badminima.runs.Paths names them all):
 #   data/{dataset}.safetensors                                 prepared dataset
@@ -43,7 +43,7 @@ rule figures:
 
 rule tables:
     input:
-        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, "summary.html"]],
 
 
 include: "rules/report.smk"

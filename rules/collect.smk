@@ -10,7 +10,13 @@ rule collect:
         collected_pretraining,
         script=SCRIPTS / "collect.py",
     output:
-        [report_table(table) for table in TABLES],
+        [PATHS.tables("{study}") / table for table in TABLES],
+        summary=report(
+            PATHS.tables("{study}") / "summary.html",
+            caption="../report/summary.rst",
+            category="Tables",
+            labels={"study": "{study}"},
+        ),
     log:
         LOGS / "collect" / "{study}.log",
     localrule: True

@@ -83,12 +83,3 @@ def input_folder(wildcards, input):
 def results_folder(wildcards, output):
     """The results folder, from the tables of a study in it."""
     return str(Path(output[0]).parents[2])
-
-
-def report_table(table):
-    """A table of a study as output; those that a reader wants are shown in the report."""
-    path = PATHS.tables("{study}") / table
-    if table not in ("cells.csv", "pretraining.csv"):
-        return path
-    labels = {"study": "{study}", "table": table.removesuffix(".csv")}
-    return report(path, caption="../report/table.rst", category="Tables", labels=labels)

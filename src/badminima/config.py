@@ -242,7 +242,7 @@ def parse(model: type[Parsed], content: Any, where: str = "") -> Parsed:
         raise UserError(where + key, "an unknown key", f"allowed: {', '.join(parent.get('properties', {}))}")
     if first["loc"][-1:] == ("[key]",):
         raise UserError(where + key, "an unfit name", "allowed: lower-case letters, digits and any of _ + . -")
-    raise UserError(where + (key or "config"), repr(first["input"]), _expectation(node))
+    raise UserError(where + (key or "config"), repr(first["input"]), expectation(node))
 
 
 def _typed(value: Any) -> Any:
@@ -348,7 +348,7 @@ TYPES = {
 }
 
 
-def _expectation(node: dict[str, Any]) -> str:
+def expectation(node: dict[str, Any]) -> str:
     """What a JSON schema node allows, in words."""
     variants = list(node.get("discriminator", {}).get("mapping", {}))
     if variants:

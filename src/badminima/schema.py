@@ -1,15 +1,73 @@
-"""The JSON schema of the config, generated from the typed model: ``python -m badminima.schema > FILE``."""
+"""What users read about the config, generated from the typed model: its JSON schema and its reference page.
+
+``python -m badminima.schema`` writes both into the repository it is called in.
+"""
 
 import json
+from pathlib import Path
+from typing import Any
 
-from badminima.config import Config
+from badminima.config import Config, expectation
+
+SCHEMA = Path("workflow/schemas/config.schema.json")
+REFERENCE = Path("docs/reference/config.md")
+
+HEADER = """# Config keys
+
+Generated from the typed model by `make schema`; `config.yaml` and the files in `presets/` are examples.
+
+- Presets and `--config` overlay `config.yaml`: mappings merge, lists and scalars are replaced, and a named entry set to
+  `null` is removed.
+- Names become folder names: lower-case letters, digits and `_ + . -`.
+- Wrong keys, types, values and references are told in one line, before anything runs.
+"""
 
 
 def schema_text() -> str:
-    """The schema as it is committed in ``workflow/schemas/config.schema.json``."""
+    """The JSON schema as it is committed."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"
 
 
+def reference_text() -> str:
+    """The reference page as it is committed: a table per section, the top level first."""
+    schema = Config.model_json_schema()
+    sections = {"Config": schema, **schema["$defs"]}
+    return HEADER + "".join(_section(name, node) for name, node in sections.items())
+
+
+def _section(name: str, node: dict[str, Any]) -> str:
+    required = node.get("required", [])
+    rows = [
+        f"| `{key}` | {_kind(entry)} | {_default(key, entry, required)} | {entry.get('description', '')} |"
+        for key, entry in node["properties"].items()
+    ]
+    table = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
+    return f"\n## {name}\n\n{node['description']}\n\n{table}\n"
+
+
+def _kind(node: dict[str, Any]) -> str:
+    """What a key takes, with links to the sections it leads to."""
+    if "$ref" in node:
+        section = node["$ref"].rsplit("/", 1)[-1]
+        return f"[{section}](#{section.lower()})"
+    if "discriminator" in node:
+        return " or ".join(_kind(option) for option in node["oneOf"])
+    inner = [*node.get("patternProperties", {}).values()] or [node.get("additionalProperties")]
+    if node.get("type") == "object" and isinstance(inner[0], dict):
+        return f"name: {_kind(inner[0])}"
+    if node.get("type") == "array":
+        return f"list of {_kind(node['items'])}"
+    return expectation(node).removeprefix("allowed: ")
+
+
+def _default(key: str, node: dict[str, Any], required: list[str]) -> str:
+    if key in required:
+        return "required"
+    # A section's own table tells the defaults of its keys.
+    return "" if "$ref" in node else f"`{json.dumps(node.get('default'))}`"
+
+
 if __name__ == "__main__":
-    print(schema_text(), end="")
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    REFERENCE.write_text(reference_text(), encoding="utf-8")

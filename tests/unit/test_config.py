@@ -10,7 +10,7 @@ import yaml
 
 from badminima.config import Config, load_config
 from badminima.errors import UserError
-from badminima.schema import schema_text
+from badminima.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from tests.conftest import REPOSITORY
 
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
@@ -111,10 +111,14 @@ def test_a_mistake_is_told_in_one_line_with_key_value_and_what_is_allowed(change
     assert "\n" not in message
 
 
-def test_the_committed_schema_is_the_one_the_model_generates():
-    committed = REPOSITORY / "workflow" / "schemas" / "config.schema.json"
-    assert committed.read_text() == schema_text(), "run `make schema`"
-    assert json.loads(committed.read_text())["additionalProperties"] is False
+@pytest.mark.parametrize(("path", "text"), [(SCHEMA, schema_text), (REFERENCE, reference_text)])
+def test_the_committed_schema_and_reference_are_what_the_model_generates(path, text):
+    assert (REPOSITORY / path).read_text() == text(), "run `make schema`"
+
+
+def test_the_schema_forbids_unknown_keys_everywhere():
+    schema = json.loads(schema_text())
+    assert all(node["additionalProperties"] is False for node in [schema, *schema["$defs"].values()])
 
 
 def test_every_key_that_the_schema_requires_stands_in_the_paper_config():

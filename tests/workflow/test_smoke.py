@@ -1,6 +1,9 @@
 """The pipeline end to end on real data: the smoke preset through real Snakemake, and what it left behind."""
 
 import json
+import re
+import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -110,10 +113,27 @@ def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
 
 def test_the_report_holds_every_figure_with_its_caption(paths):
     html = (paths.results / "report.html").read_text()
-    for words in ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "claims.html", "cells.csv"):
+    for words in ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "claims.html", "summary.html"):
         assert words in html
-    assert "Small points are seeds" in html
+    assert "Open circles are seeds" in html
     assert "adversarial initialization" in html
+
+
+def test_the_report_renders_in_a_browser_and_its_menu_works(smoke, paths, tmp_path):
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--dump-dom"]
+    page = (paths.results / "report.html").as_uri()
+    done = subprocess.run(
+        [chromium, *options, f"--user-data-dir={tmp_path}", "--virtual-time-budget=8000", page],
+        capture_output=True,
+        text=True,
+    )
+    rendered = done.stdout[done.stdout.index("<body") :]
+    menu = re.sub(r"<script.*?</script>", "", rendered, flags=re.DOTALL)
+    for entry in ("Claims", "Figures", "Tables", "Question."):
+        assert f">{entry}<" in menu
 
 
 def test_a_second_run_does_nothing(smoke):

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from badminima.analysis.summary import summary_page
 from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
+from badminima.files import write_text
 from badminima.runs import CollectSettings, Paths
 
 
@@ -15,7 +17,9 @@ from badminima.runs import CollectSettings, Paths
 @click.option("--tables", type=FOLDER, required=True, help="Output folder: the tables.")
 @one_line_errors
 def main(results: Path, settings: CollectSettings, tables: Path) -> None:
-    write_tables(tables, collect(Paths(results), settings))
+    collected = collect(Paths(results), settings)
+    write_tables(tables, collected)
+    write_text(tables / "summary.html", summary_page(collected, settings.study.question))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.html import page
 from badminima.analysis.statistics import Estimate, equivalence_p_value, estimate
 from badminima.analysis.tables import StudyTables
 from badminima.config import StatisticsConfig
@@ -260,7 +261,7 @@ def readable_table(claims: pd.DataFrame, statistics: StatisticsConfig) -> str:
         }
     )
     styled = shown.style.hide(axis="index").map(lambda name: VERDICT_STYLES[name], subset=["verdict"])
-    return PAGE.format(table=styled.to_html(table_uuid="claims"))
+    return page("Claims of the paper, decided by this study's data", INTRODUCTION, styled.to_html(table_uuid="claims"))
 
 
 def _signed(value: float) -> str:
@@ -274,16 +275,6 @@ VERDICT_STYLES = {
     "not measured": "color: #777777",
 }
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Claims</title>
-<style>
-body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; }}
-table {{ border-collapse: collapse; }}
-th, td {{ text-align: left; padding: 0.35em 0.8em; border-bottom: 1px solid #ddd; vertical-align: top; }}
-</style></head><body>
-<h1>Claims of the paper, decided by this study's data</h1>
-<p>Accuracies and their differences are fractions: 0.01 is one point. A claim is supported if its whole interval lies
-on the claimed side, not supported if all of it lies on the other, inconclusive if it covers both.</p>
-{table}
-</body></html>
-"""
+INTRODUCTION = """<p>Accuracies and their differences are fractions: 0.01 is one point. A claim is supported if its
+whole interval lies on the claimed side, not supported if all of it lies on the other, inconclusive if it covers
+both.</p>"""

@@ -101,7 +101,7 @@ def init_legend(figure: Figure, inits: Iterable[str]) -> None:
 
 
 def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
-    """A row per recipe and an offset per init: seeds as small points, mean and interval as a marked bar.
+    """A row per recipe and an offset per init: seeds as open circles, mean and interval as a marked bar.
 
     Args:
         axes: where to draw.
@@ -133,7 +133,7 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
             markeredgecolor="white",
             markeredgewidth=0.5,
             elinewidth=1.2,
-            zorder=3,
+            zorder=5,
         )
     axes.set_yticks(range(len(recipes)), [recipe_label(recipe) for recipe in recipes])
     axes.set_ylim(len(recipes) - 0.5, -0.5)
