@@ -24,9 +24,8 @@ from badminima.training.stage import read_confusing, run_training, write_run
 def main(prepared: Path, confusing: Path, start: Path, settings: TrainSettings, threads: int, output: Path) -> None:
     torch.set_num_threads(threads)
     dataset = read_prepared(prepared, "pt")
-    run = run_training(
-        settings, dataset, read_weights(start), start, read_confusing(confusing), report=show_rows(settings)
-    )
+    with show_rows(settings) as report:
+        run = run_training(settings, dataset, read_weights(start), start, read_confusing(confusing), report)
     write_run(output, run)
     click.echo(f"{run.outcome.status} after {run.outcome.epochs} epochs: {output}")
 

@@ -23,7 +23,8 @@ from badminima.training.stage import run_training, write_run
 def main(prepared: Path, start: Path, settings: TrainSettings, threads: int, output: Path) -> None:
     torch.set_num_threads(threads)
     dataset = read_prepared(prepared, "pt")
-    run = run_training(settings, dataset, read_weights(start), start, report=show_rows(settings))
+    with show_rows(settings) as report:
+        run = run_training(settings, dataset, read_weights(start), start, report=report)
     write_run(output, run)
     click.echo(f"{run.outcome.status} after {run.outcome.epochs} epochs: {output}")
 

@@ -1,14 +1,16 @@
 """Showing a training as it goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from badminima.cli import Progress
 from badminima.runs import TrainSettings
 from badminima.training.engine import HistoryRow
 
 
-def show_rows(settings: TrainSettings) -> Callable[[HistoryRow], None]:
-    """A callback that shows each evaluated epoch."""
+@contextmanager
+def show_rows(settings: TrainSettings) -> Iterator[Callable[[HistoryRow], None]]:
+    """A callback that shows each evaluated epoch; the display ends with the block."""
     progress = Progress(settings.optimization.epochs, f"{settings.phase} {settings.init} {settings.recipe_name}")
 
     def report(row: HistoryRow) -> None:
@@ -16,4 +18,7 @@ def show_rows(settings: TrainSettings) -> Callable[[HistoryRow], None]:
             row.epoch, f"loss {row.train_loss:.4f} train {row.train_accuracy:.2%} test {row.test_accuracy:.2%}"
         )
 
-    return report
+    try:
+        yield report
+    finally:
+        progress.close()

@@ -1,0 +1,120 @@
+"""The commands, run as a user runs them."""
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+
+import pytest
+import yaml
+
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.runs import InitializeSettings
+from tests.conftest import REPOSITORY
+
+SCRIPTS = sorted(path.name for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))
+
+
+def run(script: str, *arguments: object, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, f"workflow/scripts/{script}", *map(str, arguments)]
+    return subprocess.run(command, cwd=REPOSITORY, text=True, **{"capture_output": True, **options})
+
+
+@pytest.fixture
+def start(tmp_path, digits, small_mlp):
+    settings = InitializeSettings(model=small_mlp, dataset="digits", model_name="mlp", root_seed=0, seed=0)
+    write_weights(tmp_path / "start.safetensors", initialize(settings, digits))
+    return tmp_path / "start.safetensors"
+
+
+@pytest.fixture
+def training(tmp_path, prepared_path, start, train_settings) -> list[object]:
+    """Arguments of a whole training."""
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(yaml.safe_dump(train_settings.model_dump()))
+    return ["--prepared", prepared_path, "--start", start, "--settings", f"@{settings}", "--output", tmp_path / "run"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_command_explains_itself(script):
+    done = run(script, "--help")
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+
+
+def test_a_training_runs_by_hand_and_logs_plain_lines(training, tmp_path):
+    done = run("train.py", *training)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "weights.safetensors",
+        "history.csv",
+        "run.json",
+        "predictions.safetensors",
+    }
+    lines = done.stderr.splitlines()
+    assert len(lines) == 11  # the start and ten epochs
+    assert "train random vanilla 10/10" in lines[-1]
+    assert "\r" not in done.stderr
+
+
+def test_a_training_on_a_terminal_shows_a_bar(training):
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    done = run("train.py", *training, capture_output=False, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:  # how a closed terminal ends on Linux
+        pass
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"100%" in shown
+    assert b"\r" in shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("{dataset: digits", "--settings"),
+        ("{datasett: digits}", "--settings"),
+        ("[1]", "--settings"),
+        ("@absent.yaml", "absent.yaml"),
+    ],
+)
+def test_wrong_settings_are_a_usage_error_without_a_traceback(training, settings, message):
+    training[5] = settings
+    done = run("train.py", *training)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_input_is_one_line(training, tmp_path):
+    training[1] = tmp_path / "absent.safetensors"
+    done = run("train.py", *training)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"Error: {tmp_path}/absent.safetensors: found no such file; run the stage that writes it first"
+    ]
+
+
+def test_an_output_that_cannot_be_written_is_one_line(training):
+    training[7] = "/proc/nowhere"
+    done = run("train.py", *training)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: /proc/nowhere")
+    assert "Traceback" not in done.stderr
+
+
+def test_weights_of_another_model_are_one_line(training, train_settings, tmp_path):
+    settings = train_settings.model_dump()
+    settings["model"]["options"]["widths"] = [16]
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
+    done = run("train.py", *training)
+    assert done.returncode == 1
+    assert "found weights of another network" in done.stderr
+    assert "Traceback" not in done.stderr
