@@ -49,9 +49,13 @@ class Items:
         return images, self.labels[indices]
 
     def normalize(self, images: Tensor) -> Tensor:
-        """``(images / 255 - mean) / std`` per channel, as float32."""
+        """``(images / 255 - mean) / std`` per channel, as float32 in channels-last memory order."""
         shape = (1, -1, 1, 1)
-        return images.float().sub_(255 * self.mean.view(shape)).div_(255 * self.std.view(shape))
+        return (
+            images.to(torch.float32, memory_format=torch.channels_last)
+            .sub_(255 * self.mean.view(shape))
+            .div_(255 * self.std.view(shape))
+        )
 
 
 def zero_values(images: Tensor, masks: Tensor) -> Tensor:
