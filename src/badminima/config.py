@@ -4,7 +4,7 @@
 set to null in an overlay is removed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
@@ -177,7 +177,9 @@ class ResourcesConfig(Section):
 class Config(Section):
     """The whole experiment."""
 
-    results: Annotated[str, Field(min_length=1)] = Field("results", description="Folder that everything is written to.")
+    results: Annotated[str, Field(pattern=r"^[^\s{}]+$")] = Field(
+        "results", description="Folder that everything is written to."
+    )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="Root seed of every random stream.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one, else cpu.")
     data: DataConfig = DataConfig()
@@ -277,6 +279,7 @@ def _check_references(config: Config) -> None:
     for name, study in config.studies.items():
         for axis in ("datasets", "models", "inits", "recipes"):
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
+        _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
     _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
     _require("claims.study", [config.claims.study], config.studies)
     for name, figure in config.figures.items():
@@ -299,10 +302,18 @@ def _check_references(config: Config) -> None:
 
 
 def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
-    known = list(allowed)
+    known, names = list(allowed), list(names)
     for name in names:
         if name not in known:
             raise UserError(where, repr(name), f"allowed: {', '.join(known) or 'nothing, as none is configured'}")
+    _refuse_duplicates(where, names)
+
+
+def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
+    """A value given twice would count twice in every mean."""
+    for value in values:
+        if values.count(value) > 1:
+            raise UserError(where, f"{value!r} more than once", "give each value once")
 
 
 def _check_options(where: str, model: ModelConfig, registry: Registry) -> None:
@@ -362,4 +373,6 @@ def _describe(node: dict[str, Any]) -> str:
         return ", ".join(str(choice) for choice in node.get("enum", [node.get("const")]))
     bounds = [f"{sign} {node[bound]}" for bound, sign in BOUNDS.items() if bound in node]
     kind = TYPES.get(node.get("type", ""), "another value")
+    if "pattern" in node:
+        bounds.append(f"that matches {node['pattern']}")
     return f"{kind} {' and '.join(bounds)}".strip() + (" that is not empty" if node.get("minItems") else "")
