@@ -70,9 +70,11 @@ ARCHITECTURES = Registry(
     {
         "mlp": Entry("badminima.models.mlp:build", {"widths": [128, 128, 128]}),
         "convnet": Entry("badminima.models.convnet:build", {"widths": [32, 64, 128]}),
+        "vgg16": Entry("badminima.models.vgg:vgg16"),
         "resnet18": Entry("badminima.models.resnet:resnet18"),
+        "resnet50": Entry("badminima.models.resnet:resnet50"),
+        "densenet40": Entry("badminima.models.densenet:densenet40"),
     },
-    announced=("vgg16", "resnet50", "densenet40"),
 )
 
 DIAGNOSTICS = Registry(

@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
-from badminima.config import ModelConfig
+from badminima.config import ModelConfig, RecipeConfig
 from badminima.errors import UserError
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize, rescale
+from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
+from badminima.registry import ARCHITECTURES
 from badminima.runs import InitializeSettings
+from badminima.training.optimizer import SGD
 
-EVERY_MODEL = ["mlp", "convnet", "resnet18"]
+EVERY_MODEL = ARCHITECTURES.names
 
 
 def parameters(model: torch.nn.Module) -> int:
@@ -30,19 +34,57 @@ def test_every_model_gives_a_logit_per_class_for_every_image_size(architecture, 
     assert model(torch.zeros(2, *image_shape)).shape == (2, 10)
 
 
-def test_parameter_counts():
-    # 64*128+128 + 2*(128*128+128) + 128*10+10
-    assert parameters(build_model(ModelConfig(architecture="mlp"), (1, 8, 8), 10)) == 42_634
-    # Convolutions 9*(1*32 + 32*64 + 64*128), BatchNorm 2*(32+64+128), classifier 128*10+10
-    assert parameters(build_model(ModelConfig(architecture="convnet"), (1, 28, 28), 10)) == 94_186
-    # Stem 3*64*9+128; stages of width w after v: (v*w + 3*w*w)*9 + 4*2*w, and from the second stage on a shortcut
-    # v*w + 2*w: 147,968 + 525,568 + 2,099,712 + 8,393,728; classifier 512*10+10.
-    assert parameters(build_model(ModelConfig(architecture="resnet18"), (3, 32, 32), 10)) == 11_173_962
+@pytest.mark.parametrize(
+    ("architecture", "image_shape", "count"),
+    [
+        # 64*128+128 + 2*(128*128+128) + 128*10+10
+        ("mlp", (1, 8, 8), 42_634),
+        # Convolutions 9*(1*32 + 32*64 + 64*128), BatchNorm 2*(32+64+128), classifier 128*10+10
+        ("convnet", (1, 28, 28), 94_186),
+        # Thirteen 3x3 convolutions 9*(3*64 + 64*64 + 64*128 + 128*128 + 128*256 + 2*256*256 + 256*512 + 5*512*512)
+        # = 14,710,464; 4,224 channels with a bias and two BatchNorm parameters each; classifier 512*10+10.
+        ("vgg16", (3, 32, 32), 14_710_464 + 3 * 4_224 + 5_130),
+        # Stem 3*64*9+128. A stage of width w after v: 3x3 convolutions 9*(v*w + 3*w*w), four BatchNorms 8*w, and
+        # from the second on a shortcut v*w + 2*w: 147,968 + 525,568 + 2,099,712 + 8,393,728. Classifier 512*10+10.
+        ("resnet18", (3, 32, 32), 1_856 + 147_968 + 525_568 + 2_099_712 + 8_393_728 + 5_130),
+        # Stem 1,856. A bottleneck of width w after v channels: v*w + 9*w*w + 4*w*w and BatchNorms 2*(w + w + 4*w); the
+        # first of a stage has a shortcut 4*w*v + 8*w: stages of 3, 4, 6, 3 are 215,808 + 1,219,584 + 7,098,368
+        # + 14,964,736. Classifier 2048*10+10.
+        ("resnet50", (3, 32, 32), 1_856 + 215_808 + 1_219_584 + 7_098_368 + 14_964_736 + 20_490),
+        # Stem 3*24*9. A layer after v channels: BatchNorm 2*v, v*48, BatchNorm 96, 9*48*12: with v from 24, 48 and 60
+        # in steps of 12 the blocks are 47,880 + 55,080 + 58,680. Transitions 2*v + v*v/2 with v = 96 and 120: 4,800 + 7,440.
+        # Last BatchNorm 2*132, classifier 132*10+10.
+        ("densenet40", (3, 32, 32), 648 + 47_880 + 55_080 + 58_680 + 4_800 + 7_440 + 264 + 1_330),
+    ],
+)
+def test_parameter_counts_are_those_of_the_published_architectures(architecture, image_shape, count):
+    assert parameters(build_model(ModelConfig(architecture=architecture), image_shape, 10)) == count
 
 
-def test_a_model_that_is_not_there_yet_is_told_in_one_line():
-    with pytest.raises(UserError, match="'vgg16', which this version does not provide yet; available: mlp"):
-        build_model(ModelConfig(architecture="vgg16"), (3, 32, 32), 10)
+def test_an_architecture_without_code_is_told_in_one_line():
+    with pytest.raises(UserError, match="architecture: found 'vit'; available: mlp"):
+        build_model(ModelConfig(architecture="vit"), (3, 32, 32), 10)
+
+
+def test_small_images_are_padded_evenly_for_vgg():
+    padding = pad_to(32, 28, 9)
+    padded = padding(torch.ones(1, 1, 28, 9))
+    assert padded.shape == (1, 1, 32, 32)
+    assert padded[0, 0, 2:30, 11:20].all()
+    assert padded.sum() == 28 * 9
+
+
+@pytest.mark.parametrize("architecture", EVERY_MODEL)
+def test_every_model_memorises_a_tiny_set_with_random_labels(architecture):
+    torch.manual_seed(0)
+    model = build_model(ModelConfig(architecture=architecture), (1, 8, 8), 10)
+    images, labels = torch.randn(16, 1, 8, 8), torch.randint(10, (16,))
+    optimizer = SGD(model, RecipeConfig(momentum=0.9))
+    for _ in range(150):
+        if (model(images).argmax(1) == labels).all():
+            break
+        optimizer.step(cross_entropy(model(images), labels), 0.01)
+    assert (model(images).argmax(1) == labels).all()
 
 
 def test_the_resnet_stem_keeps_the_image_size():
