@@ -52,8 +52,8 @@ def test_every_model_gives_a_logit_per_class_for_every_image_size(architecture, 
         # + 14,964,736. Classifier 2048*10+10.
         ("resnet50", (3, 32, 32), 1_856 + 215_808 + 1_219_584 + 7_098_368 + 14_964_736 + 20_490),
         # Stem 3*24*9. A layer after v channels: BatchNorm 2*v, v*48, BatchNorm 96, 9*48*12: with v from 24, 48 and 60
-        # in steps of 12 the blocks are 47,880 + 55,080 + 58,680. Transitions 2*v + v*v/2 with v = 96 and 120: 4,800 + 7,440.
-        # Last BatchNorm 2*132, classifier 132*10+10.
+        # in steps of 12 the blocks are 47,880 + 55,080 + 58,680. Transitions 2*v + v*v/2 with v = 96 and 120:
+        # 4,800 + 7,440. Last BatchNorm 2*132, classifier 132*10+10.
         ("densenet40", (3, 32, 32), 648 + 47_880 + 55_080 + 58_680 + 4_800 + 7_440 + 264 + 1_330),
     ],
 )

@@ -21,7 +21,7 @@ def densenet40(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
     """
     network = DenseNet(
         growth_rate=GROWTH_RATE,
-        block_config=(6, 6, 6),  # type: ignore[arg-type]  # torchvision's annotation says four, its code any number
+        block_config=(6, 6, 6),
         num_init_features=2 * GROWTH_RATE,
         num_classes=classes,
     )
@@ -30,4 +30,5 @@ def densenet40(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
     imagenet_stem = ("conv0", "norm0", "relu0", "pool0")
     layers = [(name, layer) for name, layer in network.features.named_children() if name not in imagenet_stem]
     network.features = nn.Sequential(OrderedDict([("conv0", stem), *layers]))
-    return network
+    adapted: nn.Module = network
+    return adapted

@@ -25,7 +25,8 @@ def vgg16(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
     for module in features:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     return nn.Sequential(
         pad_to(SMALLEST_SIDE, height, width), features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes)
     )
