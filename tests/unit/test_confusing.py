@@ -1,5 +1,7 @@
 """The confusing set, Algorithm 1 of the paper."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,8 +53,6 @@ def test_labels_are_uniform_and_ignore_the_true_ones(digits):
 
 
 def test_zeroing_pixels_zeroes_all_channels_of_each(digits):
-    from dataclasses import replace
-
     colour = replace(digits, train_images=np.repeat(digits.train_images, 3, axis=1))
     tensors, metadata = confuse(colour, settings(zeroing="pixels"))
     masks = unpacked(tensors["masks"], 192).reshape(-1, 3, 64)

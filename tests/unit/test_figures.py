@@ -1,5 +1,6 @@
 """Figures show what their table says, and open."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -7,12 +8,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from badminima.analysis.tables import summarize_cells
 from badminima.errors import UserError
 from badminima.figures import draw_figure, write_drawing
 from badminima.figures.style import COLOURS, look_of_inits, recipe_label
 from badminima.registry import FIGURES
 from badminima.runs import FigureSettings
-from tests.unit.study import INITS, RECIPES, made_up_study
+from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
 
 
 @pytest.fixture(autouse=True)
@@ -88,8 +90,21 @@ def test_inits_of_the_users_own_get_looks_of_their_own():
 
 
 def test_distance_needs_its_diagnostics(tables):
-    from dataclasses import replace
-
     without = replace(tables, runs=tables.runs.drop(columns="distance.angle"))
     with pytest.raises(UserError, match=r"tables without distance\.angle"):
         draw_figure(without, settings("distance"))
+
+
+@pytest.mark.parametrize("figure", FIGURES.names)
+def test_a_diverged_run_spoils_no_figure(tables, tmp_path, figure):
+    runs = tables.runs.copy()
+    diverged = (runs["init"] == "adversarial") & (runs["recipe"] == "m") & (runs["seed"] == 1)
+    runs.loc[diverged, "status"] = "diverged"
+    runs.loc[diverged, [name for name in runs if name.startswith(("distance", "norm"))]] = None
+    spoilt = replace(tables, runs=runs)
+    spoilt = replace(spoilt, cells=summarize_cells(spoilt, STATISTICS, root_seed=0))
+    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "csv")]
+    write_drawing(draw_figure(spoilt, settings(figure)), *paths)
+    assert all(path.stat().st_size > 0 for path in paths)
+    cell = spoilt.cells.query("init == 'adversarial' and recipe == 'm' and statistic == 'distance.total'")
+    assert cell[["mean", "low", "high"]].isna().all(axis=None)
