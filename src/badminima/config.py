@@ -5,13 +5,14 @@ set to null in an overlay is removed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from badminima.errors import UserError
 from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Registry
+from badminima.validation import parse
 
 # Names become folder names and wildcards, so they stay plain.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+.-]*$")]
@@ -197,8 +198,6 @@ class Config(Section):
     resources: ResourcesConfig = ResourcesConfig()
 
 
-Parsed = TypeVar("Parsed", bound=BaseModel)
-
 # First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
 SCALAR_STARTS = "0123456789+-.tfn"
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures")
@@ -222,29 +221,6 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     config = parse(Config, content)
     _check_references(config)
     return config
-
-
-def parse(model: type[Parsed], content: Any, where: str = "") -> Parsed:
-    """Validate ``content`` as ``model``; the first error becomes a one-line UserError.
-
-    Args:
-        model: the section's class.
-        content: plain data, as read from YAML or JSON.
-        where: prefix for the key in messages, for example the command-line option the content came by.
-    """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-    key, node = _locate(model, [part for part in first["loc"] if part != "[key]"])
-    if first["type"] == "missing":
-        raise UserError(where + key, "nothing", "this key is required")
-    if first["type"] == "extra_forbidden":
-        _, parent = _locate(model, list(first["loc"][:-1]))
-        raise UserError(where + key, "an unknown key", f"allowed: {', '.join(parent.get('properties', {}))}")
-    if first["loc"][-1:] == ("[key]",):
-        raise UserError(where + key, "an unfit name", "allowed: lower-case letters, digits and any of _ + . -")
-    raise UserError(where + (key or "config"), repr(first["input"]), expectation(node))
 
 
 def _typed(value: Any) -> Any:
@@ -327,52 +303,3 @@ def _check_options(where: str, model: ModelConfig, registry: Registry) -> None:
         kind = type(default[0]) if isinstance(default, list) else type(default)
         if isinstance(default, list) != isinstance(value, list) or any(type(item) is not kind for item in items):
             raise UserError(f"{where}.{option}", repr(value), f"expected a value like {default}")
-
-
-def _locate(model: type[BaseModel], location: list[int | str]) -> tuple[str, dict[str, Any]]:
-    """The dotted key a user would write for a pydantic location, and the JSON schema of the value there."""
-    schema = model.model_json_schema()
-    node, key = schema, []
-    for part in location:
-        variants = node.get("discriminator", {}).get("mapping", {})
-        if part in variants:  # pydantic puts the variant's tag into the location; no user wrote it there
-            node = {"$ref": variants[part]}
-        else:
-            key.append(str(part))
-            patterns = list(node.get("patternProperties", {}).values())
-            inner = patterns[0] if patterns else node.get("additionalProperties") or node.get("items") or {}
-            node = node.get("properties", {}).get(part, inner)
-        while "$ref" in node:
-            node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
-    return ".".join(key), node
-
-
-BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-TYPES = {
-    "boolean": "true or false",
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "text",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "null",
-}
-
-
-def expectation(node: dict[str, Any]) -> str:
-    """What a JSON schema node allows, in words."""
-    variants = list(node.get("discriminator", {}).get("mapping", {}))
-    if variants:
-        return f"allowed: a mapping whose {node['discriminator']['propertyName']} is one of {', '.join(variants)}"
-    options = [option for option in node.get("anyOf", [node]) if option]
-    return "allowed: " + " or ".join(_describe(option) for option in options)
-
-
-def _describe(node: dict[str, Any]) -> str:
-    if "const" in node or "enum" in node:
-        return ", ".join(str(choice) for choice in node.get("enum", [node.get("const")]))
-    bounds = [f"{sign} {node[bound]}" for bound, sign in BOUNDS.items() if bound in node]
-    kind = TYPES.get(node.get("type", ""), "another value")
-    if "pattern" in node:
-        bounds.append(f"that matches {node['pattern']}")
-    return f"{kind} {' and '.join(bounds)}".strip() + (" that is not empty" if node.get("minItems") else "")

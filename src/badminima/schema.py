@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from badminima.config import Config, expectation
+from badminima.config import Config
+from badminima.validation import expectation
 
 SCHEMA = Path("workflow/schemas/config.schema.json")
 REFERENCE = Path("docs/reference/config.md")
