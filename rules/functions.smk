@@ -53,8 +53,8 @@ def like_weights(wildcards):
 
 
 def collected_runs(wildcards):
-    """The files of every run of a study."""
-    names = [*runs.RUN_FILES, "diagnostics.json"]
+    """The files of every run of a study that its tables are made from."""
+    names = ["history.csv", "run.json", "predictions.safetensors", "diagnostics.json"]
     return [PATHS.run(run) / name for run in runs.study_runs(CONFIG.studies[wildcards.study]) for name in names]
 
 
