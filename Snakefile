@@ -1,7 +1,7 @@
 # Entry point. Config -> rules -> the targets that people type.
 #
-#   snakemake --cores 2 --configfile presets/demo.yaml all     everything of a preset
-#   snakemake --cores 2 --configfile presets/demo.yaml fig_ablation
+#   snakemake --cores 2 all --configfile presets/demo.yaml     everything of a preset
+#   snakemake --cores 2 fig_ablation --configfile presets/demo.yaml
 #   snakemake --cores all all                                  the paper's grid
 #
 # Paths under the results folder (badminima.runs.Paths names them all):

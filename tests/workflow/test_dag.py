@@ -1,11 +1,14 @@
 """The DAG, by dry runs: how many jobs of each rule follow from the config, and which targets there are."""
 
+import re
+import shlex
 import time
 
 import pytest
 
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.runs import all_runs
+from tests.conftest import REPOSITORY
 
 TARGETS = ["fig_curves", "fig_ablation", "fig_distance"]
 # None is config.yaml alone: the paper's full grid.
@@ -119,3 +122,13 @@ def test_a_dataset_that_is_not_there_yet_says_so_in_one_line(checkout):
         "Error: dataset source: found 'cifar10', which this version does not provide yet; "
         "available: digits, fashion_mnist"
     }
+
+
+def test_the_commands_of_the_readme_and_the_tutorial_resolve(checkout):
+    text = (REPOSITORY / "README.md").read_text() + (REPOSITORY / "docs" / "tutorial.md").read_text()
+    commands = re.findall(r"^snakemake (.*?)(?: +#.*)?$", text, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        arguments = shlex.split(command)
+        if not any("step.yaml" in argument for argument in arguments):  # the reader writes that one
+            checkout.snakemake("--dry-run", "--quiet", "all", *arguments)
