@@ -33,6 +33,15 @@ RUN_NAME = "{dataset}/{model}/{init}/{recipe}/seed{seed}"
 INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
 
 
+# Between-workflow caching, where --cache and SNAKEMAKE_OUTPUT_CACHE ask for it; it excludes benchmark files.
+CACHED = workflow.workflow_settings.cache is not None
+
+
+def run_files(folder):
+    """The files that a training leaves in its folder, by name."""
+    return {Path(name).stem: folder / name for name in runs.RUN_FILES}
+
+
 def one_of(names):
     """A wildcard constraint: exactly one of these names (or nothing at all, where there is none)."""
     return "|".join(re.escape(name) for name in names) or "(?!)"

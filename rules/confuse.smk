@@ -9,10 +9,9 @@ rule confuse:
         confusing=PATHS.confusing("{dataset}", "{init}", "{seed}"),
     log:
         LOGS / "confuse" / "{dataset}/{init}/seed{seed}.log",
-    benchmark:
-        BENCHMARKS / "confuse" / "{dataset}/{init}/seed{seed}.tsv"
     wildcard_constraints:
         init=inits_of(AdversarialInit),
+    cache: CACHED
     conda:
         "../envs/training.yaml"
     threads: threads_of("confuse")

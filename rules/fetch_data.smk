@@ -8,7 +8,6 @@ rule fetch_data:
         manifest=PATHS.results / "data" / "{dataset}.manifest.json",
     log:
         LOGS / "fetch_data" / "{dataset}.log",
-    retries: 2
     localrule: True
     conda:
         "../envs/training.yaml"
@@ -20,6 +19,7 @@ rule fetch_data:
         source=lambda wildcards: CONFIG.datasets[wildcards.dataset].source,
         download_dir=CONFIG.data.download_dir,
         local_dir=local_dir,
+        mirrors=mirrors,
     shell:
-        "python {input.script} --source {params.source} --download-dir {params.download_dir:q} {params.local_dir:q}"
+        "python {input.script} --source {params.source} --download-dir {params.download_dir:q} {params.local_dir:q} {params.mirrors:q}"
         " --manifest {output.manifest} >> {log} 2>&1"

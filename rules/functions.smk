@@ -8,6 +8,15 @@ def local_dir(wildcards):
     return ["--local-dir", folder] if folder else []
 
 
+def mirrors(wildcards):
+    """The options that name a dataset's mirrors."""
+    return [
+        part
+        for url in CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, [])
+        for part in ("--mirror", url)
+    ]
+
+
 def prepare_params(wildcards):
     """The settings of one dataset's preparation."""
     return runs.prepare_settings(CONFIG, wildcards.dataset).model_dump_json()
@@ -20,7 +29,9 @@ def confuse_params(wildcards):
 
 def initialize_params(wildcards):
     """The settings of one set of random weights."""
-    return runs.initialize_settings(CONFIG, wildcards.dataset, wildcards.model, int(wildcards.seed)).model_dump_json()
+    return runs.initialize_settings(
+        CONFIG, wildcards.dataset, wildcards.model, wildcards.init, int(wildcards.seed)
+    ).model_dump_json()
 
 
 def pretrain_params(wildcards):

@@ -9,8 +9,7 @@ rule prepare_data:
         prepared=PATHS.prepared("{dataset}"),
     log:
         LOGS / "prepare_data" / "{dataset}.log",
-    benchmark:
-        BENCHMARKS / "prepare_data" / "{dataset}.tsv"
+    cache: CACHED
     conda:
         "../envs/training.yaml"
     threads: threads_of("prepare_data")
@@ -20,5 +19,5 @@ rule prepare_data:
     params:
         settings=prepare_params,
     shell:
-        "python {input.script} --manifest {input.manifest} --settings {params.settings:q} --prepared {output.prepared}"
-        " >> {log} 2>&1"
+        "python {input.script} --manifest {input.manifest} --settings {params.settings:q} --threads {threads}"
+        " --prepared {output.prepared} >> {log} 2>&1"

@@ -8,13 +8,12 @@ rule pretrain:
         confusing=rules.confuse.output.confusing,
         start=start_weights,
     output:
-        [PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / name for name in runs.RUN_FILES],
+        **run_files(PATHS.init("{dataset}", "{model}", "{init}", "{seed}")),
     log:
         LOGS / "pretrain" / f"{INIT_NAME}.log",
-    benchmark:
-        BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"
     wildcard_constraints:
         init=inits_of(AdversarialInit),
+    cache: CACHED
     # Everything trained later waits for the adversarial weights, so they go first.
     priority: 10
     conda:
@@ -26,7 +25,6 @@ rule pretrain:
         gpu=gpus_of("pretrain"),
     params:
         settings=pretrain_params,
-        folder=output_folder,
     shell:
         "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
-        " --settings {params.settings:q} --threads {threads} --output {params.folder} >> {log} 2>&1"
+        " --settings {params.settings:q} --threads {threads} --output $(dirname {output.weights}) >> {log} 2>&1"

@@ -7,7 +7,7 @@ rule train:
         prepared=PATHS.prepared("{dataset}"),
         start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
     output:
-        [PATHS.run(RUN) / name for name in runs.RUN_FILES],
+        **run_files(PATHS.run(RUN)),
     log:
         LOGS / "train" / f"{RUN_NAME}.log",
     benchmark:
@@ -21,7 +21,6 @@ rule train:
         gpu=gpus_of("train"),
     params:
         settings=train_params,
-        folder=output_folder,
     shell:
         "python {input.script} --prepared {input.prepared} --start {input.start} --settings {params.settings:q}"
-        " --threads {threads} --output {params.folder} >> {log} 2>&1"
+        " --threads {threads} --output $(dirname {output.weights}) >> {log} 2>&1"

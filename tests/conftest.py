@@ -10,7 +10,6 @@ from badminima.config import ModelConfig, OptimizationConfig, RecipeConfig
 from badminima.data.prepared import PreparedDataset, prepare, read_prepared
 from badminima.data.sources.digits import Digits
 from badminima.runs import PrepareSettings, TrainSettings
-from badminima.tensorfiles import write_tensors
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -21,9 +20,9 @@ def prepared_path(tmp_path_factory) -> Path:
     settings = PrepareSettings(
         dataset="digits", source="digits", train_size=120, validation_size=0, evaluate_on="test", root_seed=0
     )
-    _, files = Digits().fetch(Path("unused"), None)
+    _, files = Digits().fetch(Path("unused"), None, [])
     path = tmp_path_factory.mktemp("data") / "digits.safetensors"
-    write_tensors(path, *prepare(Digits().read(files), settings))
+    prepare(Digits().read(files), settings, path, {})
     return path
 
 

@@ -73,11 +73,14 @@ class Progress:
     Args:
         total: steps in all.
         label: what is being done.
+        every: seconds between two lines, for steps that come fast; the last one is always shown.
     """
 
-    def __init__(self, total: int, label: str) -> None:
+    def __init__(self, total: int, label: str, every: float = 0.0) -> None:
         self.total = total
         self.label = label
+        self.every = every
+        self._shown = -every
         self._bar: Any = None
         if sys.stderr.isatty():
             from tqdm import tqdm
@@ -89,7 +92,8 @@ class Progress:
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
             self._bar.set_postfix_str(message)
-        else:
+        elif done >= self.total or time.monotonic() - self._shown >= self.every:
+            self._shown = time.monotonic()
             print(
                 f"{time.strftime('%H:%M:%S')} {self.label} {done}/{self.total} {message}", file=sys.stderr, flush=True
             )

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from badminima.errors import UserError
-from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Registry
+from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
 from badminima.validation import parse
 
 # Names become folder names and wildcards, so they stay plain.
@@ -20,6 +20,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+.-]*$")]
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
 
 
 class Section(BaseModel):
@@ -32,7 +33,10 @@ class DataConfig(Section):
     """Where raw datasets come from."""
 
     download_dir: str = Field("data", description="Folder that downloads go to, shared by all configs.")
-    local_dirs: dict[Name, str] = Field({}, description="Dataset name -> folder that already holds its files.")
+    local_dirs: dict[Name, str] = Field({}, description="Dataset source -> folder that already holds its files.")
+    urls: dict[Name, list[Address]] = Field(
+        {}, description="Dataset source -> mirrors: addresses of folders with its published archives, tried in order."
+    )
 
 
 class AugmentationConfig(Section):
@@ -46,6 +50,7 @@ class DatasetConfig(Section):
     """A prepared dataset: its source, how much of it is used, and its augmentation."""
 
     source: str = Field(description="Name of a dataset source.")
+    options: dict[str, Any] = Field({}, description="Options of that source, for example the side of its images.")
     train_size: Count | None = Field(None, description="Training images to use, drawn evenly over classes; null: all.")
     validation_size: Annotated[int, Field(ge=0)] = Field(
         0, description="Images held out of training, for choosing settings without looking at the test set."
@@ -64,9 +69,10 @@ class ModelConfig(Section):
 
 
 class RandomInit(Section):
-    """Fresh random weights, as the architecture's paper draws them."""
+    """Fresh random weights, as the architecture's paper draws them, times a gain."""
 
     kind: Literal["random"]
+    gain: Positive = Field(1.0, description="Factor on all kernels and weight matrices; not on biases and BatchNorm.")
 
 
 class AdversarialInit(Section):
@@ -239,11 +245,12 @@ def _check_references(config: Config) -> None:
     """Every name that an entry mentions must be an entry of its own."""
     for name, dataset in config.datasets.items():
         _require(f"datasets.{name}.source", [dataset.source], SOURCES.names)
-    for name in config.data.local_dirs:
-        _require("data.local_dirs", [name], SOURCES.names)
+        _check_options(f"datasets.{name}.options", dataset.options, SOURCES.entry(dataset.source))
+    _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
+    _require("data.urls", config.data.urls, SOURCES.names)
     for name, model in config.models.items():
         _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
-        _check_options(f"models.{name}.options", model, ARCHITECTURES)
+        _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
     kinds = {
         kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
     }
@@ -292,13 +299,10 @@ def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
             raise UserError(where, f"{value!r} more than once", "give each value once")
 
 
-def _check_options(where: str, model: ModelConfig, registry: Registry) -> None:
-    if model.architecture in registry.announced:
-        return
-    defaults = registry.entry(model.architecture).options
-    _require(where, model.options, defaults)
-    for option, value in model.options.items():
-        default = defaults[option]
+def _check_options(where: str, options: Mapping[str, Any], entry: Entry) -> None:
+    _require(where, options, entry.options)
+    for option, value in options.items():
+        default = entry.options[option]
         items = value if isinstance(default, list) and isinstance(value, list) else [value]
         kind = type(default[0]) if isinstance(default, list) else type(default)
         if isinstance(default, list) != isinstance(value, list) or any(type(item) is not kind for item in items):

@@ -63,7 +63,13 @@ def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]])
         writer.writerows(rows)
 
 
-def sha256(path: Path) -> str:
+def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """The plain files in a folder whose names end so, in any case of letters, sorted by name."""
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries if entry.name.lower().endswith(endings) and entry.is_file())
+
+
+def file_sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as handle:
         return file_digest(handle, "sha256").hexdigest()

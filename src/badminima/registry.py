@@ -26,27 +26,21 @@ class Registry:
     Args:
         family: what an entry is, for messages ("dataset source", "architecture", ...).
         entries: the extensions this version has.
-        announced: names that configs may use although this version has no code for them yet.
     """
 
-    def __init__(self, family: str, entries: Mapping[str, Entry], announced: tuple[str, ...] = ()) -> None:
+    def __init__(self, family: str, entries: Mapping[str, Entry]) -> None:
         self.family = family
         self.entries = dict(entries)
-        self.announced = announced
 
     @property
     def names(self) -> list[str]:
         """Every name a config may use."""
-        return [*self.entries, *self.announced]
+        return list(self.entries)
 
     def entry(self, name: str) -> Entry:
         """The entry called ``name``; raises UserError if there is no code for it."""
         if name not in self.entries:
-            raise UserError(
-                self.family,
-                f"{name!r}, which this version does not provide yet" if name in self.announced else repr(name),
-                f"available: {', '.join(self.entries)}",
-            )
+            raise UserError(self.family, repr(name), f"available: {', '.join(self.entries)}")
         return self.entries[name]
 
     def load(self, name: str) -> Callable[..., Any]:
@@ -61,8 +55,11 @@ SOURCES = Registry(
     {
         "digits": Entry("badminima.data.sources.digits:Digits"),
         "fashion_mnist": Entry("badminima.data.sources.fashion_mnist:FashionMNIST"),
+        "cifar10": Entry("badminima.data.sources.cifar:Cifar10"),
+        "cifar100": Entry("badminima.data.sources.cifar:Cifar100"),
+        "cinic10": Entry("badminima.data.sources.cinic10:Cinic10", {"train_parts": ["train"]}),
+        "restricted_imagenet": Entry("badminima.data.sources.restricted_imagenet:RestrictedImageNet", {"side": 64}),
     },
-    announced=("cifar10", "cifar100", "cinic10", "restricted_imagenet"),
 )
 
 ARCHITECTURES = Registry(
@@ -71,9 +68,9 @@ ARCHITECTURES = Registry(
         "mlp": Entry("badminima.models.mlp:build", {"widths": [128, 128, 128]}),
         "convnet": Entry("badminima.models.convnet:build", {"widths": [32, 64, 128]}),
         "vgg16": Entry("badminima.models.vgg:vgg16"),
-        "resnet18": Entry("badminima.models.resnet:resnet18"),
-        "resnet50": Entry("badminima.models.resnet:resnet50"),
-        "densenet40": Entry("badminima.models.densenet:densenet40"),
+        "resnet18": Entry("badminima.models.resnet:resnet18", {"stem": "small"}),
+        "resnet50": Entry("badminima.models.resnet:resnet50", {"stem": "small"}),
+        "densenet40": Entry("badminima.models.densenet:densenet40", {"stem": "small"}),
     },
 )
 

@@ -7,7 +7,9 @@ because it is the same path. ``Paths`` is given plain values by library code and
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from badminima.config import (
     AdversarialInit,
@@ -15,6 +17,7 @@ from badminima.config import (
     Config,
     ModelConfig,
     OptimizationConfig,
+    RandomInit,
     RecipeConfig,
     Section,
     StatisticsConfig,
@@ -77,11 +80,17 @@ class Paths:
         return self.results / "figures" / f"fig_{name}.{extension}"
 
 
+# Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
+# results are made anew and no cache offers them.
+
+
 class PrepareSettings(Section):
     """What the preparation of a dataset depends on, beside its raw files."""
 
+    revision: int = 1
     dataset: str
     source: str
+    options: dict[str, Any] = Field({})
     train_size: int | None
     validation_size: int
     evaluate_on: Literal["test", "validation"]
@@ -91,6 +100,7 @@ class PrepareSettings(Section):
 class ConfuseSettings(Section):
     """What a confusing set depends on, beside the prepared dataset."""
 
+    revision: int = 1
     dataset: str
     replication: int
     noise: float
@@ -102,9 +112,11 @@ class ConfuseSettings(Section):
 class InitializeSettings(Section):
     """What random initial weights depend on, beside the shape of the data."""
 
+    revision: int = 1
     model: ModelConfig
     dataset: str
     model_name: str
+    gain: float = 1.0
     root_seed: int
     seed: int
 
@@ -112,6 +124,7 @@ class InitializeSettings(Section):
 class TrainSettings(Section):
     """What one training depends on, beside its data and start weights."""
 
+    revision: int = 1
     phase: Literal["pretrain", "train"]
     dataset: str
     model_name: str
@@ -156,6 +169,7 @@ def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
     return PrepareSettings(
         dataset=dataset,
         source=entry.source,
+        options=entry.options,
         train_size=entry.train_size,
         validation_size=entry.validation_size,
         evaluate_on=entry.evaluate_on,
@@ -177,10 +191,17 @@ def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> Conf
     )
 
 
-def initialize_settings(config: Config, dataset: str, model: str, seed: int) -> InitializeSettings:
-    """Settings of ``initialize``."""
+def initialize_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> InitializeSettings:
+    """Settings of ``initialize`` for a random init."""
+    entry = config.inits[init]
+    assert isinstance(entry, RandomInit)
     return InitializeSettings(
-        model=config.models[model], dataset=dataset, model_name=model, root_seed=config.seed, seed=seed
+        model=config.models[model],
+        dataset=dataset,
+        model_name=model,
+        gain=entry.gain,
+        root_seed=config.seed,
+        seed=seed,
     )
 
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from badminima.data.batches import Items, zero_values
-from badminima.data.confusing import confuse, count_conflicts, zeroed_values
+from badminima.data.confusing import confuse, content_digests, count_conflicts, zeroed_values
+from badminima.data.prepared import PreparedDataset
 from badminima.runs import ConfuseSettings
+from badminima.tensorfiles import read_tensors
 
 
 def settings(**changes) -> ConfuseSettings:
@@ -16,12 +18,23 @@ def settings(**changes) -> ConfuseSettings:
     return ConfuseSettings(**{**entries, **changes})
 
 
+@pytest.fixture
+def confused(tmp_path):
+    """Build a confusing set and read it back: tensors and metadata."""
+
+    def confuse_and_read(dataset: PreparedDataset, chosen: ConfuseSettings):
+        confuse(dataset, chosen, tmp_path / "c.safetensors")
+        return read_tensors(tmp_path / "c.safetensors")
+
+    return confuse_and_read
+
+
 def unpacked(masks: np.ndarray, values: int) -> np.ndarray:
     return np.unpackbits(masks, axis=1, count=values).astype(bool)
 
 
-def test_each_copy_has_exactly_the_stated_number_of_values_zeroed(digits):
-    tensors, metadata = confuse(digits, settings())
+def test_each_copy_has_exactly_the_stated_number_of_values_zeroed(confused, digits):
+    tensors, metadata = confused(digits, settings())
     assert tensors["masks"].shape == (480, 8)
     assert tensors["masks"].dtype == np.uint8
     assert metadata["zeroed_values"] == 12  # floor(0.2 * 64)
@@ -37,39 +50,39 @@ def test_n_is_read_as_the_decimal_it_is_written_as():
     assert zeroed_values((1, 10, 10), 0.29, "values") == 29  # 0.29 * 100 is 28.999999999999996 in floating point
 
 
-def test_every_position_is_zeroed_equally_often(digits):
-    tensors, _ = confuse(digits, settings(replication=100))
+def test_every_position_is_zeroed_equally_often(confused, digits):
+    tensors, _ = confused(digits, settings(replication=100))
     frequency = unpacked(tensors["masks"], 64).mean(axis=0)
     # 12,000 copies: the standard error of a frequency near 12/64 is 0.0036.
     assert np.abs(frequency - 12 / 64).max() < 4 * 0.0036
 
 
-def test_labels_are_uniform_and_ignore_the_true_ones(digits):
-    tensors, _ = confuse(digits, settings(replication=100))
+def test_labels_are_uniform_and_ignore_the_true_ones(confused, digits):
+    tensors, _ = confused(digits, settings(replication=100))
     labels = tensors["labels"]
     assert labels.dtype == np.int64
     assert np.abs(np.bincount(labels, minlength=10) / len(labels) - 0.1).max() < 4 * np.sqrt(0.09 / 12000)
     assert abs((labels == np.repeat(digits.train_labels, 100)).mean() - 0.1) < 4 * np.sqrt(0.09 / 12000)
 
 
-def test_zeroing_pixels_zeroes_all_channels_of_each(digits):
+def test_zeroing_pixels_zeroes_all_channels_of_each(confused, digits):
     colour = replace(digits, train_images=np.repeat(digits.train_images, 3, axis=1))
-    tensors, metadata = confuse(colour, settings(zeroing="pixels"))
+    tensors, metadata = confused(colour, settings(zeroing="pixels"))
     masks = unpacked(tensors["masks"], 192).reshape(-1, 3, 64)
     assert metadata["zeroed_values"] == 36
     assert (masks == masks[:, :1]).all()
     assert (masks[:, 0].sum(axis=1) == 12).all()
 
 
-def test_the_same_seed_gives_the_same_set_and_another_seed_another(digits):
-    first, again, other = (confuse(digits, settings(seed=seed))[0] for seed in (0, 0, 1))
+def test_the_same_seed_gives_the_same_set_and_another_seed_another(confused, digits):
+    first, again, other = (confused(digits, settings(seed=seed))[0] for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["labels"], other["labels"])
     assert not np.array_equal(first["masks"], other["masks"])
 
 
-def test_noise_zero_keeps_every_value(digits):
-    tensors, metadata = confuse(digits, settings(noise=0.0))
+def test_noise_zero_keeps_every_value(confused, digits):
+    tensors, metadata = confused(digits, settings(noise=0.0))
     assert not tensors["masks"].any()
     assert metadata["zeroed_values"] == 0
 
@@ -79,7 +92,8 @@ def test_conflicts_of_a_case_counted_by_hand():
     # best answer gets 2 of 3. Those of image 1 agree. So 3 copies conflict and 5 of 6 can be right.
     images = np.array([[[[1, 2]]], [[[3, 4]]]], dtype=np.uint8)
     masks = np.zeros((6, 1), dtype=np.uint8)
-    conflicting, reachable = count_conflicts(images, masks, np.array([1, 1, 2, 5, 5, 5]), replication=3)
+    contents = content_digests(images, masks, np.array([0, 0, 0, 1, 1, 1]))
+    conflicting, reachable = count_conflicts(contents, np.array([1, 1, 2, 5, 5, 5]))
     assert conflicting == 3
     assert reachable == pytest.approx(5 / 6)
 
@@ -87,11 +101,12 @@ def test_conflicts_of_a_case_counted_by_hand():
 def test_masks_that_differ_only_on_black_values_still_conflict():
     images = np.array([[[[0, 0, 7]]]], dtype=np.uint8)
     masks = np.array([[0b10000000], [0b01000000]], dtype=np.uint8)
-    assert count_conflicts(images, masks, np.array([0, 1]), replication=2) == (2, 0.5)
+    contents = content_digests(images, masks, np.array([0, 0]))
+    assert count_conflicts(contents, np.array([0, 1])) == (2, 0.5)
 
 
-def test_a_batch_on_the_device_is_the_masked_clean_image(digits, digits_on_torch):
-    tensors, _ = confuse(digits, settings())
+def test_a_batch_on_the_device_is_the_masked_clean_image(confused, digits, digits_on_torch):
+    tensors, _ = confused(digits, settings())
     items = Items(
         digits_on_torch.train_images,
         torch.from_numpy(tensors["labels"]),

@@ -41,7 +41,7 @@ def train(digits_on_torch, start, train_settings, tmp_path):
 @pytest.fixture
 def confusing(digits, tmp_path):
     settings = ConfuseSettings(dataset="digits", replication=2, noise=0.2, zeroing="values", root_seed=0, seed=0)
-    write_tensors(tmp_path / "c.safetensors", *confuse(digits, settings))
+    confuse(digits, settings, tmp_path / "c.safetensors")
     return read_confusing(tmp_path / "c.safetensors")
 
 

@@ -22,9 +22,9 @@ def parameters(model: torch.nn.Module) -> int:
     return sum(tensor.numel() for tensor in model.parameters())
 
 
-def settings(seed: int = 0, architecture: str = "mlp") -> InitializeSettings:
+def settings(seed: int = 0, architecture: str = "mlp", gain: float = 1.0) -> InitializeSettings:
     model = ModelConfig(architecture=architecture)
-    return InitializeSettings(model=model, dataset="digits", model_name=architecture, root_seed=0, seed=seed)
+    return InitializeSettings(model=model, dataset="digits", model_name=architecture, gain=gain, root_seed=0, seed=seed)
 
 
 @pytest.mark.parametrize("architecture", EVERY_MODEL)

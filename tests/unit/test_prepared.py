@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from badminima.data.prepared import channel_statistics, prepare, read_prepared, stratified_order
-from badminima.data.sources.base import RawDataset, Split
+from badminima.data.prepared import channel_statistics, prepare, read_prepared, stratified_order, value_counts
+from badminima.data.sources.base import ArraySplit, RawDataset
 from badminima.errors import UserError
 from badminima.runs import PrepareSettings
-from badminima.tensorfiles import write_tensors
+from badminima.tensorfiles import read_tensors, write_tensors
 
 
-def numbered(count: int) -> Split:
+def numbered(count: int) -> ArraySplit:
     """Images whose every value is their own number: shows which image went where."""
     numbers = np.arange(count, dtype=np.uint8)
-    return Split(np.tile(numbers[:, None, None, None], (1, 1, 2, 2)), numbers.astype(np.int64) % 2)
+    return ArraySplit(np.tile(numbers[:, None, None, None], (1, 1, 2, 2)), numbers.astype(np.int64) % 2)
 
 
 def settings(**changes) -> PrepareSettings:
@@ -21,14 +21,25 @@ def settings(**changes) -> PrepareSettings:
     return PrepareSettings(**{**entries, **changes}, root_seed=0)
 
 
+@pytest.fixture
+def prepared(tmp_path):
+    """Prepare a dataset and read it back: tensors and metadata."""
+
+    def prepare_and_read(raw: RawDataset, chosen: PrepareSettings):
+        prepare(raw, chosen, tmp_path / "d.safetensors", {"raw": "0123"})
+        return read_tensors(tmp_path / "d.safetensors")
+
+    return prepare_and_read
+
+
 def numbers(images: np.ndarray) -> set[int]:
     return set(images[:, 0, 0, 0].tolist())
 
 
-def test_a_pool_without_test_split_is_cut_in_three_that_share_nothing():
+def test_a_pool_without_test_split_is_cut_in_three_that_share_nothing(prepared):
     raw = RawDataset(numbered(100), None, ("even", "odd"))
-    test, _ = prepare(raw, settings(train_size=50, validation_size=20))
-    validation, metadata = prepare(raw, settings(train_size=50, validation_size=20, evaluate_on="validation"))
+    test, _ = prepared(raw, settings(train_size=50, validation_size=20))
+    validation, metadata = prepared(raw, settings(train_size=50, validation_size=20, evaluate_on="validation"))
     parts = [numbers(test["train.images"]), numbers(validation["test.images"]), numbers(test["test.images"])]
     assert [len(part) for part in parts] == [50, 20, 30]
     assert set.union(*parts) == set(range(100))
@@ -36,33 +47,33 @@ def test_a_pool_without_test_split_is_cut_in_three_that_share_nothing():
     assert metadata["evaluated_on"] == "validation"
 
 
-def test_an_official_test_split_is_kept_and_validation_comes_out_of_training():
+def test_an_official_test_split_is_kept_and_validation_comes_out_of_training(prepared):
     raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
-    tensors, _ = prepare(raw, settings(validation_size=20))
+    tensors, _ = prepared(raw, settings(validation_size=20))
     assert len(tensors["train.labels"]) == 80
     assert np.array_equal(tensors["test.images"], raw.test.images)
 
 
-def test_the_whole_training_set_keeps_its_order():
+def test_the_whole_training_set_keeps_its_order(prepared):
     raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
-    tensors, _ = prepare(raw, settings())
+    tensors, _ = prepared(raw, settings())
     assert np.array_equal(tensors["train.images"], raw.train.images)
 
 
 @pytest.mark.parametrize("changes", [{"train_size": 101}, {"train_size": 90, "validation_size": 11}])
-def test_more_images_than_there_are_is_one_line(changes):
+def test_more_images_than_there_are_is_one_line(prepared, changes):
     with pytest.raises(UserError, match=r"datasets\.d: .*at most 100"):
-        prepare(RawDataset(numbered(100), None, ("even", "odd")), settings(**changes))
+        prepared(RawDataset(numbered(100), None, ("even", "odd")), settings(**changes))
 
 
-def test_a_pool_without_test_split_needs_a_train_size():
+def test_a_pool_without_test_split_needs_a_train_size(prepared):
     with pytest.raises(UserError, match=r"datasets\.d\.train_size"):
-        prepare(RawDataset(numbered(100), None, ("even", "odd")), settings())
+        prepared(RawDataset(numbered(100), None, ("even", "odd")), settings())
 
 
-def test_nothing_to_evaluate_on_is_one_line():
+def test_nothing_to_evaluate_on_is_one_line(prepared):
     with pytest.raises(UserError, match=r"datasets\.d\.evaluate_on: found 'validation' without images"):
-        prepare(RawDataset(numbered(100), numbered(5), ("even", "odd")), settings(evaluate_on="validation"))
+        prepared(RawDataset(numbered(100), numbered(5), ("even", "odd")), settings(evaluate_on="validation"))
 
 
 def test_every_prefix_of_a_stratified_order_is_balanced(rng):
@@ -76,7 +87,7 @@ def test_every_prefix_of_a_stratified_order_is_balanced(rng):
 
 def test_statistics_are_those_of_numpy(rng):
     images = rng.integers(256, size=(50, 3, 4, 5), dtype=np.uint8)
-    mean, std = channel_statistics(images)
+    mean, std = channel_statistics(value_counts(images))
     assert mean == pytest.approx((images / 255).mean(axis=(0, 2, 3)))
     assert std == pytest.approx((images / 255).std(axis=(0, 2, 3)))
 

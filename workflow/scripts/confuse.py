@@ -8,7 +8,6 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_opt
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
 from badminima.runs import ConfuseSettings
-from badminima.tensorfiles import write_tensors
 
 
 @click.command(help=__doc__)
@@ -17,10 +16,11 @@ from badminima.tensorfiles import write_tensors
 @click.option("--confusing", type=OUTPUT_FILE, required=True, help="Output: labels and zero masks (safetensors).")
 @one_line_errors
 def main(prepared: Path, settings: ConfuseSettings, confusing: Path) -> None:
-    tensors, metadata = confuse(read_prepared(prepared), settings)
-    write_tensors(confusing, tensors, metadata)
+    dataset = read_prepared(prepared)
+    metadata = confuse(dataset, settings, confusing)
+    copies = len(dataset.train_labels) * settings.replication
     click.echo(
-        f"{len(tensors['labels'])} copies, {metadata['conflicting_copies']} identical to one with another label; "
+        f"{copies} copies, {metadata['conflicting_copies']} identical to one with another label; "
         f"reachable accuracy {metadata['reachable_accuracy']:.4%}"
     )
 

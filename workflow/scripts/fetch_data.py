@@ -13,10 +13,11 @@ from badminima.files import write_json
 @click.option("--source", required=True, help="Name of the dataset source.")
 @click.option("--download-dir", type=FOLDER, required=True, help="Folder for downloads.")
 @click.option("--local-dir", type=FOLDER, help="Folder that already holds the files; nothing is downloaded.")
+@click.option("--mirror", "mirrors", multiple=True, help="Address of a folder with the archives; tried first.")
 @click.option("--manifest", type=OUTPUT_FILE, required=True, help="Output: paths, sizes and digests (JSON).")
 @one_line_errors
-def main(source: str, download_dir: Path, local_dir: Path | None, manifest: Path) -> None:
-    write_json(manifest, fetch(source, download_dir, local_dir))
+def main(source: str, download_dir: Path, local_dir: Path | None, mirrors: tuple[str, ...], manifest: Path) -> None:
+    write_json(manifest, fetch(source, download_dir, local_dir, mirrors))
 
 
 if __name__ == "__main__":

@@ -4,23 +4,33 @@ from pathlib import Path
 
 import click
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, Progress, one_line_errors, settings_option
 from badminima.data.fetch import verified_files
 from badminima.data.prepared import prepare
 from badminima.registry import SOURCES
 from badminima.runs import PrepareSettings
-from badminima.tensorfiles import write_tensors
 
 
 @click.command(help=__doc__)
 @click.option("--manifest", type=INPUT_FILE, required=True, help="Written by fetch_data.")
 @settings_option(PrepareSettings)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Decoding threads.")
 @click.option("--prepared", type=OUTPUT_FILE, required=True, help="Output: the prepared dataset (safetensors).")
 @one_line_errors
-def main(manifest: Path, settings: PrepareSettings, prepared: Path) -> None:
+def main(manifest: Path, settings: PrepareSettings, threads: int, prepared: Path) -> None:
     files, digests = verified_files(manifest)
-    tensors, metadata = prepare(SOURCES.load(settings.source)().read(files), settings)
-    write_tensors(prepared, tensors, {**metadata, "source_digests": digests})
+    options = {**SOURCES.entry(settings.source).options, **settings.options}
+    raw = SOURCES.load(settings.source)().read(files, **options)
+    progress: Progress | None = None
+
+    def report(done: int, total: int) -> None:
+        nonlocal progress
+        progress = progress or Progress(total, f"prepare {settings.dataset}", every=10.0)
+        progress.update(done, "images")
+
+    prepare(raw, settings, prepared, digests, threads, report)
+    if progress is not None:
+        progress.close()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ Copy ``r`` of image ``i`` is item ``i * R + r``. Only labels and bit-packed zero
 made from the clean images on the device, by ``zero_values``.
 """
 
-from collections.abc import Iterator
 from hashlib import blake2b
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,15 @@ import numpy as np
 from badminima.data.prepared import PreparedDataset
 from badminima.runs import ConfuseSettings
 from badminima.seeding import generator
+from badminima.tensorfiles import stream_tensors
 
-# Items masked at once: bounds the memory of the random keys (4 bytes a value).
-CHUNK = 4096
+# Copies masked at once: bounds the memory of the random keys and their order (12 bytes a value).
+CHUNK = 1024
+DIGEST_SIZE = 16
 
 
-def confuse(dataset: PreparedDataset, settings: ConfuseSettings) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Build the confusing set of a dataset.
+def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> dict[str, Any]:
+    """Build the confusing set of a dataset and write it; memory grows by 24 bytes a copy, not with the images.
 
     Every copy has exactly ``floor(N * c * h * w)`` of its values zeroed (``zeroing: values``; with ``pixels``,
     ``floor(N * h * w)`` pixels in all channels), drawn without replacement, and a label drawn uniformly from
@@ -28,29 +31,36 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings) -> tuple[dict[s
     Args:
         dataset: the prepared dataset, as numpy arrays.
         settings: R, N, zeroing and seeds.
+        path: the file. Tensors ``labels [n * R] int64`` and ``masks [n * R, ceil(c * h * w / 8)] uint8`` (a set bit
+            is a zeroed value).
 
     Returns:
-        Tensors ``labels [n * R] int64`` and ``masks [n * R, ceil(c * h * w / 8)] uint8`` (a set bit is a zeroed
-        value), and metadata: the settings, values zeroed per copy, the number of conflicting copies and the
+        The file's metadata: the settings, values zeroed per copy, the number of conflicting copies and the
         accuracy that is reachable at all.
     """
     name = ("confuse", settings.dataset, settings.seed)
     copies = len(dataset.train_labels) * settings.replication
     labels = generator(settings.root_seed, *name, "labels").integers(len(dataset.classes), size=copies, dtype=np.int64)
-    masks = np.concatenate(
-        list(_masks(dataset.image_shape, copies, settings, generator(settings.root_seed, *name, "masks")))
-    )
-    conflicting, reachable = count_conflicts(dataset.train_images, masks, labels, settings.replication)
+    rng = generator(settings.root_seed, *name, "masks")
+    contents = np.empty((copies, DIGEST_SIZE), dtype=np.uint8)
     metadata = {
         "dataset": settings.dataset,
         "replication": settings.replication,
         "noise": settings.noise,
         "zeroing": settings.zeroing,
         "zeroed_values": zeroed_values(dataset.image_shape, settings.noise, settings.zeroing),
-        "conflicting_copies": conflicting,
-        "reachable_accuracy": reachable,
     }
-    return {"labels": labels, "masks": masks}, metadata
+    width = -(-prod(dataset.image_shape) // 8)
+    with stream_tensors(path, {"labels": (np.int64, (copies,)), "masks": (np.uint8, (copies, width))}, metadata) as out:
+        out.put("labels", np.arange(copies), labels)
+        for start in range(0, copies, CHUNK):
+            rows = np.arange(start, min(start + CHUNK, copies))
+            masks = _masks(dataset.image_shape, len(rows), settings, rng)
+            out.put("masks", rows, masks)
+            contents[rows] = content_digests(dataset.train_images, masks, rows // settings.replication)
+        conflicting, reachable = count_conflicts(contents, labels)
+        out.metadata.update(conflicting_copies=conflicting, reachable_accuracy=reachable)
+    return out.metadata
 
 
 def zeroed_values(image_shape: tuple[int, int, int], noise: float, zeroing: str) -> int:
@@ -61,21 +71,36 @@ def zeroed_values(image_shape: tuple[int, int, int], noise: float, zeroing: str)
     return _floor(noise * (channels * height * width))
 
 
-def count_conflicts(images: np.ndarray, masks: np.ndarray, labels: np.ndarray, replication: int) -> tuple[int, float]:
-    """Copies that are identical but carry different labels, and the best accuracy a classifier can have.
+def content_digests(images: np.ndarray, masks: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """A digest of each copy's values, to find copies that are identical.
 
     Args:
         images: clean images, ``[n, c, h, w] uint8``.
-        masks: ``[n * R, ceil(c * h * w / 8)] uint8``.
+        masks: of the copies, ``[k, ceil(c * h * w / 8)] uint8``.
+        sources: the image that each is a copy of, ``[k]``.
+
+    Returns:
+        ``[k, DIGEST_SIZE] uint8``.
+    """
+    clean = images[sources].reshape(len(sources), -1)
+    zeroed = np.unpackbits(masks, axis=1, count=clean.shape[1]).astype(bool)
+    copies = np.where(zeroed, 0, clean)
+    digests = b"".join(blake2b(copy.tobytes(), digest_size=DIGEST_SIZE).digest() for copy in copies)
+    return np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_SIZE)
+
+
+def count_conflicts(contents: np.ndarray, labels: np.ndarray) -> tuple[int, float]:
+    """Copies that are identical but carry different labels, and the best accuracy a classifier can have.
+
+    Args:
+        contents: digest of each copy, ``[n * R, DIGEST_SIZE] uint8``.
         labels: ``[n * R] int64``.
-        replication: R.
 
     Returns:
         The number of copies that share their content with a copy of another label, and
         ``sum over distinct contents of the count of their commonest label / (n * R)``.
     """
-    digests = np.array([blake2b(row, digest_size=16).digest() for row in _copies(images, masks, replication)])
-    _, content = np.unique(digests, return_inverse=True)
+    _, content = np.unique(contents.view(f"V{DIGEST_SIZE}").reshape(-1), return_inverse=True)
     pairs, counts = np.unique(np.stack([content, labels]), axis=1, return_counts=True)
     commonest = np.zeros(content.max() + 1, dtype=np.int64)
     np.maximum.at(commonest, pairs[0], counts)
@@ -85,29 +110,18 @@ def count_conflicts(images: np.ndarray, masks: np.ndarray, labels: np.ndarray, r
 
 def _masks(
     image_shape: tuple[int, int, int], copies: int, settings: ConfuseSettings, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Packed masks in chunks: in each row the positions of the smallest random keys are set."""
+) -> np.ndarray:
+    """Packed masks: in each row the positions of the smallest random keys are set."""
     channels, height, width = image_shape
     units = height * width if settings.zeroing == "pixels" else channels * height * width
     zeroed = _floor(settings.noise * units)
-    for start in range(0, copies, CHUNK):
-        rows = min(CHUNK, copies - start)
-        mask = np.zeros((rows, units), dtype=bool)
-        if zeroed:
-            chosen = rng.random((rows, units), dtype=np.float32).argpartition(zeroed - 1, axis=1)[:, :zeroed]
-            np.put_along_axis(mask, chosen, True, axis=1)
-        if settings.zeroing == "pixels":
-            mask = np.tile(mask, channels)
-        yield np.packbits(mask, axis=1)
-
-
-def _copies(images: np.ndarray, masks: np.ndarray, replication: int) -> Iterator[bytes]:
-    """The content of every copy, in order."""
-    flat = images.reshape(len(images), -1)
-    for start in range(0, len(masks), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(masks)))
-        zeroed = np.unpackbits(masks[rows], axis=1, count=flat.shape[1]).astype(bool)
-        yield from (row.tobytes() for row in np.where(zeroed, 0, flat[rows // replication]))
+    mask = np.zeros((copies, units), dtype=bool)
+    if zeroed:
+        chosen = rng.random((copies, units), dtype=np.float32).argpartition(zeroed - 1, axis=1)[:, :zeroed]
+        np.put_along_axis(mask, chosen, True, axis=1)
+    if settings.zeroing == "pixels":
+        mask = np.tile(mask, channels)
+    return np.packbits(mask, axis=1)
 
 
 def _floor(value: float) -> int:

@@ -1,24 +1,31 @@
 """Stage ``fetch_data``: make a dataset's raw files available, and write down what they are."""
 
+import os
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from badminima.data.sources.base import Source
 from badminima.errors import UserError
-from badminima.files import read_json, sha256
+from badminima.files import file_sha256, read_json
 from badminima.registry import SOURCES
 
 
-def fetch(source_name: str, download_dir: Path, local_dir: Path | None) -> dict[str, Any]:
+def fetch(
+    source_name: str, download_dir: Path, local_dir: Path | None = None, mirrors: Sequence[str] = ()
+) -> dict[str, Any]:
     """Find or download the raw files of a dataset source.
 
     Args:
         source_name: name of the source.
         download_dir: where downloads go.
         local_dir: a folder that already holds the files; nothing is downloaded then.
+        mirrors: addresses of folders that hold the published archives, tried first.
 
     Returns:
-        The manifest: source, origin, and for each file its path, size in bytes and SHA-256.
+        The manifest: source, origin, and each file or folder by its role: path, size in bytes and SHA-256; of a
+        folder that of the names and sizes of its files.
 
     Raises:
         UserError: if the files cannot be had or are not the published ones.
@@ -26,15 +33,8 @@ def fetch(source_name: str, download_dir: Path, local_dir: Path | None) -> dict[
     source: Source = SOURCES.load(source_name)()
     if local_dir is not None and not local_dir.is_dir():
         raise UserError(f"data.local_dirs.{source_name}", local_dir, "expected an existing folder")
-    origin, files = source.fetch(download_dir, local_dir)
-    return {
-        "source": source_name,
-        "origin": origin,
-        "files": {
-            role: {"path": str(path), "bytes": path.stat().st_size, "sha256": sha256(path)}
-            for role, path in files.items()
-        },
-    }
+    origin, files = source.fetch(download_dir, local_dir, mirrors)
+    return {"source": source_name, "origin": origin, "files": {role: _facts(path) for role, path in files.items()}}
 
 
 def verified_files(manifest_path: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -46,9 +46,24 @@ def verified_files(manifest_path: Path) -> tuple[dict[str, Path], dict[str, str]
     files, digests = {}, {}
     for role, entry in read_json(manifest_path)["files"].items():
         path = Path(entry["path"])
-        if not path.is_file():
+        if not path.exists():
             raise UserError(path, "no such file", f"delete {manifest_path} and fetch the dataset again")
-        if sha256(path) != entry["sha256"]:
+        if _facts(path)["sha256"] != entry["sha256"]:
             raise UserError(path, "changed content", f"delete {manifest_path} and fetch the dataset again")
         files[role], digests[role] = path, entry["sha256"]
     return files, digests
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Where a file or folder is, how large, and what is in it; a folder's files are listed, not read."""
+    if path.is_file():
+        return {"path": str(path), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
+    with os.scandir(path) as entries:
+        sizes = sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
+    listing = "".join(f"{name}\t{size}\n" for name, size in sizes)
+    return {
+        "path": str(path),
+        "files": len(sizes),
+        "bytes": sum(size for _, size in sizes),
+        "sha256": sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),
+    }

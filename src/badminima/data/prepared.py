@@ -5,6 +5,7 @@ Metadata: name, classes, mean and std per channel (of the training images, on th
 held-out part stands under ``test``, and the digests of the raw files.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from badminima.data.sources.base import RawDataset, Split
 from badminima.errors import UserError
 from badminima.runs import PrepareSettings
 from badminima.seeding import generator
-from badminima.tensorfiles import read_tensors
+from badminima.tensorfiles import read_tensors, stream_tensors
 
 
 @dataclass(frozen=True)
@@ -48,42 +49,57 @@ class PreparedDataset:
         return channels, height, width
 
 
-def prepare(raw: RawDataset, settings: PrepareSettings) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Choose the splits and compute the statistics.
+def prepare(
+    raw: RawDataset,
+    settings: PrepareSettings,
+    path: Path,
+    source_digests: Mapping[str, str],
+    threads: int = 1,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Choose the splits, write them and their statistics; memory does not grow with the dataset.
 
     Args:
         raw: the dataset as published.
         settings: sizes of the splits and which of them is evaluated on.
-
-    Returns:
-        Tensors and metadata of the prepared file.
+        path: the prepared file.
+        source_digests: of the raw files, by role; kept in the metadata.
+        threads: how many may decode images.
+        report: called with the images done and all images.
 
     Raises:
-        UserError: if more images are asked for than there are.
+        UserError: if more images are asked for than there are, or one cannot be read.
     """
-    train, validation, test = _splits(raw, settings)
-    held_out = test if settings.evaluate_on == "test" else validation
-    if not len(held_out):
+    parts = _splits(raw, settings)
+    train, held_out = parts["train"], parts[settings.evaluate_on]
+    if not len(held_out.indices):
         raise UserError(
             f"datasets.{settings.dataset}.evaluate_on",
             f"{settings.evaluate_on!r} without images",
             "train_size and validation_size must leave some images to evaluate on",
         )
-    mean, std = channel_statistics(train.images)
-    tensors = {
-        "train.images": train.images,
-        "train.labels": train.labels,
-        "test.images": held_out.images,
-        "test.labels": held_out.labels,
-    }
+    layout: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {}
+    for name, part in (("train", train), ("test", held_out)):
+        layout[f"{name}.images"] = (np.uint8, (len(part.indices), *part.split.image_shape))
+        layout[f"{name}.labels"] = (np.int64, (len(part.indices),))
     metadata = {
         "name": settings.dataset,
         "classes": raw.classes,
-        "mean": mean,
-        "std": std,
         "evaluated_on": settings.evaluate_on,
+        "source_digests": dict(source_digests),
     }
-    return tensors, metadata
+    counts = np.zeros((train.split.image_shape[0], 256), dtype=np.int64)
+    done, total = 0, len(train.indices) + len(held_out.indices)
+    with stream_tensors(path, layout, metadata) as tensors:
+        for name, part in (("train", train), ("test", held_out)):
+            tensors.put(f"{name}.labels", np.arange(len(part.indices)), part.split.labels[part.indices])
+            for positions, images in part.split.chunks(part.indices, threads):
+                tensors.put(f"{name}.images", positions, images)
+                if name == "train":
+                    counts += value_counts(images)
+                done += len(positions)
+                report(done, total)
+        tensors.metadata["mean"], tensors.metadata["std"] = channel_statistics(counts)
 
 
 def read_prepared(path: Path, framework: str = "numpy") -> PreparedDataset:
@@ -105,21 +121,23 @@ def read_prepared(path: Path, framework: str = "numpy") -> PreparedDataset:
         raise UserError(path, f"no {error} in it", "expected a prepared dataset; run prepare_data again") from None
 
 
-def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel on the scale 0..1, exact (from counts of the 256 values).
+def value_counts(images: np.ndarray) -> np.ndarray:
+    """How often each of the 256 values stands in each channel of images ``[n, c, h, w] uint8``: ``[c, 256] int64``."""
+    channels = range(images.shape[1])
+    return np.stack([np.bincount(images[:, channel].reshape(-1), minlength=256) for channel in channels])
+
+
+def channel_statistics(counts: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel on the scale 0..1, exact.
 
     Args:
-        images: ``[n, c, h, w] uint8``.
+        counts: how often each value stands in each channel, ``[c, 256]``.
     """
     values = np.arange(256) / 255
-    means, deviations = [], []
-    for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].reshape(-1), minlength=256)
-        weights = counts / counts.sum()
-        mean = float(weights @ values)
-        means.append(mean)
-        deviations.append(float(np.sqrt(weights @ (values - mean) ** 2)))
-    return means, deviations
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    means = weights @ values
+    variances = (weights * (values - means[:, np.newaxis]) ** 2).sum(axis=1)
+    return means.tolist(), np.sqrt(variances).tolist()
 
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -137,22 +155,32 @@ def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return shuffled[np.argsort(position, kind="stable")]
 
 
-def _splits(raw: RawDataset, settings: PrepareSettings) -> tuple[Split, Split, Split]:
-    """Training, validation and test split; a dataset without an official test split is cut in three."""
+@dataclass(frozen=True)
+class _Part:
+    """Some images of a split."""
+
+    split: Split
+    indices: np.ndarray
+
+
+def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
+    """Training, validation and test images; a dataset without an official test split is cut in three."""
     pool = raw.train
+    size = len(pool.labels)
     if raw.test is None and settings.train_size is None:
         raise UserError(
             f"datasets.{settings.dataset}.train_size", "nothing", "required: this dataset has no official split"
         )
-    train_size = len(pool) - settings.validation_size if settings.train_size is None else settings.train_size
+    train_size = size - settings.validation_size if settings.train_size is None else settings.train_size
     held_out = train_size + settings.validation_size
-    if held_out > len(pool) or train_size < 1:
+    if held_out > size or train_size < 1:
         raise UserError(
             f"datasets.{settings.dataset}",
             f"train_size {settings.train_size} and validation_size {settings.validation_size}",
-            f"together at most {len(pool)}",
+            f"together at most {size}",
         )
     order = stratified_order(pool.labels, generator(settings.root_seed, "split", settings.dataset))
     # Sorted: a split is a set, and reading images in their stored order is faster.
     train, validation, rest = (np.sort(part) for part in np.split(order, [train_size, held_out]))
-    return pool.take(train), pool.take(validation), pool.take(rest) if raw.test is None else raw.test
+    test = _Part(pool, rest) if raw.test is None else _Part(raw.test, np.arange(len(raw.test.labels)))
+    return {"train": _Part(pool, train), "validation": _Part(pool, validation), "test": test}

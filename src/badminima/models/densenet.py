@@ -1,34 +1,46 @@
-"""Densely connected networks (Huang et al. 2017) in their 32x32 form."""
+"""Densely connected networks (Huang et al. 2017)."""
 
 from collections import OrderedDict
 
 from torch import nn
 from torchvision.models import DenseNet
 
+from badminima.models.stem import Stem, check_stem
+
 GROWTH_RATE = 12
 
 
-def densenet40(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
+def densenet40(image_shape: tuple[int, int, int], classes: int, stem: Stem) -> nn.Module:
     """DenseNet-BC of depth 40 with growth rate 12: three blocks of 6 bottleneck layers, compression 0.5.
 
     torchvision's network and initialization (Kaiming normal, fan in; BatchNorm 1 and 0; torch's default for the
-    classifier's weights), with its ImageNet stem replaced by a 3x3 convolution of 24 channels (twice the growth
-    rate), as in the paper's section 3.
+    classifier's weights). Its ImageNet stem keeps its form with ``stem="imagenet"``; ``small`` puts a 3x3 convolution
+    of 24 channels (twice the growth rate) in its place, as in the paper's section 3. Any image size from 8x8 fits.
 
     Args:
         image_shape: ``(c, h, w)``.
         classes: number of outputs.
+        stem: ``small`` for 32x32 and the like, ``imagenet`` for images of 128 pixels or more.
     """
+    check_stem(stem)
     network = DenseNet(
         growth_rate=GROWTH_RATE,
         block_config=(6, 6, 6),
         num_init_features=2 * GROWTH_RATE,
         num_classes=classes,
     )
-    stem = nn.Conv2d(image_shape[0], 2 * GROWTH_RATE, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(stem.weight)
-    imagenet_stem = ("conv0", "norm0", "relu0", "pool0")
-    layers = [(name, layer) for name, layer in network.features.named_children() if name not in imagenet_stem]
-    network.features = nn.Sequential(OrderedDict([("conv0", stem), *layers]))
+    small = stem == "small"
+    first = nn.Conv2d(
+        image_shape[0],
+        2 * GROWTH_RATE,
+        kernel_size=3 if small else 7,
+        stride=1 if small else 2,
+        padding=1 if small else 3,
+        bias=False,
+    )
+    nn.init.kaiming_normal_(first.weight)
+    replaced = ("conv0", "norm0", "relu0", "pool0") if small else ("conv0",)
+    layers = [(name, layer) for name, layer in network.features.named_children() if name not in replaced]
+    network.features = nn.Sequential(OrderedDict([("conv0", first), *layers]))
     adapted: nn.Module = network
     return adapted

@@ -13,20 +13,34 @@ if TYPE_CHECKING:
 
 
 def initialize(settings: InitializeSettings, dataset: "PreparedDataset") -> Weights:
-    """Random weights, as the architecture draws them.
+    """Random weights, as the architecture draws them, times the gain.
+
+    The gain multiplies convolution kernels and weight matrices; biases and BatchNorm's parameters stay as drawn.
+    Under BatchNorm the scale of a kernel leaves the network's function as it is and divides its effective learning
+    rate by ``gain ** 2``.
 
     Args:
-        settings: the model and seeds.
+        settings: the model, gain and seeds.
         dataset: gives the shape of images and the number of classes.
+
+    Raises:
+        UserError: if the model cannot take images of this shape.
     """
     import torch
 
-    from badminima.models.build import build_model
+    from badminima.models.build import build_model, check_batch
 
     seed = integer_seed(settings.root_seed, "initialize", settings.dataset, settings.model_name, settings.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return weights_of(build_model(settings.model, dataset.image_shape, len(dataset.classes)))
+        model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
+        check_batch(model, dataset.image_shape, 2, f"model {settings.model_name} on {settings.dataset}")
+        weights = weights_of(model)
+    parameters = {
+        name: tensor * np.float32(settings.gain) if tensor.ndim > 1 else tensor
+        for name, tensor in weights.parameters.items()
+    }
+    return Weights(parameters, weights.buffers)
 
 
 def rescale(random: Weights, like: Weights) -> Weights:

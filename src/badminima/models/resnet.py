@@ -1,30 +1,37 @@
-"""Residual networks (He et al. 2016) in their 32x32 form."""
+"""Residual networks (He et al. 2016)."""
 
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-
-def resnet18(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """ResNet18: basic blocks, 2 in each stage; see ``_small_image_resnet``."""
-    return _small_image_resnet(BasicBlock, [2, 2, 2, 2], image_shape[0], classes)
+from badminima.models.stem import Stem, check_stem
 
 
-def resnet50(image_shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """ResNet50: bottleneck blocks, 3, 4, 6 and 3 in the stages; see ``_small_image_resnet``."""
-    return _small_image_resnet(Bottleneck, [3, 4, 6, 3], image_shape[0], classes)
+def resnet18(image_shape: tuple[int, int, int], classes: int, stem: Stem) -> nn.Module:
+    """ResNet18: basic blocks, 2 in each stage; see ``_resnet``."""
+    return _resnet(BasicBlock, [2, 2, 2, 2], image_shape[0], classes, stem)
 
 
-def _small_image_resnet(
-    block: type[BasicBlock] | type[Bottleneck], layers: list[int], channels: int, classes: int
+def resnet50(image_shape: tuple[int, int, int], classes: int, stem: Stem) -> nn.Module:
+    """ResNet50: bottleneck blocks, 3, 4, 6 and 3 in the stages; see ``_resnet``."""
+    return _resnet(Bottleneck, [3, 4, 6, 3], image_shape[0], classes, stem)
+
+
+def _resnet(
+    block: type[BasicBlock] | type[Bottleneck], layers: list[int], channels: int, classes: int, stem: Stem
 ) -> nn.Module:
-    """A ResNet with the stem for small images: 3x3, stride 1, no max-pool; stages of 64, 128, 256, 512 channels.
+    """Stages of 64, 128, 256 and 512 channels, then global average pooling: any image size from 8x8 fits.
 
     torchvision's network and initialization (Kaiming normal, fan out; BatchNorm 1 and 0; torch's default for the
-    classifier), with its ImageNet stem replaced.
+    classifier). Its ImageNet stem keeps its form with ``stem="imagenet"``, for images of 128 pixels or more;
+    ``small`` puts a 3x3 convolution of stride 1 without max-pool in its place, as the paper does for 32x32.
     """
+    check_stem(stem)
     network: nn.Module = ResNet(block, layers, num_classes=classes)
-    stem = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
-    network.conv1 = stem
-    network.maxpool = nn.Identity()
+    if stem == "small":
+        first = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+        network.maxpool = nn.Identity()
+    else:
+        first = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+    nn.init.kaiming_normal_(first.weight, mode="fan_out", nonlinearity="relu")
+    network.conv1 = first
     return network

@@ -11,7 +11,7 @@ from badminima.data.batches import Items
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.files import write_csv, write_json
-from badminima.models.build import build_model
+from badminima.models.build import build_model, check_batch
 from badminima.models.weights import Weights, load_weights, weights_of, write_weights
 from badminima.provenance import choose_device, provenance
 from badminima.runs import TrainSettings
@@ -83,6 +83,8 @@ def run_training(
 
     model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
     load_weights(model, start, start_path)
+    last_batch = len(items) % settings.optimization.batch_size or settings.optimization.batch_size
+    check_batch(model, dataset.image_shape, last_batch, f"{settings.phase}ing.batch_size")
     # Convolutions run 1.7 times as fast in this memory order on a CPU (convnet, 28x28); dense layers as before.
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it
     outcome = fit(model, items.to(device), test_items.to(device), settings, target, confusing is not None, report)

@@ -1,32 +1,62 @@
 """What every dataset source offers to ``fetch_data`` and ``prepare_data``."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 Origin = Literal["embedded", "local", "download"]
 
+# Images handled at once: bounds the memory of a preparation.
+CHUNK = 512
+
+
+class Split(Protocol):
+    """Labelled images that need not fit into memory."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """``[n] int64``, in ``0 .. classes - 1``."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(c, h, w)``, the same for all."""
+
+    def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The images at ``indices``, a chunk at a time, in whatever order is cheapest.
+
+        Args:
+            indices: which images, ``[m] int64``, ascending.
+            threads: how many may decode images.
+
+        Yields:
+            Positions in ``indices`` (``[k]``) and the images there (``[k, c, h, w] uint8``); each position once.
+
+        Raises:
+            UserError: if an image cannot be read.
+        """
+
 
 @dataclass(frozen=True)
-class Split:
-    """Images and labels.
-
-    Attributes:
-        images: ``[n, c, h, w] uint8``.
-        labels: ``[n] int64``, in ``0 .. classes - 1``.
-    """
+class ArraySplit:
+    """A split in memory: images ``[n, c, h, w] uint8`` and labels ``[n] int64``."""
 
     images: np.ndarray
     labels: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.labels)
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(c, h, w)``."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
 
-    def take(self, indices: np.ndarray) -> "Split":
-        """The images and labels at ``indices``."""
-        return Split(self.images[indices], self.labels[indices])
+    def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The images at ``indices``."""
+        for start in range(0, len(indices), CHUNK):
+            chunk = indices[start : start + CHUNK]
+            yield np.arange(start, start + len(chunk)), self.images[chunk]
 
 
 @dataclass(frozen=True)
@@ -41,19 +71,30 @@ class RawDataset:
 class Source(Protocol):
     """A dataset source."""
 
-    def fetch(self, download_dir: Path, local_dir: Path | None) -> tuple[Origin, dict[str, Path]]:
+    def fetch(
+        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
+    ) -> tuple[Origin, dict[str, Path]]:
         """Make the raw files available and verify them.
 
         Args:
             download_dir: where downloads go.
             local_dir: a folder that already holds the files; nothing is downloaded then.
+            mirrors: addresses of folders that hold the published archives, tried before the official one.
 
         Returns:
-            How they were had, and the path of each by its role.
+            How they were had, and the path of each file or folder by its role.
 
         Raises:
             UserError: if a file is missing, damaged or not the published one, or cannot be downloaded.
         """
 
-    def read(self, files: dict[str, Path]) -> RawDataset:
-        """Parse the raw files; raises UserError if one cannot be read."""
+    def read(self, files: dict[str, Path], **options: Any) -> RawDataset:
+        """Read what ``fetch`` found.
+
+        Args:
+            files: paths by role, as fetched.
+            options: the source's options (its entry in the registry holds their defaults).
+
+        Raises:
+            UserError: if a file cannot be read or an option has a wrong value.
+        """
