@@ -15,7 +15,6 @@ from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.weights import weights_of
 from badminima.runs import ConfuseSettings, InitializeSettings
-from badminima.tensorfiles import write_tensors
 from badminima.training.engine import evaluate
 from badminima.training.optimizer import SGD, learning_rate
 from badminima.training.stage import read_confusing, run_training, write_run

@@ -1,73 +1,46 @@
 """Dataset sources: what they read, and what they say of files that are not what they should be."""
 
 import gzip
-import threading
+import io
+import tarfile
 from contextlib import suppress
-from functools import partial
-from hashlib import md5, sha256
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torchvision
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from badminima.data.archives import unpack
 from badminima.data.fetch import fetch, verified_files
+from badminima.data.image_files import decode, members
+from badminima.data.prepared import prepare, read_prepared
+from badminima.data.sources.cifar import Cifar10, Cifar100
+from badminima.data.sources.cinic10 import CLASSES, Cinic10
 from badminima.data.sources.digits import Digits
 from badminima.data.sources.fashion_mnist import FashionMNIST
 from badminima.data.sources.idx import parse_idx, read_bytes
+from badminima.data.sources.restricted_imagenet import SUPER_CLASSES, RestrictedImageNet
 from badminima.errors import UserError
 from badminima.files import write_json
+from badminima.runs import PrepareSettings
+from tests import generated
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
-def idx_bytes(array: np.ndarray) -> bytes:
-    """An array as an IDX file."""
-    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes() + array.tobytes()
-
-
-@pytest.fixture
-def tiny_fashion(rng, monkeypatch) -> dict[str, bytes]:
-    """Four IDX files of the real format, small, that count as the published ones while the test runs."""
-    files = {}
-    for part, count in (("train", 12), ("t10k", 5)):
-        files[f"{part}-images-idx3-ubyte"] = idx_bytes(rng.integers(256, size=(count, 28, 28), dtype=np.uint8))
-        files[f"{part}-labels-idx1-ubyte"] = idx_bytes(np.arange(count, dtype=np.uint8) % 10)
-    monkeypatch.setattr(
-        FashionMNIST, "digests", {name: sha256(files[name]).hexdigest() for name in FashionMNIST.digests}
-    )
-    return files
-
-
-@pytest.fixture
-def mirror(tmp_path, tiny_fashion, monkeypatch):
-    """A folder served over HTTP on loopback that torchvision takes for its mirror."""
-    folder = tmp_path / "mirror"
-    folder.mkdir()
-    resources = []
-    for name, content in tiny_fashion.items():
-        archive = gzip.compress(content)
-        (folder / f"{name}.gz").write_bytes(archive)
-        resources.append((f"{name}.gz", md5(archive).hexdigest()))
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(torchvision.datasets.FashionMNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-    monkeypatch.setattr(torchvision.datasets.FashionMNIST, "resources", resources)
-    yield folder
-    server.shutdown()
-    server.server_close()
+def all_images(split) -> np.ndarray:
+    """The images of a split, in order."""
+    images = np.zeros((len(split.labels), *split.image_shape), dtype=np.uint8)
+    for positions, chunk in split.chunks(np.arange(len(split.labels)), threads=2):
+        images[positions] = chunk
+    return images
 
 
 def test_digits_are_the_embedded_ones_on_the_8_bit_scale():
-    origin, files = Digits().fetch(Path("unused"), None)
+    origin, files = Digits().fetch(Path("unused"), None, [])
     raw = Digits().read(files)
     assert origin == "embedded"
     assert raw.train.images.shape == (1797, 1, 8, 8)
@@ -79,11 +52,12 @@ def test_digits_are_the_embedded_ones_on_the_8_bit_scale():
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_fashion_mnist_is_read_from_a_local_folder_gzipped_or_not(tmp_path, tiny_fashion, compressed):
-    for name, content in tiny_fashion.items():
-        path = tmp_path / (name + (".gz" if compressed else ""))
-        path.write_bytes(gzip.compress(content) if compressed else content)
-    origin, files = FashionMNIST().fetch(tmp_path / "unused", tmp_path)
+def test_fashion_mnist_is_read_from_a_local_folder_gzipped_or_not(tmp_path, rng, monkeypatch, compressed):
+    for name, path in generated.publish_fashion(tmp_path, rng, monkeypatch).items():
+        if not compressed:
+            (tmp_path / name.removesuffix(".gz")).write_bytes(gzip.decompress(path.read_bytes()))
+            path.unlink()
+    origin, files = FashionMNIST().fetch(tmp_path / "unused", tmp_path, [])
     raw = FashionMNIST().read(files)
     assert origin == "local"
     assert raw.train.images.shape == (12, 1, 28, 28)
@@ -94,88 +68,253 @@ def test_fashion_mnist_is_read_from_a_local_folder_gzipped_or_not(tmp_path, tiny
 def test_the_debian_package_is_fashion_mnist():
     if not DEBIAN_FOLDER.is_dir():
         pytest.skip("needs Debian's package dataset-fashion-mnist")
-    _, files = FashionMNIST().fetch(Path("unused"), DEBIAN_FOLDER)
+    _, files = FashionMNIST().fetch(Path("unused"), DEBIAN_FOLDER, [])
     raw = FashionMNIST().read(files)
     assert raw.train.images.shape == (60000, 1, 28, 28)
     assert raw.test.images.shape == (10000, 1, 28, 28)
     assert np.bincount(raw.train.labels).tolist() == [6000] * 10
 
 
-def test_a_local_file_with_other_content_is_refused(tmp_path, tiny_fashion):
-    for name, content in tiny_fashion.items():
-        (tmp_path / name).write_bytes(content)
-    changed = tmp_path / "t10k-labels-idx1-ubyte"
-    changed.write_bytes(changed.read_bytes()[:-1] + b"\x07")
-    with pytest.raises(UserError, match="t10k-labels-idx1-ubyte: found content that is not Fashion-MNIST's"):
-        FashionMNIST().fetch(tmp_path, tmp_path)
+def test_a_local_file_with_other_content_is_refused(tmp_path, rng, monkeypatch):
+    changed = generated.publish_fashion(tmp_path, rng, monkeypatch)["t10k-labels-idx1-ubyte.gz"]
+    changed.write_bytes(gzip.compress(gzip.decompress(changed.read_bytes())[:-1] + b"\x07"))
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte.gz: found content that is not Fashion-MNIST's"):
+        FashionMNIST().fetch(tmp_path, tmp_path, [])
 
 
-def test_a_missing_local_file_is_named(tmp_path, tiny_fashion):
+def test_a_missing_local_file_is_named(tmp_path):
     with pytest.raises(UserError, match="no train-images-idx3-ubyte"):
-        FashionMNIST().fetch(tmp_path, tmp_path)
+        FashionMNIST().fetch(tmp_path, tmp_path, [])
 
 
-def test_fashion_mnist_is_downloaded_once(tmp_path, mirror):
-    origin, files = FashionMNIST().fetch(tmp_path / "data", None)
-    assert origin == "download"
-    assert len(FashionMNIST().read(files).train) == 12
-    for archive in mirror.iterdir():
+@pytest.mark.parametrize(("source", "classes", "batches"), [(Cifar10, 10, 5), (Cifar100, 100, 1)])
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_cifar_is_read_from_its_archive_or_its_folder(tmp_path, rng, monkeypatch, source, classes, batches, unpacked):
+    archive = generated.publish_cifar(tmp_path, source, rng, monkeypatch)
+    if unpacked:
+        with tarfile.open(archive) as content:
+            content.extractall(tmp_path, filter="data")
         archive.unlink()
-    assert FashionMNIST().fetch(tmp_path / "data", None) == (origin, files)
+    origin, files = source().fetch(tmp_path / "data", tmp_path, [])
+    raw = source().read(files)
+    assert origin == "local"
+    assert (tmp_path / "data").exists() is not unpacked
+    assert len(raw.classes) == classes
+    assert raw.train.images.shape == (6 * batches, 3, 32, 32)
+    assert raw.test.labels.shape == (4,)
+    # A row of the file is 1,024 red values, then green, then blue, each in rows of 32 from the top.
+    first = np.load(files[source.torchvision.train_list[0][0]], allow_pickle=True, encoding="latin1")
+    assert np.array_equal(raw.train.images[2].reshape(-1), first["data"][2])
+    assert raw.train.labels[:6].tolist() == first["labels" if classes == 10 else "fine_labels"]
 
 
-def test_a_wrong_byte_in_a_download_is_refused_and_the_next_run_recovers(tmp_path, mirror):
-    archive = mirror / "train-labels-idx1-ubyte.gz"
-    good = archive.read_bytes()
-    archive.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
-    with pytest.raises(UserError, match="fashion_mnist: found no download"):
-        FashionMNIST().fetch(tmp_path / "data", None)
-    archive.write_bytes(good)
-    FashionMNIST().fetch(tmp_path / "data", None)
+def test_a_changed_pickle_is_refused_unread(tmp_path, rng, monkeypatch):
+    archive = generated.publish_cifar(tmp_path, Cifar10, rng, monkeypatch)
+    with tarfile.open(archive) as content:
+        content.extractall(tmp_path, filter="data")
+    # Unpickled, this would run a command.
+    (tmp_path / "cifar-10-batches-py" / "data_batch_2").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
+    with pytest.raises(UserError, match="data_batch_2: found another content"):
+        Cifar10().fetch(tmp_path / "data", tmp_path, [])
 
 
-def test_a_missing_archive_is_one_line_and_the_next_run_recovers(tmp_path, mirror):
-    archive = mirror / "train-images-idx3-ubyte.gz"
-    good = archive.read_bytes()
-    archive.unlink()
-    with pytest.raises(UserError) as error:
-        FashionMNIST().fetch(tmp_path / "data", None)
-    assert "404" in str(error.value)
-    assert "\n" not in str(error.value)
-    archive.write_bytes(good)
-    FashionMNIST().fetch(tmp_path / "data", None)
+@pytest.mark.parametrize("source", [Cifar10, Cinic10])
+def test_a_local_archive_of_another_content_is_refused_before_it_is_opened(tmp_path, source):
+    (tmp_path / source.archive.name).write_bytes(b"anything")
+    with pytest.raises(UserError, match="another content than the published one"):
+        source().fetch(tmp_path / "data", tmp_path, [])
 
 
-def test_a_file_that_a_killed_download_left_half_unpacked_is_replaced(tmp_path, mirror):
-    _, files = FashionMNIST().fetch(tmp_path / "data", None)
-    path = files["train-images-idx3-ubyte"]
-    whole = path.read_bytes()
-    path.write_bytes(whole[:100])
-    FashionMNIST().fetch(tmp_path / "data", None)
-    assert path.read_bytes() == whole
+@pytest.mark.parametrize("prefix", ["", "./", "CINIC-10/"])
+def test_cinic_is_read_from_its_archive_without_unpacking(tmp_path, rng, monkeypatch, prefix):
+    generated.publish_cinic(tmp_path, rng, monkeypatch, per_class=3, prefix=prefix)
+    origin, files = Cinic10().fetch(tmp_path / "data", tmp_path, [])
+    raw = Cinic10().read(files, train_parts=["train"])
+    assert origin == "local"
+    assert not (tmp_path / "data").exists()
+    assert raw.classes == CLASSES
+    assert raw.train.labels.tolist() == raw.test.labels.tolist() == sorted(list(range(10)) * 3)
 
 
-def test_the_manifest_names_the_files_and_notices_a_change(tmp_path, tiny_fashion):
-    for name, content in tiny_fashion.items():
-        (tmp_path / name).write_bytes(content)
+def test_cinic_folders_give_what_the_archive_gives(tmp_path, rng, monkeypatch):
+    archive = generated.publish_cinic(tmp_path, rng, monkeypatch, per_class=3)
+    _, packed = Cinic10().fetch(tmp_path / "data", tmp_path, [])
+    with tarfile.open(archive) as content:
+        content.extractall(tmp_path / "unpacked", filter="data")
+    _, unpacked = Cinic10().fetch(tmp_path / "data", tmp_path / "unpacked", [])
+    for parts in (["train"], ["valid", "train"]):
+        one, other = (Cinic10().read(files, train_parts=parts) for files in (packed, unpacked))
+        assert np.array_equal(one.train.labels, other.train.labels)
+        assert np.array_equal(all_images(one.train), all_images(other.train))
+        assert np.array_equal(all_images(one.test), all_images(other.test))
+    image = np.asarray(Image.open(tmp_path / "unpacked" / "test" / "airplane" / "cifar10-train_1.png"))
+    assert np.array_equal(all_images(one.test)[0], image.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("parts", [[], ["test"], ["train", "train"]])
+def test_cinic_trains_on_train_and_valid_only(tmp_path, rng, monkeypatch, parts):
+    generated.publish_cinic(tmp_path, rng, monkeypatch)
+    _, files = Cinic10().fetch(tmp_path / "data", tmp_path, [])
+    with pytest.raises(UserError, match=r"train_parts: found .*allowed: \[train\]"):
+        Cinic10().read(files, train_parts=parts)
+
+
+def test_an_incomplete_cinic_is_named(tmp_path, rng, monkeypatch):
+    with pytest.raises(UserError, match=r"train.airplane: found no such folder"):
+        Cinic10().fetch(tmp_path / "data", tmp_path, [])
+
+
+def test_the_super_classes_are_203_classes_apart():
+    assert [len(range(entry.first_index, entry.last_index + 1)) for entry in SUPER_CLASSES] == [
+        118, 5, 3, 5, 21, 18, 9, 4, 20,
+    ]  # fmt: skip
+    in_order = sorted(SUPER_CLASSES, key=lambda entry: entry.first_index)
+    bounds = [wordnet_id for entry in in_order for wordnet_id in (entry.first, entry.last)]
+    assert bounds == sorted(set(bounds))
+    assert all(a.last_index < b.first_index for a, b in pairwise(in_order))
+
+
+def test_restricted_imagenet_is_made_from_an_imagenet_tree(tmp_path, rng):
+    image = rng.integers(256, size=(60, 90, 3), dtype=np.uint8)
+    tree = generated.imagenet_tree(tmp_path / "imagenet", generated.encoded(image, "JPEG"), {"train": 2, "val": 1})
+    origin, files = RestrictedImageNet().fetch(tmp_path / "data", tree, [])
+    raw = RestrictedImageNet().read(files, side=16)
+    assert origin == "local"
+    assert raw.classes == ("dog", "cat", "frog", "turtle", "bird", "primate", "fish", "crab", "insect")
+    assert np.bincount(raw.train.labels).tolist() == [236, 10, 6, 10, 42, 36, 18, 8, 40]
+    assert len(raw.test.labels) == 203
+    assert raw.train.image_shape == (3, 16, 16)
+    assert (all_images(raw.test) == all_images(raw.test)[0]).all()
+
+
+def test_restricted_imagenet_needs_a_folder(tmp_path):
+    with pytest.raises(UserError, match=r"data\.local_dirs\.restricted_imagenet"):
+        RestrictedImageNet().fetch(tmp_path, None, [])
+
+
+def test_a_missing_imagenet_class_is_named(tmp_path, rng):
+    image = generated.encoded(rng.integers(256, size=(8, 8, 3), dtype=np.uint8))
+    tree = generated.imagenet_tree(tmp_path / "imagenet", image, {"train": 0, "val": 0})
+    (tree / "val" / "n02124075").rmdir()
+    with pytest.raises(UserError, match=r"val: found 4 class folders between n02123045 and n02124075.*the 5 of cat"):
+        RestrictedImageNet().fetch(tmp_path, tree, [])
+
+
+def test_an_image_is_resized_by_its_shorter_side_and_cropped_in_the_middle():
+    image = np.zeros((20, 40, 3), dtype=np.uint8)
+    image[:, 10:30] = (200, 100, 50)
+    pixels = decode(generated.encoded(image), "x", 10, resize=True)
+    assert pixels.shape == (3, 10, 10)
+    assert (pixels[:, :, 1:-1] == np.array([200, 100, 50]).reshape(3, 1, 1)).all()
+
+
+def test_resizing_is_that_of_torchvision(rng):
+    from torchvision.transforms.v2.functional import center_crop, resize
+
+    image = Image.fromarray(rng.integers(256, size=(50, 75, 3), dtype=np.uint8))
+    expected = np.asarray(center_crop(resize(image, 32, antialias=True), 32)).transpose(2, 0, 1)
+    assert np.array_equal(decode(generated.encoded(np.asarray(image)), "x", 32, resize=True), expected)
+
+
+def test_a_large_jpeg_looks_as_it_does_when_decoded_in_full(rng):
+    smooth = np.asarray(Image.fromarray(rng.integers(256, size=(6, 8, 3), dtype=np.uint8)).resize((800, 600)))
+    content = generated.encoded(smooth, "JPEG")
+    expected = decode(generated.encoded(np.asarray(Image.open(io.BytesIO(content)))), "x", 64, resize=True)
+    assert np.abs(decode(content, "x", 64, resize=True).astype(int) - expected).max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
+def test_images_of_every_mode_become_rgb(mode):
+    content = io.BytesIO()
+    Image.new(mode, (8, 8)).save(content, "JPEG" if mode == "CMYK" else "PNG")
+    assert decode(content.getvalue(), "x", 8, resize=False).shape == (3, 8, 8)
+
+
+def test_an_image_that_cannot_be_read_is_named(tmp_path, rng):
+    image = generated.encoded(rng.integers(256, size=(9, 9, 3), dtype=np.uint8), "JPEG")
+    tree = generated.imagenet_tree(tmp_path / "imagenet", image, {"train": 1, "val": 1})
+    broken = tree / "train" / "n02123045" / "n02123045_0.JPEG"
+    broken.unlink()
+    broken.write_bytes(image[:100])
+    _, files = RestrictedImageNet().fetch(tmp_path, tree, [])
+    settings = PrepareSettings(
+        dataset="r", source="restricted_imagenet", train_size=None, validation_size=0, evaluate_on="test", root_seed=0
+    )
+    with pytest.raises(UserError, match=r"n02123045_0\.JPEG: found no image"):
+        prepare(RestrictedImageNet().read(files, side=8), settings, tmp_path / "r.safetensors", {})
+    assert not list(tmp_path.glob("*.safetensors"))
+    assert not list(tmp_path.glob(".r.*"))
+
+
+def test_a_subset_of_an_archive_is_the_same_images(tmp_path, rng, monkeypatch):
+    generated.publish_cinic(tmp_path, rng, monkeypatch, per_class=4)
+    _, files = Cinic10().fetch(tmp_path, tmp_path, [])
+    raw = Cinic10().read(files, train_parts=["train"])
+    settings = PrepareSettings(
+        dataset="c", source="cinic10", train_size=20, validation_size=10, evaluate_on="validation", root_seed=0
+    )
+    prepare(raw, settings, tmp_path / "c.safetensors", {}, threads=2)
+    dataset = read_prepared(tmp_path / "c.safetensors")
+    whole = {image.tobytes(): label for image, label in zip(all_images(raw.train), raw.train.labels, strict=True)}
+    chosen = [(image.tobytes(), label) for image, label in zip(dataset.train_images, dataset.train_labels, strict=True)]
+    held_out = [(image.tobytes(), label) for image, label in zip(dataset.test_images, dataset.test_labels, strict=True)]
+    assert len(set(chosen + held_out)) == 30
+    assert all(whole[image] == label for image, label in chosen + held_out)
+    assert np.bincount(dataset.train_labels).tolist() == [2] * 10
+
+
+def test_the_manifest_names_the_files_and_notices_a_change(tmp_path, rng, monkeypatch):
+    generated.publish_fashion(tmp_path, rng, monkeypatch)
     manifest = fetch("fashion_mnist", tmp_path / "data", tmp_path)
     assert manifest["origin"] == "local"
     write_json(tmp_path / "manifest.json", manifest)
     files, digests = verified_files(tmp_path / "manifest.json")
-    assert set(files) == set(digests) == set(tiny_fashion)
+    assert set(files) == set(digests) == set(FashionMNIST.digests)
     files["train-labels-idx1-ubyte"].write_bytes(b"other")
     with pytest.raises(UserError, match="changed content"):
         verified_files(tmp_path / "manifest.json")
 
 
-def test_a_source_that_is_not_there_yet_is_told_in_one_line(tmp_path):
-    with pytest.raises(UserError, match="'cifar10', which this version does not provide yet; available: digits"):
-        fetch("cifar10", tmp_path, None)
+def test_the_manifest_of_folders_notices_a_file_that_came_or_went(tmp_path, rng):
+    image = generated.encoded(rng.integers(256, size=(8, 8, 3), dtype=np.uint8))
+    tree = generated.imagenet_tree(tmp_path / "imagenet", image, {"train": 2, "val": 1})
+    manifest = fetch("restricted_imagenet", tmp_path / "data", tree)
+    assert manifest["files"]["train/cat/n02123045"]["files"] == 2
+    write_json(tmp_path / "manifest.json", manifest)
+    assert len(verified_files(tmp_path / "manifest.json")[0]) == 2 * 203
+    (tree / "train" / "n02123045" / "n02123045_1.JPEG").unlink()
+    with pytest.raises(UserError, match=r"n02123045: found changed content"):
+        verified_files(tmp_path / "manifest.json")
+
+
+def test_an_unknown_source_is_told_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="dataset source: found 'svhn'; available: digits"):
+        fetch("svhn", tmp_path)
 
 
 def test_a_local_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(UserError, match=r"data\.local_dirs\.fashion_mnist: found .*absent"):
         fetch("fashion_mnist", tmp_path, tmp_path / "absent")
+
+
+# Published statistics, for whom the data is at hand: Fashion-MNIST's of torch's examples, CINIC-10's of its README,
+# Restricted ImageNet's of the `robustness` library (at another resolution, so less exactly).
+PUBLISHED = {"fashion_mnist": ([0.2860], [0.3530])}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_statistics_are_the_published_ones(tmp_path, name):
+    if not DEBIAN_FOLDER.is_dir():
+        pytest.skip("needs Debian's package dataset-fashion-mnist")
+    _, files = FashionMNIST().fetch(Path("unused"), DEBIAN_FOLDER, [])
+    settings = PrepareSettings(
+        dataset=name, source=name, train_size=None, validation_size=0, evaluate_on="test", root_seed=0
+    )
+    prepare(FashionMNIST().read(files), settings, tmp_path / "f.safetensors", {})
+    dataset = read_prepared(tmp_path / "f.safetensors")
+    mean, std = PUBLISHED[name]
+    assert dataset.mean == pytest.approx(mean, abs=5e-5)
+    assert dataset.std == pytest.approx(std, abs=5e-5)
 
 
 @given(st.binary(max_size=64), st.sampled_from([1, 3]))
@@ -186,7 +325,7 @@ def test_the_idx_parser_survives_any_bytes(content, dimensions):
 
 @given(st.lists(st.integers(0, 255), max_size=20), st.integers(0, 30))
 def test_an_idx_file_comes_back_whole_and_a_cut_one_is_refused(values, keep):
-    content = idx_bytes(np.array(values, dtype=np.uint8))
+    content = generated.idx_bytes(np.array(values, dtype=np.uint8))
     assert parse_idx(content, 1, Path("x")).tolist() == values
     if keep < len(content):
         with pytest.raises(UserError):
@@ -199,3 +338,94 @@ def test_a_cut_gzip_file_is_named(tmp_path, keep):
     path.write_bytes(gzip.compress(bytes(range(200)))[:keep])
     with pytest.raises(UserError, match=r"labels\.gz: found a damaged file"):
         read_bytes(path)
+
+
+EXAMPLES = [generated.encoded(np.arange(192, dtype=np.uint8).reshape(8, 8, 3), kind) for kind in ("PNG", "JPEG")]
+
+
+@given(
+    st.sampled_from(EXAMPLES),
+    st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=4),
+    st.integers(0, 900),
+)
+@settings(max_examples=300, deadline=None)
+def test_the_image_decoder_survives_damaged_files(content, changes, keep):
+    damaged = bytearray(content[:keep] if keep < len(content) else content)
+    for position, value in changes:
+        if position < len(damaged):
+            damaged[position] = value
+    with suppress(UserError):
+        assert decode(bytes(damaged), "x", 8, resize=True).shape == (3, 8, 8)
+
+
+@given(st.binary(max_size=200))
+def test_the_image_decoder_survives_any_bytes(content):
+    with pytest.raises(UserError):
+        decode(content, "x", 8, resize=False)
+
+
+def tar_bytes(compression: str) -> bytes:
+    """A tar archive with one folder of one file."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode=f"w:{compression}") as archive:
+        generated.add(archive, "folder/file", b"content")
+    return content.getvalue()
+
+
+TARS = [tar_bytes(compression) for compression in ("", "gz")]
+
+
+@given(
+    st.sampled_from(TARS),
+    st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=6),
+    st.integers(0, 12000),
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_archives_are_one_line_and_write_nothing_outside(tmp_path, content, changes, keep):
+    damaged = bytearray(content[:keep])
+    for position, value in changes:
+        if position < len(damaged):
+            damaged[position] = value
+    outer = tmp_path / "outer"
+    outer.mkdir(exist_ok=True)
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(bytes(damaged))
+    with suppress(UserError):
+        list(members(archive))
+    with suppress(UserError):
+        unpack(archive, "folder", outer / "target")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.tar", "outer"}
+    assert {path.name for path in outer.iterdir()} <= {"target"}
+
+
+def hostile(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, link
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        hostile("../outside"),
+        hostile("folder/../../outside"),
+        hostile("folder/link", tarfile.SYMTYPE, "../../outside"),
+        hostile("folder/link", tarfile.LNKTYPE, "../outside"),
+        hostile("folder/device", tarfile.CHRTYPE),
+    ],
+    ids=lambda member: f"{member.name} {member.linkname}",
+)
+def test_an_archive_whose_members_leave_the_target_is_refused(tmp_path, member):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        generated.add(archive, "folder/file", b"content")
+        archive.addfile(member)
+    with pytest.raises(UserError, match=r"a\.tar: found a member that may not be unpacked"):
+        unpack(tmp_path / "a.tar", "folder", tmp_path / "target")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar", "target"]
+    assert not list((tmp_path / "target").iterdir())
+
+
+def test_an_absolute_member_stays_inside(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        generated.add(archive, "/folder/file", b"content")
+    assert (unpack(tmp_path / "a.tar", "folder", tmp_path / "target") / "file").read_bytes() == b"content"

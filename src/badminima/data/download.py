@@ -20,7 +20,8 @@ TIMEOUT = 60.0
 # How often a transfer that breaks off is taken up again, and the seconds before the first time; they double.
 ATTEMPTS = 4
 PAUSE = 1.0
-BLOCK = 1 << 20
+BLOCK = 1 << 16
+MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ def _transfer(url: str, partial: Path) -> None:
         resumed = response.status_code == requests.codes.partial_content
         done = had if resumed else 0
         total = done + int(response.headers.get("Content-Length", 0))
-        progress = Progress(max(1, -(-total // BLOCK)), partial.name[1:].removesuffix(".part"), every=5.0)
+        progress = Progress(-(-total // MEBIBYTE), partial.name[1:].removesuffix(".part"), every=5.0)
         try:
             with partial.open("ab" if resumed else "wb") as handle:
                 for block in response.iter_content(BLOCK):
                     handle.write(block)
                     done += len(block)
-                    progress.update(done // BLOCK, "MiB")
+                    progress.update(-(-done // MEBIBYTE), "MiB")
         finally:
             progress.close()
 

@@ -1,0 +1,233 @@
+"""Every way a download can go wrong ends in the right data or in one clear line, and the next run recovers."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from badminima.data import download as module
+from badminima.data.download import Published, download
+from badminima.data.fetch import fetch
+from badminima.data.sources import cifar, cinic10
+from badminima.errors import UserError
+from tests import generated
+from tests.conftest import REPOSITORY
+from tests.mirror import Mirror
+
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+
+
+@dataclass
+class Site:
+    """A mirror with one file, and the folder it is downloaded to."""
+
+    mirror: Mirror
+    folder: Path
+    file: Published
+
+    def download(self) -> bytes:
+        return download(self.file, self.folder, [self.mirror.address], "cifar10").read_bytes()
+
+    @property
+    def left(self) -> list[str]:
+        """What lies in the folder, but for locks."""
+        return sorted(path.name for path in self.folder.iterdir() if path.suffix != ".lock")
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PAUSE", 0.01)
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "data.bin").write_bytes(CONTENT)
+    file = Published("data.bin", (), f"sha256:{sha256(CONTENT).hexdigest()}")
+    with Mirror(tmp_path / "mirror") as mirror:
+        yield Site(mirror, tmp_path / "data", file)
+
+
+def test_a_file_is_downloaded_once(site):
+    assert site.download() == CONTENT
+    assert site.download() == CONTENT
+    assert len(site.mirror.requests) == 1
+    assert site.left == ["data.bin"]
+
+
+@pytest.mark.parametrize("fault", ["cut", "stall"])
+def test_a_broken_connection_is_taken_up_where_it_broke(site, fault):
+    site.mirror.faults["data.bin"] = [fault]
+    assert site.download() == CONTENT
+    asked_for = site.mirror.requests[1][1].removeprefix("bytes=").removesuffix("-")
+    assert 1_400_000 < int(asked_for) <= 1_500_000
+
+
+def test_a_server_that_knows_no_parts_sends_all_again(site):
+    site.mirror.faults["data.bin"] = ["cut", "no parts"]
+    assert site.download() == CONTENT
+
+
+@pytest.mark.parametrize("fault", ["500", "hang"])
+def test_a_server_in_trouble_is_asked_again(site, fault):
+    site.mirror.faults["data.bin"] = [fault, fault]
+    assert site.download() == CONTENT
+    assert len(site.mirror.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "requests"),
+    [
+        ("404", "404 Not Found", 1),
+        ("500", "500 Internal", 4),
+        ("hang", "no answer in 0.5 s", 4),
+        ("cut", "broke off", 4),
+    ],
+)
+def test_a_server_that_stays_so_costs_one_line_and_the_next_run_recovers(site, fault, reason, requests):
+    site.mirror.faults["data.bin"] = [fault] * requests
+    with pytest.raises(UserError, match=reason) as error:
+        site.download()
+    assert "\n" not in str(error.value)
+    assert "data.urls.cifar10" in str(error.value)
+    assert len(site.mirror.requests) == requests
+    assert "data.bin" not in site.left
+    assert site.download() == CONTENT
+
+
+def test_a_wrong_byte_is_refused_and_the_next_run_recovers(site):
+    site.mirror.faults["data.bin"] = ["wrong byte"]
+    with pytest.raises(UserError, match="another content than the published one"):
+        site.download()
+    assert site.left == []
+    assert site.download() == CONTENT
+
+
+def test_a_wrong_byte_before_a_cut_does_not_survive_it(site):
+    site.folder.mkdir()
+    (site.folder / ".data.bin.part").write_bytes(b"x" * 1000)
+    with pytest.raises(UserError, match="another content"):
+        site.download()
+    assert site.download() == CONTENT
+
+
+def test_a_part_longer_than_the_file_is_thrown_away(site):
+    site.folder.mkdir()
+    (site.folder / ".data.bin.part").write_bytes(b"x" * (len(CONTENT) + 1))
+    assert site.download() == CONTENT
+
+
+def test_a_whole_part_that_was_never_renamed_is_used(site):
+    site.folder.mkdir()
+    (site.folder / ".data.bin.part").write_bytes(CONTENT)
+    assert site.download() == CONTENT
+
+
+def test_the_official_address_is_asked_when_the_mirror_fails(site):
+    elsewhere = Published("data.bin", (f"{site.mirror.address}/data.bin",), site.file.digest)
+    content = download(elsewhere, site.folder, [f"{site.mirror.address}/absent"], "cifar10").read_bytes()
+    assert content == CONTENT
+    assert [path for path, _ in site.mirror.requests] == ["/absent/data.bin", "/data.bin"]
+
+
+def test_no_network_is_one_line(site):
+    site.mirror.__exit__()
+    with pytest.raises(UserError, match="cifar10: found no download"):
+        site.download()
+
+
+def test_proxies_of_the_environment_are_used(site, monkeypatch):
+    monkeypatch.setenv("http_proxy", site.mirror.address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert download(site.file, site.folder, ["http://mirror.invalid"], "cifar10").read_bytes() == CONTENT
+    assert site.mirror.requests == [("http://mirror.invalid/data.bin", None)]
+
+
+DOWNLOAD = """
+import sys
+from pathlib import Path
+from badminima.cli import one_line_errors
+from badminima.data.download import Published, download
+address, folder, digest = sys.argv[1:]
+main = one_line_errors(lambda: download(Published("data.bin", (), digest), Path(folder), [address], "cifar10"))
+import click
+click.command()(main)(args=[])
+"""
+
+
+def downloading(site: Site, **options) -> subprocess.Popen[str]:
+    """The same download in a process of its own."""
+    arguments = [sys.executable, "-c", DOWNLOAD, site.mirror.address, str(site.folder), site.file.digest]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    return subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_a_killed_download_goes_on_where_it_was(site):
+    site.mirror.faults["data.bin"] = ["stall"]
+    process = downloading(site)
+    partial = site.folder / ".data.bin.part"
+    while not (partial.exists() and partial.stat().st_size >= 1_400_000):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    had = partial.stat().st_size
+    assert site.download() == CONTENT
+    assert site.mirror.requests[-1][1] == f"bytes={had}-"
+
+
+def test_a_full_disk_is_one_line_and_the_next_run_recovers(site):
+    """A limit on file size stands in for the full disk: the write fails in the same place."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, 1_200_000))  # noqa: E731
+    process = downloading(site, preexec_fn=limit)
+    _, stderr = process.communicate()
+    assert process.returncode == 1
+    assert stderr.splitlines()[-1].endswith("File too large")
+    assert "Traceback" not in stderr
+    assert site.download() == CONTENT
+
+
+def test_two_processes_share_one_download(site):
+    processes = [downloading(site) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(site.mirror.requests) == 1
+
+
+def publish(name: str, folder: Path, rng, monkeypatch) -> Path:
+    """One of the archives of a dataset, published small."""
+    if name == "cinic10":
+        return generated.publish_cinic(folder, rng, monkeypatch)
+    if name == "fashion_mnist":
+        return list(generated.publish_fashion(folder, rng, monkeypatch).values())[-1]
+    return generated.publish_cifar(folder, cifar.Cifar10 if name == "cifar10" else cifar.Cifar100, rng, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "cinic10", "fashion_mnist"])
+@pytest.mark.parametrize("fault", ["404", "500", "cut", "hang", "wrong byte"])
+def test_every_dataset_recovers_from_every_fault(site, rng, monkeypatch, name, fault):
+    archive = publish(name, site.mirror.folder, rng, monkeypatch)
+    site.mirror.faults[archive.name] = [fault] * module.ATTEMPTS if fault in ("cut", "hang", "500") else [fault]
+    with pytest.raises(UserError, match=f"{name}: found no download"):
+        fetch(name, site.folder, None, [site.mirror.address])
+    first = fetch(name, site.folder, None, [site.mirror.address])
+    requests = len(site.mirror.requests)
+    assert fetch(name, site.folder, None, [site.mirror.address]) == first
+    assert len(site.mirror.requests) == requests
+    assert first["origin"] == "download"
+
+
+def test_an_unpacked_archive_that_a_kill_left_half_done_is_replaced(site, rng, monkeypatch):
+    generated.publish_cifar(site.mirror.folder, cifar.Cifar10, rng, monkeypatch)
+    manifest = fetch("cifar10", site.folder, None, [site.mirror.address])
+    Path(manifest["files"]["data_batch_3"]["path"]).write_bytes(b"half")
+    assert fetch("cifar10", site.folder, None, [site.mirror.address]) == manifest
+
+
+def test_official_addresses_are_https_or_those_of_torchvision():
+    for source in (cifar.Cifar10, cifar.Cifar100, cinic10.Cinic10):
+        assert all(address.startswith("https://") for address in source.archive.addresses)
