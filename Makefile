@@ -5,7 +5,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --quiet rules host
 
-.PHONY: help demo test lint format schema lock clean
+.PHONY: test-slow help demo test lint format schema lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,7 @@ help: ## Show this list.
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "needs Python 3.11 to 3.13, found " + sys.version)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=24'
+	@echo "installing torch and the rest: one to three minutes"
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
@@ -28,7 +29,10 @@ demo: .venv/.installed ## The paper's ablation on 8x8 digits, in minutes on a CP
 	@echo "report   results/demo/report.html"
 
 test: .venv/.installed ## The fast test suite.
-	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile -m 'not slow'
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+
+test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
+	$(BIN)/python -m pytest -s -m slow
 
 lint: .venv/.installed ## Style, types, spelling, workflow lint.
 	$(BIN)/ruff check .

@@ -13,9 +13,10 @@ SCRIPTS = Path(os.path.relpath(REPOSITORY / "workflow" / "scripts"))
 sys.path.insert(0, str(SOURCE))
 
 from badminima import runs
-from badminima.config import AdversarialInit, RandomInit, RescaledInit, load_config
+from badminima.config import AdversarialInit, RandomInit, RescaledInit
 from badminima.environment import use_checkout
 from badminima.errors import UserError
+from badminima.loading import load_config
 
 use_checkout(SOURCE)
 

@@ -15,7 +15,7 @@ for figure in CONFIG.figures:
             pdf=PATHS.figure(figure, "pdf"),
             png=report(
                 PATHS.figure(figure, "png"),
-                caption=f"../report/fig_{figure}.rst",
+                caption=f"../report/fig_{CONFIG.figures[figure].draw or figure}.rst",
                 category="Figures",
                 labels={"figure": figure, "study": CONFIG.figures[figure].study},
             ),

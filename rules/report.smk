@@ -33,5 +33,6 @@ rule report:
         snakefile=str(REPOSITORY / "Snakefile"),
     shell:
         # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock.
-        "python -m snakemake --snakefile {params.snakefile:q} --configfile {input.config} --nolock --cores 1"
+        # Snakemake's own Python: under conda the environment's python has no Snakemake.
+        "{sys.executable:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config} --nolock --cores 1"
         " --report {output.html} all >> {log} 2>&1"

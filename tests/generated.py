@@ -127,7 +127,7 @@ def wordnet_ids() -> list[str]:
 
 
 def imagenet_tree(folder: Path, image: bytes, per_class: dict[str, int]) -> Path:
-    """An ImageNet tree in torchvision's layout; every file is a link to one image.
+    """An ImageNet tree in torchvision's layout; files of a class are links to one image.
 
     Args:
         folder: where it goes.
@@ -135,13 +135,14 @@ def imagenet_tree(folder: Path, image: bytes, per_class: dict[str, int]) -> Path
         per_class: images per class folder of ``train`` and ``val``.
     """
     folder.mkdir(parents=True)
-    original = folder / "original.JPEG"
-    original.write_bytes(image)
     # Two classes that belong to no super-class: a tench and toilet tissue.
     for part, count in per_class.items():
         for name in ["n01440764", "n15075141", *wordnet_ids()]:
             (folder / part / name).mkdir(parents=True)
-            for index in range(count):
+            original = folder / part / name / f"{name}_0.JPEG"
+            if count:
+                original.write_bytes(image)
+            for index in range(1, count):
                 (folder / part / name / f"{name}_{index}.JPEG").hardlink_to(original)
     return folder
 

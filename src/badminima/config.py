@@ -1,18 +1,12 @@
-"""The typed configuration: the only place that knows keys, defaults, bounds and cross-field rules.
+"""The typed configuration: the only place that knows keys, defaults and bounds; ``loading`` has the cross-field rules.
 
 ``config.yaml`` is the paper's full experiment; presets overlay it. A named entry (a dataset, recipe, study, ...)
 set to null in an overlay is removed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
-
-from badminima.errors import UserError
-from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
-from badminima.validation import parse
 
 # Names become folder names and wildcards, so they stay plain.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+.-]*$")]
@@ -133,8 +127,9 @@ class StudyConfig(Section):
 
 
 class FigureConfig(Section):
-    """A figure: the study it draws, and optionally which of its recipes and inits."""
+    """A figure: what is drawn, of which study, and optionally which of its recipes and inits."""
 
+    draw: str | None = Field(None, description="The kind of figure; null: the one that the entry is named after.")
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to draw; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
@@ -170,21 +165,21 @@ class ResourcesConfig(Section):
     """Resources per rule; rules not named here use ``default``."""
 
     default: ResourceConfig = ResourceConfig()
-    prepare_data: ResourceConfig = ResourceConfig()
-    confuse: ResourceConfig = ResourceConfig()
-    pretrain: ResourceConfig = ResourceConfig()
-    train: ResourceConfig = ResourceConfig()
-    diagnose: ResourceConfig = ResourceConfig()
+    prepare_data: ResourceConfig | None = None
+    confuse: ResourceConfig | None = None
+    pretrain: ResourceConfig | None = None
+    train: ResourceConfig | None = None
+    diagnose: ResourceConfig | None = None
 
     def of(self, rule: str) -> ResourceConfig:
         """The resources of the rule called ``rule``."""
-        return getattr(self, rule, self.default)
+        return getattr(self, rule, None) or self.default
 
 
 class Config(Section):
     """The whole experiment."""
 
-    results: Annotated[str, Field(pattern=r"^[^\s{}]+$")] = Field(
+    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]+$")] = Field(
         "results", description="Folder that everything is written to."
     )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="Root seed of every random stream.")
@@ -197,113 +192,10 @@ class Config(Section):
     pretraining: OptimizationConfig = OptimizationConfig()
     training: OptimizationConfig = OptimizationConfig()
     studies: dict[Name, StudyConfig]
-    diagnostics: list[str] = Field(["distance", "norms"], description="Measurements made on every run.")
+    diagnostics: Annotated[list[str], Field(min_length=1)] = Field(
+        ["distance", "norms"], description="Measurements made on every run."
+    )
     figures: dict[Name, FigureConfig]
     statistics: StatisticsConfig = StatisticsConfig()
     claims: ClaimsConfig
     resources: ResourcesConfig = ResourcesConfig()
-
-
-# First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
-SCALAR_STARTS = "0123456789+-.tfn"
-NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures")
-
-
-def load_config(raw: Mapping[str, Any]) -> Config:
-    """Validate a raw configuration.
-
-    Args:
-        raw: the merged YAML mappings.
-
-    Raises:
-        UserError: on the first wrong entry, naming its key, its value and what is allowed.
-    """
-    content = {
-        key: {name: entry for name, entry in value.items() if entry is not None}
-        if key in NAMED_ENTRIES and isinstance(value, Mapping)
-        else value
-        for key, value in _typed(raw).items()
-    }
-    config = parse(Config, content)
-    _check_references(config)
-    return config
-
-
-def _typed(value: Any) -> Any:
-    """Numbers, truth values and null for text that reads as such: nested ``--config`` values arrive as text."""
-    if isinstance(value, Mapping):
-        return {key: _typed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_typed(item) for item in value]
-    if isinstance(value, str):
-        scalar = yaml.safe_load(value) if value and value[0] in SCALAR_STARTS else value
-        return scalar if scalar is None or isinstance(scalar, int | float | bool) else value
-    return value
-
-
-def _check_references(config: Config) -> None:
-    """Every name that an entry mentions must be an entry of its own."""
-    for name, dataset in config.datasets.items():
-        _require(f"datasets.{name}.source", [dataset.source], SOURCES.names)
-        _check_options(f"datasets.{name}.options", dataset.options, SOURCES.entry(dataset.source))
-    _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
-    _require("data.urls", config.data.urls, SOURCES.names)
-    for name, model in config.models.items():
-        _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
-        _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
-    kinds = {
-        kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
-    }
-    for name, init in config.inits.items():
-        if not isinstance(init, RandomInit):
-            _require(f"inits.{name}.start", [init.start], kinds["random"])
-        if isinstance(init, RescaledInit):
-            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
-    for name, study in config.studies.items():
-        for axis in ("datasets", "models", "inits", "recipes"):
-            _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
-        _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
-    _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
-    _require("claims.study", [config.claims.study], config.studies)
-    for name, figure in config.figures.items():
-        _require("figures", [name], FIGURES.names)
-        _require(f"figures.{name}.study", [figure.study], config.studies)
-        study = config.studies[figure.study]
-        _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
-        _require(f"figures.{name}.inits", figure.inits or [], study.inits)
-    for phase in ("pretraining", "training"):
-        settings: OptimizationConfig = getattr(config, phase)
-        if (
-            settings.milestones != sorted(set(settings.milestones))
-            or max(settings.milestones, default=0) > settings.epochs
-        ):
-            raise UserError(
-                f"{phase}.milestones",
-                settings.milestones,
-                f"expected increasing epochs up to epochs = {settings.epochs}",
-            )
-
-
-def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
-    known, names = list(allowed), list(names)
-    for name in names:
-        if name not in known:
-            raise UserError(where, repr(name), f"allowed: {', '.join(known) or 'nothing, as none is configured'}")
-    _refuse_duplicates(where, names)
-
-
-def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
-    """A value given twice would count twice in every mean."""
-    for value in values:
-        if values.count(value) > 1:
-            raise UserError(where, f"{value!r} more than once", "give each value once")
-
-
-def _check_options(where: str, options: Mapping[str, Any], entry: Entry) -> None:
-    _require(where, options, entry.options)
-    for option, value in options.items():
-        default = entry.options[option]
-        items = value if isinstance(default, list) and isinstance(value, list) else [value]
-        kind = type(default[0]) if isinstance(default, list) else type(default)
-        if isinstance(default, list) != isinstance(value, list) or any(type(item) is not kind for item in items):
-            raise UserError(f"{where}.{option}", repr(value), f"expected a value like {default}")

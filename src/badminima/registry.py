@@ -14,10 +14,17 @@ from badminima.errors import UserError
 
 @dataclass(frozen=True)
 class Entry:
-    """Where an extension lives (``module:attribute``) and the options it takes, with their defaults."""
+    """An extension.
+
+    Attributes:
+        target: where it lives, ``module:attribute``.
+        options: the options it takes, with their defaults.
+        needs: the diagnostics that a figure shows.
+    """
 
     target: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
 
 class Registry:
@@ -87,6 +94,6 @@ FIGURES = Registry(
     {
         "curves": Entry("badminima.figures.curves:draw"),
         "ablation": Entry("badminima.figures.ablation:draw"),
-        "distance": Entry("badminima.figures.distance:draw"),
+        "distance": Entry("badminima.figures.distance:draw", needs=("distance", "norms")),
     },
 )

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from badminima.config import (
     AdversarialInit,
@@ -138,6 +138,12 @@ class TrainSettings(Section):
     optimization: OptimizationConfig
     device: Literal["auto", "cpu", "cuda"]
 
+    @model_validator(mode="after")
+    def _augmentation_is_said_twice(self) -> "TrainSettings":
+        if self.recipe.augmentation != (self.augmentation is not None):
+            raise ValueError("augmentation is to be given exactly where recipe.augmentation is true")
+        return self
+
 
 class CollectSettings(Section):
     """What a study's tables depend on, beside the runs' own files."""
@@ -151,7 +157,7 @@ class CollectSettings(Section):
 class FigureSettings(Section):
     """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order."""
 
-    figure: str
+    draw: str
     recipes: list[str]
     inits: list[str]
 
@@ -254,7 +260,9 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
     """Settings of a figure."""
     entry = config.figures[figure]
     study = config.studies[entry.study]
-    return FigureSettings(figure=figure, recipes=entry.recipes or study.recipes, inits=entry.inits or study.inits)
+    return FigureSettings(
+        draw=entry.draw or figure, recipes=entry.recipes or study.recipes, inits=entry.inits or study.inits
+    )
 
 
 def claims_settings(config: Config) -> ClaimsSettings:

@@ -8,8 +8,9 @@ import sys
 import pytest
 import yaml
 
-from badminima.config import Config, load_config
+from badminima.config import Config
 from badminima.errors import UserError
+from badminima.loading import load_config
 from badminima.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from tests.conftest import REPOSITORY
 
@@ -43,12 +44,36 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
 
 
 def test_numbers_and_truth_values_may_arrive_as_text():
-    raw = overlay(raw_config(), {"training": {"epochs": "300"}, "recipes": {"m": {"augmentation": "true"}}})
+    raw = overlay(raw_config(), {"training": {"epochs": "300"}, "recipes": {"da": {"augmentation": "true"}}})
     config = load_config(overlay(raw, {"studies": {"ablation": {"seeds": ["0", "1"]}, "scale": "null"}}))
     assert config.training.epochs == 300
-    assert config.recipes["m"].augmentation is True
+    assert config.recipes["da"].augmentation is True
     assert config.studies["ablation"].seeds == [0, 1]
     assert set(config.studies) == {"ablation"}
+
+
+def test_a_sentence_that_is_no_yaml_is_text():
+    question = "from vanilla: does momentum: escape?"
+    config = load_config(overlay(raw_config(), {"studies": {"scale": {"question": question}}}))
+    assert config.studies["scale"].question == question
+
+
+def test_a_figure_may_have_a_name_of_its_own():
+    config = load_config(overlay(raw_config(), {"figures": {"scale": {"draw": "ablation", "study": "scale"}}}))
+    assert config.figures["scale"].draw == "ablation"
+
+
+def test_resources_of_a_rule_that_names_none_are_the_default_ones():
+    raw = overlay(raw_config(), {"resources": {"default": {"mem_mb": 123}, "train": None}})
+    assert load_config(raw).resources.of("train").mem_mb == 123
+    assert load_config(raw).resources.of("collect").mem_mb == 123
+
+
+def test_the_name_of_a_paper_init_is_kept_for_it():
+    raw = raw_config()
+    raw["inits"]["adversarial"] = {"kind": "random"}
+    with pytest.raises(UserError, match=r"inits\.adversarial\.kind: found 'random'; allowed: adversarial"):
+        load_config(overlay(raw, {"inits": {"random_rescaled": None}, "studies": {"scale": None}}))
 
 
 def test_null_removes_an_entry():
@@ -93,7 +118,36 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"studies": {"ablation": {"recipes": ["sgd"]}}}, "studies.ablation.recipes", "'sgd'", "vanilla"),
         ({"studies": {"ablation": {"seeds": [0, 1, 0]}}}, "studies.ablation.seeds", "0 more than once", "once"),
         ({"studies": {"ablation": {"inits": ["random", "random"]}}}, "studies.ablation.inits", "'random' more", "once"),
+        (
+            {"models": {"m": {"architecture": "mlp", "options": {"widths": []}}}},
+            "models.m.options.widths",
+            "[]",
+            "like",
+        ),
+        (
+            {"models": {"m": {"architecture": "mlp", "options": {"widths": [0]}}}},
+            "models.m.options.widths",
+            "[0]",
+            "like",
+        ),
+        ({"datasets": {"cinic10": {"options": {"parts": 3}}}}, "datasets.cinic10.options", "'parts'", "train_parts"),
+        (
+            {"datasets": {"restricted_imagenet": {"options": {"side": "64px"}}}},
+            "datasets.restricted_imagenet.options.side",
+            "'64px'",
+            "like 64",
+        ),
+        ({"data": {"urls": {"cifar10": ["ftp://x"]}}}, "data.urls.cifar10.0", "'ftp://x'", "https?"),
+        ({"data": {"urls": {"mnist": ["http://x"]}}}, "data.urls", "'mnist'", "cifar10"),
+        ({"inits": {"random": {"gain": 0}}}, "inits.random.gain", "0", "> 0"),
+        ({"recipes": {"vanilla": {"momentum": 0.9}}}, "recipes.vanilla", "'momentum': 0.9", "exactly these"),
+        ({"recipes": {"da": {"augmentation": False}}}, "recipes.da", "{}", "exactly these"),
+        ({"recipes": {"m": {"learning_rate_scale": 0.1}}}, "recipes.m", "learning_rate_scale", "exactly these"),
+        ({"diagnostics": []}, "diagnostics", "[]", "not empty"),
+        ({"diagnostics": ["norms"]}, "diagnostics", "['norms']", "figures.distance needs distance"),
+        ({"figures": {"far": {"draw": "distances", "study": "scale"}}}, "figures.far.draw", "'distances'", "distance"),
         ({"results": "my results"}, "results", "'my results'", "text that matches"),
+        ({"results": "a&b"}, "results", "'a&b'", "text that matches"),
         ({"studies": {"ablation": {"seeds": []}}}, "studies.ablation.seeds", "[]", "not empty"),
         ({"figures": {"pie": {"study": "ablation"}}}, "figures", "'pie'", "curves, ablation, distance"),
         ({"figures": {"curves": {"study": "x"}}}, "figures.curves.study", "'x'", "ablation"),

@@ -1,6 +1,7 @@
 """The confusing set, Algorithm 1 of the paper."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -129,3 +130,10 @@ def test_zeroing_handles_a_number_of_values_that_is_no_multiple_of_eight(rng):
     images = torch.from_numpy(rng.integers(1, 256, size=(6, 3, 3, 3), dtype=np.uint8))
     zeroed = zero_values(images, torch.from_numpy(np.packbits(mask, axis=1)))
     assert np.array_equal(zeroed.numpy() == 0, mask.reshape(6, 3, 3, 3))
+
+
+def test_a_changed_confusing_set_has_a_raised_revision(confused, digits):
+    """If this fails on purpose, raise ``ConfuseSettings.revision`` and write the new digest here."""
+    tensors, _ = confused(digits, settings())
+    digest = sha256(tensors["labels"].tobytes() + tensors["masks"].tobytes()).hexdigest()
+    assert (settings().revision, digest[:16]) == (1, "a16d83bcb0ae08a2")

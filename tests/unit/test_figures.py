@@ -29,7 +29,7 @@ def tables():
 
 
 def settings(figure: str, recipes=RECIPES, inits=INITS) -> FigureSettings:
-    return FigureSettings(figure=figure, recipes=recipes, inits=inits)
+    return FigureSettings(draw=figure, recipes=recipes, inits=inits)
 
 
 @pytest.mark.parametrize("figure", FIGURES.names)

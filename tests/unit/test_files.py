@@ -7,10 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from badminima.errors import UserError
 from badminima.files import read_json, write_json, write_text
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.tensorfiles import read_tensors, stream_tensors, write_tensors
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -68,3 +69,64 @@ def test_a_full_disk_costs_one_line_and_leaves_no_half_file(tmp_path):
     assert done.stderr.count("\n") == 1
     assert "File too large" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json"]
+
+
+def test_a_streamed_file_is_what_safetensors_writes(tmp_path, rng):
+    images = rng.integers(256, size=(10, 3, 5), dtype=np.uint8)
+    labels = np.arange(10, dtype=np.int64)
+    layout = {"images": (np.uint8, images.shape), "labels": (np.int64, labels.shape)}
+    with stream_tensors(tmp_path / "t.safetensors", layout, {"name": "x"}) as tensors:
+        order = np.array([7, 8, 2, 0, 1, 3, 4, 5, 6, 9])
+        for rows in np.split(order, [4]):
+            tensors.put("images", rows, images[rows])
+        tensors.put("labels", np.arange(10), labels)
+        tensors.metadata["mean"] = [0.5]
+    assert load_file(tmp_path / "t.safetensors").keys() == layout.keys()
+    assert np.array_equal(load_file(tmp_path / "t.safetensors")["images"], images)
+    for framework in ("numpy", "pt"):
+        read, metadata = read_tensors(tmp_path / "t.safetensors", framework)
+        assert np.array_equal(np.asarray(read["images"]), images)
+        assert np.array_equal(np.asarray(read["labels"]), labels)
+        assert metadata == {"name": "x", "mean": [0.5]}
+
+
+def test_a_streamed_file_that_fails_is_absent(tmp_path):
+    with pytest.raises(RuntimeError), stream_tensors(tmp_path / "t.safetensors", {"a": (np.uint8, (4,))}, {}):
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+
+
+def test_values_that_do_not_fit_a_streamed_tensor_are_refused(tmp_path):
+    with (
+        pytest.raises(ValueError, match="a: int64"),
+        stream_tensors(tmp_path / "t.safetensors", {"a": (np.uint8, (4,))}, {}) as tensors,
+    ):
+        tensors.put("a", np.arange(4), np.arange(4))
+
+
+@pytest.mark.parametrize("framework", ["numpy", "pt"])
+def test_tensors_are_mapped_and_private(tmp_path, framework):
+    path = tmp_path / "t.safetensors"
+    write_tensors(path, {"a": np.zeros(4), "b": np.zeros((0, 2)), "c": np.float32(3)}, {})
+    read, _ = read_tensors(path, framework)
+    before = path.read_bytes()
+    read["a"][0] = 5
+    assert path.read_bytes() == before
+    assert tuple(read["b"].shape) == (0, 2)
+    assert float(read["c"]) == 3
+
+
+@pytest.mark.parametrize("framework", ["numpy", "pt"])
+def test_reading_a_large_file_takes_no_memory_for_it(tmp_path, framework):
+    size = 300 * 2**20
+    with stream_tensors(tmp_path / "t.safetensors", {"a": (np.uint8, (size,))}, {}):
+        pass
+    code = (
+        "import sys, resource; from pathlib import Path; from badminima.tensorfiles import read_tensors\n"
+        f"if {framework!r} == 'pt': import torch\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "tensors, _ = read_tensors(Path(sys.argv[1]), sys.argv[2]); tensors['a'][::1000000].sum()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "t.safetensors"), framework]
+    assert int(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout) < 60 * 1024

@@ -1,5 +1,7 @@
 """Networks, their weights on disk, and their initialization."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.config import ModelConfig, RecipeConfig
 from badminima.errors import UserError
-from badminima.models.build import build_model
+from badminima.models.build import build_model, check_batch
 from badminima.models.initialization import initialize, rescale
 from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
@@ -147,3 +149,58 @@ def test_rescaled_weights_have_the_norms_of_one_and_the_directions_of_the_other(
         assert np.linalg.norm(tensor) == pytest.approx(np.linalg.norm(like.parameters[name]), rel=1e-5)
         ratio = tensor / random.parameters[name]
         assert ratio.std() < 1e-5 * ratio.mean()
+
+
+@pytest.mark.parametrize("architecture", EVERY_MODEL)
+def test_the_gain_multiplies_kernels_and_matrices_alone(digits, architecture):
+    plain, scaled = (initialize(settings(0, architecture, gain), digits) for gain in (1.0, 4.0))
+    for name, tensor in plain.parameters.items():
+        factor = 4 if tensor.ndim > 1 else 1
+        assert np.array_equal(scaled.parameters[name], tensor * np.float32(factor))
+    assert scaled.buffers.keys() == plain.buffers.keys()
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet50", "densenet40"])
+def test_the_imagenet_stem_is_that_of_torchvision(architecture):
+    model = build_model(ModelConfig(architecture=architecture, options={"stem": "imagenet"}), (3, 224, 224), 9)
+    features = model.features if architecture == "densenet40" else model
+    stem = [features.conv0, features.pool0] if architecture == "densenet40" else [features.conv1, features.maxpool]
+    image = torch.zeros(1, 3, 224, 224)
+    assert stem[1](stem[0](image)).shape[2:] == (56, 56)
+    assert model.eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 9)
+
+
+def test_an_unknown_stem_is_one_line():
+    with pytest.raises(UserError, match="model option stem: found 'large'; allowed: small, imagenet"):
+        build_model(ModelConfig(architecture="resnet18", options={"stem": "large"}), (3, 32, 32), 10)
+
+
+def test_vgg_averages_what_is_left_of_larger_images():
+    model = build_model(ModelConfig(architecture="vgg16"), (3, 64, 64), 9).eval()
+    assert model[1](torch.zeros(1, 3, 64, 64)).shape == (1, 512, 2, 2)
+    assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 9)
+
+
+def test_a_last_batch_that_batchnorm_cannot_take_is_told_before_training():
+    model = build_model(ModelConfig(architecture="resnet18"), (1, 8, 8), 10)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    check_batch(model, (1, 8, 8), 2, "training.batch_size")
+    with pytest.raises(
+        UserError, match=r"training\.batch_size: found a network that cannot take a batch of 1 of its 1x8x8"
+    ):
+        check_batch(model, (1, 8, 8), 1, "training.batch_size")
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_an_image_too_small_for_a_network_is_told_before_training(digits):
+    tiny = replace(digits, train_images=digits.train_images[:, :, :2, :2])
+    with pytest.raises(UserError, match=r"model densenet40 on digits: found .* take a batch of 2 of its 1x2x2"):
+        initialize(settings(0, "densenet40"), tiny)
+
+
+def test_rescaled_weights_keep_the_batchnorm_statistics_of_the_random_ones(digits):
+    random, like = initialize(settings(0, "convnet"), digits), initialize(settings(1, "convnet"), digits)
+    moved = {name: array + 1 for name, array in like.buffers.items()}
+    rescaled = rescale(random, replace(like, buffers=moved))
+    assert rescaled.buffers.keys() == random.buffers.keys()
+    assert all(np.array_equal(rescaled.buffers[name], array) for name, array in random.buffers.items())

@@ -1,5 +1,7 @@
 """The prepared dataset: splits and statistics."""
 
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,19 @@ def test_another_tensor_file_is_refused(tmp_path):
     write_tensors(tmp_path / "x.safetensors", {"a": np.zeros(1)}, {})
     with pytest.raises(UserError, match="expected a prepared dataset"):
         read_prepared(tmp_path / "x.safetensors")
+
+
+def test_a_changed_preparation_has_a_raised_revision(prepared_path):
+    """If this fails on purpose, raise ``PrepareSettings.revision`` and write the new digest here."""
+    tensors, metadata = read_tensors(prepared_path)
+    content = b"".join(tensors[name].tobytes() for name in sorted(tensors)) + repr(metadata["mean"]).encode()
+    assert (settings().revision, sha256(content).hexdigest()[:16]) == (1, "53a2be14c75987f3")
+
+
+@pytest.mark.parametrize("evaluate_on", ["test", "validation"])
+def test_statistics_are_of_the_training_images_alone(prepared, evaluate_on):
+    raw = RawDataset(numbered(100), numbered(200), ("even", "odd"))
+    tensors, metadata = prepared(raw, settings(train_size=40, validation_size=20, evaluate_on=evaluate_on))
+    assert metadata["mean"] == pytest.approx([tensors["train.images"].mean() / 255])
+    assert metadata["std"] == pytest.approx([tensors["train.images"].std() / 255])
+    assert metadata["mean"] != pytest.approx([tensors["test.images"].mean() / 255])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badminima.config import load_config
+from badminima.loading import load_config
 from badminima.runs import (
     Paths,
     Run,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from badminima.config import Config, load_config
+from badminima.config import Config
+from badminima.loading import load_config
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay
 
@@ -53,6 +54,7 @@ class Checkout:
 
 def make_checkout(folder: Path) -> Checkout:
     """Copy what the workflow consists of."""
+    folder.mkdir(exist_ok=True)
     for part in PARTS:
         source = REPOSITORY / part
         if source.is_dir():

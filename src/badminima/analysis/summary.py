@@ -29,6 +29,8 @@ def _accuracies(cells: pd.DataFrame, statistic: str) -> str:
 
 
 def _cell_text(row: pd.Series) -> str:
+    if row["diverged"]:
+        return f"{row['diverged']} of {row['seeds']} diverged"
     spread = "" if pd.isna(row["sd"]) else f" ± {row['sd'] * 100:.2f}"
     interval = "" if pd.isna(row["low"]) else f" ({row['low'] * 100:.2f} to {row['high'] * 100:.2f})"
     return f"{row['mean'] * 100:.2f}{spread}{interval}"

@@ -30,6 +30,15 @@ PRETRAINING_COLUMNS = [
     *("accuracy_on_confusing_set", "reachable_accuracy", "conflicting_copies"),
     *("items", "test_accuracy", "seconds"),
 ]
+NAMES = (
+    *(key for key in RUN_KEYS if key != "seed"),
+    "status",
+    "evaluated_on",
+    "device",
+    "revision",
+    "tensor",
+    "statistic",
+)
 TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining")
 
 
@@ -102,12 +111,14 @@ def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed
     rows = []
     for cell, members in tables.runs.groupby(CELL_KEYS, sort=False):
         images = tables.correct_of(members).astype(float)
+        diverged = members["status"] == "diverged"
         for name in measured:
-            values = members[name].to_numpy(dtype=float)
+            # What a diverged run measured is no draw from the cell; the cell says how many it has and no more.
+            values = members[name].where(~diverged).to_numpy(dtype=float)
             result = estimate(values, statistics, root_seed, images if name == "test_accuracy" else None)
             row = dict(zip(CELL_KEYS, cell, strict=True))
-            row |= {"statistic": name, "mean": result.mean, "sd": result.sd}
-            rows.append({**row, "low": result.low, "high": result.high, "seeds": result.seeds})
+            row |= {"statistic": name, "mean": result.mean, "sd": result.sd, "low": result.low, "high": result.high}
+            rows.append({**row, "seeds": result.seeds, "diverged": int(diverged.sum())})
     return pd.DataFrame(rows)
 
 
@@ -153,7 +164,8 @@ def _keys_first(table: pd.DataFrame) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path)
+        # A recipe called 1e-3 or an init called nan is still a name.
+        return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), na_values=[""], keep_default_na=False)
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

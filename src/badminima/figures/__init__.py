@@ -24,7 +24,7 @@ class Drawing:
 
 def draw_figure(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Draw the figure that the settings name; raises UserError if there is no code for it."""
-    drawing: Drawing = FIGURES.load(settings.figure)(tables, settings)
+    drawing: Drawing = FIGURES.load(settings.draw)(tables, settings)
     return drawing
 
 

@@ -7,6 +7,7 @@ from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
 from badminima.figures.style import (
     COLUMN_WIDTH,
+    accuracy_label,
     cell_title,
     draw_cells,
     init_legend,
@@ -33,7 +34,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     for axes, panel in zip(grid.flat, panels, strict=False):
         draw_cells(axes, _percent(seeds, panel), _percent(cells, panel), settings.recipes, settings.inits)
         axes.set_title(cell_title(*panel))
-        axes.set_xlabel("test accuracy (%)")
+        axes.set_xlabel(accuracy_label(tables.runs))
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     init_legend(figure, settings.inits)

@@ -11,6 +11,7 @@ from badminima.figures import Drawing
 from badminima.figures.style import (
     LINES,
     PAGE_WIDTH,
+    accuracy_label,
     cell_title,
     init_label,
     look_of_inits,
@@ -22,7 +23,7 @@ from badminima.figures.style import (
 from badminima.runs import FigureSettings
 
 KEYS = ["dataset", "model", "init", "recipe", "epoch"]
-PANELS = {"train_accuracy": "train accuracy (%)", "test_accuracy": "test accuracy (%)"}
+PANELS = ["train_accuracy", "test_accuracy"]
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
@@ -36,7 +37,8 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         len(rows), 2, figsize=(PAGE_WIDTH, 2.3 * len(rows) + 0.6), squeeze=False, sharex="row", sharey="row"
     )
     for line, setting in zip(grid, rows, strict=True):
-        for axes, (statistic, label) in zip(line, PANELS.items(), strict=True):
+        labels = ["train accuracy (%)", accuracy_label(tables.runs)]
+        for axes, statistic, label in zip(line, PANELS, labels, strict=True):
             chosen = rows_of(shown[shown["statistic"] == statistic], setting)
             _draw_lines(axes, chosen, settings)
             axes.set_ylabel(label)
@@ -79,6 +81,6 @@ def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> No
 
 def _summary(histories: pd.DataFrame) -> pd.DataFrame:
     """Mean and range over seeds of each accuracy at each evaluated epoch."""
-    tidy = histories.melt(id_vars=KEYS, value_vars=list(PANELS), var_name="statistic", value_name="value")
+    tidy = histories.melt(id_vars=KEYS, value_vars=PANELS, var_name="statistic", value_name="value")
     groups = tidy.groupby([*KEYS[:-1], "statistic", "epoch"], sort=False)["value"]
     return groups.agg(mean="mean", low="min", high="max", seeds="size").reset_index()

@@ -65,13 +65,20 @@ def init_label(init: str) -> str:
 
 
 def recipe_label(recipe: str) -> str:
-    """A recipe's name for readers: ``da+m`` is DA + M."""
-    return " + ".join(part if part == "vanilla" else part.upper() for part in recipe.split("+"))
+    """A recipe's name for readers: ``da+m`` is DA + M, ``m_x0.1`` is M x0.1."""
+    words = {"da": "DA", "m": "M", "l2": "L2"}
+    parts = [part.split("_") for part in recipe.split("+")]
+    return " + ".join(" ".join([words.get(first, first), *rest]) for first, *rest in parts)
 
 
 def cell_title(dataset: str, model: str) -> str:
     """A panel's title."""
     return f"{dataset.replace('_', '-')}, {model}"
+
+
+def accuracy_label(runs: pd.DataFrame) -> str:
+    """What an axis of held-out accuracy is called: the images are the test or the validation split's."""
+    return f"{' and '.join(runs['evaluated_on'].unique())} accuracy (%)"
 
 
 def settings_of(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -103,10 +110,12 @@ def init_legend(figure: Figure, inits: Iterable[str]) -> None:
 def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
     """A row per recipe and an offset per init: seeds as open circles, mean and interval as a marked bar.
 
+    Diverged runs have no place on the axis; a cell says at its left edge how many it has.
+
     Args:
         axes: where to draw.
         seeds: one row per run, with columns recipe, init and value.
-        cells: one row per cell, with columns recipe, init, mean, low and high.
+        cells: one row per cell, with columns recipe, init, mean, low, high, seeds and diverged.
         recipes: rows, from top to bottom.
         inits: offsets within a row, from top to bottom.
     """
@@ -135,6 +144,12 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
             elinewidth=1.2,
             zorder=5,
         )
+        for diverged, of, row in zip(of_cells["diverged"], of_cells["seeds"], rows + offset, strict=True):
+            if diverged:
+                text = f"{diverged} of {of} diverged"
+                axes.text(
+                    0.01, row, text, color=colour, fontsize=6.5, va="center", transform=axes.get_yaxis_transform()
+                )
     axes.set_yticks(range(len(recipes)), [recipe_label(recipe) for recipe in recipes])
     axes.set_ylim(len(recipes) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
@@ -146,7 +161,7 @@ def shown_cells(
     runs: pd.DataFrame, cells: pd.DataFrame, statistic: str, recipes: list[str], inits: list[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The seeds and cells of one statistic, for the recipes and inits of a figure."""
-    seeds = runs[runs["recipe"].isin(recipes) & runs["init"].isin(inits)]
+    seeds = runs[runs["recipe"].isin(recipes) & runs["init"].isin(inits) & (runs["status"] != "diverged")]
     chosen = cells["recipe"].isin(recipes) & cells["init"].isin(inits) & (cells["statistic"] == statistic)
     keys = ["dataset", "model", "init", "recipe", "seed"]
     return seeds[keys].assign(statistic=statistic, value=seeds[statistic]), cells[chosen]
@@ -157,4 +172,5 @@ def table_of_cells(seeds: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     points = seeds.assign(kind="seed")
     summary = cells.rename(columns={"mean": "value"}).assign(kind="mean")
     columns = ["dataset", "model", "init", "recipe", "statistic", "kind", "seed", "value", "low", "high", "sd", "seeds"]
+    columns.append("diverged")
     return pd.concat([points, summary], ignore_index=True).reindex(columns=columns)

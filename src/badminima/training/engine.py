@@ -105,6 +105,8 @@ def fit(
             outcome.status = "diverged"
         if outcome.status == "diverged" or _is_due(epoch, settings):
             row = _evaluate_into(outcome, epoch, model, train_items, test_items, settings, clock, report)
+            if not math.isfinite(row.train_loss):  # the last steps blew up, which no batch's loss shows
+                outcome.status = "diverged"
             if outcome.status != "diverged":
                 outcome.status = "converged" if row.train_accuracy >= target_accuracy else "max_epochs"
             if outcome.status == "diverged" or (stop_at_target and outcome.status == "converged"):

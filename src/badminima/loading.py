@@ -1,0 +1,139 @@
+"""Loading a configuration: types first, then the rules that tie entries to each other."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import yaml
+
+from badminima.config import Config, OptimizationConfig, RandomInit, RescaledInit
+from badminima.errors import UserError
+from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
+from badminima.validation import parse
+
+# First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
+SCALAR_STARTS = "0123456789+-.tfn"
+NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures")
+
+
+def load_config(raw: Mapping[str, Any]) -> Config:
+    """Validate a raw configuration.
+
+    Args:
+        raw: the merged YAML mappings.
+
+    Raises:
+        UserError: on the first wrong entry, naming its key, its value and what is allowed.
+    """
+    content = {
+        key: {name: entry for name, entry in value.items() if entry is not None}
+        if key in NAMED_ENTRIES and isinstance(value, Mapping)
+        else value
+        for key, value in _typed(raw).items()
+    }
+    config = parse(Config, content)
+    _check_references(config)
+    return config
+
+
+def _typed(value: Any) -> Any:
+    """Numbers, truth values and null for text that reads as such: nested ``--config`` values arrive as text."""
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if isinstance(value, str) and value and value[0] in SCALAR_STARTS:
+        with suppress(yaml.YAMLError):  # a sentence need not be YAML
+            scalar = yaml.safe_load(value)
+            return scalar if scalar is None or isinstance(scalar, int | float | bool) else value
+    return value
+
+
+def _check_references(config: Config) -> None:
+    """Every name that an entry mentions must be an entry of its own."""
+    for name, dataset in config.datasets.items():
+        _require(f"datasets.{name}.source", [dataset.source], SOURCES.names)
+        _check_options(f"datasets.{name}.options", dataset.options, SOURCES.entry(dataset.source))
+    _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
+    _require("data.urls", config.data.urls, SOURCES.names)
+    for name, model in config.models.items():
+        _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
+        _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
+    kinds = {
+        kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
+    }
+    for name, init in config.inits.items():
+        if not isinstance(init, RandomInit):
+            _require(f"inits.{name}.start", [init.start], kinds["random"])
+        if isinstance(init, RescaledInit):
+            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+    _check_meanings(config)
+    for name, study in config.studies.items():
+        for axis in ("datasets", "models", "inits", "recipes"):
+            _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
+        _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
+    _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
+    _require("claims.study", [config.claims.study], config.studies)
+    for name, figure in config.figures.items():
+        _require(f"figures.{name}.draw" if figure.draw else "figures", [figure.draw or name], FIGURES.names)
+        _require(f"figures.{name}.study", [figure.study], config.studies)
+        for diagnostic in FIGURES.entry(figure.draw or name).needs:
+            if diagnostic not in config.diagnostics:
+                raise UserError("diagnostics", config.diagnostics, f"figures.{name} needs {diagnostic} among them")
+        study = config.studies[figure.study]
+        _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
+        _require(f"figures.{name}.inits", figure.inits or [], study.inits)
+    for phase in ("pretraining", "training"):
+        settings: OptimizationConfig = getattr(config, phase)
+        if (
+            settings.milestones != sorted(set(settings.milestones))
+            or max(settings.milestones, default=0) > settings.epochs
+        ):
+            raise UserError(
+                f"{phase}.milestones",
+                settings.milestones,
+                f"expected increasing epochs up to epochs = {settings.epochs}",
+            )
+
+
+def _check_meanings(config: Config) -> None:
+    """The paper's names mean what they mean there, since claims are read by them."""
+    for name, recipe in config.recipes.items():
+        parts = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
+        expected = {part for field, part in parts.items() if getattr(recipe, field)}
+        named = set() if name == "vanilla" else set(name.split("+"))
+        if named <= set(parts.values()) and (named != expected or recipe.learning_rate_scale != 1):
+            raise UserError(
+                f"recipes.{name}",
+                recipe.model_dump(exclude_defaults=True),
+                "this name means exactly these regularizers, at the phase's learning rate; choose another name",
+            )
+    for name in ("random", "adversarial"):
+        if name in config.inits and config.inits[name].kind != name:
+            raise UserError(f"inits.{name}.kind", repr(config.inits[name].kind), f"allowed: {name}")
+
+
+def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
+    known, names = list(allowed), list(names)
+    for name in names:
+        if name not in known:
+            raise UserError(where, repr(name), f"allowed: {', '.join(known) or 'nothing, as none is configured'}")
+    _refuse_duplicates(where, names)
+
+
+def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
+    """A value given twice would count twice in every mean."""
+    for value in values:
+        if values.count(value) > 1:
+            raise UserError(where, f"{value!r} more than once", "give each value once")
+
+
+def _check_options(where: str, options: Mapping[str, Any], entry: Entry) -> None:
+    _require(where, options, entry.options)
+    for option, value in options.items():
+        default = entry.options[option]
+        items = value if isinstance(default, list) and isinstance(value, list) else [value]
+        kind = type(default[0]) if isinstance(default, list) else type(default)
+        fits = isinstance(default, list) == isinstance(value, list) and all(type(item) is kind for item in items)
+        if not fits or not items or (kind is int and min(items) < 1):
+            raise UserError(f"{where}.{option}", repr(value), f"expected a value like {default}")

@@ -1,0 +1,47 @@
+"""Between-workflow caching: what one checkout has made, another one takes."""
+
+from pathlib import Path
+
+from tests.workflow.conftest import Checkout, make_checkout
+
+INIT = "results/smoke/inits/digits/mlp/adversarial/seed0"
+CACHED = [
+    "results/smoke/data/digits.safetensors",
+    "results/smoke/confusing/digits/adversarial/seed0.safetensors",
+    f"{INIT}/weights.safetensors",
+    f"{INIT}/history.csv",
+    f"{INIT}/run.json",
+    f"{INIT}/predictions.safetensors",
+]
+
+
+def pretrain(folder: Path, *config: str) -> Checkout:
+    """Make one adversarial init in a new checkout that uses the cache."""
+    checkout = make_checkout(folder)
+    checkout.snakemake("--cache", "--configfile", "presets/smoke.yaml", *config, "--", f"{INIT}/weights.safetensors")
+    return checkout
+
+
+def ran(checkout: Checkout) -> set[str]:
+    """The cached stages of which a job ran: each says something in its log, and one from the cache leaves it empty."""
+    written = [path for path in (checkout.folder / "results/smoke/logs").rglob("*.log") if path.stat().st_size]
+    return {path.relative_to(checkout.folder / "results/smoke/logs").parts[0] for path in written}
+
+
+def test_a_second_checkout_takes_what_the_first_has_made(tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(cache))
+    first = pretrain(tmp_path / "first")
+    assert ran(first) == {"prepare_data", "confuse", "pretrain"}
+    assert len(list(cache.iterdir())) == len(CACHED)
+
+    second = pretrain(tmp_path / "second")
+    assert ran(second) == set()
+    for name in CACHED:
+        assert (second.folder / name).resolve().parent == cache.resolve()
+        assert (second.folder / name).read_bytes() == (first.folder / name).read_bytes()
+
+    other = pretrain(tmp_path / "other", "--config", "pretraining={batch_size: 25}")
+    assert ran(other) == {"pretrain"}
+    assert (other.folder / CACHED[2]).read_bytes() != (first.folder / CACHED[2]).read_bytes()
