@@ -31,8 +31,9 @@ rule report:
         "../envs/analysis.yaml"
     params:
         snakefile=str(REPOSITORY / "Snakefile"),
+        # Snakemake's own Python: a stage's environment has no Snakemake.
+        python=sys.executable,
     shell:
         # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock.
-        # Snakemake's own Python: under conda the environment's python has no Snakemake.
-        "{sys.executable:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config} --nolock --cores 1"
+        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config} --nolock --cores 1"
         " --report {output.html} all >> {log} 2>&1"

@@ -16,12 +16,12 @@ from tests.unit.test_sources import DEBIAN_FOLDER
 
 @pytest.fixture(scope="module")
 def fashion_path(tmp_path_factory) -> Path:
-    """3,200 training images of Fashion-MNIST, and 500 held out."""
+    """1,600 training images of Fashion-MNIST, and 300 held out."""
     settings = PrepareSettings(
         dataset="fashion_mnist",
         source="fashion_mnist",
-        train_size=3200,
-        validation_size=500,
+        train_size=1600,
+        validation_size=300,
         evaluate_on="validation",
         root_seed=0,
     )
@@ -52,7 +52,7 @@ def test_the_loss_falls_in_two_hundred_steps_on_fashion_mnist(fashion_path, arch
         model=model,
         recipe=RecipeConfig(),
         augmentation=None,
-        optimization=OptimizationConfig(batch_size=32, learning_rate=0.05, epochs=2, milestones=[]),
+        optimization=OptimizationConfig(batch_size=16, learning_rate=0.05, epochs=2, milestones=[]),
         device="auto",
     )
     rows = []
