@@ -23,8 +23,10 @@ rule pretrain:
         mem_mb=growing("pretrain", "mem_mb"),
         runtime=growing("pretrain", "runtime"),
         gpu=gpus_of("pretrain"),
+        # A resource, not a parameter: a changed interval is no reason to train again.
+        restart_seconds=CONFIG.restart.seconds,
     params:
         settings=pretrain_params,
     shell:
         "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
-        " --settings {params.settings:q} --threads {threads} --output $(dirname {output.weights}) >> {log} 2>&1"
+        " --settings {params.settings:q} --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"

@@ -19,8 +19,10 @@ rule train:
         mem_mb=growing("train", "mem_mb"),
         runtime=growing("train", "runtime"),
         gpu=gpus_of("train"),
+        # A resource, not a parameter: a changed interval is no reason to train again.
+        restart_seconds=CONFIG.restart.seconds,
     params:
         settings=train_params,
     shell:
         "python {input.script} --prepared {input.prepared} --start {input.start} --settings {params.settings:q}"
-        " --threads {threads} --output $(dirname {output.weights}) >> {log} 2>&1"
+        " --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"

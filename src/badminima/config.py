@@ -115,6 +115,24 @@ class OptimizationConfig(Section):
     )
 
 
+class NumericsConfig(Section):
+    """How numbers are computed; recorded in every run.json."""
+
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = Field(
+        "auto", description="auto: bf16 autocast on CUDA, fp32 elsewhere; tf32 is fp32 on a CPU."
+    )
+    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = Field(
+        "none", description="Mode of torch.compile; reduce-overhead uses CUDA graphs. Pays for long runs only."
+    )
+    deterministic: bool = Field(True, description="On CUDA, only algorithms that repeat themselves to the bit.")
+
+
+class RestartConfig(Section):
+    """Restart points of unfinished trainings; no result depends on them."""
+
+    seconds: Count = Field(300, description="Seconds between two restart points: what a kill costs at most.")
+
+
 class StudyConfig(Section):
     """A named grid of runs that answers one question: the product of its lists."""
 
@@ -184,6 +202,8 @@ class Config(Section):
     )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="Root seed of every random stream.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one, else cpu.")
+    numerics: NumericsConfig = NumericsConfig()
+    restart: RestartConfig = RestartConfig()
     data: DataConfig = DataConfig()
     datasets: dict[Name, DatasetConfig]
     models: dict[Name, ModelConfig]

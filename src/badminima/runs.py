@@ -16,6 +16,7 @@ from badminima.config import (
     AugmentationConfig,
     Config,
     ModelConfig,
+    NumericsConfig,
     OptimizationConfig,
     RandomInit,
     RecipeConfig,
@@ -137,6 +138,7 @@ class TrainSettings(Section):
     augmentation: AugmentationConfig | None
     optimization: OptimizationConfig
     device: Literal["auto", "cpu", "cuda"]
+    numerics: NumericsConfig = NumericsConfig()
 
     @model_validator(mode="after")
     def _augmentation_is_said_twice(self) -> "TrainSettings":
@@ -226,6 +228,7 @@ def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed:
         augmentation=None,
         optimization=config.pretraining,
         device=config.device,
+        numerics=config.numerics,
     )
 
 
@@ -245,6 +248,7 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
         augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
         optimization=config.training,
         device=config.device,
+        numerics=config.numerics,
     )
 
 

@@ -6,9 +6,13 @@ import torch
 from torchvision.transforms import functional as tv
 
 from badminima.config import AugmentationConfig
-from badminima.data.batches import Items, crop_and_flip, draw_augmentation
+from badminima.data import batches as module
+from badminima.data.batches import Items, channels_last, crop_and_flip, draw_augmentation
+from badminima.data.prepared import PreparedDataset
+from badminima.training.stage import make_items
 
 CPU = torch.device("cpu")
+REPLICATION = 3
 
 
 @pytest.fixture
@@ -16,41 +20,113 @@ def images(rng) -> torch.Tensor:
     return torch.from_numpy(rng.integers(256, size=(20, 3, 7, 5), dtype=np.uint8))
 
 
-def test_crop_and_flip_is_torchvisions_pad_crop_and_flip(images):
-    draws = draw_augmentation(AugmentationConfig(padding=2, horizontal_flip=True), 20, seed=1, device=CPU)
-    batch = crop_and_flip(images, 2, draws.rows, draws.columns, draws.flips)
-    for i, image in enumerate(images):
-        expected = tv.crop(tv.pad(image, [2, 2, 2, 2]), int(draws.rows[i]), int(draws.columns[i]), 7, 5)
-        expected = tv.hflip(expected) if draws.flips[i] else expected
-        assert torch.equal(batch[i], expected)
+@pytest.fixture
+def dataset(images) -> PreparedDataset:
+    labels = torch.arange(20) % 4
+    statistics = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.25, 0.3)}
+    return PreparedDataset("d", images, labels, images, labels, tuple("abcd"), **statistics, evaluated_on="test")
+
+
+@pytest.fixture
+def mask(rng) -> np.ndarray:
+    """Which values are zeroed in each of three copies."""
+    return rng.random((20 * REPLICATION, 3, 7, 5)) < 0.3
+
+
+def items_of(dataset: PreparedDataset, mask: np.ndarray | None, resident: bool) -> Items:
+    if mask is None:
+        return make_items(dataset, dataset.train_images, dataset.train_labels, CPU, resident=resident)
+    packed = torch.from_numpy(np.packbits(mask.reshape(len(mask), -1), axis=1))
+    labels = torch.arange(len(mask)) % 4
+    return make_items(dataset, dataset.train_images, labels, CPU, packed, REPLICATION, resident)
+
+
+def slowly(dataset: PreparedDataset, mask: np.ndarray | None, draws, item: int) -> torch.Tensor:
+    """One item, by torchvision and one step after the other."""
+    image = dataset.train_images[item if mask is None else item // REPLICATION]
+    if mask is not None:
+        image = image * torch.from_numpy(~mask[item])
+    if draws is not None:
+        image = tv.crop(tv.pad(image, [2, 2, 2, 2]), int(draws.rows[item]), int(draws.columns[item]), 7, 5)
+        image = tv.hflip(image) if draws.flips[item] else image
+    return tv.normalize(image.float() / 255, list(dataset.mean), list(dataset.std))
+
+
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("augmented", [True, False])
+def test_batches_are_what_the_slow_way_makes(dataset, mask, monkeypatch, resident, masked, augmented):
+    monkeypatch.setattr(module, "CHUNK_BYTES", 4 * 105 * 15)  # two batches at once, so that there are several chunks
+    items = items_of(dataset, mask if masked else None, resident)
+    draws = draw_augmentation(AugmentationConfig(padding=2), len(items), seed=1) if augmented else None
+    order = torch.randperm(len(items), generator=torch.Generator().manual_seed(0))
+    made = list(items.batches(order, 7, draws))
+    assert [len(labels) for _, labels in made] == [7] * (len(items) // 7) + [len(items) % 7]
+    for images, labels in made:
+        assert images.is_contiguous(memory_format=torch.channels_last)
+        assert images.dtype == torch.float32
+        assert len(images) == len(labels)
+    images, labels = (torch.cat(parts) for parts in zip(*made, strict=True))
+    assert torch.equal(labels, items.labels[order])
+    for position, item in enumerate(order.tolist()):
+        expected = slowly(dataset, mask if masked else None, draws, item)
+        assert torch.allclose(images[position], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_streamed_batches_are_the_resident_ones_to_the_bit(dataset, mask, masked):
+    draws = draw_augmentation(AugmentationConfig(padding=2), 60 if masked else 20, seed=1)
+    order = torch.randperm(60 if masked else 20)
+    one, other = (list(items_of(dataset, mask if masked else None, kept).batches(order, 7, draws)) for kept in (0, 1))
+    for (images, labels), (same_images, same_labels) in zip(one, other, strict=True):
+        assert torch.equal(images, same_images)
+        assert torch.equal(labels, same_labels)
+
+
+def test_the_size_of_chunks_changes_no_bit(dataset, mask, monkeypatch):
+    order = torch.randperm(60)
+    first = [images for images, _ in items_of(dataset, mask, True).batches(order, 7)]
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    again = [images for images, _ in items_of(dataset, mask, True).batches(order, 7)]
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+
+
+def test_no_items_are_no_batches(dataset):
+    assert list(items_of(dataset, None, True).batches(torch.arange(0), 7)) == []
+
+
+def test_a_thread_that_reads_ahead_ends_with_its_reader(dataset):
+    generator = items_of(dataset, None, False).batches(torch.arange(20), 2)
+    next(generator)
+    generator.close()  # would hang if the thread went on
+
+
+def test_data_that_does_not_fit_is_streamed(dataset, monkeypatch):
+    assert type(make_items(dataset, dataset.train_images, dataset.train_labels, CPU).source).__name__ == "Resident"
+    monkeypatch.setattr("badminima.training.stage.free_memory", lambda device: 2 * dataset.train_images.numel() - 1)
+    assert type(make_items(dataset, dataset.train_images, dataset.train_labels, CPU).source).__name__ == "Streamed"
 
 
 def test_draws_cover_every_offset_and_both_flips():
-    draws = draw_augmentation(AugmentationConfig(padding=4, horizontal_flip=True), 2000, seed=0, device=CPU)
+    draws = draw_augmentation(AugmentationConfig(padding=4, horizontal_flip=True), 2000, seed=0)
     assert set(draws.rows.tolist()) == set(draws.columns.tolist()) == set(range(9))
     assert abs(draws.flips.float().mean() - 0.5) < 0.05
 
 
 def test_no_padding_and_no_flip_change_nothing(images):
-    draws = draw_augmentation(AugmentationConfig(padding=0, horizontal_flip=False), 20, seed=0, device=CPU)
-    assert torch.equal(draws.apply(images, torch.arange(20)), images)
+    draws = draw_augmentation(AugmentationConfig(padding=0, horizontal_flip=False), 20, seed=0)
+    assert torch.equal(draws.apply(channels_last(images), torch.arange(20)), channels_last(images))
 
 
 def test_an_item_keeps_its_draw_wherever_it_stands_in_a_batch(images):
-    draws = draw_augmentation(AugmentationConfig(padding=2), 20, seed=0, device=CPU)
+    draws = draw_augmentation(AugmentationConfig(padding=2), 20, seed=0)
     order = torch.randperm(20, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(draws.apply(images, torch.arange(20))[order], draws.apply(images[order], order))
+    stored = channels_last(images)
+    assert torch.equal(draws.apply(stored, torch.arange(20))[order], draws.apply(stored[order], order))
 
 
-def test_normalization_is_torchvisions(images):
-    mean, std = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.3])
-    items = Items(images, torch.zeros(20, dtype=torch.int64), mean, std)
-    expected = tv.normalize(images.float() / 255, mean.tolist(), std.tolist())
-    assert torch.allclose(items.normalize(images), expected, atol=1e-5)
-
-
-def test_gathering_does_not_change_the_stored_images(images):
-    items = Items(images.clone(), torch.zeros(20, dtype=torch.int64), torch.zeros(3), torch.ones(3))
-    gathered, _ = items.gather(torch.arange(20))
-    items.normalize(gathered)
-    assert torch.equal(items.images, images)
+def test_cropping_does_not_change_the_stored_images(images):
+    stored = channels_last(images)
+    before = stored.clone()
+    crop_and_flip(stored, 1, torch.zeros(20).long(), torch.ones(20).long(), None)
+    assert torch.equal(stored, before)

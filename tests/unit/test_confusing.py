@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from badminima.data.batches import Items, zero_values
+from badminima.data.batches import channels_last, zero_values
 from badminima.data.confusing import confuse, content_digests, count_conflicts, zeroed_values
 from badminima.data.prepared import PreparedDataset
 from badminima.runs import ConfuseSettings
 from badminima.tensorfiles import read_tensors
+from badminima.training.stage import read_confusing, training_items
 
 
 def settings(**changes) -> ConfuseSettings:
@@ -106,30 +107,23 @@ def test_masks_that_differ_only_on_black_values_still_conflict():
     assert count_conflicts(contents, np.array([0, 1])) == (2, 0.5)
 
 
-def test_a_batch_on_the_device_is_the_masked_clean_image(confused, digits, digits_on_torch):
+def test_a_batch_on_the_device_is_the_masked_clean_image(confused, digits, digits_on_torch, tmp_path):
     tensors, _ = confused(digits, settings())
-    items = Items(
-        digits_on_torch.train_images,
-        torch.from_numpy(tensors["labels"]),
-        torch.tensor(digits.mean),
-        torch.tensor(digits.std),
-        torch.from_numpy(tensors["masks"]),
-        replication=4,
-    )
-    indices = torch.tensor([0, 5, 479, 5])
-    images, labels = items.gather(indices)
+    items = training_items(digits_on_torch, read_confusing(tmp_path / "c.safetensors"), torch.device("cpu"))
+    order = torch.tensor([0, 5, 479, 5])
+    ((images, labels),) = items.batches(order, 4)
     kept = ~unpacked(tensors["masks"], 64).reshape(-1, 1, 8, 8)
     expected = np.repeat(digits.train_images, 4, axis=0) * kept
-    assert images.dtype == torch.uint8
-    assert np.array_equal(images.numpy(), expected[indices.numpy()])
-    assert np.array_equal(labels.numpy(), tensors["labels"][indices.numpy()])
+    pixels = images.numpy() * 255 * digits.std[0] + 255 * digits.mean[0]
+    assert np.allclose(pixels, expected[order.numpy()], atol=1e-3)
+    assert np.array_equal(labels.numpy(), tensors["labels"][order.numpy()])
 
 
 def test_zeroing_handles_a_number_of_values_that_is_no_multiple_of_eight(rng):
-    mask = rng.random((6, 27)) < 0.5
+    mask = rng.random((6, 3, 3, 3)) < 0.5
     images = torch.from_numpy(rng.integers(1, 256, size=(6, 3, 3, 3), dtype=np.uint8))
-    zeroed = zero_values(images, torch.from_numpy(np.packbits(mask, axis=1)))
-    assert np.array_equal(zeroed.numpy() == 0, mask.reshape(6, 3, 3, 3))
+    zeroed = zero_values(channels_last(images), torch.from_numpy(np.packbits(mask.reshape(6, -1), axis=1)))
+    assert np.array_equal(zeroed.permute(0, 3, 1, 2).numpy() == 0, mask)
 
 
 def test_a_changed_confusing_set_has_a_raised_revision(confused, digits):

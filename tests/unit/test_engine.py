@@ -9,15 +9,18 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
-from badminima.data.batches import Items
 from badminima.data.confusing import confuse
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.weights import weights_of
-from badminima.runs import ConfuseSettings, InitializeSettings
-from badminima.training.engine import evaluate
+from badminima.runs import ConfuseSettings, InitializeSettings, TrainSettings
+from badminima.training.evaluation import Evaluator
+from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate
-from badminima.training.stage import read_confusing, run_training, write_run
+from badminima.training.stage import make_items, read_confusing, run_training, write_run
+
+CPU = torch.device("cpu")
+ON_CPU = Numerics(CPU, "fp32", "none", True)
 
 
 @pytest.fixture
@@ -31,7 +34,10 @@ def train(digits_on_torch, start, train_settings, tmp_path):
     """Train from the same weights with some settings changed."""
 
     def run(confusing=None, **changes):
-        settings = train_settings.model_copy(update=changes)
+        changes = {**train_settings.model_dump(), **changes}
+        if changes["augmentation"] is not None:
+            changes["recipe"] = RecipeConfig.model_validate(changes["recipe"]).model_copy(update={"augmentation": True})
+        settings = TrainSettings(**changes)
         return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing)
 
     return run
@@ -154,9 +160,9 @@ def test_evaluation_is_in_evaluation_mode_and_leaves_no_trace(digits_on_torch):
             logits[:, 0 if self.training else 3] = 5
             return logits
 
-    items = Items(digits_on_torch.test_images, digits_on_torch.test_labels, torch.zeros(1), torch.ones(1))
+    items = make_items(digits_on_torch, digits_on_torch.test_images, digits_on_torch.test_labels, CPU)
     model = Fixed().train()
-    measured = evaluate(model, items)
+    measured = Evaluator(ON_CPU)(model, items)
     share = (digits_on_torch.test_labels == 3).float().mean().item()
     assert measured.accuracy == pytest.approx(share)
     expected = math.log(math.exp(5) + 9) - 5 * share

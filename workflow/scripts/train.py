@@ -3,14 +3,10 @@
 from pathlib import Path
 
 import click
-import torch
 
 from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
-from badminima.data.prepared import read_prepared
-from badminima.models.weights import read_weights
 from badminima.runs import TrainSettings
-from badminima.training.progress import show_rows
-from badminima.training.stage import run_training, write_run
+from badminima.training.job import train
 
 
 @click.command(help=__doc__)
@@ -18,15 +14,13 @@ from badminima.training.stage import run_training, write_run
 @click.option("--start", type=INPUT_FILE, required=True, help="The weights to start from.")
 @settings_option(TrainSettings)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@click.option("--restart-seconds", type=click.FloatRange(min=0), default=300, help="Time between restart points.")
 @click.option("--output", type=FOLDER, required=True, help="Output folder: weights, history, predictions, run.json.")
 @one_line_errors
-def main(prepared: Path, start: Path, settings: TrainSettings, threads: int, output: Path) -> None:
-    torch.set_num_threads(threads)
-    dataset = read_prepared(prepared, "pt")
-    with show_rows(settings) as report:
-        run = run_training(settings, dataset, read_weights(start), start, report=report)
-    write_run(output, run)
-    click.echo(f"{run.outcome.status} after {run.outcome.epochs} epochs: {output}")
+def main(
+    prepared: Path, start: Path, settings: TrainSettings, threads: int, restart_seconds: float, output: Path
+) -> None:
+    train(settings, prepared, start, output, threads, restart_seconds)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,9 @@ def read_study(folder: Path) -> StudyTables:
 
 
 def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]) -> dict[str, Any]:
-    final = {key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr")}
+    final = {
+        key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr", "train_measured")
+    }
     whole = {key: value for key, value in measured.items() if "@" not in key}
     return {**asdict(run), **{key: record[key] for key in DESCRIPTIONS}, **final, **whole}
 

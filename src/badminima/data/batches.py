@@ -1,74 +1,132 @@
-"""Batches on the device: gather, zero (confusing set), crop, flip, normalize, all without a per-sample loop."""
+"""Batches on the device: gather, zero (confusing set), crop, flip, normalize, without a per-sample loop.
 
-from dataclasses import dataclass, replace
+Images are kept as bytes with their channels last, the memory order that convolutions want. Several batches are made
+at once and handed out as slices: for small images the interpreter would otherwise cost more than the arithmetic.
+Where the images do not fit on the device they are read from the memory-mapped file by a thread that stays ahead
+(``data.streaming``); what happens to a chunk of them is the same code, so the batches are the same to the bit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from badminima.config import AugmentationConfig
 
+# Bytes of normalized images made at once, at least one batch of them.
+CHUNK_BYTES = 4 * 2**20
+
+
+class Source(Protocol):
+    """Where raw images come from."""
+
+    def chunks(self, groups: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Raw images and zero masks of groups of items, one group after the other.
+
+        Args:
+            groups: items of each group, ``[k] int64``, on the CPU.
+
+        Yields:
+            Images ``[k, h, w, c] uint8`` and masks ``[k, ceil(c * h * w / 8)] uint8`` or None, on the device.
+        """
+
 
 @dataclass(frozen=True)
-class Items:
-    """What a training draws its batches from, on one device.
+class Resident:
+    """Images on the device.
 
     Attributes:
-        images: clean images, ``[n, c, h, w] uint8``.
-        labels: ``[n * replication] int64``.
-        mean, std: per channel on the scale 0..1, ``[c]``.
+        images: clean images, ``[n, h, w, c] uint8``, contiguous.
         masks: zero masks of a confusing set, ``[n * replication, ceil(c * h * w / 8)] uint8``, or None.
         replication: items per image.
     """
 
     images: Tensor
+    masks: Tensor | None
+    replication: int
+
+    def chunks(self, groups: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Gathered on the device."""
+        for group in groups:
+            items = group.to(self.images.device, non_blocking=True)
+            images = self.images.index_select(0, items // self.replication if self.replication > 1 else items)
+            yield images, None if self.masks is None else self.masks.index_select(0, items)
+
+
+@dataclass(frozen=True)
+class Items:
+    """What a training draws its batches from.
+
+    Attributes:
+        source: gives raw images.
+        labels: ``[n * replication] int64``, on the device.
+        image_shape: ``(c, h, w)``.
+        mean, std: per channel on the scale 0..255, ``[c]``, on the device.
+    """
+
+    source: Source
     labels: Tensor
+    image_shape: tuple[int, int, int]
     mean: Tensor
     std: Tensor
-    masks: Tensor | None = None
-    replication: int = 1
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device) -> "Items":
-        """The same items on another device."""
-        return replace(
-            self,
-            images=self.images.to(device),
-            labels=self.labels.to(device),
-            mean=self.mean.to(device),
-            std=self.std.to(device),
-            masks=None if self.masks is None else self.masks.to(device),
-        )
+    def batches(
+        self, order: Tensor, batch_size: int, augmentation: "AugmentationDraws | None" = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalized images ``[b, c, h, w] float32`` (channels last in memory) and labels ``[b]``.
 
-    def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw images ``[b, c, h, w] uint8`` and labels ``[b]`` of the items at ``indices`` ``[b]``."""
-        images = self.images[indices // self.replication if self.replication > 1 else indices]
-        if self.masks is not None:
-            images = zero_values(images, self.masks[indices])
-        return images, self.labels[indices]
+        Args:
+            order: which items, in which order, ``[m] int64``, on the CPU.
+            batch_size: items per batch; the last one may be smaller.
+            augmentation: the epoch's draws, or None.
+        """
+        if not len(order):
+            return
+        channels, height, width = self.image_shape
+        batches = max(1, CHUNK_BYTES // (4 * channels * height * width * batch_size))
+        groups = list(torch.split(order, batches * batch_size))
+        for group, (raw, masks) in zip(groups, self.source.chunks(groups), strict=True):
+            images = raw if masks is None else zero_values(raw, masks)
+            if augmentation is not None:
+                images = augmentation.apply(images, group)
+            normalized = self._normalize(images)
+            labels = self.labels.index_select(0, group.to(self.labels.device, non_blocking=True))
+            yield from zip(torch.split(normalized, batch_size), torch.split(labels, batch_size), strict=True)
 
-    def normalize(self, images: Tensor) -> Tensor:
-        """``(images / 255 - mean) / std`` per channel, as float32 in channels-last memory order."""
-        shape = (1, -1, 1, 1)
-        return (
-            images.to(torch.float32, memory_format=torch.channels_last)
-            .sub_(255 * self.mean.view(shape))
-            .div_(255 * self.std.view(shape))
-        )
+    def _normalize(self, images: Tensor) -> Tensor:
+        """``(images - mean) / std`` per channel: ``[k, h, w, c] uint8`` to ``[k, c, h, w] float32``."""
+        return images.to(torch.float32).sub_(self.mean).div_(self.std).permute(0, 3, 1, 2)
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """``[n, c, h, w]`` as contiguous ``[n, h, w, c]``."""
+    return images.permute(0, 2, 3, 1).contiguous()
 
 
 def zero_values(images: Tensor, masks: Tensor) -> Tensor:
     """Set the masked values of each image to zero.
 
     Args:
-        images: ``[b, c, h, w] uint8``.
-        masks: bit-packed, most significant bit first, ``[b, ceil(c * h * w / 8)] uint8``.
+        images: ``[b, h, w, c] uint8``.
+        masks: bit-packed in the order ``c, h, w``, most significant bit first, ``[b, ceil(c * h * w / 8)] uint8``.
     """
-    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=masks.device)
-    bits = (masks.unsqueeze(-1) >> shifts) & 1
-    kept = 1 - bits.flatten(1)[:, : images[0].numel()]
-    return images * kept.view_as(images)
+    count, height, width, channels = images.shape
+    # A byte of the mask at a time: eight values at once are looked up as one 64-bit number.
+    kept = _kept_of_each_byte(masks.device).index_select(0, masks.reshape(-1).int()).view(torch.uint8)
+    kept = kept.view(count, -1)[:, : channels * height * width].reshape(count, channels, height, width)
+    return images * kept.permute(0, 2, 3, 1)
+
+
+def _kept_of_each_byte(device: torch.device) -> Tensor:
+    """For each of the 256 bytes of a mask its eight kept values (1 where a bit is 0), as ``[256] int64``."""
+    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)
+    bits = (torch.arange(256, dtype=torch.uint8, device=device).unsqueeze(1) >> shifts) & 1
+    return (1 - bits).contiguous().view(torch.int64).view(-1)
 
 
 @dataclass(frozen=True)
@@ -77,8 +135,8 @@ class AugmentationDraws:
 
     Attributes:
         padding: zero-padding on each side, in pixels.
-        rows, columns: ``[n] int64``.
-        flips: ``[n] bool``, or None where the augmentation does not flip.
+        rows, columns: ``[n] int64``, on the CPU.
+        flips: ``[n] bool``, on the CPU, or None where the augmentation does not flip.
     """
 
     padding: int
@@ -86,39 +144,40 @@ class AugmentationDraws:
     columns: Tensor
     flips: Tensor | None
 
-    def apply(self, images: Tensor, indices: Tensor) -> Tensor:
-        """Crop and flip the images ``[b, c, h, w]`` of the items at ``indices`` ``[b]``."""
-        flips = None if self.flips is None else self.flips[indices]
-        return crop_and_flip(images, self.padding, self.rows[indices], self.columns[indices], flips)
+    def apply(self, images: Tensor, items: Tensor) -> Tensor:
+        """Crop and flip the images ``[b, h, w, c]`` of the items ``[b]`` (on the CPU)."""
+        rows, columns = (part[items].to(images.device, non_blocking=True) for part in (self.rows, self.columns))
+        flips = None if self.flips is None else self.flips[items].to(images.device, non_blocking=True)
+        return crop_and_flip(images, self.padding, rows, columns, flips)
 
 
-def draw_augmentation(
-    augmentation: AugmentationConfig, items: int, seed: int, device: torch.device
-) -> AugmentationDraws:
+def draw_augmentation(augmentation: AugmentationConfig, items: int, seed: int) -> AugmentationDraws:
     """Draw one epoch's augmentation; drawn on the CPU, so that every device sees the same."""
     rng = torch.Generator().manual_seed(seed)
     sides = 2 * augmentation.padding + 1
     rows = torch.randint(sides, (items,), generator=rng)
     columns = torch.randint(sides, (items,), generator=rng)
-    flips = torch.rand(items, generator=rng).lt(0.5).to(device) if augmentation.horizontal_flip else None
-    return AugmentationDraws(augmentation.padding, rows.to(device), columns.to(device), flips)
+    flips = torch.rand(items, generator=rng).lt(0.5) if augmentation.horizontal_flip else None
+    return AugmentationDraws(augmentation.padding, rows, columns, flips)
 
 
 def crop_and_flip(images: Tensor, padding: int, rows: Tensor, columns: Tensor, flips: Tensor | None) -> Tensor:
     """Crop each image to its size after zero-padding, then mirror those marked.
 
     Args:
-        images: ``[b, c, h, w]``, not yet normalized: zero is black.
+        images: ``[b, h, w, c]``, not yet normalized: zero is black.
         padding: zero-padding on each side, in pixels.
         rows, columns: upper left corner of each crop in the padded image, ``[b]``.
         flips: which images are mirrored left to right, ``[b] bool``; None: none.
     """
-    count, _, height, width = images.shape
-    padded = torch.nn.functional.pad(images, (padding,) * 4)
-    row = rows.view(-1, 1) + torch.arange(height, device=images.device)
-    column = columns.view(-1, 1) + torch.arange(width, device=images.device)
-    if flips is not None:
-        column = torch.where(flips.view(-1, 1), column.flip(1), column)
-    item = torch.arange(count, device=images.device).view(-1, 1, 1)
-    # Advanced indices around a slice put the channel axis last: move it back.
-    return padded[item, :, row.unsqueeze(2), column.unsqueeze(1)].permute(0, 3, 1, 2)
+    count, height, width, channels = images.shape
+    high, wide, sides = height + 2 * padding, width + 2 * padding, 2 * padding + 1
+    padded = images.new_zeros(count, high, wide, channels)
+    padded[:, padding : padding + height, padding : padding + width] = images
+    # Every crop of every image as a view; a crop is then copied row by row instead of pixel by pixel.
+    stride = wide * channels
+    crops = padded.as_strided(
+        (count, sides, sides, height, width * channels), (high * stride, stride, channels, stride, 1)
+    )
+    cropped = crops[torch.arange(count, device=images.device), rows, columns].view_as(images)
+    return cropped if flips is None else torch.where(flips.view(-1, 1, 1, 1), cropped.flip(2), cropped)

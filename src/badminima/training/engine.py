@@ -1,224 +1,253 @@
-"""The training loop, the same for pretraining on a confusing set and for training on the true labels."""
+"""The training loop, the same for pretraining on a confusing set and for training on the true labels.
+
+No epoch waits for the device: losses add up there and are read once per epoch. A training can stop after any step and
+go on later, in another process, to the same bits: what it draws at random it draws from streams that are named by
+epoch, and the rest of its state is in its restart points.
+"""
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from badminima.data.batches import AugmentationDraws, Items, draw_augmentation
+from badminima.errors import UserError
 from badminima.runs import TrainSettings
 from badminima.seeding import integer_seed
+from badminima.training.evaluation import Evaluation, Evaluator
+from badminima.training.history import HistoryRow, Outcome
+from badminima.training.interruption import Interrupted, Interruption
+from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate
+from badminima.training.restart import RestartPoints, State
 
-EVALUATION_BATCH = 2048
-
-Status = Literal["converged", "max_epochs", "diverged"]
-
-
-@dataclass(frozen=True)
-class HistoryRow:
-    """One evaluated epoch; epoch 0 is the start.
-
-    Losses are mean cross entropy in nats, accuracies fractions, in evaluation mode. ``train_accuracy`` is on the
-    images as they are, ``train_accuracy_augmented`` through the recipe's augmentation (the paper's published code
-    reports that one); they are the same where the recipe has none. ``images_per_second`` counts training steps
-    alone since the row before, ``seconds`` everything since the start.
-    """
-
-    epoch: int
-    step: int
-    lr: float
-    train_loss: float
-    train_accuracy: float
-    train_accuracy_augmented: float
-    test_loss: float
-    test_accuracy: float
-    images_per_second: float
-    seconds: float
+# A pretraining whose running accuracy is farther than this from its target is not evaluated in full.
+NEAR_TARGET = 0.05
 
 
-@dataclass
-class Outcome:
-    """How a training ended.
-
-    Attributes:
-        status: ``converged`` (target accuracy reached on the training items), ``max_epochs`` (it was not) or
-            ``diverged`` (the loss became non-finite).
-        epochs: epochs trained; of a diverged run, the one in which it diverged.
-        history: the evaluated epochs.
-        predicted: class predicted for each test item at the end, ``[n]``.
-    """
-
-    status: Status = "max_epochs"
-    epochs: int = 0
-    history: list[HistoryRow] = field(default_factory=list)
-    predicted: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
-
-    @property
-    def final(self) -> dict[str, float]:
-        """The last evaluated epoch."""
-        return asdict(self.history[-1])
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Mean loss, accuracy and the predicted classes ``[n]`` of some items."""
-
-    loss: float
-    accuracy: float
-    predicted: Tensor
-
-
-def fit(
-    model: nn.Module,
-    train_items: Items,
-    test_items: Items,
-    settings: TrainSettings,
-    target_accuracy: float,
-    stop_at_target: bool,
-    report: Callable[[HistoryRow], None] = lambda row: None,
-) -> Outcome:
-    """Train a network in place.
+class Training:
+    """One training, from given weights to the end.
 
     Args:
-        model: the network, on the device of the items.
+        model: the network, on the device; trained in place.
         train_items: what is fitted: a confusing set or the training split.
         test_items: what is measured beside it.
         settings: recipe, schedule and seeds.
+        numerics: how numbers are computed.
         target_accuracy: accuracy on ``train_items`` that counts as fitting them.
         stop_at_target: end at the first evaluation that reaches it, instead of after the last epoch.
         report: called with every evaluated epoch.
     """
-    outcome = Outcome()
-    optimizer = SGD(model, settings.recipe)
-    clock = _Clock(started=time.perf_counter())
-    _evaluate_into(outcome, 0, model, train_items, test_items, settings, clock, report)
-    for epoch in range(1, settings.optimization.epochs + 1):
-        loss = _train_epoch(model, optimizer, train_items, settings, epoch, clock)
-        outcome.epochs = epoch
-        if not math.isfinite(loss):
-            outcome.status = "diverged"
-        if outcome.status == "diverged" or _is_due(epoch, settings):
-            row = _evaluate_into(outcome, epoch, model, train_items, test_items, settings, clock, report)
-            if not math.isfinite(row.train_loss):  # the last steps blew up, which no batch's loss shows
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train_items: Items,
+        test_items: Items,
+        settings: TrainSettings,
+        numerics: Numerics,
+        target_accuracy: float,
+        stop_at_target: bool,
+        report: Callable[[HistoryRow], None] = lambda row: None,
+    ) -> None:
+        self.model = model
+        self.forward = numerics.forward_of(model)
+        self.train_items = train_items
+        self.test_items = test_items
+        self.settings = settings
+        self.numerics = numerics
+        self.target_accuracy = target_accuracy
+        self.stop_at_target = stop_at_target
+        self.report = report
+        self.optimizer = SGD(model, settings.recipe)
+        self.evaluate = Evaluator(numerics)
+        self.outcome = Outcome()
+        self.epoch, self.batch, self.steps = 0, 0, 0
+        # Sum of the epoch's losses over batches, and of its right answers over items; on the device.
+        self.loss_sum = torch.zeros((), device=train_items.labels.device)
+        self.correct = torch.zeros((), dtype=torch.int64, device=train_items.labels.device)
+        self._started = time.perf_counter()
+        self._seconds_before = 0.0
+        self._training_seconds, self._trained_images = 0.0, 0
+
+    def run(self, points: RestartPoints | None = None, interruption: Interruption | None = None) -> Outcome:
+        """Train to the end.
+
+        Args:
+            points: where to go on from, and where to leave restart points; None: nowhere.
+            interruption: asks for the end; needs ``points``.
+
+        Raises:
+            Interrupted: if it was asked to stop; a restart point is written.
+            UserError: if the device's memory does not suffice.
+        """
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            # What networks draw themselves (dropout); in restart points too.
+            torch.manual_seed(integer_seed(self.settings.root_seed, *self._stream_name("network")))
+            state = points.load() if points is not None else None
+            if state is not None:
+                self._restore(state)
+                self.outcome.restarts += 1
+            else:
+                self._record(0, self._measure_train(0))
+            while not self._is_over():
+                self._train_epoch(points, interruption)
+                self._finish_epoch()
+        return self.outcome
+
+    def state(self) -> State:
+        """Everything that the rest of the training depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "momentum": self.optimizer.buffers,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "steps": self.steps,
+            "loss_sum": self.loss_sum,
+            "correct": self.correct,
+            "history": [asdict(row) for row in self.outcome.history],
+            "restarts": self.outcome.restarts,
+            "seconds": self._seconds(),
+            "training_seconds": self._training_seconds,
+            "trained_images": self._trained_images,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
+        }
+
+    def _restore(self, state: State) -> None:
+        self.model.load_state_dict(state["model"])
+        device = self.loss_sum.device
+        self.optimizer.buffers = [None if buffer is None else buffer.to(device) for buffer in state["momentum"]]
+        self.epoch, self.batch, self.steps = state["epoch"], state["batch"], state["steps"]
+        self.loss_sum, self.correct = state["loss_sum"].to(device), state["correct"].to(device)
+        self.outcome.history = [HistoryRow(**row) for row in state["history"]]
+        self.outcome.restarts = state["restarts"]
+        self._seconds_before, self._started = state["seconds"], time.perf_counter()
+        self._training_seconds, self._trained_images = state["training_seconds"], state["trained_images"]
+        torch.set_rng_state(state["random"])
+        if len(state["random_cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+
+    def _is_over(self) -> bool:
+        done = self.batch == 0 and self.epoch == self.settings.optimization.epochs
+        fitted = self.stop_at_target and self.outcome.status == "converged"
+        return done or fitted or self.outcome.status == "diverged"
+
+    def _train_epoch(self, points: RestartPoints | None, interruption: Interruption | None) -> None:
+        """A pass over the items in a fresh random order, or the rest of one."""
+        started = time.perf_counter()
+        optimization = self.settings.optimization
+        if self.batch == 0:
+            self.epoch += 1
+            self.loss_sum.zero_()
+            self.correct.zero_()
+        rate = learning_rate(optimization, self.settings.recipe, self.epoch)
+        augmentation = self._augmentation("augment", self.epoch)
+        rng = torch.Generator().manual_seed(self._seed("order", self.epoch))
+        order = torch.randperm(len(self.train_items), generator=rng)[self.batch * optimization.batch_size :]
+        self.model.train()
+        for images, labels in self.train_items.batches(order, optimization.batch_size, augmentation):
+            self._step(images, labels, rate)
+            self.batch += 1
+            self.steps += 1
+            self._trained_images += len(labels)
+            if interruption is not None and interruption.signal_name is not None and points is not None:
+                self._training_seconds += time.perf_counter() - started
+                points.save(self.state())
+                raise Interrupted(
+                    f"{interruption.signal_name}: stopped in epoch {self.epoch} after step {self.steps}; "
+                    "the same command goes on from there"
+                )
+            if points is not None:
+                points.save_if_due(self.state)
+        self.loss_sum.item()  # waits for the device, so that the clock counts the work and not the queue
+        self._training_seconds += time.perf_counter() - started
+
+    def _step(self, images: Tensor, labels: Tensor, rate: float) -> None:
+        try:
+            with self.numerics.forward_context():
+                logits = self.forward(images)
+            logits = logits.float()
+            loss = cross_entropy(logits, labels)
+            self.optimizer.step(loss, rate)
+        except torch.OutOfMemoryError:
+            raise UserError(
+                "memory",
+                f"too little to train on a batch of {len(labels)}",
+                f"lower {self.settings.phase}ing.batch_size, choose a smaller model or free the device",
+            ) from None
+        self.loss_sum += loss.detach()
+        if self.stop_at_target:
+            self.correct += (logits.detach().argmax(1) == labels).sum()
+
+    def _finish_epoch(self) -> None:
+        """Evaluate where it is due, and see whether the training is over."""
+        outcome, optimization = self.outcome, self.settings.optimization
+        outcome.epochs = self.epoch
+        diverged = not math.isfinite(self.loss_sum.item())
+        last = self.epoch == optimization.epochs
+        if diverged or last or self.epoch % optimization.evaluate_every == 0:
+            row = self._record(
+                self.epoch, None if self._is_hopeless(last or diverged) else self._measure_train(self.epoch)
+            )
+            # The last steps may have blown up, which no batch's loss shows.
+            if diverged or not math.isfinite(row.train_loss):
                 outcome.status = "diverged"
-            if outcome.status != "diverged":
-                outcome.status = "converged" if row.train_accuracy >= target_accuracy else "max_epochs"
-            if outcome.status == "diverged" or (stop_at_target and outcome.status == "converged"):
-                break
-    return outcome
+            else:
+                fitted = row.train_measured == "full" and row.train_accuracy >= self.target_accuracy
+                outcome.status = "converged" if fitted else "max_epochs"
+        self.batch = 0
 
+    def _is_hopeless(self, must_know: bool) -> bool:
+        """Whether a pretraining is too far from its target for a full evaluation to be worth its time."""
+        running = self.correct.item() / len(self.train_items)
+        return self.stop_at_target and not must_know and running < self.target_accuracy - NEAR_TARGET
 
-@torch.no_grad()
-def evaluate(model: nn.Module, items: Items, augmentation: AugmentationDraws | None = None) -> Evaluation:
-    """Measure a network on items, in evaluation mode; leaves it in training mode as it was or was not."""
-    was_training = model.training
-    model.eval()
-    loss = torch.zeros((), dtype=torch.float64, device=items.labels.device)
-    predicted = torch.empty_like(items.labels)
-    for indices in torch.split(torch.arange(len(items), device=items.labels.device), EVALUATION_BATCH):
-        images, labels = items.gather(indices)
-        if augmentation is not None:
-            images = augmentation.apply(images, indices)
-        logits = model(items.normalize(images))
-        loss += cross_entropy(logits, labels, reduction="sum")
-        predicted[indices] = logits.argmax(1)
-    model.train(was_training)
-    correct = int((predicted == items.labels).sum())
-    return Evaluation(loss.item() / len(items), correct / len(items), predicted.cpu())
+    def _measure_train(self, epoch: int) -> tuple[Evaluation, Evaluation]:
+        """The training items as they are, and through the recipe's augmentation."""
+        plain = self.evaluate(self.model, self.train_items)
+        augmentation = self._augmentation("augment-evaluation", epoch)
+        return plain, plain if augmentation is None else self.evaluate(self.model, self.train_items, augmentation)
 
+    def _record(self, epoch: int, train: tuple[Evaluation, Evaluation] | None) -> HistoryRow:
+        """Evaluate the test items, and append a row; without an evaluation of the training items, the running one."""
+        test = self.evaluate(self.model, self.test_items)
+        self.outcome.predicted = test.predicted
+        batches = -(-len(self.train_items) // self.settings.optimization.batch_size)
+        running = self.correct.item() / len(self.train_items)
+        row = HistoryRow(
+            epoch=epoch,
+            step=self.steps,
+            lr=learning_rate(self.settings.optimization, self.settings.recipe, max(epoch, 1)),
+            train_loss=train[0].loss if train else self.loss_sum.item() / batches,
+            train_accuracy=train[0].accuracy if train else running,
+            train_accuracy_augmented=train[1].accuracy if train else running,
+            train_measured="full" if train else "running",
+            test_loss=test.loss,
+            test_accuracy=test.accuracy,
+            images_per_second=self._trained_images / self._training_seconds if self._trained_images else math.nan,
+            seconds=self._seconds(),
+        )
+        self._training_seconds, self._trained_images = 0.0, 0
+        self.outcome.history.append(row)
+        self.report(row)
+        return row
 
-@dataclass
-class _Clock:
-    """Time and steps, for the history."""
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._started
 
-    started: float
-    training_seconds: float = 0.0
-    trained_images: int = 0
-    steps: int = 0
+    def _augmentation(self, purpose: str, epoch: int) -> AugmentationDraws | None:
+        if self.settings.augmentation is None:
+            return None
+        return draw_augmentation(self.settings.augmentation, len(self.train_items), self._seed(purpose, epoch))
 
-    def images_per_second(self) -> float:
-        """Throughput of training since the last call."""
-        rate = self.trained_images / self.training_seconds if self.trained_images else math.nan
-        self.training_seconds, self.trained_images = 0.0, 0
-        return rate
+    def _stream_name(self, purpose: str) -> tuple[str | int, ...]:
+        """Named by the seed alone, so that paired runs see the same batches."""
+        return self.settings.phase, self.settings.dataset, self.settings.seed, purpose
 
-
-def _train_epoch(
-    model: nn.Module, optimizer: SGD, items: Items, settings: TrainSettings, epoch: int, clock: _Clock
-) -> float:
-    """One pass over the items in a fresh random order; returns the sum of batch losses (its only host sync)."""
-    started = time.perf_counter()
-    device = items.labels.device
-    augmentation = _augmentation(items, settings, "augment", epoch)
-    rng = torch.Generator().manual_seed(_stream(settings, "order", epoch))
-    order = torch.randperm(len(items), generator=rng).to(device)
-    rate = learning_rate(settings.optimization, settings.recipe, epoch)
-    total = torch.zeros((), device=device)
-    model.train()
-    for indices in torch.split(order, settings.optimization.batch_size):
-        images, labels = items.gather(indices)
-        if augmentation is not None:
-            images = augmentation.apply(images, indices)
-        loss = cross_entropy(model(items.normalize(images)), labels)
-        optimizer.step(loss, rate)
-        total += loss.detach()
-        clock.steps += 1
-    result = total.item()
-    clock.training_seconds += time.perf_counter() - started
-    clock.trained_images += len(items)
-    return result
-
-
-def _evaluate_into(
-    outcome: Outcome,
-    epoch: int,
-    model: nn.Module,
-    train_items: Items,
-    test_items: Items,
-    settings: TrainSettings,
-    clock: _Clock,
-    report: Callable[[HistoryRow], None],
-) -> HistoryRow:
-    """Evaluate, and append the row to the outcome."""
-    train = evaluate(model, train_items)
-    augmentation = _augmentation(train_items, settings, "augment-evaluation", epoch)
-    augmented = evaluate(model, train_items, augmentation) if augmentation is not None else train
-    test = evaluate(model, test_items)
-    outcome.predicted = test.predicted
-    row = HistoryRow(
-        epoch=epoch,
-        step=clock.steps,
-        lr=learning_rate(settings.optimization, settings.recipe, max(epoch, 1)),
-        train_loss=train.loss,
-        train_accuracy=train.accuracy,
-        train_accuracy_augmented=augmented.accuracy,
-        test_loss=test.loss,
-        test_accuracy=test.accuracy,
-        images_per_second=clock.images_per_second(),
-        seconds=time.perf_counter() - clock.started,
-    )
-    outcome.history.append(row)
-    report(row)
-    return row
-
-
-def _is_due(epoch: int, settings: TrainSettings) -> bool:
-    optimization = settings.optimization
-    return epoch % optimization.evaluate_every == 0 or epoch == optimization.epochs
-
-
-def _augmentation(items: Items, settings: TrainSettings, purpose: str, epoch: int) -> AugmentationDraws | None:
-    if settings.augmentation is None:
-        return None
-    return draw_augmentation(settings.augmentation, len(items), _stream(settings, purpose, epoch), items.labels.device)
-
-
-def _stream(settings: TrainSettings, purpose: str, epoch: int) -> int:
-    """Seed of one epoch's draws: named by the seed alone, so that paired runs see the same batches."""
-    return integer_seed(settings.root_seed, settings.phase, settings.dataset, settings.seed, purpose, epoch)
+    def _seed(self, purpose: str, epoch: int) -> int:
+        return integer_seed(self.settings.root_seed, *self._stream_name(purpose), epoch)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from badminima.cli import Progress
 from badminima.runs import TrainSettings
-from badminima.training.engine import HistoryRow
+from badminima.training.history import HistoryRow
 
 
 @contextmanager

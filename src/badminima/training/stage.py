@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
 import torch
 
-from badminima.data.batches import Items
+from badminima.data.batches import Items, Resident, channels_last
 from badminima.data.prepared import PreparedDataset
+from badminima.data.streaming import Streamed
 from badminima.errors import UserError
 from badminima.files import write_csv, write_json
 from badminima.models.build import build_model, check_batch
@@ -16,7 +20,14 @@ from badminima.models.weights import Weights, load_weights, weights_of, write_we
 from badminima.provenance import choose_device, provenance
 from badminima.runs import TrainSettings
 from badminima.tensorfiles import read_tensors, write_tensors
-from badminima.training.engine import HistoryRow, Outcome, fit
+from badminima.training.engine import Training
+from badminima.training.history import HistoryRow, Outcome
+from badminima.training.interruption import Interruption
+from badminima.training.numerics import set_up
+from badminima.training.restart import RestartPoints
+
+# Share of the device's free memory that images may take.
+MEMORY_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,8 @@ def run_training(
     start_path: Path,
     confusing: ConfusingSet | None = None,
     report: Callable[[HistoryRow], None] = lambda row: None,
+    points: RestartPoints | None = None,
+    interruption: Interruption | None = None,
 ) -> FinishedRun:
     """Train a network from given weights.
 
@@ -69,26 +82,29 @@ def run_training(
         start_path: their file, for messages.
         confusing: the confusing set to fit in place of the true labels; training then stops when it is fitted.
         report: called with every evaluated epoch.
+        points: restart points to go on from and to leave; None: none.
+        interruption: asks for an early end.
 
     Raises:
-        UserError: if the start weights or the confusing set do not belong to the model and dataset.
+        Interrupted: if it was asked to stop.
+        UserError: if the start weights or the confusing set do not belong to the model and dataset, or memory does
+            not suffice.
     """
     device = choose_device(settings.device)
-    items = _items(dataset, dataset.train_images, dataset.train_labels)
+    numerics = set_up(settings.numerics, device)
     target = settings.optimization.target_accuracy
     if confusing is not None:
-        items = _confusing_items(items, confusing)
         target = min(target, confusing.metadata["reachable_accuracy"])
-    test_items = _items(dataset, dataset.test_images, dataset.test_labels)
-
     model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
     load_weights(model, start, start_path)
+    items = training_items(dataset, confusing, device)
+    test_items = make_items(dataset, dataset.test_images, dataset.test_labels, device)
     last_batch = len(items) % settings.optimization.batch_size or settings.optimization.batch_size
     check_batch(model, dataset.image_shape, last_batch, f"{settings.phase}ing.batch_size")
     # Convolutions run 1.7 times as fast in this memory order on a CPU (convnet, 28x28); dense layers as before.
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it
-    outcome = fit(model, items.to(device), test_items.to(device), settings, target, confusing is not None, report)
-
+    training = Training(model, items, test_items, settings, numerics, target, confusing is not None, report)
+    outcome = training.run(points, interruption)
     record = {
         "settings": settings.model_dump(mode="json"),
         "status": outcome.status,
@@ -99,9 +115,78 @@ def run_training(
         "test_items": len(test_items),
         "confusing": None if confusing is None else dict(confusing.metadata),
         "final": outcome.final,
+        "restarts": outcome.restarts,
+        "data": "resident" if isinstance(items.source, Resident) else "streamed",
+        **numerics.record(),
         **provenance(device),
     }
     return FinishedRun(weights_of(model), outcome, dataset.test_labels, record)
+
+
+def identity(
+    settings: TrainSettings, dataset: PreparedDataset, start: Weights, confusing: ConfusingSet | None
+) -> dict[str, Any]:
+    """What a training depends on: its restart points are good for no other."""
+    weights = sha256()
+    for array in [*start.parameters.values(), *start.buffers.values()]:
+        weights.update(np.ascontiguousarray(array).tobytes())
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "start weights": weights.hexdigest(),
+        "dataset": {"images": list(dataset.train_images.shape), "mean": list(dataset.mean), "std": list(dataset.std)},
+        "true labels": sha256(dataset.train_labels.numpy().tobytes()).hexdigest(),
+        "confusing labels": None if confusing is None else sha256(confusing.labels.numpy().tobytes()).hexdigest(),
+    }
+
+
+def training_items(dataset: PreparedDataset, confusing: ConfusingSet | None, device: torch.device) -> Items:
+    """What is fitted: the confusing set if there is one, else the training split; raises UserError if they differ."""
+    if confusing is None:
+        return make_items(dataset, dataset.train_images, dataset.train_labels, device)
+    replication = confusing.metadata["replication"]
+    images = len(dataset.train_labels)
+    if len(confusing.labels) != images * replication:
+        raise UserError(
+            "confusing set", f"{len(confusing.labels)} items", f"expected {replication} for each of {images} images"
+        )
+    return make_items(dataset, dataset.train_images, confusing.labels, device, confusing.masks, replication)
+
+
+def make_items(
+    dataset: PreparedDataset,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    device: torch.device,
+    masks: torch.Tensor | None = None,
+    replication: int = 1,
+    resident: bool | None = None,
+) -> Items:
+    """Items on the device, or streamed to it where they would take more than MEMORY_SHARE of what is free.
+
+    Args:
+        dataset: gives the statistics and the shape of images.
+        images: ``[n, c, h, w] uint8``, memory-mapped.
+        labels: ``[n * replication] int64``.
+        device: where batches are wanted.
+        masks: zero masks of a confusing set.
+        replication: items per image.
+        resident: whether images are kept on the device; None: if they fit.
+    """
+    needed = images.numel() + (0 if masks is None else masks.numel())
+    if resident if resident is not None else needed <= MEMORY_SHARE * free_memory(device):
+        on_device = None if masks is None else masks.to(device)
+        source: Resident | Streamed = Resident(channels_last(images.to(device)), on_device, replication)
+    else:
+        source = Streamed(images, masks, replication, device)
+    mean, std = (255 * torch.tensor(values, device=device) for values in (dataset.mean, dataset.std))
+    return Items(source, labels.to(device), dataset.image_shape, mean, std)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
 
 def write_run(folder: Path, run: FinishedRun) -> None:
@@ -112,16 +197,3 @@ def write_run(folder: Path, run: FinishedRun) -> None:
     write_tensors(folder / "predictions.safetensors", predictions, {"evaluated_on": run.record["evaluated_on"]})
     write_json(folder / "run.json", run.record)
     write_weights(folder / "weights.safetensors", run.weights)
-
-
-def _items(dataset: PreparedDataset, images: torch.Tensor, labels: torch.Tensor) -> Items:
-    return Items(images, labels, torch.tensor(dataset.mean), torch.tensor(dataset.std))
-
-
-def _confusing_items(clean: Items, confusing: ConfusingSet) -> Items:
-    replication = confusing.metadata["replication"]
-    if len(confusing.labels) != len(clean) * replication:
-        raise UserError(
-            "confusing set", f"{len(confusing.labels)} items", f"expected {replication} for each of {len(clean)} images"
-        )
-    return Items(clean.images, confusing.labels, clean.mean, clean.std, confusing.masks, replication)

@@ -1,0 +1,55 @@
+"""A training as a job: with restart points, signals, and files at the end."""
+
+import sys
+from pathlib import Path
+
+import click
+import torch
+
+from badminima.data.prepared import read_prepared
+from badminima.models.weights import read_weights
+from badminima.runs import TrainSettings
+from badminima.training.interruption import EXIT_CODE, Interrupted, watch_signals
+from badminima.training.progress import show_rows
+from badminima.training.restart import RestartPoints
+from badminima.training.stage import identity, read_confusing, run_training, write_run
+
+
+def train(
+    settings: TrainSettings,
+    prepared: Path,
+    start: Path,
+    output: Path,
+    threads: int,
+    restart_seconds: float,
+    confusing: Path | None = None,
+) -> None:
+    """Train to the end and write the run; or, asked to stop, leave a restart point and exit with EXIT_CODE.
+
+    Args:
+        settings: everything the result depends on beside the files.
+        prepared: the prepared dataset.
+        start: the weights to start from.
+        output: the run's folder; restart points lie in it until the run is written.
+        threads: CPU threads.
+        restart_seconds: time between restart points.
+        confusing: the confusing set to fit in place of the true labels.
+
+    Raises:
+        UserError: if a file is not what it should be, or another process trains this run.
+        OSError: if the disk refuses.
+    """
+    torch.set_num_threads(threads)
+    dataset, weights = read_prepared(prepared, "pt"), read_weights(start)
+    wrong_labels = None if confusing is None else read_confusing(confusing)
+    depends_on = identity(settings, dataset, weights, wrong_labels)
+    try:
+        with watch_signals() as interruption, RestartPoints(output, depends_on, restart_seconds) as points:
+            with show_rows(settings) as report:
+                run = run_training(settings, dataset, weights, start, wrong_labels, report, points, interruption)
+            write_run(output, run)
+            points.remove()
+    except Interrupted as interrupted:
+        click.echo(str(interrupted), err=True)
+        sys.exit(EXIT_CODE)
+    click.echo(f"{run.outcome.status} after {run.outcome.epochs} epochs: {output}")

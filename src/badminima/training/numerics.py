@@ -1,0 +1,66 @@
+"""How numbers are computed: precision, compilation, determinism. Chosen once per job and recorded."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from badminima.config import NumericsConfig
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What ``auto`` became on this device.
+
+    Attributes:
+        device: where tensors live.
+        precision: ``fp32``, ``tf32`` (matrix products and convolutions round their inputs) or ``bf16`` (autocast).
+        compile: mode of ``torch.compile``, or ``none``.
+        deterministic: whether only algorithms that repeat themselves to the bit are used.
+    """
+
+    device: torch.device
+    precision: str
+    compile: str
+    deterministic: bool
+
+    def forward_context(self) -> AbstractContextManager[Any]:
+        """The context that forward passes run in."""
+        if self.precision == "bf16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def forward_of(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """The network as it is called: compiled or as it is; parameters are shared."""
+        if self.compile == "none":
+            return model
+        compiled: Callable[[Tensor], Tensor] = torch.compile(model, mode=self.compile)
+        return compiled
+
+    def record(self) -> dict[str, object]:
+        """For run.json."""
+        return {"precision": self.precision, "compile": self.compile, "deterministic": self.deterministic}
+
+
+def set_up(config: NumericsConfig, device: torch.device) -> Numerics:
+    """Apply the configuration to torch's global state.
+
+    Args:
+        config: what is wanted.
+        device: where the job runs; ``auto`` is bf16 on CUDA and fp32 elsewhere.
+    """
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if device.type == "cuda" else "fp32"
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    if device.type == "cuda":
+        # cuBLAS repeats itself only with a workspace of fixed size.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(config.deterministic)
+        torch.backends.cudnn.benchmark = not config.deterministic
+    return Numerics(device, precision, config.compile, config.deterministic or device.type == "cpu")

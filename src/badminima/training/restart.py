@@ -1,0 +1,153 @@
+"""Restart points: the state of an unfinished training on disk, so that no failure costs more than one interval.
+
+They lie in ``restart/`` in the run's folder, which no rule declares as output, so Snakemake leaves them alone when a
+job fails. There are two: a new one is written under a temporary name, flushed, and renamed only when it is whole; the
+one before it is kept until then and after. Each begins with a digest of its content.
+"""
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from badminima.errors import UserError
+from badminima.files import atomic_path
+
+MAGIC = b"badminima restart point 1\n"
+NEXT, NEWEST, PREVIOUS = "next.pt", "newest.pt", "previous.pt"
+
+State = dict[str, Any]
+
+
+class RestartPoints:
+    """The restart points of one run.
+
+    As a context it holds the run's lock: two processes never train the same run.
+
+    Args:
+        folder: the run's folder.
+        identity: what the training depends on; restart points of another identity are not used.
+        seconds: time between two of them.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any], seconds: float) -> None:
+        self.folder = folder / "restart"
+        self.identity = dict(identity)
+        self.seconds = seconds
+        self._lock = FileLock(self.folder / "lock")
+        self._last = time.monotonic()
+
+    def __enter__(self) -> "RestartPoints":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                self.folder.parent, "another process that trains this run", "wait for it, or stop it first"
+            ) from None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+    def save(self, state: State) -> None:
+        """Write a restart point; the one before it stays until this one is whole.
+
+        Raises:
+            OSError: if the disk refuses; the restart points that were there are as they were.
+        """
+        self._last = time.monotonic()
+        content = io.BytesIO()
+        torch.save({"identity": self.identity, "state": state}, content)
+        payload = content.getvalue()
+        newest = self.folder / NEWEST
+        with atomic_path(self.folder / NEXT) as temporary, temporary.open("wb") as handle:
+            handle.write(MAGIC + sha256(payload).hexdigest().encode() + b"\n")
+            handle.write(payload)
+        if newest.exists():
+            newest.replace(self.folder / PREVIOUS)
+        (self.folder / NEXT).replace(newest)
+        _flush_folder(self.folder)
+
+    def save_if_due(self, state: Callable[[], State]) -> None:
+        """Write a restart point when it is time; a disk that refuses costs this one only."""
+        if time.monotonic() - self._last >= self.seconds:
+            try:
+                self.save(state())
+            except OSError as error:
+                _say(f"{self.folder}: no restart point could be written ({error.strerror}); training goes on without")
+
+    def load(self) -> State | None:
+        """The newest restart point that is whole and of this identity; says on stderr why others are not used."""
+        for name in (NEXT, NEWEST, PREVIOUS):
+            path = self.folder / name
+            if not path.exists():
+                continue
+            try:
+                found = _read(path)
+            except ValueError as error:
+                _say(f"{path}: damaged ({error}); not used")
+                continue
+            differences = _differences(self.identity, found["identity"])
+            if differences:
+                _say(f"{path}: of another training ({'; '.join(differences)}); not used")
+                continue
+            state: State = found["state"]
+            _say(f"going on from {path}: epoch {state['epoch']}, step {state['steps']}")
+            return state
+        return None
+
+    def remove(self) -> None:
+        """Remove the restart points of a finished run, and the folder if nothing else is in it."""
+        for name in (NEXT, NEWEST, PREVIOUS, "lock"):
+            (self.folder / name).unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A restart point; raises ValueError if it is not whole."""
+    content = path.read_bytes()
+    head = len(MAGIC) + 65
+    if not content.startswith(MAGIC) or len(content) < head:
+        raise ValueError("not a restart point")
+    payload = content[head:]
+    if sha256(payload).hexdigest().encode() != content[len(MAGIC) : head - 1]:
+        raise ValueError("its digest does not fit")
+    try:
+        found: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises many kinds on foreign content
+        raise ValueError(" ".join(str(error).split())) from None
+    return found
+
+
+def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What differs between two nested mappings, as ``key: found instead of wanted``."""
+    different = []
+    for key in sorted({*wanted, *found}):
+        one, other = wanted.get(key), found.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            different += _differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            different.append(f"{prefix}{key}: {other} instead of {one}")
+    return different
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames in a folder last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
