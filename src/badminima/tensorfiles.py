@@ -1,4 +1,4 @@
-"""Safetensors files with typed metadata: no pickle, memory-mapped by readers, written atomically.
+"""Safetensors files with typed metadata: no pickle, memory-mapped by readers, written atomically, with a digest.
 
 ``stream_tensors`` writes a file piece by piece, for tensors that are larger than memory.
 """
@@ -8,40 +8,23 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from badminima.errors import UserError
 from badminima.files import atomic_path
 
-# The format's names of the types that are written in pieces.
-TYPE_NAMES = {np.dtype(np.uint8): "U8", np.dtype(np.int64): "I64"}
-# Bytes kept free in a streamed header, for metadata that is known only at the end.
+# Bytes kept free in a header, for metadata that is known only at the end.
 METADATA_ROOM = 4096
+DIGEST = "sha256"
+BLOCK = 1 << 20
 
-
-def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
-    """Write arrays and metadata.
-
-    Args:
-        path: the file.
-        tensors: arrays by name.
-        metadata: JSON-serialisable values by key; safetensors stores text only, so each is stored as JSON.
-
-    Raises:
-        UserError: if the disk refuses.
-    """
-    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    with atomic_path(path) as temporary:
-        try:
-            save_file(contiguous, temporary, _as_text(metadata))
-        except SafetensorError as error:
-            raise UserError(path, f"a disk that refuses ({error})", "make room or choose another folder") from None
+Layout = Mapping[str, tuple[Any, tuple[int, ...]]]
 
 
 @dataclass(frozen=True)
@@ -74,86 +57,139 @@ class TensorStream:
         for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1):
             if len(run):
                 self._handle.seek(self._offsets[name] + int(rows[run[0]]) * stride)
-                self._handle.write(np.ascontiguousarray(values[run[0] : run[-1] + 1]).data)
+                self._handle.write(np.ascontiguousarray(values[run[0] : run[-1] + 1]).tobytes())
+
+    def put_whole(self, name: str, array: np.ndarray) -> None:
+        """Write a whole tensor."""
+        self._handle.seek(self._offsets[name])
+        self._handle.write(array.tobytes())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+    """Write arrays and metadata.
+
+    Args:
+        path: the file.
+        tensors: arrays by name.
+        metadata: JSON-serialisable values by key; safetensors stores text only, so each is stored as JSON.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    layout = {name: (np.asarray(array).dtype, np.asarray(array).shape) for name, array in tensors.items()}
+    with stream_tensors(path, layout, metadata) as stream:
+        for name, array in tensors.items():
+            stream.put_whole(name, np.asarray(array))
 
 
 @contextmanager
-def stream_tensors(
-    path: Path, layout: Mapping[str, tuple[type[np.generic], tuple[int, ...]]], metadata: Mapping[str, Any]
-) -> Iterator[TensorStream]:
+def stream_tensors(path: Path, layout: Layout, metadata: Mapping[str, Any]) -> Iterator[TensorStream]:
     """Write a tensor file piece by piece, in memory that does not grow with it; whole or absent like every file.
 
     Args:
         path: the file.
-        layout: type (uint8 or int64) and shape of each tensor by name.
+        layout: numpy type and shape of each tensor by name.
         metadata: what is known of it beforehand.
 
     Yields:
         The stream; rows that the block does not put are zero.
+
+    Raises:
+        OSError: if the disk refuses.
     """
     types = {name: np.dtype(kind) for name, (kind, _) in layout.items()}
-    shapes = {name: shape for name, (_, shape) in layout.items()}
+    shapes = {name: tuple(shape) for name, (_, shape) in layout.items()}
     # Wider types first: the format wants tensors without gaps, and so each stays aligned.
     names = sorted(layout, key=lambda name: -types[name].itemsize)
-    header: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     starts, end = {}, 0
     for name in names:
         starts[name], end = end, end + prod(shapes[name]) * types[name].itemsize
-        header[name] = {"dtype": TYPE_NAMES[types[name]], "shape": shapes[name], "data_offsets": [starts[name], end]}
-    room = len(json.dumps({"__metadata__": _as_text(metadata), **header})) + METADATA_ROOM
+        entries[name] = {
+            "dtype": _type_name(types[name]),
+            "shape": list(shapes[name]),
+            "data_offsets": [starts[name], end],
+        }
+    room = len(json.dumps({"__metadata__": _as_text(metadata), **entries})) + METADATA_ROOM
     room += -room % 8
-    with atomic_path(path) as temporary, temporary.open("wb") as handle:
+    with atomic_path(path) as temporary, temporary.open("wb+") as handle:
         handle.truncate(8 + room + end)
         offsets = {name: 8 + room + start for name, start in starts.items()}
         stream = TensorStream(dict(metadata), handle, shapes, types, offsets)
         yield stream
-        text = json.dumps({"__metadata__": _as_text(stream.metadata), **header}).encode()
+        stated = {"__metadata__": _as_text(stream.metadata), **entries}
+        stated["__metadata__"][DIGEST] = _digest(handle, 8 + room, stated)
+        text = json.dumps(stated).encode()
         if len(text) > room:
             raise ValueError(f"{len(text) - room} bytes more metadata than there is room for")
         handle.seek(0)
         handle.write(struct.pack("<Q", room) + text.ljust(room))
 
 
-def read_tensors(path: Path, framework: str = "numpy") -> tuple[dict[str, Any], dict[str, Any]]:
+def read_tensors(path: Path, framework: str = "numpy", verify: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
     """Open all tensors and the metadata of a file; the values are memory-mapped, read when they are used.
 
     Args:
         path: the file.
         framework: ``numpy`` for arrays, ``pt`` for torch tensors. Writing to them changes no file.
+        verify: compare the content with the digest in the file, which reads all of it once.
 
     Raises:
-        UserError: if the file is missing, truncated or not a safetensors file.
+        UserError: if the file is missing, truncated, not a safetensors file, or its digest does not fit.
     """
     try:
         with safe_open(path, framework) as handle:
-            metadata = {key: json.loads(value) for key, value in (handle.metadata() or {}).items()}
-            if framework != "numpy":
-                return {name: handle.get_tensor(name) for name in handle.keys()}, metadata  # noqa: SIM118
+            metadata = {key: json.loads(value) for key, value in (handle.metadata() or {}).items() if key != DIGEST}
+            names = handle.keys() if framework != "numpy" else []
+            tensors = {name: handle.get_tensor(name) for name in names}
+        header, begin = _read_header(path, verify)
+        return (tensors if framework != "numpy" else _mapped(path, header, begin)), metadata
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
     except (SafetensorError, ValueError) as error:
         raise UserError(path, f"a damaged tensor file ({error})", "delete it and run its stage again") from None
-    return _mapped(path), metadata
 
 
-def _mapped(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a valid file; safetensors itself would copy them into memory."""
+def _read_header(path: Path, verify: bool) -> tuple[dict[str, Any], int]:
+    """The header of a valid file and where its data begin; raises ValueError if a digest is there and does not fit."""
     with path.open("rb") as handle:
         (size,) = struct.unpack("<Q", handle.read(8))
         header = json.loads(handle.read(size))
+        stated = header.get("__metadata__", {}).pop(DIGEST, None)
+        if verify and stated is not None and _digest(handle, 8 + size, header) != stated:
+            raise ValueError("its digest does not fit its content")
     header.pop("__metadata__", None)
+    return header, 8 + size
+
+
+def _mapped(path: Path, header: Mapping[str, Any], begin: int) -> dict[str, np.ndarray]:
+    """The tensors of a valid file; safetensors itself would copy them into memory."""
     if not any(entry["data_offsets"][1] for entry in header.values()):
         content = np.empty(0, dtype=np.uint8)
     else:
-        content = np.memmap(path, dtype=np.uint8, mode="c", offset=8 + size).view(np.ndarray)
+        content = np.memmap(path, dtype=np.uint8, mode="c", offset=begin).view(np.ndarray)
     return {
         name: content[slice(*entry["data_offsets"])].view(_numpy_type(entry["dtype"])).reshape(entry["shape"])
         for name, entry in header.items()
     }
 
 
+def _digest(handle: BinaryIO, begin: int, header: Mapping[str, Any]) -> str:
+    """SHA-256 of the header, without the digest, and of the data that begin at ``begin``."""
+    digest = sha256(json.dumps(header, sort_keys=True).encode())
+    handle.seek(begin)
+    while block := handle.read(BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _type_name(kind: np.dtype[Any]) -> str:
+    """The safetensors name of a numpy type: ``F32``, ``U8``, ``BOOL``, ..."""
+    return "BOOL" if kind == np.bool_ else f"{kind.kind.upper()}{8 * kind.itemsize}"
+
+
 def _numpy_type(name: str) -> np.dtype[Any]:
-    """The numpy type of a safetensors type name such as ``F32`` or ``U8``."""
+    """The numpy type of a safetensors type name."""
     return np.dtype(np.bool_) if name == "BOOL" else np.dtype(f"<{name[0].lower()}{int(name[1:]) // 8}")
 
 

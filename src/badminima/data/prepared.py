@@ -102,9 +102,15 @@ def prepare(
         tensors.metadata["mean"], tensors.metadata["std"] = channel_statistics(counts)
 
 
-def read_prepared(path: Path, framework: str = "numpy") -> PreparedDataset:
-    """Read a prepared dataset; raises UserError if the file is missing, damaged or lacks a tensor."""
-    tensors, metadata = read_tensors(path, framework)
+def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) -> PreparedDataset:
+    """Read a prepared dataset; raises UserError if the file is missing, damaged or lacks a tensor.
+
+    Args:
+        path: the file.
+        framework: ``numpy`` or ``pt``.
+        verify: compare the content with its digest first.
+    """
+    tensors, metadata = read_tensors(path, framework, verify)
     try:
         return PreparedDataset(
             name=metadata["name"],

@@ -48,7 +48,7 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 def read_weights(path: Path) -> Weights:
     """Read weights; raises UserError if the file is missing, damaged or not a weights file."""
-    tensors, metadata = read_tensors(path)
+    tensors, metadata = read_tensors(path, verify=True)
     if "parameters" not in metadata or not set(metadata["parameters"]) <= set(tensors):
         raise UserError(path, "no list of parameters", "expected weights written by initialize, pretrain or train")
     parameters = {name: tensors.pop(name) for name in metadata["parameters"]}

@@ -40,7 +40,7 @@ def train(
         OSError: if the disk refuses.
     """
     torch.set_num_threads(threads)
-    dataset, weights = read_prepared(prepared, "pt"), read_weights(start)
+    dataset, weights = read_prepared(prepared, "pt", verify=True), read_weights(start)
     wrong_labels = None if confusing is None else read_confusing(confusing)
     depends_on = identity(settings, dataset, weights, wrong_labels)
     try:

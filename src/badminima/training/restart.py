@@ -7,6 +7,7 @@ one before it is kept until then and after. Each begins with a digest of its con
 
 import io
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -52,6 +53,9 @@ class RestartPoints:
             raise UserError(
                 self.folder.parent, "another process that trains this run", "wait for it, or stop it first"
             ) from None
+        for folder in (self.folder, self.folder.parent):
+            for unfinished in folder.glob(".*.*"):  # what a killed process was writing
+                unfinished.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -105,11 +109,8 @@ class RestartPoints:
         return None
 
     def remove(self) -> None:
-        """Remove the restart points of a finished run, and the folder if nothing else is in it."""
-        for name in (NEXT, NEWEST, PREVIOUS, "lock"):
-            (self.folder / name).unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        """Remove the restart points of a finished run."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class FinishedRun:
 
 def read_confusing(path: Path) -> ConfusingSet:
     """Read a confusing set; raises UserError if the file is missing or damaged."""
-    tensors, metadata = read_tensors(path, "pt")
+    tensors, metadata = read_tensors(path, "pt", verify=True)
     if not {"labels", "masks"} <= set(tensors):
         raise UserError(path, "no labels and masks", "expected a confusing set; run confuse again")
     return ConfusingSet(tensors["labels"], tensors["masks"], metadata)

@@ -1,0 +1,97 @@
+"""Trainings as real processes that start at once: forked from a server that has torch loaded already."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from badminima.cli import one_line_errors
+from badminima.runs import TrainSettings
+from badminima.training.job import train
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.faults.jobs"])
+EVERY_STEP = 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training to run.
+
+    Attributes:
+        settings: its settings.
+        prepared, start, confusing: its inputs.
+        output: its folder.
+        restart_seconds: time between restart points.
+        file_size_limit: bytes that a file may have, or None.
+        slow: seconds added to each step, so that a test can act in the middle.
+    """
+
+    settings: TrainSettings
+    prepared: Path
+    start: Path
+    output: Path
+    confusing: Path | None = None
+    restart_seconds: float = EVERY_STEP
+    file_size_limit: int | None = None
+    slow: float = 0.0
+
+    def begin(self) -> multiprocessing.Process:
+        """Start it; stderr goes to ``output.log``."""
+        process = CONTEXT.Process(target=_run, args=(self,))
+        process.start()
+        return process
+
+    def finish(self) -> int:
+        """Run it to its end; gives the exit code."""
+        process = self.begin()
+        process.join()
+        return process.exitcode
+
+    @property
+    def log(self) -> str:
+        """What it said on stderr, in all its attempts."""
+        return self.output.with_suffix(".log").read_text()
+
+
+def _run(job: Job) -> None:
+    descriptor = os.open(job.output.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
+    if job.file_size_limit is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (job.file_size_limit, job.file_size_limit))
+    if job.slow:
+        _slow_down(job.slow)
+    command = click.command()(
+        one_line_errors(
+            lambda: train(job.settings, job.prepared, job.start, job.output, 1, job.restart_seconds, job.confusing)
+        )
+    )
+    try:
+        command(args=[])
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _slow_down(seconds: float) -> None:
+    """Make each optimizer step take longer; what it computes stays the same."""
+    import time
+
+    from badminima.training.optimizer import SGD
+
+    step = SGD.step
+
+    def slow_step(self, loss, learning_rate):
+        time.sleep(seconds)
+        step(self, loss, learning_rate)
+
+    SGD.step = slow_step
