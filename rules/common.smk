@@ -17,6 +17,7 @@ from badminima.config import AdversarialInit, RandomInit, RescaledInit
 from badminima.environment import use_checkout
 from badminima.errors import UserError
 from badminima.loading import load_config
+from badminima.registry import SOURCES
 
 use_checkout(SOURCE)
 

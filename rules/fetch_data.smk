@@ -15,11 +15,13 @@ rule fetch_data:
     resources:
         mem_mb=growing("fetch_data", "mem_mb"),
         runtime=growing("fetch_data", "runtime"),
-    params:
-        source=lambda wildcards: CONFIG.datasets[wildcards.dataset].source,
+        # Resources, not parameters: where verified files come from is no reason to make anything again.
         download_dir=CONFIG.data.download_dir,
         local_dir=local_dir,
         mirrors=mirrors,
+    params:
+        source=lambda wildcards: CONFIG.datasets[wildcards.dataset].source,
+        folder=unverified_folder,
     shell:
-        "python {input.script} --source {params.source} --download-dir {params.download_dir:q} {params.local_dir:q} {params.mirrors:q}"
-        " --manifest {output.manifest} >> {log} 2>&1"
+        "python {input.script} --source {params.source} --download-dir {resources.download_dir:q}"
+        " --local-dir={resources.local_dir:q} --mirrors={resources.mirrors:q} --manifest {output.manifest} >> {log} 2>&1"

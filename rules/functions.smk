@@ -3,18 +3,23 @@
 
 
 def local_dir(wildcards):
-    """The option that names a dataset's local folder, if the config has one."""
-    folder = CONFIG.data.local_dirs.get(CONFIG.datasets[wildcards.dataset].source)
-    return ["--local-dir", folder] if folder else []
+    """The local folder of a dataset's source, or nothing."""
+    return CONFIG.data.local_dirs.get(CONFIG.datasets[wildcards.dataset].source, "")
+
+
+def unverified_folder(wildcards):
+    """A local folder whose content nobody published a digest of: another folder is other data."""
+    return "" if SOURCES.entry(CONFIG.datasets[wildcards.dataset].source).verified else local_dir(wildcards)
+
+
+def not_shared(wildcards):
+    """Keeps what is made of such a folder out of other checkouts: no key in a shared cache could name its content."""
+    return os.getcwd() if CACHED and unverified_folder(wildcards) else ""
 
 
 def mirrors(wildcards):
-    """The options that name a dataset's mirrors."""
-    return [
-        part
-        for url in CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, [])
-        for part in ("--mirror", url)
-    ]
+    """The mirrors of a dataset's source, separated by spaces."""
+    return " ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, []))
 
 
 def prepare_params(wildcards):

@@ -18,6 +18,7 @@ rule prepare_data:
         runtime=growing("prepare_data", "runtime"),
     params:
         settings=prepare_params,
+        not_shared=not_shared,
     shell:
         "python {input.script} --manifest {input.manifest} --settings {params.settings:q} --threads {threads}"
         " --prepared {output.prepared} >> {log} 2>&1"

@@ -17,11 +17,13 @@ class Mirror:
             connection, half way), ``wrong byte``, ``hang`` (no answer), ``stall`` (silence half way), ``no parts``
             (a Range is ignored).
         requests: path and Range header of each request.
+        headers: sent with every file.
     """
 
     folder: Path
     faults: dict[str, list[str]] = field(default_factory=dict)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> "Mirror":
         self.released = threading.Event()
@@ -74,6 +76,8 @@ class Mirror:
                 else:
                     self.send_response(200)
                 self.send_header("Content-Length", str(total - start))
+                for name, value in mirror.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 rest = bytearray(content[start:])
                 if fault == "wrong byte":

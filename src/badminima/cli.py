@@ -71,7 +71,7 @@ class Progress:
     """A progress bar on a terminal, plain timestamped lines elsewhere.
 
     Args:
-        total: steps in all.
+        total: steps in all; 0: not known.
         label: what is being done.
         every: seconds between two lines, for steps that come fast; the last one is always shown.
     """
@@ -92,7 +92,7 @@ class Progress:
         if self._bar is not None:
             self._bar.update(done - self._bar.n)
             self._bar.set_postfix_str(message)
-        elif done >= self.total or time.monotonic() - self._shown >= self.every:
+        elif done >= self.total > 0 or time.monotonic() - self._shown >= self.every:
             self._shown = time.monotonic()
             print(
                 f"{time.strftime('%H:%M:%S')} {self.label} {done}/{self.total} {message}", file=sys.stderr, flush=True

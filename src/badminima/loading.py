@@ -83,6 +83,13 @@ def _check_references(config: Config) -> None:
         study = config.studies[figure.study]
         _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
         _require(f"figures.{name}.inits", figure.inits or [], study.inits)
+    if config.statistics.resamples * (1 - config.statistics.confidence) < 50:
+        raise UserError(
+            "statistics.resamples",
+            config.statistics.resamples,
+            f"too few for the tails at confidence {config.statistics.confidence:g}: expected at least "
+            f"{50 / (1 - config.statistics.confidence):.0f}",
+        )
     for phase in ("pretraining", "training"):
         settings: OptimizationConfig = getattr(config, phase)
         if (
@@ -108,9 +115,18 @@ def _check_meanings(config: Config) -> None:
                 recipe.model_dump(exclude_defaults=True),
                 "this name means exactly these regularizers, at the phase's learning rate; choose another name",
             )
-    for name in ("random", "adversarial"):
-        if name in config.inits and config.inits[name].kind != name:
-            raise UserError(f"inits.{name}.kind", repr(config.inits[name].kind), f"allowed: {name}")
+    fixed: dict[str, dict[str, object]] = {
+        "random": {"kind": "random", "gain": 1.0},
+        "adversarial": {"kind": "adversarial", "start": "random"},
+        "random_rescaled": {"kind": "rescaled", "start": "random", "like": "adversarial"},
+    }
+    for name, entries in fixed.items():
+        for field, value in entries.items() if name in config.inits else ():
+            if getattr(config.inits[name], field, None) != value:
+                found = repr(getattr(config.inits[name], field, None))
+                raise UserError(
+                    f"inits.{name}.{field}", found, f"an init of this name has {value}; choose another name"
+                )
 
 
 def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
@@ -137,3 +153,4 @@ def _check_options(where: str, options: Mapping[str, Any], entry: Entry) -> None
         fits = isinstance(default, list) == isinstance(value, list) and all(type(item) is kind for item in items)
         if not fits or not items or (kind is int and min(items) < 1):
             raise UserError(f"{where}.{option}", repr(value), f"expected a value like {default}")
+        _require(f"{where}.{option}", items if option in entry.choices else [], entry.choices.get(option, ()))

@@ -19,12 +19,16 @@ class Entry:
     Attributes:
         target: where it lives, ``module:attribute``.
         options: the options it takes, with their defaults.
+        choices: for options that are names, which ones there are.
         needs: the diagnostics that a figure shows.
+        verified: whether a dataset source compares files of a local folder with published digests.
     """
 
     target: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    verified: bool = False
 
 
 class Registry:
@@ -60,14 +64,20 @@ class Registry:
 SOURCES = Registry(
     "dataset source",
     {
-        "digits": Entry("badminima.data.sources.digits:Digits"),
-        "fashion_mnist": Entry("badminima.data.sources.fashion_mnist:FashionMNIST"),
-        "cifar10": Entry("badminima.data.sources.cifar:Cifar10"),
-        "cifar100": Entry("badminima.data.sources.cifar:Cifar100"),
-        "cinic10": Entry("badminima.data.sources.cinic10:Cinic10", {"train_parts": ["train"]}),
+        "digits": Entry("badminima.data.sources.digits:Digits", verified=True),
+        "fashion_mnist": Entry("badminima.data.sources.fashion_mnist:FashionMNIST", verified=True),
+        "cifar10": Entry("badminima.data.sources.cifar:Cifar10", verified=True),
+        "cifar100": Entry("badminima.data.sources.cifar:Cifar100", verified=True),
+        "cinic10": Entry(
+            "badminima.data.sources.cinic10:Cinic10",
+            {"train_parts": ["train"]},
+            choices={"train_parts": ("train", "valid")},
+        ),
         "restricted_imagenet": Entry("badminima.data.sources.restricted_imagenet:RestrictedImageNet", {"side": 64}),
     },
 )
+
+STEMS = {"stem": ("small", "imagenet")}
 
 ARCHITECTURES = Registry(
     "architecture",
@@ -75,9 +85,9 @@ ARCHITECTURES = Registry(
         "mlp": Entry("badminima.models.mlp:build", {"widths": [128, 128, 128]}),
         "convnet": Entry("badminima.models.convnet:build", {"widths": [32, 64, 128]}),
         "vgg16": Entry("badminima.models.vgg:vgg16"),
-        "resnet18": Entry("badminima.models.resnet:resnet18", {"stem": "small"}),
-        "resnet50": Entry("badminima.models.resnet:resnet50", {"stem": "small"}),
-        "densenet40": Entry("badminima.models.densenet:densenet40", {"stem": "small"}),
+        "resnet18": Entry("badminima.models.resnet:resnet18", {"stem": "small"}, STEMS),
+        "resnet50": Entry("badminima.models.resnet:resnet50", {"stem": "small"}, STEMS),
+        "densenet40": Entry("badminima.models.densenet:densenet40", {"stem": "small"}, STEMS),
     },
 )
 

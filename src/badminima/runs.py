@@ -20,6 +20,7 @@ from badminima.config import (
     OptimizationConfig,
     RandomInit,
     RecipeConfig,
+    RescaledInit,
     Section,
     StatisticsConfig,
     StudyConfig,
@@ -165,8 +166,9 @@ class FigureSettings(Section):
 
 
 class ClaimsSettings(Section):
-    """What the verdicts depend on, beside the study's tables."""
+    """What the verdicts depend on, beside the study's tables: statistics, and the pretraining behind each init."""
 
+    behind: dict[str, str | None] = Field({})
     statistics: StatisticsConfig
     root_seed: int
 
@@ -271,9 +273,18 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
 
 def claims_settings(config: Config) -> ClaimsSettings:
     """Settings of ``claims``."""
-    return ClaimsSettings(statistics=config.statistics, root_seed=config.seed)
+    behind = {init: pretraining_behind(config, init) for init in config.studies[config.claims.study].inits}
+    return ClaimsSettings(behind=behind, statistics=config.statistics, root_seed=config.seed)
 
 
 def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:
-    """The inits of a study that are themselves the result of a training."""
-    return [name for name in study.inits if isinstance(config.inits[name], AdversarialInit)]
+    """The pretrainings that the inits of a study are, or are made of."""
+    return list(dict.fromkeys(behind for name in study.inits if (behind := pretraining_behind(config, name))))
+
+
+def pretraining_behind(config: Config, init: str) -> str | None:
+    """The adversarial init that an init is, or takes its norms from."""
+    entry = config.inits[init]
+    if isinstance(entry, RescaledInit):
+        return entry.like
+    return init if isinstance(entry, AdversarialInit) else None

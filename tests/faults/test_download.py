@@ -1,7 +1,10 @@
 """Every way a download can go wrong ends in the right data or in one clear line, and the next run recovers."""
 
+import gzip
+import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +38,12 @@ class Site:
 
     def download(self) -> bytes:
         return download(self.file, self.folder, [self.mirror.address], "cifar10").read_bytes()
+
+    @property
+    def part(self) -> Path:
+        """Where the beginning of a download from the mirror lies."""
+        address = f"{self.mirror.address}/data.bin"
+        return self.folder / f".data.bin.{sha256(address.encode()).hexdigest()[:8]}.part"
 
     @property
     def left(self) -> list[str]:
@@ -108,23 +117,62 @@ def test_a_wrong_byte_is_refused_and_the_next_run_recovers(site):
     assert site.download() == CONTENT
 
 
-def test_a_wrong_byte_before_a_cut_does_not_survive_it(site):
+def test_a_damaged_part_gets_a_fresh_start(site):
     site.folder.mkdir()
-    (site.folder / ".data.bin.part").write_bytes(b"x" * 1000)
-    with pytest.raises(UserError, match="another content"):
-        site.download()
+    site.part.write_bytes(b"x" * 1000)
     assert site.download() == CONTENT
+    assert [part for _, part in site.mirror.requests] == ["bytes=1000-", None]
+
+
+def test_what_a_bad_mirror_sent_is_not_continued_from_a_good_one(site, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "data.bin").write_bytes(bytes(len(CONTENT)))
+    with Mirror(tmp_path / "bad", faults={"data.bin": ["cut", "404"]}) as bad:
+        found = download(site.file, site.folder, [bad.address, site.mirror.address], "cifar10")
+    assert found.read_bytes() == CONTENT
+    assert site.mirror.requests == [("/data.bin", None)]
+
+
+def test_an_archive_that_a_server_labels_as_encoded_is_kept_as_it_is(site):
+    archive = gzip.compress(CONTENT)
+    (site.mirror.folder / "data.bin").write_bytes(archive)
+    site.mirror.headers["Content-Encoding"] = "gzip"
+    file = Published("data.bin", (), f"sha256:{sha256(archive).hexdigest()}")
+    assert download(file, site.folder, [site.mirror.address], "cifar10").read_bytes() == archive
+
+
+def test_a_file_that_is_there_needs_no_right_to_write(site):
+    site.download()
+    for lock in site.folder.glob(".*"):
+        lock.unlink()
+    site.folder.chmod(0o555)
+    assert site.download() == CONTENT
+    assert not list(site.folder.glob(".*"))
+
+
+def test_three_processes_unpack_one_archive(site, rng, monkeypatch):
+    generated.publish_cifar(site.mirror.folder, cifar.Cifar10, rng, monkeypatch)
+    context = multiprocessing.get_context("fork")
+    arguments = ("cifar10", site.folder, None, [site.mirror.address])
+    for _ in range(3):
+        shutil.rmtree(site.folder, ignore_errors=True)
+        processes = [context.Process(target=fetch, args=arguments) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0, 0, 0]
 
 
 def test_a_part_longer_than_the_file_is_thrown_away(site):
     site.folder.mkdir()
-    (site.folder / ".data.bin.part").write_bytes(b"x" * (len(CONTENT) + 1))
+    site.part.write_bytes(b"x" * (len(CONTENT) + 1))
     assert site.download() == CONTENT
 
 
 def test_a_whole_part_that_was_never_renamed_is_used(site):
     site.folder.mkdir()
-    (site.folder / ".data.bin.part").write_bytes(CONTENT)
+    site.part.write_bytes(CONTENT)
     assert site.download() == CONTENT
 
 
@@ -170,7 +218,7 @@ def downloading(site: Site, **options) -> subprocess.Popen[str]:
 def test_a_killed_download_goes_on_where_it_was(site):
     site.mirror.faults["data.bin"] = ["stall"]
     process = downloading(site)
-    partial = site.folder / ".data.bin.part"
+    partial = site.part
     while not (partial.exists() and partial.stat().st_size >= 1_400_000):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)

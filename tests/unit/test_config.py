@@ -72,7 +72,9 @@ def test_resources_of_a_rule_that_names_none_are_the_default_ones():
 def test_the_name_of_a_paper_init_is_kept_for_it():
     raw = raw_config()
     raw["inits"]["adversarial"] = {"kind": "random"}
-    with pytest.raises(UserError, match=r"inits\.adversarial\.kind: found 'random'; allowed: adversarial"):
+    with pytest.raises(
+        UserError, match=r"inits\.adversarial\.kind: found 'random'; an init of this name has adversarial"
+    ):
         load_config(overlay(raw, {"inits": {"random_rescaled": None}, "studies": {"scale": None}}))
 
 
@@ -140,6 +142,27 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"data": {"urls": {"cifar10": ["ftp://x"]}}}, "data.urls.cifar10.0", "'ftp://x'", "https?"),
         ({"data": {"urls": {"mnist": ["http://x"]}}}, "data.urls", "'mnist'", "cifar10"),
         ({"inits": {"random": {"gain": 0}}}, "inits.random.gain", "0", "> 0"),
+        ({"inits": {"random": {"gain": 4}}}, "inits.random.gain", "4", "1.0"),
+        (
+            {"inits": {"big": {"kind": "random", "gain": 4}, "adversarial": {"start": "big"}}},
+            "inits.adversarial.start",
+            "'big'",
+            "random",
+        ),
+        (
+            {"models": {"resnet18": {"options": {"stem": "large"}}}},
+            "models.resnet18.options.stem",
+            "'large'",
+            "small, imagenet",
+        ),
+        (
+            {"datasets": {"cinic10": {"options": {"train_parts": ["test"]}}}},
+            "datasets.cinic10.options.train_parts",
+            "'test'",
+            "train, valid",
+        ),
+        ({"statistics": {"confidence": 0.999}}, "statistics.resamples", "2000", "50000"),
+        ({"statistics": {"fitted_tolerance": 0}}, "statistics.fitted_tolerance", "0", "> 0"),
         ({"recipes": {"vanilla": {"momentum": 0.9}}}, "recipes.vanilla", "'momentum': 0.9", "exactly these"),
         ({"recipes": {"da": {"augmentation": False}}}, "recipes.da", "{}", "exactly these"),
         ({"recipes": {"m": {"learning_rate_scale": 0.1}}}, "recipes.m", "learning_rate_scale", "exactly these"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from badminima.loading import load_config
+from badminima import runs
 from badminima.runs import (
     Paths,
     Run,
@@ -86,3 +86,10 @@ def test_collect_knows_which_inits_were_trained(config):
 def test_a_figure_shows_its_study_unless_told_otherwise(config):
     assert figure_settings(config, "curves").recipes == ["vanilla", "da+m+l2"]
     assert figure_settings(config, "ablation").inits == ["random", "adversarial"]
+
+
+def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_lacks_it():
+    raw = overlay(raw_config(), {"studies": {"scale": {"inits": ["random", "random_rescaled"]}}})
+    config = load_config(raw)
+    assert runs.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
+    assert runs.pretraining_behind(config, "random") is None

@@ -4,6 +4,7 @@ import gzip
 import io
 import tarfile
 from contextlib import suppress
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -228,6 +229,13 @@ def test_images_of_every_mode_become_rgb(mode):
     content = io.BytesIO()
     Image.new(mode, (8, 8)).save(content, "JPEG" if mode == "CMYK" else "PNG")
     assert decode(content.getvalue(), "x", 8, resize=False).shape == (3, 8, 8)
+
+
+def test_a_changed_decoding_has_a_raised_revision():
+    """If this fails on purpose, raise ``PrepareSettings.revision`` and write the new digest here."""
+    image = np.arange(60 * 40 * 3, dtype=np.uint32).reshape(60, 40, 3).astype(np.uint8)
+    pixels = decode(generated.encoded(image), "x", 16, resize=True)
+    assert sha256(pixels.tobytes()).hexdigest()[:16] == "cd3d2f0245cf1f96"
 
 
 def test_an_image_that_cannot_be_read_is_named(tmp_path, rng):

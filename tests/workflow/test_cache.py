@@ -1,7 +1,13 @@
 """Between-workflow caching: what one checkout has made, another one takes."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
+import yaml
+
+from badminima.data.prepared import read_prepared
+from tests import generated
 from tests.workflow.conftest import Checkout, make_checkout
 
 INIT = "results/smoke/inits/digits/mlp/adversarial/seed0"
@@ -45,3 +51,24 @@ def test_a_second_checkout_takes_what_the_first_has_made(tmp_path, monkeypatch):
     other = pretrain(tmp_path / "other", "--config", "pretraining={batch_size: 25}")
     assert ran(other) == {"pretrain"}
     assert (other.folder / CACHED[2]).read_bytes() != (first.folder / CACHED[2]).read_bytes()
+
+
+def test_another_tree_at_the_same_path_is_not_taken_for_the_first(tmp_path, monkeypatch, rng):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(cache))
+    tree, counts = tmp_path / "imagenet", []
+    overlay = {
+        "data": {"local_dirs": {"restricted_imagenet": str(tree)}},
+        "datasets": {"restricted_imagenet": {"options": {"side": 8}}},
+    }
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+    for images in (1, 2):
+        image = generated.encoded(rng.integers(256, size=(9, 9, 3), dtype=np.uint8))
+        generated.imagenet_tree(tree, image, {"train": images, "val": 1})
+        checkout = make_checkout(tmp_path / f"checkout{images}")
+        target = "results/data/restricted_imagenet.safetensors"
+        checkout.snakemake("--cache", "--configfile", str(tmp_path / "overlay.yaml"), "--", target)
+        counts.append(len(read_prepared(checkout.folder / target).train_labels))
+        shutil.rmtree(tree)
+    assert counts == [203, 406]

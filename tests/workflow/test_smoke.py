@@ -163,6 +163,9 @@ AFTER_RUNS = {"collect": 1, "fig_curves": 1, "fig_ablation": 1, "fig_distance": 
         ("recipes={da+m+l2: {momentum: 0.8}}", {"train": 6, "diagnose": 6, **AFTER_RUNS}),
         # Only the recipe with augmentation depends on it.
         ("datasets={digits: {augmentation: {padding: 2}}}", {"train": 6, "diagnose": 6, **AFTER_RUNS}),
+        # Where verified files come from, and how often restart points are written, change no result.
+        ("data={download_dir: elsewhere, urls: {digits: ['http://mirror.invalid']}}", {}),
+        ("restart={seconds: 7}", {}),
         # A recipe that no study uses.
         ("recipes={m: {momentum: 0.8}}", {}),
         # Everything that starts from the adversarial weights: 2 inits x 2 recipes x 2 seeds.

@@ -12,12 +12,12 @@ from badminima.files import write_json
 @click.command(help=__doc__)
 @click.option("--source", required=True, help="Name of the dataset source.")
 @click.option("--download-dir", type=FOLDER, required=True, help="Folder for downloads.")
-@click.option("--local-dir", type=FOLDER, help="Folder that already holds the files; nothing is downloaded.")
-@click.option("--mirror", "mirrors", multiple=True, help="Address of a folder with the archives; tried first.")
+@click.option("--local-dir", default="", help="Folder that already holds the files; nothing is downloaded.")
+@click.option("--mirrors", default="", help="Addresses of folders with the archives, by spaces; tried first.")
 @click.option("--manifest", type=OUTPUT_FILE, required=True, help="Output: paths, sizes and digests (JSON).")
 @one_line_errors
-def main(source: str, download_dir: Path, local_dir: Path | None, mirrors: tuple[str, ...], manifest: Path) -> None:
-    write_json(manifest, fetch(source, download_dir, local_dir, mirrors))
+def main(source: str, download_dir: Path, local_dir: str, mirrors: str, manifest: Path) -> None:
+    write_json(manifest, fetch(source, download_dir, Path(local_dir) if local_dir else None, mirrors.split()))
 
 
 if __name__ == "__main__":

@@ -49,8 +49,7 @@ class Setting:
         if not diverged_too and (cell["status"] == "diverged").any():
             seeds = ", ".join(str(seed) for seed in cell.loc[cell["status"] == "diverged", "seed"])
             raise NotMeasured(f"{init}, {recipe} diverged (seed {seeds})")
-        if init != "random":
-            self._require_fitted(init)
+        self._require_fitted(self.settings.behind.get(init))
         return cell
 
     def paired(self, first: tuple[str, str], second: tuple[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -69,11 +68,13 @@ class Setting:
             raise NotMeasured("a value is not finite")
         return estimate(values, self.settings.statistics, self.settings.root_seed, image_values)
 
-    def _require_fitted(self, init: str) -> None:
-        """Raises NotMeasured unless the pretrainings behind an init fit their confusing sets."""
-        pretraining = self._of(self.tables.pretraining)
-        if len(pretraining) and (pretraining["init"] == init).any():
-            pretraining = pretraining[pretraining["init"] == init]  # a rescaled init may take its norms from any
+    def _require_fitted(self, init: str | None) -> None:
+        """Raises NotMeasured unless the pretrainings of an adversarial init fit their confusing sets."""
+        if init is None:
+            return
+        pretraining = self._of(self.tables.pretraining, init=init)
+        if pretraining.empty:
+            raise NotMeasured(f"no record of the pretraining of {init}")
         for row in pretraining.itertuples():
             if row.status != "converged":
                 raise NotMeasured(f"{row.init}, seed {row.seed}, does not fit its confusing set ({row.status})")

@@ -65,7 +65,10 @@ def estimate(
     if image_values is not None:
         deviations = deviations + _resampled(image_values.mean(axis=0), statistics, root_seed)
     tail = (1 - statistics.confidence) / 2
-    low, high = mean + np.quantile(deviations, [tail, 1 - tail])
+    if image_values is None:
+        low, high = mean + t.ppf([tail, 1 - tail], seeds - 1) * sd / np.sqrt(seeds)
+    else:
+        low, high = mean + np.quantile(deviations, [tail, 1 - tail])
     return Estimate(mean, sd, float(low), float(high), seeds, deviations)
 
 

@@ -5,11 +5,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pooch
 import requests
+import urllib3
 from filelock import FileLock
 
 from badminima.cli import Progress
@@ -22,6 +24,8 @@ ATTEMPTS = 4
 PAUSE = 1.0
 BLOCK = 1 << 16
 MEBIBYTE = 1 << 20
+# Locks that everybody in a lab may take.
+SHARED = 0o666
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def download(file: Published, folder: Path, mirrors: Sequence[str], source: str)
     """Download a file, unless it is already there and right.
 
     Proxies are taken from the environment (``HTTPS_PROXY``, ``NO_PROXY``, ...). What arrives is kept beside the
-    target as ``.NAME.part``, so that the next attempt, or the next run, asks only for the rest; it gets its name
+    target in a ``.part`` file, so that the next attempt, or the next run, asks only for the rest; it gets its name
     when its digest is right. Processes that want the same file wait for each other.
 
     Args:
@@ -61,15 +65,17 @@ def download(file: Published, folder: Path, mirrors: Sequence[str], source: str)
         UserError: if no address gives the right file.
         OSError: if the disk refuses.
     """
+    target = folder / file.name
+    if target.is_file() and file.matches(target):
+        return target
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{file.name}.part"
     failures = []
-    with FileLock(folder / f".{file.name}.lock"):
+    with FileLock(folder / f".{file.name}.lock", mode=SHARED):
         for address in [*(f"{mirror.rstrip('/')}/{file.name}" for mirror in mirrors), *file.addresses]:
+            # Each address has a part of its own: what a bad mirror sent must not be continued from a good one.
+            partial = folder / f".{file.name}.{sha256(address.encode()).hexdigest()[:8]}.part"
             try:
-                return Path(
-                    pooch.retrieve(address, file.digest, file.name, folder, downloader=_ResumingDownloader(partial))
-                )
+                return _retrieve(file, folder, address, partial)
             except requests.RequestException as error:
                 failures.append(f"{address}: {_reason(error)}")
             except ValueError:  # pooch's word for a wrong digest
@@ -80,6 +86,18 @@ def download(file: Published, folder: Path, mirrors: Sequence[str], source: str)
         f"check the network and run again, name a mirror in data.urls.{source}, "
         f"or a folder that holds {file.name} in data.local_dirs.{source}",
     )
+
+
+def _retrieve(file: Published, folder: Path, address: str, partial: Path) -> Path:
+    """Download from one address; a wrong digest after a transfer that went on from a part gets a fresh start."""
+    had_part = partial.exists()
+    try:
+        found = pooch.retrieve(address, file.digest, file.name, folder, downloader=_ResumingDownloader(partial))
+    except ValueError:
+        if not had_part:
+            raise
+        found = pooch.retrieve(address, file.digest, file.name, folder, downloader=_ResumingDownloader(partial))
+    return Path(found)
 
 
 class _ResumingDownloader:
@@ -118,14 +136,22 @@ def _transfer(url: str, partial: Path) -> None:
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
         done = had if resumed else 0
-        total = done + int(response.headers.get("Content-Length", 0))
-        progress = Progress(-(-total // MEBIBYTE), partial.name[1:].removesuffix(".part"), every=5.0)
+        length = response.headers.get("Content-Length")
+        progress = Progress(
+            -(-(done + int(length)) // MEBIBYTE) if length else 0, partial.name[1:].rsplit(".", 2)[0], every=5.0
+        )
         try:
             with partial.open("ab" if resumed else "wb") as handle:
-                for block in response.iter_content(BLOCK):
+                # As sent: some servers label a .tar.gz as gzip-encoded, and it must not be unpacked on the way.
+                for block in response.raw.stream(BLOCK, decode_content=False):
                     handle.write(block)
+                    if (done + len(block)) // MEBIBYTE > done // MEBIBYTE:
+                        progress.update((done + len(block)) // MEBIBYTE, "MiB")
                     done += len(block)
-                    progress.update(-(-done // MEBIBYTE), "MiB")
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise requests.ReadTimeout(error) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.exceptions.ChunkedEncodingError(error) from None
         finally:
             progress.close()
 
@@ -141,7 +167,7 @@ def _reason(error: requests.RequestException) -> str:
     """A request's failure in a few words."""
     if error.response is not None:
         return f"{error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
+    if isinstance(error, requests.Timeout):
         return f"no answer in {TIMEOUT:g} s"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"

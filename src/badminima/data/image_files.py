@@ -110,6 +110,8 @@ def members(archive: Path, contents: bool = True) -> Iterator[tuple[str, bytes]]
                     handle = stream.extractfile(member) if contents else None
                     yield member.name.removeprefix("./"), handle.read() if handle is not None else b""
     except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's trouble, not the archive's
+            raise
         raise UserError(archive, f"a damaged archive ({error})", "delete it and fetch the dataset again") from None
 
 

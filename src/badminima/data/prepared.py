@@ -99,6 +99,8 @@ def prepare(
                     counts += value_counts(images)
                 done += len(positions)
                 report(done, total)
+        if done != total:
+            raise ValueError(f"the source gave {done} of {total} images")
         tensors.metadata["mean"], tensors.metadata["std"] = channel_statistics(counts)
 
 

@@ -16,8 +16,8 @@ def initialize(settings: InitializeSettings, dataset: "PreparedDataset") -> Weig
     """Random weights, as the architecture draws them, times the gain.
 
     The gain multiplies convolution kernels and weight matrices; biases and BatchNorm's parameters stay as drawn.
-    Under BatchNorm the scale of a kernel leaves the network's function as it is and divides its effective learning
-    rate by ``gain ** 2``.
+    A kernel with a BatchNorm after it computes the same at any scale, and has its effective learning rate divided by
+    ``gain ** 2``; the classifier's matrix, which has none, makes the logits larger.
 
     Args:
         settings: the model, gain and seeds.

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from filelock import FileLock
 from torchvision.datasets import CIFAR10, CIFAR100
 from torchvision.datasets.utils import check_integrity
 
 from badminima.data.archives import unpack
-from badminima.data.download import Published, download
+from badminima.data.download import SHARED, Published, download
 from badminima.data.sources.base import ArraySplit, Origin, RawDataset
 from badminima.errors import UserError
 
@@ -32,8 +33,15 @@ class Cifar10:
         folder: str = self.torchvision.base_folder
         if local_dir is not None and (local_dir / folder).is_dir():
             return "local", self._verified(local_dir / folder)
+        download_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(download_dir / f".{folder}.lock", mode=SHARED):
+            return "local" if local_dir else "download", self._unpacked(download_dir, local_dir, mirrors)
+
+    def _unpacked(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
+        """The files in the download folder, unpacked there unless they are already."""
+        folder: str = self.torchvision.base_folder
         if (download_dir / folder).is_dir() and not self._unfit(download_dir / folder):
-            return "local" if local_dir else "download", self._files(download_dir / folder)
+            return self._files(download_dir / folder)
         if local_dir is not None:
             archive = local_dir / self.archive.name
             if not archive.is_file():
@@ -42,8 +50,7 @@ class Cifar10:
                 raise UserError(archive, "another content than the published one", "expected the published archive")
         else:
             archive = download(self.archive, download_dir, mirrors, self.name)
-        files = self._verified(unpack(archive, folder, download_dir))
-        return "local" if local_dir else "download", files
+        return self._verified(unpack(archive, folder, download_dir))
 
     def read(self, files: dict[str, Path]) -> RawDataset:
         """Images ``[n, 3, 32, 32]``."""
