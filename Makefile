@@ -5,7 +5,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --quiet rules host
 
-.PHONY: test-slow help demo test lint format schema lock clean
+.PHONY: bench test-slow help demo test lint format schema lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,11 @@ test: .venv/.installed ## The fast test suite.
 
 test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
 	$(BIN)/python -m pytest -s -m slow
+
+bench: .venv/.installed ## Speed and memory against a reference loop; minutes. Writes results/benchmarks/.
+	$(BIN)/python -m benchmarks.prepare_data --output results/benchmarks/prepare_data.csv
+	$(BIN)/python -m benchmarks.training --output results/benchmarks/training.csv
+	$(BIN)/python -m benchmarks.scaling --output results/benchmarks/scaling.csv
 
 lint: .venv/.installed ## Style, types, spelling, workflow lint.
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import pytest
 
 from badminima import runs
+from badminima.loading import load_config
 from badminima.runs import (
     Paths,
     Run,

@@ -22,7 +22,7 @@ def build(image_shape: tuple[int, int, int], classes: int, widths: list[int]) ->
     for inputs, outputs in pairwise([channels, *widths]):
         convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
-        layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+        layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
         if side >= 4:
             layers.append(nn.MaxPool2d(2))
             side //= 2

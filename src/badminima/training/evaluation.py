@@ -11,7 +11,8 @@ from badminima.data.batches import AugmentationDraws, Items
 from badminima.errors import UserError
 from badminima.training.numerics import Numerics
 
-EVALUATION_BATCH = 2048
+# A GPU wants large batches; on a CPU they fall out of the cache (convnet, 28x28: 256 is twice as fast as 2,048).
+EVALUATION_BATCH = {"cuda": 2048, "cpu": 256}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Evaluator:
 
     def __init__(self, numerics: Numerics) -> None:
         self.numerics = numerics
-        self.batch_size = EVALUATION_BATCH
+        self.batch_size = EVALUATION_BATCH[numerics.device.type]
 
     def __call__(self, model: nn.Module, items: Items, augmentation: AugmentationDraws | None = None) -> Evaluation:
         """Measure a network, in evaluation mode; leaves it in training mode as it was or was not.
