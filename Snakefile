@@ -47,6 +47,7 @@ rule tables:
 
 
 include: "rules/report.smk"
+include: "rules/plan.smk"
 
 
 rule all:

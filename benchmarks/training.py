@@ -7,6 +7,7 @@ a large matrix product the training reaches. Run it from the repository's root:
 """
 
 import gc
+import multiprocessing
 import resource
 import statistics
 import time
@@ -77,6 +78,21 @@ def settings_of(name: str) -> TrainSettings:
     )
 
 
+def serve_reference(
+    connection: "multiprocessing.connection.Connection", name: str, images: int, threads: int, workers: int
+) -> None:
+    """Train an epoch of the reference whenever asked, and send its images per second."""
+    torch.set_num_threads(threads)
+    device = choose_device("auto")
+    architecture, shape, _ = CASES[name]
+    dataset = random_dataset(shape, images)
+    model = new_model(architecture, shape, device)
+    arrays = dataset.train_images.numpy(), dataset.train_labels.numpy()
+    batches = reference.loader(*arrays, (dataset.mean, dataset.std), BATCH_SIZE, workers, augmented=True)
+    while connection.recv():
+        connection.send(reference.train_epoch(model, batches, device))
+
+
 class Case:
     """One model on one image size, ours and the reference."""
 
@@ -90,10 +106,12 @@ class Case:
         self.training = Training(
             model, self.items, self.items, settings_of(self.model_name), self.numerics, 1.0, stop_at_target=False
         )
-        self.reference_model = new_model(self.model_name, self.shape, device)
-        statistics_of = (self.dataset.mean, self.dataset.std)
-        arrays = self.dataset.train_images.numpy(), self.dataset.train_labels.numpy()
-        self.loader = reference.loader(*arrays, statistics_of, BATCH_SIZE, workers, augmented=True)
+        # In a process of its own: what we do to torch and to the allocator is no part of the plain way.
+        context = multiprocessing.get_context("spawn")
+        self.connection, other_end = context.Pipe()
+        arguments = (other_end, name, len(self.items), torch.get_num_threads(), workers)
+        self.reference = context.Process(target=serve_reference, args=arguments)
+        self.reference.start()
 
     def train(self) -> float:
         """Images per second of one epoch of ours."""
@@ -104,7 +122,14 @@ class Case:
 
     def train_reference(self) -> float:
         """Images per second of one epoch of the reference."""
-        return reference.train_epoch(self.reference_model, self.loader, self.device)
+        self.connection.send(True)
+        rate: float = self.connection.recv()
+        return rate
+
+    def close(self) -> None:
+        """End the reference's process."""
+        self.connection.send(False)
+        self.reference.join()
 
     def evaluate(self) -> float:
         """Images per second of an evaluation."""
@@ -175,6 +200,7 @@ def measure(name: str, config: NumericsConfig, device: torch.device, workers: in
         "batch_size": BATCH_SIZE,
         "repeats": repeats,
     }
+    case.close()
     del case
     gc.collect()
     return row

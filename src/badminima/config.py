@@ -164,6 +164,12 @@ class StatisticsConfig(Section):
     )
 
 
+class PlanConfig(Section):
+    """The cost plan."""
+
+    speeds: str = Field("benchmarks/cpu.csv", description="Speeds to reckon with: a table of `make bench`.")
+
+
 class ClaimsConfig(Section):
     """The study that the paper's claims are checked on."""
 
@@ -218,4 +224,5 @@ class Config(Section):
     figures: dict[Name, FigureConfig]
     statistics: StatisticsConfig = StatisticsConfig()
     claims: ClaimsConfig
+    plan: PlanConfig = PlanConfig()
     resources: ResourcesConfig = ResourcesConfig()

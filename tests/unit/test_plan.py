@@ -1,0 +1,77 @@
+"""The cost plan: sums that can be done by hand."""
+
+import pytest
+
+from badminima.errors import UserError
+from badminima.loading import load_config
+from badminima.plan import Speed, plan, read_speeds
+from tests.unit.test_config import overlay, raw_config
+
+SPEEDS = {name: Speed(1000.0, 4000.0, 1024) for name in ("vgg16", "resnet18", "resnet50", "densenet40")}
+ONE = {
+    "datasets": ["cifar10"],
+    "models": ["resnet18"],
+    "inits": ["random", "adversarial"],
+    "recipes": ["vanilla"],
+    "seeds": [0],
+}
+
+
+def config(**changes):
+    study = {"studies": {"ablation": ONE, "scale": None}, "figures": {"curves": {"recipes": None}}}
+    return load_config(overlay(overlay(raw_config(), study), changes))
+
+
+def rows(config, speeds=SPEEDS):
+    return plan(config, speeds).set_index("target")
+
+
+def test_one_cell_from_both_inits_is_two_trainings_and_a_pretraining():
+    found = rows(config())
+    # Training: 350 epochs of 50,000 images; 71 evaluations of 60,000. Pretraining: ten copies, 350 epochs, one full
+    # evaluation of the copies and 15 of the test images.
+    training = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
+    pretraining = 350 * 500_000 / 1000 + (500_000 + 15 * 10_000) / 4000
+    assert found.loc["all", "trainings and pretrainings"] == 3
+    assert found.loc["all", "device-hours, at most"] == pytest.approx((2 * training + pretraining) / 3600)
+    # Three sets of weights, and labels (8 bytes) and masks (384) of 500,000 copies.
+    disk = 3 * (4 * 11_173_962 + 16 * 10_000) + 500_000 * (8 + 384)
+    assert found.loc["all", "gigabytes"] == pytest.approx(disk / 1e9)
+
+
+def test_figures_of_one_study_cost_the_same_and_augmentation_is_evaluated_twice():
+    found = rows(config())
+    assert found.loc["fig_ablation", "device-hours, at most"] == found.loc["all", "device-hours, at most"]
+    augmented = rows(config(studies={"ablation": {"recipes": ["da"], "inits": ["random"]}}))
+    expected = (350 * 50 + 71 * (2 * 50_000 + 10_000) / 4000) / 3600
+    assert augmented.loc["all", "device-hours, at most"] == pytest.approx(expected)
+
+
+def test_larger_images_cost_by_their_pixels():
+    study = {"ablation": {"datasets": ["restricted_imagenet"], "inits": ["random"]}}
+    small, large = (
+        rows(config(studies=study, datasets={"restricted_imagenet": {"options": {"side": side}}})) for side in (32, 64)
+    )
+    column = "device-hours, at most"
+    assert large.loc["all", column] == pytest.approx(4 * small.loc["all", column])
+
+
+def test_a_rescaled_init_pays_for_the_pretraining_behind_it_once():
+    alone = rows(config(studies={"ablation": {"inits": ["random_rescaled"]}}))
+    assert alone.loc["all", "trainings and pretrainings"] == 2
+    both = rows(config(studies={"ablation": {"inits": ["adversarial", "random_rescaled"]}}))
+    assert both.loc["all", "trainings and pretrainings"] == 3
+
+
+def test_a_model_that_was_not_measured_is_named():
+    with pytest.raises(UserError, match="no measured speed of resnet18; measured: vgg16"):
+        rows(config(), {"vgg16": SPEEDS["vgg16"]})
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n"])
+def test_another_table_is_refused(tmp_path, content):
+    (tmp_path / "x.csv").write_text(content)
+    with pytest.raises(UserError, match="expected what `make bench` writes"):
+        read_speeds(tmp_path / "x.csv")
+    with pytest.raises(UserError, match="run `make bench` first"):
+        read_speeds(tmp_path / "absent.csv")

@@ -1,0 +1,72 @@
+"""A training that is killed under Snakemake goes on where it was when Snakemake is started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from badminima.training.interruption import EXIT_CODE
+from tests.workflow.conftest import Checkout, make_checkout
+
+RUN = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0"
+ARGUMENTS = [
+    *("--cores", "1", "--configfile", "presets/smoke.yaml", "--config", "training={epochs: 4000, milestones: []}"),
+    *("restart={seconds: 1}", "--", f"{RUN}/weights.safetensors"),
+]
+
+
+def training_process(checkout: Checkout) -> int | None:
+    """The process that trains, if there is one."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                here = (folder / "cwd").resolve() == checkout.folder.resolve()
+            except OSError:
+                continue
+            if here and b"workflow/scripts/train.py" in words:
+                return int(folder.name)
+    return None
+
+
+def start_and(checkout: Checkout, number: signal.Signals) -> str:
+    """Start Snakemake, send the training a signal once it has a restart point, and give the log of the training."""
+    snakemake = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *ARGUMENTS],
+        cwd=checkout.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    points = [checkout.folder / RUN / "restart" / name for name in ("newest.pt", "previous.pt")]
+    before = {path: path.stat().st_mtime for path in points if path.exists()}
+    deadline = time.monotonic() + 120
+    while not any(path.exists() and path.stat().st_mtime != before.get(path) for path in points[:1]):
+        assert snakemake.poll() is None, snakemake.stdout.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process = training_process(checkout)
+    assert process is not None
+    os.kill(process, number)
+    snakemake.communicate()
+    assert snakemake.returncode != 0
+    return (checkout.folder / "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log").read_text()
+
+
+def test_a_training_killed_under_snakemake_goes_on_at_the_next_start(tmp_path):
+    checkout = make_checkout(tmp_path / "checkout")
+    assert "going on from" not in start_and(checkout, signal.SIGKILL)
+    assert (checkout.folder / RUN / "restart" / "newest.pt").exists()
+    log = start_and(checkout, signal.SIGTERM)
+    assert log.count("going on from") == 1
+    assert "SIGTERM: stopped in epoch" in log
+    assert EXIT_CODE == 75
+    checkout.snakemake(*ARGUMENTS[2:])
+    log = (checkout.folder / "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log").read_text()
+    assert log.count("going on from") == 2
+    assert not (checkout.folder / RUN / "restart").exists()
+    disturbed = (checkout.folder / RUN / "weights.safetensors").read_bytes()
+    (checkout.folder / RUN / "weights.safetensors").unlink()
+    checkout.snakemake(*ARGUMENTS[2:])
+    assert (checkout.folder / RUN / "weights.safetensors").read_bytes() == disturbed
