@@ -297,7 +297,7 @@ def test_evaluation_that_does_not_fit_into_memory_is_halved(job, monkeypatch, ca
 
     class Large(torch.nn.Module):
         def forward(self, images):
-            if len(images) > 300:
+            if len(images) > 100:
                 raise torch.OutOfMemoryError
             return torch.zeros(len(images), 10)
 
@@ -305,5 +305,5 @@ def test_evaluation_that_does_not_fit_into_memory_is_halved(job, monkeypatch, ca
     items = make_items(digits_on_torch, digits_on_torch.test_images, digits_on_torch.test_labels, cpu)
     evaluate = Evaluator(Numerics(cpu, "fp32", "none", True))
     assert evaluate(Large(), items).predicted.shape == (len(items),)
-    assert evaluate.batch_size == 256
-    assert "evaluating in batches of 256 from now on" in capsys.readouterr().err
+    assert evaluate.batch_size == 64
+    assert "evaluating in batches of 64 from now on" in capsys.readouterr().err

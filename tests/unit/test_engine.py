@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
 from badminima.data.confusing import confuse
+from badminima.errors import UserError
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.weights import weights_of
@@ -33,12 +34,12 @@ def start(digits, small_mlp):
 def train(digits_on_torch, start, train_settings, tmp_path):
     """Train from the same weights with some settings changed."""
 
-    def run(confusing=None, **changes):
+    def run(confusing=None, report=lambda row: None, **changes):
         changes = {**train_settings.model_dump(), **changes}
         if changes["augmentation"] is not None:
             changes["recipe"] = RecipeConfig.model_validate(changes["recipe"]).model_copy(update={"augmentation": True})
         settings = TrainSettings(**changes)
-        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing)
+        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing, report)
 
     return run
 
@@ -187,3 +188,56 @@ def test_the_record_says_what_was_run_and_on_what(train, train_settings):
     assert record["device"].startswith("cpu")
     assert record["threads"] == 1
     assert record["evaluated_on"] == "test"
+
+
+def test_streamed_data_train_to_the_same_bits_as_resident_ones(train, monkeypatch):
+    recipe, augmentation = RecipeConfig(augmentation=True, momentum=0.9), AugmentationConfig(padding=1)
+    resident = train(recipe=recipe, augmentation=augmentation)
+    monkeypatch.setattr("badminima.training.stage.free_memory", lambda device: 0)
+    streamed = train(recipe=recipe, augmentation=augmentation)
+    assert (resident.record["data"], streamed.record["data"]) == ("resident", "streamed")
+    assert np.array_equal(resident.weights.vector(), streamed.weights.vector())
+
+
+def test_a_bar_on_a_terminal_and_lines_in_a_log_train_to_the_same_bits(train):
+    shown = []
+    silent = train()
+    assert np.array_equal(train(report=shown.append).weights.vector(), silent.weights.vector())
+    assert len(shown) == len(silent.outcome.history)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_other_precisions_learn_too_and_are_recorded(train, precision):
+    run = train(numerics={"precision": precision}, optimization=optimization(epochs=60))
+    assert run.record["precision"] == precision
+    assert run.outcome.final["train_accuracy"] > 0.95
+    exact = train(optimization=optimization(epochs=60))
+    assert exact.record["precision"] == "fp32"
+    same = np.array_equal(run.weights.vector(), exact.weights.vector())
+    assert same is (precision == "tf32")  # tf32 is fp32 on a CPU
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_too(train):
+    run = train(numerics={"compile": "default"}, optimization=optimization(epochs=60))
+    assert run.record["compile"] == "default"
+    assert run.outcome.final["train_accuracy"] > 0.95
+
+
+def test_a_pretraining_far_from_its_target_is_not_evaluated_in_full(train, confusing):
+    run = train(confusing, phase="pretrain", optimization=optimization(epochs=400, evaluate_every=5))
+    measured = [row.train_measured for row in run.outcome.history]
+    assert measured[0] == measured[-1] == "full"
+    assert "running" in measured
+    for row in run.outcome.history:
+        if row.train_measured == "running":
+            assert row.train_accuracy < 0.95
+
+
+def test_memory_that_does_not_suffice_for_a_batch_names_the_setting(train, monkeypatch):
+    def exhausted(self, loss, learning_rate):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(SGD, "step", exhausted)
+    with pytest.raises(UserError, match=r"train on a batch of 16; lower training\.batch_size"):
+        train()
