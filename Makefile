@@ -5,7 +5,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --quiet rules host
 
-.PHONY: bench test-slow help demo test lint format schema lock clean
+.PHONY: test-slurm bench test-slow help demo test lint format schema lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: .venv/.installed ## The fast test suite.
 
 test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
 	$(BIN)/python -m pytest -s -m slow
+
+test-slurm: .venv/.installed ## The pipeline on a real SLURM cluster that is started for it (root; Debian: slurm-wlm, munge).
+	$(BIN)/python -m pytest -s -m slurm
 
 bench: .venv/.installed ## Speed and memory against a reference loop; minutes. Writes results/benchmarks/.
 	$(BIN)/python -m benchmarks.prepare_data --output results/benchmarks/prepare_data.csv

@@ -10,6 +10,9 @@ rule diagnose:
         diagnostics=PATHS.run(RUN) / "diagnostics.json",
     log:
         LOGS / "diagnose" / f"{RUN_NAME}.log",
+    # On a cluster a run and its measurements share one job.
+    group:
+        "training"
     conda:
         "../envs/training.yaml"
     threads: threads_of("diagnose")

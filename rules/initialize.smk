@@ -11,6 +11,7 @@ rule initialize:
         LOGS / "initialize" / f"{INIT_NAME}.log",
     wildcard_constraints:
         init=inits_of(RandomInit),
+    localrule: True
     conda:
         "../envs/training.yaml"
     threads: threads_of("initialize")
@@ -35,6 +36,7 @@ rule rescale:
         LOGS / "rescale" / f"{INIT_NAME}.log",
     wildcard_constraints:
         init=inits_of(RescaledInit),
+    localrule: True
     conda:
         "../envs/training.yaml"
     threads: threads_of("rescale")

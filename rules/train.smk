@@ -12,6 +12,9 @@ rule train:
         LOGS / "train" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
+    # On a cluster a run and its measurements share one job.
+    group:
+        "training"
     conda:
         "../envs/training.yaml"
     threads: threads_of("train")

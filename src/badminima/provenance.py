@@ -1,5 +1,6 @@
 """Where a result came from: device, versions, code revision."""
 
+import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +10,9 @@ import torch
 
 from badminima.errors import UserError
 
+# What SLURM says of the job, where there is one.
+# The executor plugin starts a step inside the job, which knows its GPUs under another name than the job.
+SLURM_VARIABLES = ("SLURM_JOB_ID", "SLURM_JOB_NODELIST", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_RESTART_COUNT")
 PACKAGES = ("torch", "torchvision", "numpy", "snakemake")
 
 
@@ -27,6 +31,7 @@ def provenance(device: torch.device) -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
         "revision": code_revision(),
+        "slurm": {name: os.environ[name] for name in SLURM_VARIABLES if name in os.environ},
     }
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 NODES = ("n1", "n2")
+# Jobs look here, since the executor plugin clears SLURM's variables from their environment.
+SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 # Beside the default ports, so that a cluster that is there already is left alone.
 CONTROLLER_PORT, FIRST_NODE_PORT = 16817, 17001
 
@@ -35,7 +37,9 @@ class Cluster:
         programs = [name for name in ("slurmctld", "slurmd", "munged", "sbatch") if shutil.which(name) is None]
         if programs:
             return f"needs {', '.join(programs)} (Debian: slurm-wlm and munge)"
-        return None if os.getuid() == 0 else "needs to be root"
+        if os.getuid() != 0:
+            return "needs to be root"
+        return f"{SYSTEM_CONFIG} is another cluster's" if SYSTEM_CONFIG.exists() else None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -83,6 +87,9 @@ Port=[{FIRST_NODE_PORT}-{FIRST_NODE_PORT + 1}] CPUs={self.cpus} RealMemory=8000 
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """.replace(" \\\n", " ")
         )
+        SYSTEM_CONFIG.parent.mkdir(parents=True, exist_ok=True)
+        SYSTEM_CONFIG.unlink(missing_ok=True)  # a link that an earlier, killed cluster left behind
+        SYSTEM_CONFIG.symlink_to(self.folder / "slurm.conf")
         self.start_controller()
         for node in NODES:
             self.start_node(node)
@@ -126,6 +133,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
         for name in [*NODES, "slurmctld", "munged"]:
             if name in self.daemons:
                 self.stop_daemon(name)
+        SYSTEM_CONFIG.unlink(missing_ok=True)
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a SLURM command and give what it printed."""
