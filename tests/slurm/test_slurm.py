@@ -125,7 +125,8 @@ def node_down(cluster: Cluster, checkout: Checkout, job: str) -> None:
     node = cluster.run("squeue", "-h", "-j", job, "-o", "%N").strip()
     cluster.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
     time.sleep(3)
-    cluster.run("scontrol", "update", f"nodename={node}", "state=resume")
+    # Its daemon lives, so it may have come back by itself.
+    cluster.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
 
 
 def controller_restarts(cluster: Cluster, checkout: Checkout, job: str) -> None:
@@ -172,3 +173,16 @@ def test_a_failing_rule_is_named_and_the_rest_of_the_grid_goes_on(cluster, check
     assert "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log" in output
     assert "found a damaged tensor file (its digest does not fit its content)" in output
     assert (checkout.folder / good).exists()
+
+
+def test_ctrl_c_cancels_the_job_and_a_second_start_goes_on(cluster, checkout, undisturbed):
+    snakemake = submit(cluster, checkout, f"{RUN}/weights.safetensors", config=tuple(LONG))
+    training_job(cluster, checkout, snakemake)
+    os.kill(snakemake.pid, signal.SIGINT)
+    snakemake.communicate(timeout=120)
+    assert snakemake.returncode != 0
+    cluster.wait_for("an empty queue", lambda: not cluster.run("squeue", "-h").strip(), seconds=60)
+    assert (checkout.folder / RUN / "restart" / "newest.pt").exists()
+    finish(cluster, submit(cluster, checkout, f"{RUN}/weights.safetensors", config=tuple(LONG)))
+    assert (checkout.folder / RUN / "weights.safetensors").read_bytes() == undisturbed
+    assert json.loads((checkout.folder / RUN / "run.json").read_text())["restarts"] == 1
