@@ -127,7 +127,7 @@ def _pretraining(config: Config, dataset: str, model: str, init: str, speeds: Ma
     copies = train * entry.replication
     optimization = config.pretraining
     evaluations = 1 + -(-optimization.epochs // optimization.evaluate_every)
-    seconds = _seconds(config, dataset, model, speeds, optimization.epochs * copies, copies + evaluations * test)
+    seconds = _seconds(config, dataset, model, speeds, optimization.epochs * copies, evaluations * (copies + test))
     mask = -(-_image_bytes(config, dataset) // 8)
     return Cost(1, seconds / 3600, (_weights(config, model) + copies * (8 + mask) + 16 * test) / 1e9)
 

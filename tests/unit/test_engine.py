@@ -1,6 +1,7 @@
 """The training loop: what it learns, what it records, and that it repeats itself to the bit."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from badminima.runs import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.training.evaluation import Evaluator
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate
-from badminima.training.stage import make_items, read_confusing, run_training, write_run
+from badminima.training.stage import identity, make_items, read_confusing, run_training, write_run
 
 CPU = torch.device("cpu")
 ON_CPU = Numerics(CPU, "fp32", "none", True)
@@ -241,3 +242,14 @@ def test_memory_that_does_not_suffice_for_a_batch_names_the_setting(train, monke
     monkeypatch.setattr(SGD, "step", exhausted)
     with pytest.raises(UserError, match=r"train on a batch of 16; lower training\.batch_size"):
         train()
+
+
+def test_a_restart_point_knows_the_masks_and_the_held_out_part_it_was_made_with(
+    digits_on_torch, start, train_settings, confusing
+):
+    first = identity(train_settings, digits_on_torch, start, confusing)
+    other_masks = replace(confusing, masks=confusing.masks ^ 1)
+    assert identity(train_settings, digits_on_torch, start, other_masks) != first
+    validation = replace(digits_on_torch, evaluated_on="validation")
+    assert identity(train_settings, validation, start, confusing) != first
+    assert identity(train_settings, digits_on_torch, start, confusing) == first

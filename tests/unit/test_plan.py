@@ -28,10 +28,10 @@ def rows(config, speeds=SPEEDS):
 
 def test_one_cell_from_both_inits_is_two_trainings_and_a_pretraining():
     found = rows(config())
-    # Training: 350 epochs of 50,000 images; 71 evaluations of 60,000. Pretraining: ten copies, 350 epochs, one full
-    # evaluation of the copies and 15 of the test images.
+    # Training: 350 epochs of 50,000 images; 71 evaluations of 60,000. Pretraining: ten copies, 350 epochs, and at
+    # most 15 evaluations of the copies and of the test images.
     training = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
-    pretraining = 350 * 500_000 / 1000 + (500_000 + 15 * 10_000) / 4000
+    pretraining = 350 * 500_000 / 1000 + 15 * (500_000 + 10_000) / 4000
     assert found.loc["all", "trainings and pretrainings"] == 3
     assert found.loc["all", "device-hours, at most"] == pytest.approx((2 * training + pretraining) / 3600)
     # Three sets of weights, and labels (8 bytes) and masks (384) of 500,000 copies.

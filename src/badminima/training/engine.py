@@ -155,8 +155,9 @@ class Training:
             self.batch += 1
             self.steps += 1
             self._trained_images += len(labels)
+            now = time.perf_counter()
+            self._training_seconds, started = self._training_seconds + now - started, now
             if interruption is not None and interruption.signal_name is not None and points is not None:
-                self._training_seconds += time.perf_counter() - started
                 points.save(self.state())
                 raise Interrupted(
                     f"{interruption.signal_name}: stopped in epoch {self.epoch} after step {self.steps}; "

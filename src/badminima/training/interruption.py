@@ -1,6 +1,7 @@
 """Signals that ask a training to stop: it finishes its step, writes a restart point and leaves."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -9,6 +10,8 @@ from types import FrameType
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 # sysexits.h: a failure that may pass. Says "interrupted, start me again" to whoever looks at exit codes.
 EXIT_CODE = 75
+# Seconds after which a second Ctrl-C ends the process without a restart point.
+PATIENCE = 3.0
 
 
 class Interrupted(Exception):  # noqa: N818
@@ -24,12 +27,16 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
+        self._since = 0.0
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signal_name is not None:  # asked twice: do not wait for the end of the step
+        # Schedulers deliver a signal more than once; only Ctrl-C again after a while means "at once".
+        patience_is_over = self.signal_name == "SIGINT" and time.monotonic() - self._since > PATIENCE
+        if number == signal.SIGINT and patience_is_over:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.signal_name = signal.Signals(number).name
+        if self.signal_name is None:
+            self.signal_name, self._since = signal.Signals(number).name, time.monotonic()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from badminima.errors import UserError
 from badminima.files import atomic_path
+from badminima.runs import RUN_FILES
 
 MAGIC = b"badminima restart point 1\n"
 NEXT, NEWEST, PREVIOUS = "next.pt", "newest.pt", "previous.pt"
@@ -53,8 +54,13 @@ class RestartPoints:
             raise UserError(
                 self.folder.parent, "another process that trains this run", "wait for it, or stop it first"
             ) from None
-        for folder in (self.folder, self.folder.parent):
-            for unfinished in folder.glob(".*.*"):  # what a killed process was writing
+        for path in [
+            *(self.folder / name for name in (NEXT, NEWEST)),
+            *(self.folder.parent / name for name in RUN_FILES),
+        ]:
+            for unfinished in path.parent.glob(
+                f".{path.stem}.[0-9]*{path.suffix}"
+            ):  # what a killed process was writing
                 unfinished.unlink(missing_ok=True)
         return self
 

@@ -28,6 +28,8 @@ from badminima.training.restart import RestartPoints
 
 # Share of the device's free memory that images may take.
 MEMORY_SHARE = 0.5
+# The tensors of a prepared dataset.
+DATA = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,17 @@ def identity(
         "settings": settings.model_dump(mode="json"),
         "start weights": weights.hexdigest(),
         "dataset": {"images": list(dataset.train_images.shape), "mean": list(dataset.mean), "std": list(dataset.std)},
-        "true labels": sha256(dataset.train_labels.numpy().tobytes()).hexdigest(),
-        "confusing labels": None if confusing is None else sha256(confusing.labels.numpy().tobytes()).hexdigest(),
+        "evaluated on": dataset.evaluated_on,
+        **{name: _digest(getattr(dataset, name)) for name in DATA},
+        "confusing": None
+        if confusing is None
+        else {**confusing.metadata, "labels": _digest(confusing.labels), "masks": _digest(confusing.masks)},
     }
+
+
+def _digest(tensor: torch.Tensor) -> str:
+    """SHA-256 of a tensor's bytes, read as they lie."""
+    return sha256(tensor.numpy().data).hexdigest()
 
 
 def training_items(dataset: PreparedDataset, confusing: ConfusingSet | None, device: torch.device) -> Items:
@@ -175,7 +185,7 @@ def make_items(
     needed = images.numel() + (0 if masks is None else masks.numel())
     if resident if resident is not None else needed <= MEMORY_SHARE * free_memory(device):
         on_device = None if masks is None else masks.to(device)
-        source: Resident | Streamed = Resident(channels_last(images.to(device)), on_device, replication)
+        source: Resident | Streamed = Resident(channels_last(images).to(device), on_device, replication)
     else:
         source = Streamed(images, masks, replication, device)
     mean, std = (255 * torch.tensor(values, device=device) for values in (dataset.mean, dataset.std))
