@@ -36,6 +36,10 @@ include: "rules/claims.smk"
 report: "report/workflow.rst"
 
 
+onstart:
+    check_executor()
+
+
 rule figures:
     input:
         [PATHS.figure(name, extension) for name in CONFIG.figures for extension in FIGURE_FORMATS],

@@ -18,6 +18,7 @@ from badminima.environment import use_checkout
 from badminima.errors import UserError
 from badminima.loading import load_config
 from badminima.registry import SOURCES
+from badminima.slurm import check_status_command
 
 use_checkout(SOURCE)
 
@@ -37,6 +38,14 @@ INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
 
 # Between-workflow caching, where --cache and SNAKEMAKE_OUTPUT_CACHE ask for it; it excludes benchmark files.
 CACHED = workflow.workflow_settings.cache is not None
+
+
+def check_executor():
+    """Stop before the first job where the cluster could never say that one has ended."""
+    try:
+        check_status_command(getattr(workflow.executor_settings, "status_command", None))
+    except UserError as error:
+        sys.exit(str(error))
 
 
 def run_files(folder):

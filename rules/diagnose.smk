@@ -19,6 +19,8 @@ rule diagnose:
     resources:
         mem_mb=growing("diagnose", "mem_mb"),
         runtime=growing("diagnose", "runtime"),
+        gpu=gpus_of("diagnose"),
+        slot=1,
     params:
         only=[f"--only={name}" for name in CONFIG.diagnostics],
     shell:

@@ -30,3 +30,10 @@ rule pretrain:
     shell:
         "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
         " --settings {params.settings:q} --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+
+
+# Snakemake forbids a benchmark on a rule whose outputs may come from a cache.
+if not CACHED:
+    measured = workflow.get_rule("pretrain")
+    measured.benchmark_modifier = measured.log_modifier
+    measured.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"

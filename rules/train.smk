@@ -22,6 +22,8 @@ rule train:
         mem_mb=growing("train", "mem_mb"),
         runtime=growing("train", "runtime"),
         gpu=gpus_of("train"),
+        # Runs that share a job take turns: slurm/config.yaml allows one slot.
+        slot=1,
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:

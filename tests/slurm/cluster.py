@@ -15,7 +15,22 @@ NODES = ("n1", "n2")
 # Jobs look here, since the executor plugin clears SLURM's variables from their environment.
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 # Beside the default ports, so that a cluster that is there already is left alone.
-CONTROLLER_PORT, FIRST_NODE_PORT = 16817, 17001
+CONTROLLER_PORT, FIRST_NODE_PORT, DATABASE_PORT = 16817, 17001, 16819
+ACCOUNT = "lab"
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\nJobAcctGatherType=jobacct_gather/none"
+ACCOUNTING = """AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=localhost
+AccountingStoragePort={port}
+AccountingStoragePass={folder}/munge.socket
+AccountingStorageEnforce=associations
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=2"""
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens at a port of this machine."""
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass
@@ -25,18 +40,21 @@ class Cluster:
     Attributes:
         folder: configuration, state, spool and logs.
         cpus: CPUs that each node says it has.
+        accounting: with slurmdbd and a database, and the account `ACCOUNT`, without which nobody may submit.
     """
 
     folder: Path
     cpus: int = 2
+    accounting: bool = False
     daemons: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @staticmethod
-    def missing() -> str | None:
-        """Why there can be no cluster here."""
-        programs = [name for name in ("slurmctld", "slurmd", "munged", "sbatch") if shutil.which(name) is None]
+    def missing(accounting: bool = False) -> str | None:
+        """Why there can be no cluster here, or none with accounting."""
+        needed = ["slurmctld", "slurmd", "munged", "sbatch", *(["slurmdbd", "mariadbd"] if accounting else [])]
+        programs = [name for name in needed if shutil.which(name) is None]
         if programs:
-            return f"needs {', '.join(programs)} (Debian: slurm-wlm and munge)"
+            return f"needs {', '.join(programs)} (Debian: slurm-wlm, munge, slurmdbd, mariadb-server)"
         if os.getuid() != 0:
             return "needs to be root"
         return f"{SYSTEM_CONFIG} is another cluster's" if SYSTEM_CONFIG.exists() else None
@@ -51,6 +69,8 @@ class Cluster:
         for name in ("state", "spool", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._start_munge()
+        if self.accounting:
+            self._start_database()
         host = socket.gethostname().split(".")[0]
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
         (self.folder / "slurm.conf").write_text(
@@ -80,11 +100,14 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 GresTypes=gpu
-AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
+{ACCOUNTING.format(port=DATABASE_PORT, folder=self.folder) if self.accounting else NO_ACCOUNTING}
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 NodeName={",".join(NODES)} NodeHostname={host} NodeAddr=127.0.0.1 \
 Port=[{FIRST_NODE_PORT}-{FIRST_NODE_PORT + 1}] CPUs={self.cpus} RealMemory=8000 Gres=gpu:1
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=short Nodes=ALL MaxTime=30 State=UP PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 """.replace(" \\\n", " ")
         )
         SYSTEM_CONFIG.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +116,41 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
         self.start_controller()
         for node in NODES:
             self.start_node(node)
-        self.wait_for("both nodes idle", lambda: self.run("sinfo", "-h", "-o", "%T", "-N").split() == ["idle"] * 2)
+        if self.accounting:
+            self._create_account()
+        self.wait_for(
+            "both nodes idle", lambda: self.run("sinfo", "-h", "-o", "%T", "-N", "-p", "main").split() == ["idle"] * 2
+        )
+
+    def _start_database(self) -> None:
+        data, sock = self.folder / "database", self.folder / "database.socket"
+        self.run("mariadb-install-db", "--user=root", f"--datadir={data}", "--auth-root-authentication-method=normal")
+        server = ["mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={sock}"]
+        self._spawn("mariadbd", [*server, "--skip-networking", f"--pid-file={self.folder}/mariadbd.pid"])
+        self.wait_for("the database", lambda: bool(self.run("mariadb-admin", f"--socket={sock}", "ping")))
+        settings = self.folder / "slurmdbd.conf"
+        settings.write_text(
+            f"""DbdHost=localhost
+DbdPort={DATABASE_PORT}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={self.folder}/munge.socket
+StorageType=accounting_storage/mysql
+StorageUser=root
+StorageLoc=slurm_acct_db
+LogFile={self.folder}/log/slurmdbd.log
+PidFile={self.folder}/slurmdbd.pid
+"""
+        )
+        settings.chmod(0o600)
+        # The client library takes the socket from here; slurmdbd has no setting for it.
+        self._spawn("slurmdbd", ["slurmdbd", "-D"], MYSQL_UNIX_PORT=str(sock))
+        self.wait_for("slurmdbd", lambda: is_open(DATABASE_PORT))
+
+    def _create_account(self) -> None:
+        self.wait_for("accounting", lambda: "test" in self.run("sacctmgr", "-n", "show", "cluster", "format=cluster"))
+        self.run("sacctmgr", "-i", "add", "account", ACCOUNT)
+        self.run("sacctmgr", "-i", "add", "user", "root", f"account={ACCOUNT}", f"defaultaccount={ACCOUNT}")
 
     def _start_munge(self) -> None:
         key = self.folder / "munge.key"
@@ -130,7 +187,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
         """Cancel all jobs and end what was started, nodes first."""
         if "slurmctld" in self.daemons:
             self.run("scancel", "--user=root", check=False)
-        for name in [*NODES, "slurmctld", "munged"]:
+        for name in [*NODES, "slurmctld", "slurmdbd", "mariadbd", "munged"]:
             if name in self.daemons:
                 self.stop_daemon(name)
         SYSTEM_CONFIG.unlink(missing_ok=True)
@@ -161,8 +218,8 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
         ends = {log.name: log.read_text(errors="replace").splitlines()[-25:] for log in logs}
         return "\n".join(f"--- {name}\n" + "\n".join(lines) for name, lines in ends.items())
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def _spawn(self, name: str, command: list[str], **variables: str) -> None:
         with (self.folder / "log" / f"{name}.out.log").open("ab") as output:
             self.daemons[name] = subprocess.Popen(
-                command, env=self.environment, stdout=output, stderr=output, start_new_session=True
+                command, env=self.environment | variables, stdout=output, stderr=output, start_new_session=True
             )

@@ -1,5 +1,111 @@
-"""The workflow tests' checkouts serve here too."""
+"""Clusters, checkouts and submissions for the tests on SLURM."""
 
-from tests.workflow.conftest import smoke
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["smoke"]
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.slurm.cluster import Cluster
+from tests.workflow.conftest import Checkout, make_checkout, smoke
+
+__all__ = ["Submitted", "checkout", "cluster", "cluster_with_accounting", "smoke"]
+
+# Short delays for a cluster that is at hand.
+PROMPT = [
+    *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2", "--latency-wait", "30"),
+]
+# What a site without accounting adds.
+NO_ACCOUNTING = ["--slurm-status-command", "squeue", "--slurm-no-account"]
+
+
+def started(folder: Path, accounting: bool = False):
+    """Yield a cluster; every way out stops it."""
+    reason = Cluster.missing(accounting)
+    if reason is not None:
+        pytest.skip(f"no SLURM cluster here: {reason}")
+    cluster = Cluster(folder, accounting=accounting)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    yield from started(tmp_path_factory.mktemp("cluster"))
+
+
+@pytest.fixture(scope="module")
+def cluster_with_accounting(tmp_path_factory):
+    yield from started(tmp_path_factory.mktemp("accounting"), accounting=True)
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Checkout:
+    checkout = make_checkout(tmp_path / "checkout")
+    shutil.copytree(REPOSITORY / "slurm", checkout.folder / "slurm")
+    return checkout
+
+
+@dataclass
+class Submitted:
+    """A `snakemake --profile slurm` at work.
+
+    Attributes:
+        cluster: where its jobs go.
+        process: the submitting Snakemake.
+    """
+
+    cluster: Cluster
+    process: subprocess.Popen[str]
+
+    @classmethod
+    def start(
+        cls,
+        cluster: Cluster,
+        checkout: Checkout,
+        *targets: str,
+        config: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        preset: str = "smoke",
+        site: list[str] | None = None,
+    ) -> "Submitted":
+        """Start it in a checkout; every rule that can use a GPU asks for one."""
+        site = site if site is not None else [] if cluster.accounting else NO_ACCOUNTING
+        command = [sys.executable, "-m", "snakemake", "--profile", "slurm", *site, *PROMPT, *options]
+        gpus = "resources={train: {gpu: 1}, pretrain: {gpu: 1}, diagnose: {gpu: 1}}"
+        return cls(
+            cluster,
+            subprocess.Popen(
+                [*command, "--configfile", f"presets/{preset}.yaml", "--config", gpus, *config, "--", *targets],
+                cwd=checkout.folder,
+                env=cluster.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ),
+        )
+
+    def end(self, seconds: float = 400) -> str:
+        """Wait for its end; gives what it printed."""
+        try:
+            output, _ = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            queue = self.cluster.run("squeue", "-l")
+            raise AssertionError(f"did not end in {seconds} s\n{queue}\n{self.cluster.logs()}") from None
+        return output
+
+    def succeed(self, seconds: float = 400) -> str:
+        """Wait for its end, which must be a success; gives what it printed."""
+        output = self.end(seconds)
+        assert self.process.returncode == 0, output[-5000:] + self.cluster.logs()
+        return output

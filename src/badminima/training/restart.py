@@ -23,6 +23,8 @@ from badminima.files import atomic_path
 from badminima.runs import RUN_FILES
 
 MAGIC = b"badminima restart point 1\n"
+# SLURM may start a job again on another node before the first one knows that it was given up.
+REQUEUE_SECONDS = 120.0
 NEXT, NEWEST, PREVIOUS = "next.pt", "newest.pt", "previous.pt"
 
 State = dict[str, Any]
@@ -49,18 +51,15 @@ class RestartPoints:
     def __enter__(self) -> "RestartPoints":
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=REQUEUE_SECONDS if "SLURM_JOB_ID" in os.environ else 0)
         except Timeout:
             raise UserError(
                 self.folder.parent, "another process that trains this run", "wait for it, or stop it first"
             ) from None
-        for path in [
-            *(self.folder / name for name in (NEXT, NEWEST)),
-            *(self.folder.parent / name for name in RUN_FILES),
-        ]:
-            for unfinished in path.parent.glob(
-                f".{path.stem}.[0-9]*{path.suffix}"
-            ):  # what a killed process was writing
+        points = [self.folder / name for name in (NEXT, NEWEST)]
+        for path in [*points, *(self.folder.parent / name for name in RUN_FILES)]:
+            # What a killed process was writing.
+            for unfinished in path.parent.glob(f".{path.stem}.[0-9]*{path.suffix}"):
                 unfinished.unlink(missing_ok=True)
         return self
 

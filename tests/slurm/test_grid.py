@@ -1,0 +1,117 @@
+"""Whole grids on a real SLURM cluster of two nodes: `make test-slurm`."""
+
+import json
+import os
+import time
+
+import pytest
+
+from badminima.config import AdversarialInit
+from badminima.runs import Paths, all_runs, pretrained_inits
+from tests.slurm.cluster import ACCOUNT
+from tests.slurm.conftest import Submitted
+from tests.workflow.conftest import Checkout, make_checkout
+
+pytestmark = pytest.mark.slurm
+
+WEIGHTS = "weights.safetensors"
+
+
+def records(checkout: Checkout, preset: str) -> list[dict]:
+    """run.json of every training and pretraining of a preset."""
+    config, paths = checkout.config(preset), Paths(checkout.folder / "results" / preset)
+    runs = [paths.run(run) for run in all_runs(config)]
+    inits = {
+        paths.init(run.dataset, run.model, init, run.seed)
+        for run in all_runs(config)
+        for study in config.studies.values()
+        for init in pretrained_inits(config, study)
+    }
+    assert any(isinstance(init, AdversarialInit) for init in config.inits.values()) == bool(inits)
+    return [json.loads((folder / "run.json").read_text()) for folder in [*runs, *sorted(inits)]]
+
+
+def assert_same_weights(checkout: Checkout, local: Checkout, preset: str) -> None:
+    here, there = (Paths(each.folder / "results" / preset) for each in (checkout, local))
+    for run in all_runs(checkout.config(preset)):
+        assert (here.run(run) / WEIGHTS).read_bytes() == (there.run(run) / WEIGHTS).read_bytes()
+
+
+def test_the_demo_grid_runs_as_jobs_with_gpus_on_both_nodes_to_the_bits_of_a_local_run(
+    cluster, checkout, tmp_path_factory
+):
+    local = make_checkout(tmp_path_factory.mktemp("local"))
+    started = time.monotonic()
+    local.snakemake("--configfile", "presets/demo.yaml", "--", "all")
+    middle = time.monotonic()
+    Submitted.start(cluster, checkout, "all", preset="demo").succeed(3000)
+    print(f"the demo: {middle - started:.0f} s locally, {time.monotonic() - middle:.0f} s as SLURM jobs")
+    found = records(checkout, "demo")
+    assert {record["slurm"]["SLURM_STEP_GPUS"] for record in found} == {"0"}
+    assert {record["slurm"]["SLURM_JOB_NODELIST"] for record in found} == {"n1", "n2"}
+    assert_same_weights(checkout, local, "demo")
+
+
+@pytest.mark.parametrize("together", [1, 4])
+def test_a_cluster_with_accounting_needs_only_the_account(cluster_with_accounting, checkout, smoke, together):
+    cluster = cluster_with_accounting
+    options = ("--default-resources", f"slurm_account={ACCOUNT}", "--group-components", f"training={together}")
+    started = time.monotonic()
+    Submitted.start(cluster, checkout, "all", options=options).succeed()
+    print(f"smoke, {together} runs to a job: {time.monotonic() - started:.0f} s")
+    assert_same_weights(checkout, smoke, "smoke")
+    jobs = cluster.run("sacct", "-X", "-n", "-P", "-o", "account,state,ncpus,jobname").split()
+    assert {line.split("|")[0] for line in jobs} == {ACCOUNT}
+    found = records(checkout, "smoke")
+    assert {record["slurm"]["SLURM_STEP_GPUS"] for record in found} == {"0"}
+    # The twelve trainings come first; the two pretrainings after them have a job each.
+    used = [record["slurm"]["SLURM_JOB_ID"] for record in found[:12]]
+    assert max(used.count(job) for job in used) == together
+    assert list((checkout.folder / "results" / "slurm_efficiency").glob("*.csv"))
+
+
+def test_a_cluster_without_accounting_is_noticed_before_the_first_job(cluster, checkout):
+    submitted = Submitted.start(cluster, checkout, "all", site=[])
+    output = submitted.end(60)
+    assert submitted.process.returncode != 0
+    assert "slurm/config.yaml needs 'slurm-status-command: squeue' and 'slurm-no-account: true'" in output
+    assert not (checkout.folder / "results" / "smoke" / "data").exists()
+
+
+def test_jobs_go_to_the_partition_that_fits_them(cluster, checkout):
+    partitions = checkout.folder / "slurm" / "partitions.yaml"
+    partitions.write_text(
+        "partitions:\n"
+        "  short: {max_runtime: 8, max_mem_mb: 8000, max_threads: 2, max_gpu: 1}\n"
+        "  main: {max_runtime: 100, max_mem_mb: 8000, max_threads: 2, max_gpu: 1}\n"
+    )
+    run = "results/smoke/runs/digits/mlp/random/vanilla/seed0/weights.safetensors"
+    Submitted.start(
+        cluster,
+        checkout,
+        run,
+        options=("--slurm-partition-config", "slurm/partitions.yaml"),
+    ).succeed()
+    jobs = cluster.run("squeue", "-h", "-t", "all", "-S", "i", "-o", "%P %k").strip().splitlines()
+    used = {line.split()[1]: line.split()[0] for line in jobs}
+    assert used["rule_prepare_data_wildcards_digits"] == "main"
+    assert {partition for name, partition in used.items() if "train" in name} == {"short"}
+
+
+def test_a_failing_rule_is_named_and_the_rest_of_the_grid_goes_on(cluster, checkout):
+    bad = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0/weights.safetensors"
+    good = bad.replace("seed0", "seed1")
+    start = checkout.folder / "results/smoke/inits/digits/mlp/random/seed0/weights.safetensors"
+    checkout.snakemake("--configfile", "presets/smoke.yaml", "--", str(start.relative_to(checkout.folder)))
+    content = bytearray(start.read_bytes())
+    content[-10] ^= 1
+    times = start.stat()
+    start.write_bytes(content)
+    os.utime(start, ns=(times.st_atime_ns, times.st_mtime_ns))
+    submitted = Submitted.start(cluster, checkout, bad, good)
+    output = submitted.end()
+    assert submitted.process.returncode != 0
+    assert "Error in rule train" in output or "Error in group training" in output
+    assert "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log" in output
+    assert "found a damaged tensor file (its digest does not fit its content)" in output
+    assert (checkout.folder / good).exists()
