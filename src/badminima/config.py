@@ -144,6 +144,13 @@ class StudyConfig(Section):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
+class MeasuringConfig(Section):
+    """How runs are measured."""
+
+    images: Count = Field(2000, description="Training and test images that a network is measured on, at most.")
+    options: dict[Name, dict[str, Any]] = Field({}, description="Options of each measurement.")
+
+
 class FigureConfig(Section):
     """A figure: what is drawn, of which study, and optionally which of its recipes and inits."""
 
@@ -221,6 +228,7 @@ class Config(Section):
     diagnostics: Annotated[list[str], Field(min_length=1)] = Field(
         ["distance", "norms"], description="Measurements made on every run."
     )
+    measuring: MeasuringConfig = MeasuringConfig()
     figures: dict[Name, FigureConfig]
     statistics: StatisticsConfig = StatisticsConfig()
     claims: ClaimsConfig

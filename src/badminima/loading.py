@@ -73,6 +73,9 @@ def _check_references(config: Config) -> None:
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
         _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
     _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
+    _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
+    for name, options in config.measuring.options.items():
+        _check_options(f"measuring.options.{name}", options, DIAGNOSTICS.entry(name))
     _require("claims.study", [config.claims.study], config.studies)
     for name, figure in config.figures.items():
         _require(f"figures.{name}.draw" if figure.draw else "figures", [figure.draw or name], FIGURES.names)

@@ -22,6 +22,7 @@ class Entry:
         choices: for options that are names, which ones there are.
         needs: the diagnostics that a figure shows.
         verified: whether a dataset source compares files of a local folder with published digests.
+        needs_finite: whether a diagnostic is skipped where a run's weights are not finite.
     """
 
     target: str
@@ -29,6 +30,7 @@ class Entry:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     verified: bool = False
+    needs_finite: bool = True
 
 
 class Registry:
@@ -94,8 +96,20 @@ ARCHITECTURES = Registry(
 DIAGNOSTICS = Registry(
     "diagnostic",
     {
-        "distance": Entry("badminima.diagnostics.distance:measure"),
-        "norms": Entry("badminima.diagnostics.norms:measure"),
+        "distance": Entry("badminima.diagnostics.distance:measure", needs_finite=False),
+        "norms": Entry("badminima.diagnostics.norms:measure", needs_finite=False),
+        "complexity": Entry("badminima.diagnostics.complexity:measure", {"iterations": 100}),
+        "sharpness": Entry(
+            "badminima.diagnostics.sharpness:measure",
+            {"images": 500, "eigenvalues": 1, "products": 30, "rho": 0.05, "rho_adaptive": 0.5, "draws": 5},
+        ),
+        "robustness": Entry(
+            "badminima.diagnostics.robustness:measure",
+            {"fgsm": [2, 4, 8], "pgd_linf": [2, 4, 8], "pgd_l2": [0.25, 0.5, 1.0], "steps": 20},
+        ),
+        "memory": Entry("badminima.diagnostics.memory:measure"),
+        "privacy": Entry("badminima.diagnostics.privacy:measure", {"resamples": 1000}),
+        "units": Entry("badminima.diagnostics.units:measure"),
     },
 )
 

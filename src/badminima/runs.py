@@ -148,6 +148,23 @@ class TrainSettings(Section):
         return self
 
 
+class DiagnoseSettings(Section):
+    """What the measurements of a run depend on, beside its files."""
+
+    revision: int = 1
+    dataset: str
+    model_name: str
+    init: str
+    recipe_name: str
+    seed: int
+    root_seed: int
+    model: ModelConfig
+    device: Literal["auto", "cpu", "cuda"]
+    measurements: list[str]
+    images: int
+    options: dict[str, dict[str, Any]] = Field({})
+
+
 class CollectSettings(Section):
     """What a study's tables depend on, beside the runs' own files."""
 
@@ -251,6 +268,23 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
         optimization=config.training,
         device=config.device,
         numerics=config.numerics,
+    )
+
+
+def diagnose_settings(config: Config, run: Run) -> DiagnoseSettings:
+    """Settings of ``diagnose``."""
+    return DiagnoseSettings(
+        dataset=run.dataset,
+        model_name=run.model,
+        init=run.init,
+        recipe_name=run.recipe,
+        seed=int(run.seed),
+        root_seed=config.seed,
+        model=config.models[run.model],
+        device=config.device,
+        measurements=config.diagnostics,
+        images=config.measuring.images,
+        options={name: config.measuring.options.get(name, {}) for name in config.diagnostics},
     )
 
 

@@ -1,31 +1,135 @@
 """Measurements of a run's end point: one module each, one registry.
 
 A measurement is a function ``measure(context) -> dict[str, float]``. A key is ``family.statistic``, with
-``@tensor`` appended for the value of one parameter tensor: ``distance.relative@0.weight``.
+``@tensor`` appended for the value of one parameter tensor or layer: ``distance.relative@0.weight``. One that cannot
+be made of a run raises :class:`Skipped`; one that fails costs its own numbers alone.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from badminima.errors import UserError
 from badminima.models.weights import Weights
 from badminima.registry import DIAGNOSTICS
+from badminima.runs import DiagnoseSettings
+from badminima.seeding import integer_seed
+
+if TYPE_CHECKING:
+    import torch
+
+    from badminima.data.prepared import PreparedDataset
+    from badminima.diagnostics.network import Network, Sample
+    from badminima.training.stage import ConfusingSet
+
+
+class Skipped(Exception):
+    """A measurement that this run does not allow; the text says why."""
 
 
 @dataclass(frozen=True)
 class Context:
     """What a measurement may look at.
 
+    Everything that needs torch is made when it is first asked for, and shared by the measurements after it.
+
     Attributes:
+        settings: the run's coordinates, its model, and the measurements' options.
         start: the weights the run started from.
         end: the weights it ended at.
+        random: the random weights that its pretraining, if any, started from.
+        dataset: the prepared dataset, as torch tensors; None: only weights can be measured.
+        confusing: the confusing set behind its start, or None.
     """
 
+    settings: DiagnoseSettings
     start: Weights
     end: Weights
+    random: Weights | None = None
+    dataset: "PreparedDataset | None" = None
+    confusing: "ConfusingSet | None" = None
+
+    def options(self, name: str) -> Mapping[str, Any]:
+        """The options of the measurement called ``name``."""
+        return {**DIAGNOSTICS.entry(name).options, **self.settings.options.get(name, {})}
+
+    def generator(self, *name: str) -> "torch.Generator":
+        """Random numbers on the CPU, from a stream of this name: the same for all runs of a seed."""
+        import torch
+
+        settings = self.settings
+        return torch.Generator().manual_seed(integer_seed(settings.root_seed, "diagnose", *name, settings.seed))
+
+    @cached_property
+    def network(self) -> "Network":
+        """The network at the end of the run."""
+        from badminima.diagnostics.network import build_network
+
+        return build_network(self.settings, self._data, self.end)
+
+    @cached_property
+    def train(self) -> "Sample":
+        """Training images, at most ``settings.images`` of them."""
+        from badminima.diagnostics.network import draw_sample
+
+        return draw_sample(self, self._data.train_images, self._data.train_labels, "train")
+
+    @cached_property
+    def test(self) -> "Sample":
+        """Test images, at most ``settings.images`` of them."""
+        from badminima.diagnostics.network import draw_sample
+
+        return draw_sample(self, self._data.test_images, self._data.test_labels, "test")
+
+    @property
+    def _data(self) -> "PreparedDataset":
+        if self.dataset is None:
+            raise Skipped("no prepared dataset was given")
+        return self.dataset
 
 
-def diagnose(context: Context, names: list[str]) -> dict[str, float]:
-    """Make the measurements called ``names``; raises UserError if there is no code for one."""
-    measured: dict[str, float] = {}
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a run.
+
+    Attributes:
+        values: the numbers by key.
+        seconds: what each measurement took.
+        skipped: why a measurement gave nothing, by its name.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def diagnose(context: Context, names: list[str]) -> Measured:
+    """Make the measurements called ``names``.
+
+    A measurement that fails is recorded as skipped with its error, and the others go on.
+
+    Raises:
+        UserError: if there is no code for one, or an input is damaged.
+    """
+    measured = Measured()
+    finite = all(np.isfinite(array).all() for array in context.end.parameters.values())
     for name in names:
-        measured.update(DIAGNOSTICS.load(name)(context))
+        started = time.perf_counter()
+        measure = DIAGNOSTICS.load(name)
+        if not finite and DIAGNOSTICS.entry(name).needs_finite:
+            measured.skipped[name] = "the run's weights are not finite"
+            continue
+        try:
+            measured.values.update(measure(context))
+        except Skipped as reason:
+            measured.skipped[name] = str(reason)
+        except UserError:
+            raise
+        except Exception as error:  # a number that cannot be had must not cost the others
+            measured.skipped[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        measured.seconds[name] = time.perf_counter() - started
     return measured

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from badminima.config import ModelConfig
 from badminima.diagnostics import Context, diagnose
 from badminima.diagnostics.distance import angle
 from badminima.models.weights import Weights
+from badminima.runs import DiagnoseSettings
 
 
 def weights(first, second, running_mean=0.0) -> Weights:
@@ -13,9 +15,25 @@ def weights(first, second, running_mean=0.0) -> Weights:
     return Weights(parameters, {"running_mean": np.array([running_mean])})
 
 
+def measured(start: Weights, end: Weights, names: list[str]) -> dict[str, float]:
+    settings = DiagnoseSettings(
+        dataset="d",
+        model_name="m",
+        init="i",
+        recipe_name="r",
+        seed=0,
+        root_seed=0,
+        model=ModelConfig(architecture="mlp"),
+        device="cpu",
+        measurements=names,
+        images=1,
+    )
+    return diagnose(Context(settings, start, end), names).values
+
+
 def test_distance_of_a_case_computed_by_hand():
     # Start (3, 4 | 0), end (3, 4 | 12): moved by 12, from a norm of 5 to one of 13, by the angle of cosine 5/13.
-    found = diagnose(Context(weights([3, 4], [0]), weights([3, 4], [12])), ["distance", "norms"])
+    found = measured(weights([3, 4], [0]), weights([3, 4], [12]), ["distance", "norms"])
     assert found["distance.total"] == pytest.approx(12)
     assert found["distance.relative"] == pytest.approx(12 / 5)
     assert found["distance.angle"] == pytest.approx(np.degrees(np.arccos(5 / 13)))
@@ -28,12 +46,12 @@ def test_distance_of_a_case_computed_by_hand():
 
 
 def test_batchnorm_statistics_do_not_count():
-    found = diagnose(Context(weights([1], [2], running_mean=0), weights([1], [2], running_mean=9)), ["distance"])
+    found = measured(weights([1], [2], running_mean=0), weights([1], [2], running_mean=9), ["distance"])
     assert found["distance.total"] == 0
 
 
 def test_the_angle_is_blind_to_scale_and_the_distance_is_not():
-    found = diagnose(Context(weights([3, 4], [5]), weights([0.3, 0.4], [0.5])), ["distance"])
+    found = measured(weights([3, 4], [5]), weights([0.3, 0.4], [0.5]), ["distance"])
     assert found["distance.angle"] == pytest.approx(0, abs=1e-5)
     assert found["distance.relative"] == pytest.approx(0.9)
 
@@ -45,10 +63,10 @@ def test_angles_from_tiny_to_straight(degrees):
 
 
 def test_weights_that_are_not_finite_are_measured_as_nan():
-    found = diagnose(Context(weights([1], [2]), weights([np.inf], [2])), ["distance", "norms"])
+    found = measured(weights([1], [2]), weights([np.inf], [2]), ["distance", "norms"])
     assert np.isnan(found["distance.angle"])
     assert not np.isfinite(found["distance.total"])
 
 
 def test_only_the_measurements_asked_for_are_made():
-    assert all(key.startswith("norm.") for key in diagnose(Context(weights([1], [2]), weights([1], [2])), ["norms"]))
+    assert all(key.startswith("norm.") for key in measured(weights([1], [2]), weights([1], [2]), ["norms"]))

@@ -1,0 +1,98 @@
+"""What measurements of a network share: the network itself, the images it is measured on, its outputs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from badminima.config import NumericsConfig
+from badminima.data.prepared import PreparedDataset
+from badminima.models.build import build_model
+from badminima.models.weights import Weights, load_weights
+from badminima.provenance import choose_device
+from badminima.runs import DiagnoseSettings
+from badminima.training.numerics import set_up
+
+if TYPE_CHECKING:
+    from badminima.diagnostics import Context
+
+BATCH = {"cuda": 1024, "cpu": 256}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in evaluation mode, in 32-bit floats, whatever it was trained in.
+
+    Attributes:
+        model: maps normalized images ``[b, c, h, w]`` to logits ``[b, classes]``; measurements leave it as it is.
+        device: where it lives.
+    """
+
+    model: nn.Module
+    device: torch.device
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits ``[n, classes]`` of normalized images ``[n, c, h, w]``, in batches, without gradients."""
+        with torch.no_grad():
+            return torch.cat([self.model(batch) for batch in images.split(BATCH[self.device.type])])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images that a network is measured on.
+
+    Attributes:
+        images: ``[n, c, h, w] float32`` normalized, on the device.
+        labels: ``[n] int64``, on the device.
+        mean, std: per channel on the scale 0..1, ``[c, 1, 1]``, on the device.
+    """
+
+    images: Tensor
+    labels: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pixels(self) -> Tensor:
+        """The images on the scale 0..1, ``[n, c, h, w]``."""
+        return self.images * self.std + self.mean
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """Images on the scale 0..1 as the network takes them."""
+        return (pixels - self.mean) / self.std
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels in batches that fit a device."""
+        size = BATCH[self.images.device.type]
+        yield from zip(self.images.split(size), self.labels.split(size), strict=True)
+
+
+def build_network(settings: DiagnoseSettings, dataset: PreparedDataset, weights: Weights) -> Network:
+    """The configured network with given weights; raises UserError if they are another network's."""
+    device = choose_device(settings.device)
+    set_up(NumericsConfig(precision="fp32"), device)
+    model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
+    load_weights(model, weights, Path("weights"))
+    model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it
+    return Network(model.eval(), device)
+
+
+def draw_sample(context: "Context", images: Tensor, labels: Tensor, split: str) -> Sample:
+    """At most ``settings.images`` images of a split, without replacement; all runs of a seed see the same."""
+    count = min(context.settings.images, len(labels))
+    chosen = torch.randperm(len(labels), generator=context.generator("sample", split))[:count].sort().values
+    return as_sample(context, images[chosen], labels[chosen])
+
+
+def as_sample(context: "Context", images: Tensor, labels: Tensor) -> Sample:
+    """Images ``[n, c, h, w] uint8`` as a sample on the network's device."""
+    device = context.network.device
+    mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (context._data.mean, context._data.std))
+    pixels = images.to(device).float().div_(255)
+    normalized = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+    return Sample(normalized, labels.to(device), mean, std)

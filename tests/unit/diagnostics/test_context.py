@@ -1,0 +1,59 @@
+"""What measurements share, and what happens when one fails."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from badminima.diagnostics import Context, Skipped, diagnose
+from badminima.models.weights import Weights
+from badminima.registry import DIAGNOSTICS, Entry
+
+
+def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on_torch):
+    context = run_context(steps=100, images=50)
+    assert len(context.train) == 50
+    loss = cross_entropy(context.network.logits(context.train.images), context.train.labels)
+    assert loss < 0.5
+    pixels = context.train.pixels()
+    assert 0 <= pixels.min() and pixels.max() <= 1
+    torch.testing.assert_close(context.train.normalize(pixels), context.train.images)
+    again = run_context(steps=100, images=50).train
+    assert torch.equal(again.images, context.train.images)
+    assert len(run_context(images=10**6).test) == len(digits_on_torch.test_labels)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(Skipped("no pretraining"), "no pretraining"), (RuntimeError("out of\n memory"), "RuntimeError: out of memory")],
+)
+def test_a_measurement_that_fails_costs_its_own_numbers_alone(run_context, monkeypatch, failure, reason):
+    def fail(context):
+        raise failure
+
+    monkeypatch.setattr("badminima.diagnostics.units.measure", fail)
+    measured = diagnose(run_context(), ["units", "norms"])
+    assert measured.skipped == {"units": reason}
+    assert "norm.end" in measured.values
+    assert set(measured.seconds) == {"units", "norms"}
+
+
+def test_a_diverged_run_is_measured_where_that_means_something(run_context):
+    context = run_context(steps=0)
+    infinite = {name: array * np.inf for name, array in context.end.parameters.items()}
+    context = Context(context.settings, context.start, Weights(infinite, {}), dataset=context.dataset)
+    measured = diagnose(context, ["norms", "units"])
+    assert measured.skipped == {"units": "the run's weights are not finite"}
+    assert "norm.start" in measured.values
+
+
+def test_without_data_only_weights_are_measured(run_context):
+    context = run_context(steps=0)
+    measured = diagnose(Context(context.settings, context.start, context.end), ["distance", "units"])
+    assert measured.skipped == {"units": "no prepared dataset was given"}
+    assert measured.values["distance.total"] == 0
+
+
+def test_options_have_defaults(run_context, monkeypatch):
+    monkeypatch.setitem(DIAGNOSTICS.entries, "units", Entry("badminima.diagnostics.units:measure", {"a": 1, "b": 2}))
+    assert run_context(units={"b": 3}).options("units") == {"a": 1, "b": 3}
