@@ -1,6 +1,10 @@
 # All runs of a study -> its tables. Figures and claims read these, never the runs.
 
-TABLES = ["runs.csv", "histories.csv", "layers.csv", "cells.csv", "pretraining.csv", "correct.safetensors"]
+TABLES = [
+    *["runs.csv", "histories.csv", "layers.csv", "cells.csv", "pretraining.csv", "measures.csv", "costs.csv"],
+    "landscapes.csv",
+    "correct.safetensors",
+]
 
 
 rule collect:
@@ -8,6 +12,7 @@ rule collect:
         # The script finds them by the study's grid: their names would not fit on a command line.
         collected_runs,
         collected_pretraining,
+        collected_landscapes,
         script=SCRIPTS / "collect.py",
     output:
         [PATHS.tables("{study}") / table for table in TABLES],

@@ -1,15 +1,19 @@
-# One run -> its measurements.
+# One run -> its measurements; two runs of one recipe and seed -> how they differ; a run -> the loss around it.
 
 
 rule diagnose:
     input:
+        unpack(diagnosed_files),
         script=SCRIPTS / "diagnose.py",
+        prepared=PATHS.prepared("{dataset}"),
         start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
         weights=PATHS.run(RUN) / "weights.safetensors",
     output:
         diagnostics=PATHS.run(RUN) / "diagnostics.json",
     log:
         LOGS / "diagnose" / f"{RUN_NAME}.log",
+    benchmark:
+        BENCHMARKS / "diagnose" / f"{RUN_NAME}.tsv"
     # On a cluster a run and its measurements share one job.
     group:
         "training"
@@ -22,7 +26,67 @@ rule diagnose:
         gpu=gpus_of("diagnose"),
         slot=1,
     params:
-        only=[f"--only={name}" for name in CONFIG.diagnostics],
+        settings=diagnose_params,
+        pretraining=pretraining_options,
     shell:
-        "python {input.script} --start {input.start} --weights {input.weights} {params.only}"
-        " --diagnostics {output.diagnostics} >> {log} 2>&1"
+        "python {input.script} --prepared {input.prepared} --start {input.start} --weights {input.weights}"
+        " {params.pretraining} --settings {params.settings:q} --threads {threads} --diagnostics {output.diagnostics}"
+        " >> {log} 2>&1"
+
+
+rule compare:
+    input:
+        script=SCRIPTS / "diagnose.py",
+        prepared=PATHS.prepared("{dataset}"),
+        weights=PATHS.run(RUN) / "weights.safetensors",
+        reference=reference_weights,
+    output:
+        comparison=PATHS.run(RUN) / "comparison.json",
+    wildcard_constraints:
+        init=inits_of((AdversarialInit, RescaledInit)),
+    log:
+        LOGS / "compare" / f"{RUN_NAME}.log",
+    benchmark:
+        BENCHMARKS / "compare" / f"{RUN_NAME}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: threads_of("diagnose")
+    resources:
+        mem_mb=growing("diagnose", "mem_mb"),
+        runtime=growing("diagnose", "runtime"),
+        gpu=gpus_of("diagnose"),
+    params:
+        settings=compare_params,
+    shell:
+        "python {input.script} --prepared {input.prepared} --weights {input.weights} --reference {input.reference}"
+        " --settings {params.settings:q} --threads {threads} --diagnostics {output.comparison} >> {log} 2>&1"
+
+
+rule landscape:
+    input:
+        script=SCRIPTS / "landscape.py",
+        prepared=PATHS.prepared("{dataset}"),
+        random=start_weights,
+        start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        weights=PATHS.run(RUN) / "weights.safetensors",
+    output:
+        landscape=PATHS.run(RUN) / "landscape.csv",
+    wildcard_constraints:
+        init=inits_of(AdversarialInit),
+    log:
+        LOGS / "landscape" / f"{RUN_NAME}.log",
+    benchmark:
+        BENCHMARKS / "landscape" / f"{RUN_NAME}.tsv"
+    conda:
+        "../envs/training.yaml"
+    threads: threads_of("diagnose")
+    resources:
+        mem_mb=growing("diagnose", "mem_mb"),
+        runtime=growing("diagnose", "runtime"),
+        gpu=gpus_of("diagnose"),
+    params:
+        settings=landscape_params,
+    shell:
+        "python {input.script} --prepared {input.prepared} --random {input.random} --start {input.start}"
+        " --weights {input.weights} --settings {params.settings:q} --threads {threads}"
+        " --landscape {output.landscape} >> {log} 2>&1"

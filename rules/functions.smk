@@ -48,7 +48,48 @@ def pretrain_params(wildcards):
 
 def train_params(wildcards):
     """The settings of one run."""
-    return runs.train_settings(CONFIG, runs.Run(**wildcards)).model_dump_json()
+    return runs.train_settings(CONFIG, as_run(wildcards)).model_dump_json()
+
+
+def diagnose_params(wildcards):
+    """The settings of one run's measurements."""
+    return runs.diagnose_settings(CONFIG, as_run(wildcards)).model_dump_json()
+
+
+def compare_params(wildcards):
+    """The settings of one comparison of two runs."""
+    return runs.diagnose_settings(CONFIG, as_run(wildcards), "compare").model_dump_json()
+
+
+def landscape_params(wildcards):
+    """The settings of the measurement of one run's surroundings."""
+    return runs.diagnose_settings(CONFIG, as_run(wildcards), "landscape").model_dump_json()
+
+
+def diagnosed_files(wildcards):
+    """What lies behind the start of a run, where that is a pretraining on a confusing set."""
+    init = CONFIG.inits[wildcards.init]
+    if not isinstance(init, AdversarialInit):
+        return {}
+    return {
+        "confusing": PATHS.confusing(wildcards.dataset, wildcards.init, wildcards.seed),
+        "random": start_weights(wildcards),
+    }
+
+
+def pretraining_options(wildcards, input):
+    """The options that tell of a pretraining."""
+    return [f"--{name}={input[name]}" for name in ("confusing", "random") if name in input.keys()]
+
+
+def reference_weights(wildcards):
+    """The weights that a run is compared with."""
+    return PATHS.run(runs.reference_of(CONFIG, as_run(wildcards))) / "weights.safetensors"
+
+
+def as_run(wildcards):
+    """The run that wildcards name."""
+    return runs.Run(**{**wildcards, "seed": int(wildcards["seed"])})
 
 
 def collect_params(wildcards):
@@ -71,7 +112,20 @@ def like_weights(wildcards):
 def collected_runs(wildcards):
     """The files of every run of a study that its tables are made from."""
     names = ["history.csv", "run.json", "predictions.safetensors", "diagnostics.json"]
-    return [PATHS.run(run) / name for run in runs.study_runs(CONFIG.studies[wildcards.study]) for name in names]
+    study = CONFIG.studies[wildcards.study]
+    compared = runs.compared_inits(CONFIG, study)
+    return [
+        PATHS.run(run) / name
+        for run in runs.study_runs(study)
+        for name in (*names, *(["comparison.json"] if run.init in compared else []))
+    ]
+
+
+def collected_landscapes(wildcards):
+    """The landscapes of a study."""
+    study = CONFIG.studies[wildcards.study]
+    found = runs.landscape_runs(study, runs.landscapes(CONFIG, study))
+    return [PATHS.run(run) / "landscape.csv" for run in found]
 
 
 def collected_pretraining(wildcards):

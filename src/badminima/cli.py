@@ -57,12 +57,12 @@ class SettingsType(click.ParamType[Any]):
             self.fail(" ".join(str(error).split()), param, ctx)
 
 
-def settings_option(model: type[BaseModel]) -> Callable[[Command], Command]:
+def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[Command], Command]:
     """The ``--settings`` option of a stage: all that its result depends on beside its input files."""
     return click.option(
         "--settings",
         type=SettingsType(model),
-        required=True,
+        required=required,
         help=f"{model.__name__} as YAML or JSON, or @FILE; the job's log and run.json hold examples.",
     )
 

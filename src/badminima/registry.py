@@ -7,7 +7,7 @@ matplotlib. Adding a dataset, model, diagnostic or figure is one line here and o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from badminima.errors import UserError
 
@@ -22,6 +22,7 @@ class Entry:
         choices: for options that are names, which ones there are.
         needs: the diagnostics that a figure shows.
         verified: whether a dataset source compares files of a local folder with published digests.
+        stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
         needs_finite: whether a diagnostic is skipped where a run's weights are not finite.
     """
 
@@ -30,6 +31,7 @@ class Entry:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     verified: bool = False
+    stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
     needs_finite: bool = True
 
 
@@ -105,11 +107,26 @@ DIAGNOSTICS = Registry(
         ),
         "robustness": Entry(
             "badminima.diagnostics.robustness:measure",
-            {"fgsm": [2, 4, 8], "pgd_linf": [2, 4, 8], "pgd_l2": [0.25, 0.5, 1.0], "steps": 20},
+            {
+                "images": 1000,
+                "fgsm": [2, 4, 8],
+                "pgd_linf": [2, 4, 8],
+                "pgd_l2": [0.25, 0.5, 1.0],
+                "steps": 20,
+                "gaussian": [0.05, 0.1, 0.2],
+                "shift": [1, 2],
+                "zeroing": [0.1, 0.3, 0.5],
+            },
         ),
         "memory": Entry("badminima.diagnostics.memory:measure"),
         "privacy": Entry("badminima.diagnostics.privacy:measure", {"resamples": 1000}),
         "units": Entry("badminima.diagnostics.units:measure"),
+        "functions": Entry("badminima.diagnostics.functions:measure", {"points": 11}, stage="compare"),
+        "landscape": Entry(
+            "badminima.diagnostics.landscape:landscape",
+            {"recipes": ["vanilla", "da+m+l2"], "path": 15, "plane": 21, "margin": 0.25},
+            stage="landscape",
+        ),
     },
 )
 
@@ -119,5 +136,11 @@ FIGURES = Registry(
         "curves": Entry("badminima.figures.curves:draw"),
         "ablation": Entry("badminima.figures.ablation:draw"),
         "distance": Entry("badminima.figures.distance:draw", needs=("distance", "norms")),
+        "complexity": Entry("badminima.figures.complexity:draw", needs=("complexity",)),
+        "sharpness": Entry("badminima.figures.sharpness:draw", needs=("sharpness",)),
+        "robustness": Entry("badminima.figures.robustness:draw", needs=("robustness",)),
+        "memory": Entry("badminima.figures.memory:draw", needs=("memory", "privacy")),
+        "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
+        "measures": Entry("badminima.figures.measures:draw"),
     },
 )

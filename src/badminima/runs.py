@@ -4,7 +4,8 @@ A run is one training: (dataset, model, init, recipe, seed). Two studies that ho
 because it is the same path. ``Paths`` is given plain values by library code and ``{wildcards}`` by rules.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from badminima.config import (
     AdversarialInit,
     AugmentationConfig,
     Config,
+    MeasuringConfig,
     ModelConfig,
     NumericsConfig,
     OptimizationConfig,
@@ -25,6 +27,7 @@ from badminima.config import (
     StatisticsConfig,
     StudyConfig,
 )
+from badminima.registry import DIAGNOSTICS
 
 # What a run leaves in its folder.
 RUN_FILES = ("weights.safetensors", "history.csv", "run.json", "predictions.safetensors")
@@ -160,16 +163,18 @@ class DiagnoseSettings(Section):
     root_seed: int
     model: ModelConfig
     device: Literal["auto", "cpu", "cuda"]
-    measurements: list[str]
-    images: int
+    measurements: list[str] = Field([])
+    images: int = MeasuringConfig().images
     options: dict[str, dict[str, Any]] = Field({})
 
 
 class CollectSettings(Section):
-    """What a study's tables depend on, beside the runs' own files."""
+    """What a study's tables depend on, beside the runs' own files: its grid, and which of it has more than that."""
 
     study: StudyConfig
     pretrained: list[str]
+    compared: list[str] = Field([])
+    landscapes: dict[str, list[str]] = Field({})
     statistics: StatisticsConfig
     root_seed: int
 
@@ -271,8 +276,9 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
     )
 
 
-def diagnose_settings(config: Config, run: Run) -> DiagnoseSettings:
-    """Settings of ``diagnose``."""
+def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> DiagnoseSettings:
+    """Settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
+    names = measurements_of(config, stage)
     return DiagnoseSettings(
         dataset=run.dataset,
         model_name=run.model,
@@ -282,9 +288,9 @@ def diagnose_settings(config: Config, run: Run) -> DiagnoseSettings:
         root_seed=config.seed,
         model=config.models[run.model],
         device=config.device,
-        measurements=config.diagnostics,
+        measurements=names,
         images=config.measuring.images,
-        options={name: config.measuring.options.get(name, {}) for name in config.diagnostics},
+        options={name: config.measuring.options[name] for name in names if name in config.measuring.options},
     )
 
 
@@ -292,7 +298,12 @@ def collect_settings(config: Config, study: str) -> CollectSettings:
     """Settings of ``collect``."""
     entry = config.studies[study]
     return CollectSettings(
-        study=entry, pretrained=pretrained_inits(config, entry), statistics=config.statistics, root_seed=config.seed
+        study=entry,
+        pretrained=pretrained_inits(config, entry),
+        compared=compared_inits(config, entry),
+        landscapes=landscapes(config, entry),
+        statistics=config.statistics,
+        root_seed=config.seed,
     )
 
 
@@ -322,3 +333,40 @@ def pretraining_behind(config: Config, init: str) -> str | None:
     if isinstance(entry, RescaledInit):
         return entry.like
     return init if isinstance(entry, AdversarialInit) else None
+
+
+def measurements_of(config: Config, stage: str) -> list[str]:
+    """The configured measurements that a stage makes."""
+    return [name for name in config.diagnostics if DIAGNOSTICS.entry(name).stage == stage]
+
+
+def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:
+    """The cells of a study whose first seed's surroundings are measured: pretrained inits -> the chosen recipes."""
+    if not measurements_of(config, "landscape"):
+        return {}
+    chosen = {**DIAGNOSTICS.entry("landscape").options, **config.measuring.options.get("landscape", {})}["recipes"]
+    return {
+        init: [recipe for recipe in study.recipes if recipe in chosen]
+        for init in study.inits
+        if isinstance(config.inits[init], AdversarialInit)
+    }
+
+
+def landscape_runs(study: StudyConfig, cells: Mapping[str, list[str]]) -> list[Run]:
+    """The runs of a study whose surroundings are measured."""
+    return [run for run in study_runs(study) if run.recipe in cells.get(run.init, []) and run.seed == study.seeds[0]]
+
+
+def reference_of(config: Config, run: Run) -> Run:
+    """The run that a run is compared with: the same recipe and seed from the random weights behind its init."""
+    entry = config.inits[run.init]
+    assert not isinstance(entry, RandomInit)
+    return replace(run, init=entry.start)
+
+
+def compared_inits(config: Config, study: StudyConfig) -> list[str]:
+    """The inits of a study whose runs are compared: those made of random weights that the study starts from too."""
+    if not measurements_of(config, "compare"):
+        return []
+    entries = {name: config.inits[name] for name in study.inits}
+    return [name for name, entry in entries.items() if not isinstance(entry, RandomInit) and entry.start in study.inits]

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.measures import measures_table
 from badminima.analysis.tables import StudyTables, summarize_cells
 from badminima.config import StatisticsConfig
+from badminima.figures.robustness import KINDS
 
 RECIPES = ["vanilla", "da", "m", "l2", "da+m", "da+l2", "m+l2", "da+m+l2"]
 INITS = ["random", "adversarial", "random_rescaled"]
@@ -14,6 +16,42 @@ STATISTICS = StatisticsConfig(resamples=500)
 def turned(init: str, recipe: str) -> float:
     """The angle a run turns by; vanilla runs turn more than they travel, so that the two differ."""
     return 10.0 if recipe == "vanilla" else 1.0 + recipe.count("+")
+
+
+def measured(init: str, accuracy: float) -> dict[str, float]:
+    """Measures that rank with the error, or against it; runs from random weights have no confusing set."""
+    error = 1 - accuracy
+    memory = error if init == "adversarial" else np.nan
+    return {
+        "complexity.log_product_spectral_over_margin": 10 * error,
+        "complexity.log_path_norm_over_margin": 5 * error,
+        "complexity.fisher_rao": error,
+        "sharpness.trace": 100 * error - 1,
+        "sharpness.asam": error,
+        "sharpness.pac_bayes_sigma_magnitude": accuracy,
+        "robustness.clean": accuracy,
+        **{f"robustness.{kind}_{strength}": accuracy / (1 + strength) for kind in KINDS for strength in (1, 2)},
+        "memory.confusing_accuracy": memory,
+        "memory.kept": memory,
+        "privacy.auc": 0.5 + error / 2,
+    }
+
+
+def made_up_landscapes() -> pd.DataFrame:
+    """A bowl around the end of one run."""
+    keys = {"dataset": "digits", "model": "mlp", "init": "adversarial", "recipe": "vanilla", "seed": 0}
+    points = [("random", np.nan, 0, 0), ("start", np.nan, 2, 0), ("end", np.nan, 3, 1)]
+    points += [("path", t, 2 * t if t <= 1 else 1 + t, max(0.0, t - 1)) for t in np.linspace(0, 2, 5)]
+    points += [("plane", np.nan, x, y) for x in np.linspace(-1, 4, 6) for y in np.linspace(-1, 2, 4)]
+    return pd.DataFrame(
+        {
+            **keys,
+            **dict(zip(("kind", "position", "x", "y"), point, strict=True)),
+            **{"train_loss": 0.01 + (point[2] - 3) ** 2 + (point[3] - 1) ** 2, "train_accuracy": 0.9},
+            **{"test_loss": 0.1 + (point[2] - 3) ** 2, "test_accuracy": 0.8},
+        }
+        for point in points
+    )
 
 
 def made_up_study(
@@ -56,6 +94,7 @@ def made_up_study(
                         "distance.total": travelled,
                     }
                     | {"norm.start": 10.0, "norm.end": 10.0 + travelled}
+                    | measured(init, right.mean())
                 )
                 correct.append(right)
                 histories += [
@@ -63,6 +102,9 @@ def made_up_study(
                     for epoch in (0, 5, 10)
                 ]
     tables = StudyTables(
+        measures=measures_table(pd.DataFrame(rows), STATISTICS, root_seed=0),
+        costs=pd.DataFrame(),
+        landscapes=made_up_landscapes(),
         runs=pd.DataFrame(rows),
         histories=pd.DataFrame(histories),
         layers=pd.DataFrame(),

@@ -142,3 +142,13 @@ def test_the_readable_table_shows_every_claim_and_its_verdict():
     assert page.count("supported</td>") == len(claims)
     assert all(statement in page for statement in claims["statement"])
     assert "95% interval" in page
+
+
+def test_claim_5_follows_the_measurements_and_names_a_missing_one():
+    tables = made_up_study(as_in_the_paper)
+    alike = tables.runs.assign(**{name: 1.0 for name in tables.runs if name.startswith("complexity.")})
+    found = verdicts(replace(tables, runs=alike))
+    assert found["5a path"] == found["5a spectral"] == "not supported"
+    assert found["5b"] == "supported"
+    without = tables.runs.drop(columns=[name for name in tables.runs if name.startswith("robustness.pgd_linf")])
+    assert reasons(replace(tables, runs=without))["5b"] == "no measurement robustness.pgd_linf_*"

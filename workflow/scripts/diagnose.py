@@ -1,26 +1,61 @@
-"""Measure the end point of a run."""
+"""Measure a trained network: everything asked for, into one file; what fails is recorded as skipped.
 
+By hand: `python workflow/scripts/diagnose.py --weights RUN/weights.safetensors --only sharpness` finds the run's other
+files by their places under the results folder and prints what it measured.
+"""
+
+import json
 from pathlib import Path
 
 import click
+import torch
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors
-from badminima.diagnostics import Context, diagnose
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.diagnostics import diagnose
+from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_beside
+from badminima.diagnostics.record import record
 from badminima.files import write_json
-from badminima.models.weights import read_weights
 from badminima.registry import DIAGNOSTICS
+from badminima.runs import DiagnoseSettings
+
+STAGES = ("diagnose", "compare")
+NAMES = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in STAGES]
 
 
 @click.command(help=__doc__)
-@click.option("--start", type=INPUT_FILE, required=True, help="Weights the run started from.")
 @click.option("--weights", type=INPUT_FILE, required=True, help="Weights the run ended at.")
-@click.option("--only", multiple=True, type=click.Choice(DIAGNOSTICS.names), help="Measurement; repeat. Default: all.")
-@click.option("--diagnostics", type=OUTPUT_FILE, required=True, help="Output: the measurements (JSON).")
+@click.option("--start", type=INPUT_FILE, help="Weights the run started from.")
+@click.option("--prepared", type=INPUT_FILE, help="The prepared dataset.")
+@click.option("--confusing", type=INPUT_FILE, help="The confusing set behind its start, if there is one.")
+@click.option("--random", type=INPUT_FILE, help="The random weights behind its start, if it was pretrained.")
+@click.option("--reference", type=INPUT_FILE, help="Weights of another run, to compare with.")
+@settings_option(DiagnoseSettings, required=False)
+@click.option("--only", multiple=True, type=click.Choice(NAMES), help="Measurement; repeat. Default: all.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@click.option("--diagnostics", type=OUTPUT_FILE, help="Output: the measurements (JSON). Default: printed.")
 @one_line_errors
-def main(start: Path, weights: Path, only: tuple[str, ...], diagnostics: Path) -> None:
-    names = list(only) or DIAGNOSTICS.names
-    measured = diagnose(Context(read_weights(start), read_weights(weights)), names)
-    write_json(diagnostics, {"measurements": names, "values": measured})
+def main(
+    weights: Path,
+    start: Path | None,
+    prepared: Path | None,
+    confusing: Path | None,
+    random: Path | None,
+    reference: Path | None,
+    settings: DiagnoseSettings | None,
+    only: tuple[str, ...],
+    threads: int,
+    diagnostics: Path | None,
+) -> None:
+    torch.set_num_threads(threads)
+    given = Inputs(weights, start, prepared, confusing, random, reference)
+    if settings is None:
+        settings, given = settings_beside(weights), beside(given)
+    names = list(only) or settings.measurements or NAMES
+    result = record(settings, names, diagnose(read_context(settings, given), names))
+    if diagnostics is None:
+        click.echo(json.dumps(result, indent=2))
+    else:
+        write_json(diagnostics, result)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,10 @@ from badminima.runs import ClaimsSettings
 SOTA = "da+m+l2"
 ONE_REGULARIZER = ("da", "m", "l2")
 TWO_REGULARIZERS = ("da+m", "da+l2", "m+l2")
+NORMS = (
+    ("spectral", "log_product_spectral_over_margin", "log product of squared spectral norms over squared margin"),
+    ("path", "log_path_norm_over_margin", "log path norm over squared margin"),
+)
 
 
 def _loss(good: tuple[str, str], bad: tuple[str, str]) -> Callable[[Setting], Estimate]:
@@ -43,6 +47,21 @@ def _log_ratio(column: str) -> Callable[[Setting], Estimate]:
         if column not in far:
             raise NotMeasured(f"no measurement {column}")
         return setting.estimate(np.log(far[column].to_numpy(dtype=float) / near[column].to_numpy(dtype=float)))
+
+    return measure
+
+
+def _excess(column: str, more: str, less: str) -> Callable[[Setting], Estimate]:
+    """A measurement of vanilla SGD from one init minus that from another; ``column*`` is the mean over strengths."""
+
+    def measure(setting: Setting) -> Estimate:
+        larger, smaller = setting.paired((more, "vanilla"), (less, "vanilla"))
+        prefix = column.removesuffix("*")
+        names = [name for name in larger if name == column or (column.endswith("*") and name.startswith(prefix))]
+        if not names:
+            raise NotMeasured(f"no measurement {column}")
+        difference = larger[names].to_numpy(dtype=float) - smaller[names].to_numpy(dtype=float)
+        return setting.estimate(difference.mean(axis=1))
 
     return measure
 
@@ -126,6 +145,25 @@ CLAIMS = (
         "It does so also when the common scale of the weights is removed.",
         f"log ratio of the angle to the start, {SOTA} over vanilla",
         _log_ratio("distance.angle"),
+        "above",
+        lambda settings: 0.0,
+    ),
+    *(
+        Claim(
+            f"5a {name}",
+            f"Bad minima are more complex than good ones: {words}.",
+            f"{words}, adversarial minus random, vanilla",
+            _excess(f"complexity.{column}", "adversarial", "random"),
+            "above",
+            lambda settings: 0.0,
+        )
+        for name, column, words in NORMS
+    ),
+    Claim(
+        "5b",
+        "Bad minima are less robust to attacks than good ones.",
+        "accuracy under PGD (l-inf, mean over radii), random minus adversarial, vanilla",
+        _excess("robustness.pgd_linf_*", "random", "adversarial"),
         "above",
         lambda settings: 0.0,
     ),

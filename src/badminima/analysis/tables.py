@@ -2,8 +2,9 @@
 
 ``runs.csv`` has a row per run, ``histories.csv`` per (run, epoch), ``layers.csv`` per (run, tensor, statistic),
 ``cells.csv`` per (cell, statistic), a cell being all seeds of one (dataset, model, init, recipe);
-``pretraining.csv`` has a row per adversarial init. ``correct.safetensors`` holds which test images each run gets
-right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
+``pretraining.csv`` has a row per adversarial init, ``measures.csv`` one per (dataset, model, measure), ``costs.csv``
+one per measurement, ``landscapes.csv`` one per point around a run. ``correct.safetensors`` holds which test images
+each run gets right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,11 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.measures import measures_table
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
 from badminima.errors import UserError
 from badminima.files import atomic_path, read_json
-from badminima.runs import CollectSettings, Paths, Run, study_runs
+from badminima.runs import CollectSettings, Paths, Run, landscape_runs, study_runs
 from badminima.tensorfiles import read_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
@@ -38,8 +40,12 @@ NAMES = (
     "revision",
     "tensor",
     "statistic",
+    "measure",
+    "measurement",
+    "reasons",
+    "kind",
 )
-TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining")
+TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining", "measures", "costs", "landscapes")
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class StudyTables:
     """All tables of a study.
 
     Attributes:
-        runs, histories, layers, cells, pretraining: see the module.
+        runs, histories, layers, cells, pretraining, measures, costs, landscapes: see the module.
         correct: per dataset, ``[runs of that dataset, n] bool``, in the order of ``runs``.
     """
 
@@ -56,6 +62,9 @@ class StudyTables:
     layers: pd.DataFrame
     cells: pd.DataFrame
     pretraining: pd.DataFrame
+    measures: pd.DataFrame
+    costs: pd.DataFrame
+    landscapes: pd.DataFrame
     correct: dict[str, np.ndarray]
 
     def correct_of(self, rows: pd.DataFrame) -> np.ndarray:
@@ -77,11 +86,13 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         UserError: if a run's file is missing or damaged.
     """
     study = settings.study
-    rows, histories, layers = [], [], []
+    rows, histories, layers, measurements = [], [], [], []
     correct: dict[str, list[np.ndarray]] = {dataset: [] for dataset in study.datasets}
     for run in study_runs(study):
         folder = paths.run(run)
-        measured = read_json(folder / "diagnostics.json")["values"]
+        files = _measurements(paths, settings, run)
+        measurements += files
+        measured = {key: value for file in files for key, value in file["values"].items()}
         rows.append(_run_row(run, read_json(folder / "run.json"), measured))
         histories.append(_read_csv(folder / "history.csv").assign(**asdict(run)))
         layers += [
@@ -99,6 +110,9 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         layers=pd.DataFrame(layers, columns=[*RUN_KEYS, "tensor", "statistic", "value"]),
         cells=pd.DataFrame(),
         pretraining=_pretraining(paths, settings),
+        measures=measures_table(runs, settings.statistics, settings.root_seed),
+        costs=_costs(measurements),
+        landscapes=_landscapes(paths, settings),
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
     cells = summarize_cells(tables, settings.statistics, settings.root_seed)
@@ -142,6 +156,44 @@ def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]
     }
     whole = {key: value for key, value in measured.items() if "@" not in key}
     return {**asdict(run), **{key: record[key] for key in DESCRIPTIONS}, **final, **whole}
+
+
+def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dict[str, Any]]:
+    """What was measured of a run, alone and against another."""
+    names = ["diagnostics.json", *(["comparison.json"] if run.init in settings.compared else [])]
+    return [read_json(paths.run(run) / name) for name in names]
+
+
+def _costs(files: list[dict[str, Any]]) -> pd.DataFrame:
+    """What each measurement took, and how often and why it was skipped."""
+    seconds: dict[str, list[float]] = {}
+    skipped: dict[str, list[str]] = {}
+    for file in files:
+        for name, value in file["seconds"].items():
+            seconds.setdefault(name, []).append(value)
+        for name, reason in file["skipped"].items():
+            skipped.setdefault(name, []).append(reason)
+    devices = ", ".join(sorted({file["device"] for file in files}))
+    rows = [
+        {
+            "measurement": name,
+            "made": len(values) - len(skipped.get(name, [])),
+            "skipped": len(skipped.get(name, [])),
+            "reasons": "; ".join(sorted(set(skipped.get(name, [])))),
+            "median_seconds": np.median(values),
+            "most_seconds": np.max(values),
+            "device": devices,
+        }
+        for name, values in seconds.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
+    """The points around each run that has a landscape."""
+    found = landscape_runs(settings.study, settings.landscapes)
+    tables = [_read_csv(paths.run(run) / "landscape.csv").assign(**asdict(run)) for run in found]
+    return _keys_first(pd.concat(tables, ignore_index=True)) if tables else pd.DataFrame(columns=RUN_KEYS)
 
 
 def _pretraining(paths: Paths, settings: CollectSettings) -> pd.DataFrame:

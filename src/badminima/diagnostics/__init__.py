@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from badminima.training.stage import ConfusingSet
 
 
-class Skipped(Exception):
+class Skipped(Exception):  # noqa: N818
     """A measurement that this run does not allow; the text says why."""
 
 
@@ -44,6 +44,7 @@ class Context:
         random: the random weights that its pretraining, if any, started from.
         dataset: the prepared dataset, as torch tensors; None: only weights can be measured.
         confusing: the confusing set behind its start, or None.
+        reference: the weights of the run it is compared with, or None.
     """
 
     settings: DiagnoseSettings
@@ -52,6 +53,7 @@ class Context:
     random: Weights | None = None
     dataset: "PreparedDataset | None" = None
     confusing: "ConfusingSet | None" = None
+    reference: Weights | None = None
 
     def options(self, name: str) -> Mapping[str, Any]:
         """The options of the measurement called ``name``."""
@@ -122,6 +124,7 @@ def diagnose(context: Context, names: list[str]) -> Measured:
         measure = DIAGNOSTICS.load(name)
         if not finite and DIAGNOSTICS.entry(name).needs_finite:
             measured.skipped[name] = "the run's weights are not finite"
+            measured.seconds[name] = 0.0
             continue
         try:
             measured.values.update(measure(context))

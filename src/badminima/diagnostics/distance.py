@@ -12,6 +12,9 @@ def measure(context: Context) -> dict[str, float]:
     - ``distance.relative``: ``|w - w0| / |w0|``, the paper's measure of travel.
     - ``distance.angle``: the angle between ``w0`` and ``w`` in degrees. Weight decay shrinks all weights, which
       counts as distance; the angle is blind to a common scale.
+    - ``distance.cosine``: the cosine of that angle.
+    - ``distance.random_to_start``, ``distance.random_to_end``: ``|w0 - v|`` and ``|w - v|`` where the start was
+      pretrained from random weights ``v``; ``.._relative``: the same over ``|v|``.
     - ``distance.total@tensor``, ``distance.relative@tensor``: the same for one tensor; relative is NaN where the
       tensor started at zero.
     """
@@ -20,7 +23,14 @@ def measure(context: Context) -> dict[str, float]:
         "distance.total": float(np.linalg.norm(end.vector() - start.vector())),
         "distance.angle": angle(start.vector(), end.vector()),
     }
+    measured["distance.cosine"] = float(np.cos(np.radians(measured["distance.angle"])))
     measured["distance.relative"] = _ratio(measured["distance.total"], float(np.linalg.norm(start.vector())))
+    if context.random is not None:
+        origin = context.random.vector()
+        for name, weights in (("start", start), ("end", end)):
+            travelled = float(np.linalg.norm(weights.vector() - origin))
+            measured[f"distance.random_to_{name}"] = travelled
+            measured[f"distance.random_to_{name}_relative"] = _ratio(travelled, float(np.linalg.norm(origin)))
     for name, tensor in start.parameters.items():
         before = tensor.astype(np.float64)
         travelled = float(np.linalg.norm(end.parameters[name] - before))

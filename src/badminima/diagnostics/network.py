@@ -92,7 +92,9 @@ def draw_sample(context: "Context", images: Tensor, labels: Tensor, split: str) 
 def as_sample(context: "Context", images: Tensor, labels: Tensor) -> Sample:
     """Images ``[n, c, h, w] uint8`` as a sample on the network's device."""
     device = context.network.device
-    mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (context._data.mean, context._data.std))
+    mean, std = (
+        torch.tensor(values, device=device).view(-1, 1, 1) for values in (context._data.mean, context._data.std)
+    )
     pixels = images.to(device).float().div_(255)
     normalized = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
     return Sample(normalized, labels.to(device), mean, std)

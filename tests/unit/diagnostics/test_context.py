@@ -16,7 +16,8 @@ def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on
     loss = cross_entropy(context.network.logits(context.train.images), context.train.labels)
     assert loss < 0.5
     pixels = context.train.pixels()
-    assert 0 <= pixels.min() and pixels.max() <= 1
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
     torch.testing.assert_close(context.train.normalize(pixels), context.train.images)
     again = run_context(steps=100, images=50).train
     assert torch.equal(again.images, context.train.images)

@@ -15,7 +15,7 @@ def weights(first, second, running_mean=0.0) -> Weights:
     return Weights(parameters, {"running_mean": np.array([running_mean])})
 
 
-def measured(start: Weights, end: Weights, names: list[str]) -> dict[str, float]:
+def measured(start: Weights, end: Weights, names: list[str], random: Weights | None = None) -> dict[str, float]:
     settings = DiagnoseSettings(
         dataset="d",
         model_name="m",
@@ -28,7 +28,7 @@ def measured(start: Weights, end: Weights, names: list[str]) -> dict[str, float]
         measurements=names,
         images=1,
     )
-    return diagnose(Context(settings, start, end), names).values
+    return diagnose(Context(settings, start, end, random), names).values
 
 
 def test_distance_of_a_case_computed_by_hand():
@@ -43,6 +43,15 @@ def test_distance_of_a_case_computed_by_hand():
     assert found["distance.total@b"] == pytest.approx(12)
     assert np.isnan(found["distance.relative@b"])
     assert found["norm.end@b"] == pytest.approx(12)
+
+
+def test_distances_from_the_random_weights_behind_the_start():
+    # From the origin's neighbour (0, 0 | 1) to (3, 4 | 1) it is 5, on to (3, 4 | 13) it is 13 from there.
+    found = measured(weights([3, 4], [1]), weights([3, 4], [13]), ["distance"], weights([0, 0], [1]))
+    assert found["distance.random_to_start"] == pytest.approx(5)
+    assert found["distance.random_to_end"] == pytest.approx(13)
+    assert found["distance.random_to_end_relative"] == pytest.approx(13)
+    assert found["distance.cosine"] == pytest.approx((25 + 13) / np.sqrt(26 * (25 + 169)))
 
 
 def test_batchnorm_statistics_do_not_count():

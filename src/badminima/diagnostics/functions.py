@@ -1,0 +1,40 @@
+"""How far two runs of one recipe and seed are apart as functions."""
+
+from badminima.diagnostics import Context, Skipped
+from badminima.diagnostics.comparison import disagreement, layer_features, linear_cka, loss_barrier, mean_kl
+from badminima.diagnostics.network import BATCH, build_network
+
+
+def measure(context: Context) -> dict[str, float]:
+    """The run against its reference: the run of its recipe and seed from the random weights behind its init.
+
+    On test images:
+
+    - ``functions.disagreement``: fraction of images to which the two give different classes.
+    - ``functions.kl``: mean of ``KL(reference || run)`` between the predicted distributions, in nats.
+    - ``functions.cka@layer``: linear CKA of the two at each ReLU and at the output (Kornblith et al. 2019).
+
+    On training images, along the straight line between the two with BatchNorm statistics computed anew at each of
+    ``points`` points:
+
+    - ``functions.barrier``: the most by which the loss lies above the straight line between its end values.
+    - ``functions.middle_accuracy``: training accuracy half way.
+    """
+    if context.reference is None:
+        raise Skipped("there is no run from the random weights behind this start")
+    model, images, size = context.network.model, context.test.images, BATCH[context.network.device.type]
+    other = build_network(context.settings, context._data, context.reference)
+    logits, reference = context.network.logits(images), other.logits(images)
+    measured = {
+        "functions.disagreement": disagreement(logits, reference),
+        "functions.kl": mean_kl(reference, logits),
+    }
+    features, reference_features = (
+        layer_features(each, images, size) for each in (model, other.model)
+    )
+    for layer, values in features.items():
+        measured[f"functions.cka@{layer}"] = linear_cka(values, reference_features[layer])
+    path = loss_barrier(model, context.reference, context.end, context.train, context.options("functions")["points"])
+    measured["functions.barrier"] = path.barrier
+    measured["functions.middle_accuracy"] = float(path.accuracy[len(path.accuracy) // 2])
+    return measured

@@ -1,0 +1,92 @@
+"""The files that a run's measurements read, given by a rule or found by their places under the results folder."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from badminima.config import ModelConfig
+from badminima.data.prepared import read_prepared
+from badminima.diagnostics import Context
+from badminima.errors import UserError
+from badminima.files import read_json
+from badminima.models.weights import read_weights
+from badminima.runs import DiagnoseSettings, Paths, Run
+from badminima.training.stage import read_confusing
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files of a run.
+
+    Attributes:
+        weights: what it ended at.
+        start: what it started from.
+        prepared: its dataset.
+        confusing: the confusing set behind its start, or None.
+        random: the random weights behind its start, or None.
+        reference: the weights of another run, or None.
+    """
+
+    weights: Path
+    start: Path | None = None
+    prepared: Path | None = None
+    confusing: Path | None = None
+    random: Path | None = None
+    reference: Path | None = None
+
+
+def read_context(settings: DiagnoseSettings, inputs: Inputs) -> Context:
+    """Read what is given; raises UserError if a file is missing or damaged."""
+    end = read_weights(inputs.weights)
+    return Context(
+        settings,
+        start=end if inputs.start is None else read_weights(inputs.start),
+        end=end,
+        random=None if inputs.random is None else read_weights(inputs.random),
+        dataset=None if inputs.prepared is None else read_prepared(inputs.prepared, "pt"),
+        confusing=None if inputs.confusing is None else read_confusing(inputs.confusing),
+        reference=None if inputs.reference is None else read_weights(inputs.reference),
+    )
+
+
+def settings_beside(weights: Path) -> DiagnoseSettings:
+    """Default settings for the run whose weights these are, from its run.json; raises UserError if there is none."""
+    trained = read_json(weights.with_name("run.json"))["settings"]
+    return DiagnoseSettings(
+        dataset=trained["dataset"],
+        model_name=trained["model_name"],
+        init=trained["init"],
+        recipe_name=trained["recipe_name"],
+        seed=trained["seed"],
+        root_seed=trained["root_seed"],
+        model=ModelConfig(**trained["model"]),
+        device="auto",
+    )
+
+
+def beside(given: Inputs) -> Inputs:
+    """Fill in the files that lie where the pipeline puts them; raises UserError unless the weights do."""
+    folder = given.weights.resolve().parent
+    try:
+        seed, recipe, init, model, dataset, runs = (folder.name, *(parent.name for parent in list(folder.parents)[:5]))
+        results, number = folder.parents[5], int(seed.removeprefix("seed"))
+    except (IndexError, ValueError):
+        results, number, runs = folder, 0, ""
+    if runs != "runs":
+        raise UserError(given.weights, "weights outside a results folder", "give --settings and the other files too")
+    paths, run = Paths(results), Run(dataset, model, init, recipe, number)
+    pretrained = (paths.init(dataset, model, init, number) / "run.json").exists()
+    found = {
+        "start": paths.init(dataset, model, init, number) / "weights.safetensors",
+        "prepared": paths.prepared(dataset),
+        "confusing": paths.confusing(dataset, init, number),
+        "random": paths.init(dataset, model, "random", number) / "weights.safetensors" if pretrained else None,
+        "reference": paths.run(replace(run, init="random")) / "weights.safetensors" if init != "random" else None,
+    }
+    return replace(
+        given,
+        **{
+            name: path
+            for name, path in found.items()
+            if getattr(given, name) is None and path is not None and path.exists()
+        },
+    )

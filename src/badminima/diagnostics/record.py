@@ -1,0 +1,17 @@
+"""What a file of measurements holds."""
+
+from badminima.diagnostics import Measured
+from badminima.provenance import choose_device, provenance
+from badminima.runs import DiagnoseSettings
+
+
+def record(settings: DiagnoseSettings, names: list[str], measured: Measured) -> dict[str, object]:
+    """The settings, what was measured and what was skipped and why, the seconds each took, and where."""
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "measurements": names,
+        "values": measured.values,
+        "skipped": measured.skipped,
+        "seconds": measured.seconds,
+        **provenance(choose_device(settings.device)),
+    }

@@ -1,0 +1,152 @@
+"""How much disturbance of its input a network's test accuracy withstands: attacks, noise, shifts, zeroed values."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from badminima.data.confusing import zeroed_values
+from badminima.diagnostics import Context
+from badminima.diagnostics.attacks import Classify, draw_start, fgsm, frozen, pgd
+from badminima.diagnostics.sharpness import thin_out
+
+# Everything is disturbed on the scale 0..1; l-infinity radii are given in steps of an 8-bit image.
+STEP = 1 / 255
+KINDS = ("fgsm", "pgd_linf", "pgd_l2", "gaussian", "shift", "zeroing")
+
+
+def measure(context: Context) -> dict[str, float]:
+    """Accuracy on disturbed test images, each fraction of the same images and named after the strength.
+
+    The option ``images`` says how many of the test sample are used; they are evenly spaced, because a dataset may be
+    sorted by class. Images are disturbed on the scale 0..1, before normalization. The strengths of a kind are options;
+    they share their random draws, so that they differ in strength alone.
+
+    - ``robustness.clean``: undisturbed.
+    - ``robustness.fgsm_<r>``: under FGSM, ``r`` in units of 1/255 (:func:`~badminima.diagnostics.attacks.fgsm`).
+    - ``robustness.pgd_linf_<r>``, ``robustness.pgd_l2_<r>``: under PGD of ``steps`` steps, ``r`` in units of 1/255
+      and as the Euclidean norm of an image (:func:`~badminima.diagnostics.attacks.pgd`).
+    - ``robustness.gaussian_<s>``: with normal noise of standard deviation ``s``, clipped to 0..1.
+    - ``robustness.shift_<p>``: shifted by ``p`` pixels, filled with zeros; mean over the four directions.
+    - ``robustness.zeroing_<f>``: with ``floor(f * c * h * w)`` values of each image set to zero, drawn without
+      replacement: the noise of the paper's Algorithm 1, as the confusing set has it.
+
+    A ball holds all smaller ones, so an image that an attack broke at one radius counts as broken by it at larger
+    radii, and one that is misclassified undisturbed at all: these accuracies never rise with the radius.
+    """
+    options = context.options("robustness")
+    sample = thin_out(context.test, options["images"])
+    draws = {kind: context.generator("robustness", kind) for kind in KINDS}
+    right: dict[str, float] = defaultdict(float)
+    with frozen(context.network.model) as model:
+        for images, labels in sample.batches():
+            pixels = (images * sample.std + sample.mean).clamp(0, 1)
+            batch = _Batch(lambda inputs: model(sample.normalize(inputs)), pixels, labels)
+            for name, withstood in (*_attacked(batch, options, draws), *_corrupted(batch, options, draws)):
+                right[name] += float(withstood.sum())
+    return {f"robustness.{name}": count / len(sample) for name, count in right.items()}
+
+
+def withstanding(
+    attack: Callable[[Tensor, float], Tensor], right: Tensor, radii: Iterable[float]
+) -> Iterator[tuple[float, Tensor]]:
+    """Which images withstand an attack, at one radius after the other.
+
+    Args:
+        attack: of images ``[k] int64`` and a radius says which are broken, ``[k] bool``.
+        right: which images are classified rightly undisturbed, ``[n] bool``.
+        radii: in any order.
+
+    Yields:
+        A radius, and which images no radius up to it breaks, ``[n] bool``; in ascending order.
+    """
+    standing = right
+    for radius in sorted(radii):
+        left = standing.nonzero().squeeze(1)
+        standing = standing.clone()
+        if len(left):
+            standing[left] = ~attack(left, radius)
+        yield radius, standing
+
+
+def shifted(pixels: Tensor, distance: int) -> Iterator[Tensor]:
+    """Images ``[n, c, h, w]`` moved right, left, down and up by so many pixels, zeros moving in."""
+    for columns, rows in ((distance, 0), (-distance, 0), (0, distance), (0, -distance)):
+        yield torch.nn.functional.pad(pixels, (columns, -columns, rows, -rows))
+
+
+def zeroed(pixels: Tensor, keys: Tensor, fraction: float) -> Tensor:
+    """Images with the ``floor(fraction * c * h * w)`` values of the smallest keys set to zero.
+
+    Args:
+        pixels: ``[n, c, h, w]``.
+        keys: a random number for each value, ``[n, c, h, w]``; what a fraction zeroes, a larger one zeroes too.
+        fraction: 0 to 1.
+    """
+    channels, height, width = pixels.shape[1:]
+    count = zeroed_values((channels, height, width), fraction, "values")
+    chosen = keys.flatten(1).argsort(1)[:, :count]
+    kept = torch.ones_like(keys).flatten(1).scatter(1, chosen, 0).view(pixels.shape)
+    return pixels * kept
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Images ``pixels [n, c, h, w]`` of 0..1, their ``labels [n]``, and a network that takes them."""
+
+    classify: Classify
+    pixels: Tensor
+    labels: Tensor
+
+    def right(self, disturbed: Tensor) -> Tensor:
+        """Which of the images are classified rightly in a disturbed form, ``[n] bool``."""
+        with torch.no_grad():
+            return self.classify(disturbed).argmax(1) == self.labels
+
+    def __getitem__(self, chosen: Tensor) -> "_Batch":
+        return _Batch(self.classify, self.pixels[chosen], self.labels[chosen])
+
+
+def _attacked(
+    batch: _Batch, options: Mapping[str, Any], draws: Mapping[str, torch.Generator]
+) -> Iterator[tuple[str, Tensor]]:
+    """Names, and which images are classified rightly, ``[n] bool``: undisturbed and under each attack."""
+    clean = batch.right(batch.pixels)
+    yield "clean", clean
+    for radius, standing in withstanding(partial(_broken_by_sign, batch), clean, options["fgsm"]):
+        yield f"fgsm_{radius:g}", standing
+    for norm in ("linf", "l2"):
+        start = draw_start(batch.pixels, norm, draws[f"pgd_{norm}"])
+        attack = partial(_broken_by_descent, batch, norm, options["steps"], start)
+        for radius, standing in withstanding(attack, clean, options[f"pgd_{norm}"]):
+            yield f"pgd_{norm}_{radius:g}", standing
+
+
+def _broken_by_sign(batch: _Batch, chosen: Tensor, radius: float) -> Tensor:
+    part = batch[chosen]
+    return ~part.right(fgsm(part.classify, part.pixels, part.labels, radius * STEP))
+
+
+def _broken_by_descent(batch: _Batch, norm: str, steps: int, start: Tensor, chosen: Tensor, radius: float) -> Tensor:
+    part = batch[chosen]
+    size = radius * STEP if norm == "linf" else radius
+    return pgd(part.classify, part.pixels, part.labels, size, norm, steps, start[chosen])[1]
+
+
+def _corrupted(
+    batch: _Batch, options: Mapping[str, Any], draws: Mapping[str, torch.Generator]
+) -> Iterator[tuple[str, Tensor]]:
+    """Names, and which images are classified rightly, ``[n]``, under each corruption; of shifts in which share."""
+    noise = torch.randn(batch.pixels.shape, generator=draws["gaussian"]).to(batch.pixels.device)
+    for deviation in options["gaussian"]:
+        yield f"gaussian_{deviation:g}", batch.right((batch.pixels + deviation * noise).clamp(0, 1))
+    for distance in options["shift"]:
+        directions = [batch.right(moved) for moved in shifted(batch.pixels, distance)]
+        yield f"shift_{distance:g}", torch.stack(directions).double().mean(0)
+    keys = torch.rand(batch.pixels.shape, generator=draws["zeroing"]).to(batch.pixels.device)
+    for fraction in options["zeroing"]:
+        yield f"zeroing_{fraction:g}", batch.right(zeroed(batch.pixels, keys, fraction))

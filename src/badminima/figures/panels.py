@@ -1,0 +1,64 @@
+"""Figures that show several statistics of every recipe, a panel for each."""
+
+from collections.abc import Callable, Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from badminima.analysis.tables import StudyTables
+from badminima.errors import UserError
+from badminima.figures import Drawing
+from badminima.figures.style import (
+    PAGE_WIDTH,
+    cell_title,
+    draw_cells,
+    init_legend,
+    rows_of,
+    set_style,
+    settings_of,
+    shown_cells,
+    table_of_cells,
+)
+from badminima.runs import FigureSettings
+
+Finish = Callable[[Axes, str, tuple[str, str]], None]
+
+
+def require(tables: StudyTables, statistics: Mapping[str, str], figure: str, diagnostics: str) -> None:
+    """Raises UserError unless the tables have every statistic."""
+    missing = [name for name in statistics if name not in tables.runs]
+    if missing:
+        raise UserError(figure, f"tables without {', '.join(missing)}", f"diagnostics needs {diagnostics}")
+
+
+def draw_panels(
+    tables: StudyTables,
+    settings: FigureSettings,
+    panels: Mapping[str, str],
+    finish: Finish = lambda axes, statistic, setting: None,
+) -> Drawing:
+    """A row of panels per (dataset, model), one for each statistic: a row per recipe, seeds, means and intervals.
+
+    Args:
+        tables: a study's tables, with every statistic among the columns of runs.
+        settings: which recipes and inits are shown.
+        panels: statistic -> label of its axis.
+        finish: called with each panel, its statistic and its (dataset, model).
+    """
+    set_style()
+    chosen = {name: shown_cells(tables.runs, tables.cells, name, settings.recipes, settings.inits) for name in panels}
+    rows = settings_of(tables.runs)
+    height = 0.7 + 0.27 * len(settings.recipes)
+    figure, grid = plt.subplots(
+        len(rows), len(panels), figsize=(PAGE_WIDTH, height * len(rows)), squeeze=False, sharey=True
+    )
+    for line, setting in zip(grid, rows, strict=True):
+        for axes, (name, label) in zip(line, panels.items(), strict=True):
+            seeds, cells = (rows_of(table, setting) for table in chosen[name])
+            draw_cells(axes, seeds, cells, settings.recipes, settings.inits)
+            axes.set_xlabel(label)
+            finish(axes, name, setting)
+        line[len(panels) // 2].set_title(cell_title(*setting))
+    init_legend(figure, settings.inits)
+    return Drawing(figure, pd.concat([table_of_cells(*tables) for tables in chosen.values()], ignore_index=True))

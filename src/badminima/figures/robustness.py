@@ -1,0 +1,91 @@
+"""``fig_robustness``: accuracy against the strength of attacks, of noise, and of the data's own corruptions."""
+
+from itertools import product
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from badminima.analysis.tables import StudyTables
+from badminima.errors import UserError
+from badminima.figures import Drawing
+from badminima.figures.style import (
+    LINES,
+    PAGE_WIDTH,
+    cell_title,
+    init_label,
+    look_of_inits,
+    recipe_label,
+    rows_of,
+    set_style,
+    settings_of,
+)
+from badminima.runs import FigureSettings
+
+PREFIX = "robustness."
+KINDS = {
+    "fgsm": "FGSM radius (1/255)",
+    "pgd_linf": "PGD radius, $\\ell_\\infty$ (1/255)",
+    "pgd_l2": "PGD radius, $\\ell_2$",
+    "gaussian": "Gaussian noise (sd)",
+    "shift": "shift (pixels)",
+    "zeroing": "fraction zeroed",
+}
+COLUMNS = 3
+
+
+def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Two rows of three panels per (dataset, model), one for each way of disturbing the test images."""
+    shown = _strengths(tables, settings)
+    set_style()
+    panels = [
+        (setting, kind) for setting in settings_of(tables.runs) for kind in KINDS if (shown["kind"] == kind).any()
+    ]
+    rows = -(-len(panels) // COLUMNS)
+    figure, grid = plt.subplots(rows, COLUMNS, figsize=(PAGE_WIDTH, 1.9 * rows + 0.6), squeeze=False, sharey=True)
+    for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
+        _draw_lines(axes, rows_of(shown[shown["kind"] == kind], setting), settings)
+        axes.set_xlabel(KINDS[kind])
+        axes.set_title(cell_title(*setting))
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    for line in grid:
+        line[0].set_ylabel("test accuracy (%)")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(settings.inits), handlelength=2.6)
+    return Drawing(figure, shown)
+
+
+def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
+    """Cells of every kind and strength, strength 0 being the clean accuracy; raises UserError if there are none."""
+    cells = tables.cells[tables.cells["recipe"].isin(settings.recipes) & tables.cells["init"].isin(settings.inits)]
+    cells = cells[cells["statistic"].str.startswith(PREFIX)]
+    if cells.empty:
+        raise UserError("fig_robustness", "tables without robustness", "diagnostics needs robustness")
+    parts = cells["statistic"].str.removeprefix(PREFIX).str.rpartition("_")
+    measured = cells.assign(kind=parts[0], strength=pd.to_numeric(parts[2], errors="coerce"))
+    clean = cells[cells["statistic"] == f"{PREFIX}clean"].assign(strength=0.0)
+    kinds = [kind for kind in KINDS if (measured["kind"] == kind).any()]
+    shown = pd.concat([measured[measured["kind"].isin(kinds)], *(clean.assign(kind=kind) for kind in kinds)])
+    return shown.sort_values(["dataset", "model", "kind", "init", "recipe", "strength"], ignore_index=True)
+
+
+def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
+    looks = look_of_inits(settings.inits)
+    for init, (position, recipe) in product(settings.inits, enumerate(settings.recipes)):
+        line = shown[(shown["init"] == init) & (shown["recipe"] == recipe)]
+        colour, marker = looks[init]
+        axes.plot(
+            line["strength"],
+            line["mean"] * 100,
+            color=colour,
+            linestyle=LINES[position % len(LINES)],
+            linewidth=1.3,
+            marker=marker,
+            markersize=3.5,
+            label=f"{init_label(init)} init, {recipe_label(recipe)}",
+        )
+        axes.fill_between(
+            line["strength"], line["low"] * 100, line["high"] * 100, color=colour, alpha=0.12, linewidth=0
+        )
+    axes.set_ylim(0, 101)

@@ -1,0 +1,186 @@
+"""Attacks against closed forms, a slow second implementation, and foolbox."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from badminima.diagnostics.attacks import draw_start, fgsm, frozen, pgd
+
+NORMS = ["linf", "l2"]
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def linear(generator) -> nn.Module:
+    """Two classes, linear in 3x4x4 pixels; gives label 1 to pixels near 1/2 with a large margin."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+    with torch.no_grad():
+        model[1].weight.copy_(torch.randn(2, 48, generator=generator))
+        model[1].bias.copy_(torch.tensor([0.0, 25.0]))
+    return model
+
+
+@pytest.fixture
+def digit_network(run_context):
+    """A trained convnet on pixels, with 200 test images."""
+    context = run_context("convnet", steps=60)
+    sample, model = context.test, context.network.model
+    return lambda pixels: model(sample.normalize(pixels)), sample.pixels().clamp(0, 1), sample.labels, context
+
+
+def inner_pixels(generator) -> torch.Tensor:
+    return 0.3 + 0.4 * torch.rand(20, 3, 4, 4, generator=generator)
+
+
+def margins(model, pixels):
+    return (model(pixels)[:, 1] - model(pixels)[:, 0]).detach()
+
+
+def test_fgsm_finds_the_worst_case_of_a_linear_network(linear, generator):
+    pixels, labels = inner_pixels(generator), torch.ones(20, dtype=torch.int64)
+    attacked = fgsm(linear, pixels, labels, 0.1)
+    difference = linear[1].weight[1] - linear[1].weight[0]
+    expected = margins(linear, pixels) - 0.1 * difference.abs().sum()
+    torch.testing.assert_close(margins(linear, attacked), expected.detach())
+    losses = cross_entropy(linear(attacked).double(), labels, reduction="none").detach()
+    torch.testing.assert_close(losses, torch.log1p(torch.exp(-expected.double())).detach(), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("norm", "dual", "random", "tolerance"), [("linf", 1, 1, 1e-5), ("l2", 2, 0, 1e-5), ("l2", 2, 1, 0.05)]
+)
+def test_pgd_finds_the_worst_case_of_a_linear_network(linear, generator, norm, dual, random, tolerance):
+    # A random start costs the l2 attack a little: its part across the gradient shrinks at each projection alone.
+    pixels, labels = inner_pixels(generator), torch.ones(20, dtype=torch.int64)
+    start = random * draw_start(pixels, norm, generator)
+    attacked, broken = pgd(linear, pixels, labels, 0.1, norm, 20, start)
+    worst = 0.1 * torch.linalg.vector_norm((linear[1].weight[1] - linear[1].weight[0]).detach(), ord=dual)
+    found = margins(linear, pixels) - margins(linear, attacked)
+    torch.testing.assert_close(found, worst.expand(20), rtol=tolerance, atol=0)
+    assert found.max() <= worst * (1 + 1e-5)
+    assert not broken.any()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("radius", [0.0, 0.03, 0.5, 3.0])
+def test_attacks_stay_inside_the_ball_and_the_box(digit_network, generator, norm, radius):
+    classify, pixels, labels, _ = digit_network
+    attacked, _ = pgd(classify, pixels, labels, radius, norm, 5, draw_start(pixels, norm, generator))
+    for images in (attacked, fgsm(classify, pixels, labels, radius)) if norm == "linf" else (attacked,):
+        away = (images - pixels).flatten(1)
+        assert torch.linalg.vector_norm(away, ord=2 if norm == "l2" else torch.inf, dim=1).max() <= radius + 1e-6
+        assert images.min() >= 0
+        assert images.max() <= 1
+    assert radius == 0 or not torch.equal(attacked, pixels)
+
+
+def slow_pgd(classify, pixel, label, radius, norm, steps, start) -> bool:
+    """One image alone in 64 bits, through the cross entropy, all iterates; whether one is misclassified."""
+    pixel, attacked, broken = pixel.double(), pixel.double() + radius * start.double(), False
+    for _ in range(steps + 1):
+        away = attacked - pixel
+        if norm == "linf":
+            away = torch.clamp(away, -radius, radius)
+        elif away.norm() > radius:
+            away = away / away.norm() * radius
+        attacked = torch.clamp(pixel + away, 0, 1).requires_grad_()
+        logits = classify(attacked.unsqueeze(0))
+        broken |= int(logits.argmax()) != label
+        (gradient,) = torch.autograd.grad(cross_entropy(logits, label.unsqueeze(0)), attacked)
+        size = 2.5 * radius / steps
+        attacked = attacked.detach() + size * (gradient.sign() if norm == "linf" else gradient / gradient.norm())
+    return broken
+
+
+@pytest.mark.parametrize(("norm", "radius"), [("linf", 0.06), ("l2", 0.5)])
+def test_an_image_is_broken_if_any_iterate_is_misclassified(digit_network, generator, norm, radius):
+    classify, pixels, labels, context = digit_network
+    pixels, labels = pixels[:60], labels[:60]
+    start = draw_start(pixels, norm, generator)
+    attacked, broken = pgd(classify, pixels, labels, radius, norm, 8, start)
+    assert torch.equal(classify(attacked).argmax(1) != labels, broken)
+    context.network.model.double()
+    slow = [slow_pgd(classify, *each, radius, norm, 8, s) for *each, s in zip(pixels, labels, start, strict=True)]
+    assert broken.tolist() == slow
+    assert 5 < sum(slow) < 55
+
+
+@pytest.mark.parametrize(
+    ("name", "radius"),
+    [(name, radius / 255) for name in ("FGSM", "LinfPGD") for radius in (4, 16)] + [("L2PGD", 0.25), ("L2PGD", 0.6)],
+)
+def test_accuracy_is_that_under_foolbox(digit_network, generator, name, radius):
+    foolbox = pytest.importorskip("foolbox")
+    classify, pixels, labels, context = digit_network
+    sample = context.test
+    statistics = {"mean": sample.mean.flatten().tolist(), "std": sample.std.flatten().tolist(), "axis": -3}
+    model = foolbox.PyTorchModel(context.network.model, (0, 1), "cpu", statistics)
+    if name == "FGSM":
+        attack = foolbox.attacks.FGSM()
+        broken = classify(fgsm(classify, pixels, labels, radius)).argmax(1) != labels
+    else:
+        norm = name.removesuffix("PGD").lower()
+        attack = getattr(foolbox.attacks, name)(rel_stepsize=2.5 / 20, steps=20)
+        broken = pgd(classify, pixels, labels, radius, norm, 20, draw_start(pixels, norm, generator))[1]
+    torch.manual_seed(0)
+    _, _, theirs = attack(model, pixels.contiguous(), labels, epsilons=radius)
+    # Theirs is broken if the last iterate is misclassified, and its random start is another.
+    ours, theirs = float(broken.double().mean()), float(theirs.double().mean())
+    assert ours == pytest.approx(theirs, abs=0 if name == "FGSM" else 0.015)
+    print("FOOL", name, radius, ours, theirs)
+    assert 0.05 < ours < 0.95
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_radius_of_zero_breaks_what_is_misclassified_anyway(digit_network, generator, norm):
+    classify, pixels, labels, _ = digit_network
+    _, broken = pgd(classify, pixels, labels, 0.0, norm, 5, draw_start(pixels, norm, generator))
+    assert torch.equal(broken, classify(pixels).argmax(1) != labels)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_an_overconfident_network_is_attacked_as_well_as_any(linear, generator, scale):
+    # With logits times 1000 the cross entropy of every image rounds to zero in 32 bits, and so does its gradient.
+    pixels, labels = inner_pixels(generator), torch.ones(20, dtype=torch.int64)
+
+    def scaled(inputs):
+        return scale * linear(inputs)
+
+    if scale > 1:
+        assert not cross_entropy(scaled(pixels), labels).any()
+    assert torch.equal(fgsm(scaled, pixels, labels, 0.1), fgsm(linear, pixels, labels, 0.1))
+    start = draw_start(pixels, "l2", generator)
+    moved = [pgd(classify, pixels, labels, 0.1, "l2", 5, start)[0] for classify in (scaled, linear)]
+    torch.testing.assert_close(*moved)
+
+
+def test_starts_are_uniform_in_the_unit_ball(generator):
+    pixels = torch.zeros(4000, 1, 2, 3)
+    lengths = draw_start(pixels, "l2", generator).flatten(1).norm(dim=1)
+    assert lengths.max() <= 1 + 1e-6
+    # The share within r is r ** 6: that share of the length is itself uniform.
+    assert lengths.pow(6).mean() == pytest.approx(1 / 2, abs=0.02)
+    assert lengths.pow(6).var() == pytest.approx(1 / 12, abs=0.005)
+    cube = draw_start(pixels, "linf", generator)
+    assert cube.abs().max() <= 1
+    assert cube.var() == pytest.approx(1 / 3, abs=0.01)
+    assert abs(cube.mean()) < 0.02
+
+
+def test_a_frozen_network_is_thawed_as_it_was(linear):
+    linear[1].bias.requires_grad_(False)
+
+    def fail():
+        with frozen(linear) as model:
+            assert not any(parameter.requires_grad for parameter in model.parameters())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert linear[1].weight.requires_grad
+    assert not linear[1].bias.requires_grad

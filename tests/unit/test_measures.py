@@ -1,0 +1,91 @@
+"""Measures as predictors of generalization."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import kendalltau
+
+from badminima.analysis.measures import is_measure, kendall_tau, measures_table
+from badminima.config import StatisticsConfig
+
+STATISTICS = StatisticsConfig(margin=0.02)
+
+
+def study(seeds: int = 4) -> pd.DataFrame:
+    """Two inits, two recipes; the adversarial runs generalize worse, by more under vanilla."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for seed in range(seeds):
+        for init, recipe, test in (
+            ("random", "vanilla", 0.95),
+            ("adversarial", "vanilla", 0.80),
+            ("random", "da+m", 0.97),
+            ("adversarial", "da+m", 0.96),
+        ):
+            accuracy = test + 0.001 * seed
+            rows.append(
+                {
+                    **{"dataset": "d", "model": "m", "init": init, "recipe": recipe, "seed": seed},
+                    **{"status": "completed", "train_accuracy": 1.0, "test_accuracy": accuracy},
+                    "sharpness.trace": 1 - accuracy,
+                    "complexity.margin": accuracy,
+                    "norm.end": rng.normal(),
+                    "norm.constant": 3.0,
+                    "privacy.auc": 0.5,
+                    "privacy.auc_low": 0.4,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def rows(table: pd.DataFrame) -> pd.DataFrame:
+    return table.set_index("measure")
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_tau_agrees_with_scipy_also_on_resamples(rng, ties):
+    x, y = rng.normal(size=(2, 40))
+    y = np.round(x + y) if ties else x + y
+    assert kendall_tau(x, y)[0] == pytest.approx(kendalltau(x, y).statistic, abs=1e-12)
+    drawn = rng.integers(40, size=40)
+    counts = np.bincount(drawn, minlength=40)[None]
+    assert kendall_tau(x, y, counts)[0] == pytest.approx(kendalltau(x[drawn], y[drawn]).statistic, abs=1e-12)
+
+
+def test_a_perfect_measure_an_inverted_one_and_a_useless_one():
+    table = rows(measures_table(study(), STATISTICS, 0))
+    perfect, inverted, useless = table.loc["sharpness.trace"], table.loc["complexity.margin"], table.loc["norm.end"]
+    assert (perfect["tau"], perfect["tau_low"], perfect["bad_is_larger"]) == pytest.approx((1, 1, 1))
+    assert (inverted["tau"], inverted["tau_high"], inverted["bad_is_larger"]) == pytest.approx((-1, -1, 0))
+    assert useless["tau_low"] < 0 < useless["tau_high"]
+    assert np.isnan(table.loc["norm.constant", "tau"])
+    assert table.loc["norm.constant", "bad_is_larger"] == 0.5
+
+
+def test_only_pairs_that_differ_by_the_margin_count():
+    # The four vanilla pairs differ by 15 points, the four da+m pairs by one.
+    assert rows(measures_table(study(), STATISTICS, 0)).loc["sharpness.trace", "pairs"] == 4
+
+
+def test_runs_that_are_no_minimum_take_no_part():
+    runs = study()
+    runs.loc[0, "train_accuracy"] = 0.9
+    runs.loc[1, "status"] = "diverged"
+    runs.loc[2, "sharpness.trace"] = np.nan
+    table = rows(measures_table(runs, STATISTICS, 0))
+    assert table.loc["complexity.margin", "runs"] == 14
+    assert table.loc["sharpness.trace", "runs"] == 13
+
+
+def test_a_study_without_fitted_runs_has_no_numbers():
+    table = measures_table(study().assign(train_accuracy=0.5), STATISTICS, 0)
+    assert table["tau"].isna().all()
+    assert (table["pairs"] == 0).all()
+
+
+def test_ends_of_intervals_are_no_measures_and_privacy_says_that_it_saw_test_images():
+    assert not is_measure("privacy.auc_low")
+    assert not is_measure("test_accuracy")
+    table = rows(measures_table(study(), STATISTICS, 0))
+    assert table.loc["privacy.auc", "uses_test_images"]
+    assert not table.loc["sharpness.trace", "uses_test_images"]

@@ -1,0 +1,45 @@
+"""Measure the loss on the path random -> adversarial -> end of a run, and on the plane through the three."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.diagnostics import Skipped
+from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.diagnostics.landscape import COLUMNS, landscape
+from badminima.files import write_csv
+from badminima.runs import DiagnoseSettings
+
+
+@click.command(help=__doc__)
+@click.option("--random", type=INPUT_FILE, required=True, help="The random weights that pretraining started from.")
+@click.option("--start", type=INPUT_FILE, required=True, help="The weights the run started from.")
+@click.option("--weights", type=INPUT_FILE, required=True, help="The weights it ended at.")
+@click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
+@settings_option(DiagnoseSettings)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@click.option("--landscape", "output", type=OUTPUT_FILE, required=True, help="Output: losses and accuracies (CSV).")
+@one_line_errors
+def main(
+    random: Path,
+    start: Path,
+    weights: Path,
+    prepared: Path,
+    settings: DiagnoseSettings,
+    threads: int,
+    output: Path,
+) -> None:
+    torch.set_num_threads(threads)
+    context = read_context(settings, Inputs(weights, start, prepared, random=random))
+    try:
+        rows = list(landscape(context))
+    except Skipped as reason:
+        click.echo(f"skipped: {reason}")
+        rows = []
+    write_csv(output, COLUMNS, rows)
+
+
+if __name__ == "__main__":
+    main()
