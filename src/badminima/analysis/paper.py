@@ -57,7 +57,7 @@ def _excess(column: str, more: str, less: str) -> Callable[[Setting], Estimate]:
     def measure(setting: Setting) -> Estimate:
         larger, smaller = setting.paired((more, "vanilla"), (less, "vanilla"))
         prefix = column.removesuffix("*")
-        names = [name for name in larger if name == column or (column.endswith("*") and name.startswith(prefix))]
+        names = [str(name) for name in larger if name == column or (prefix != column and str(name).startswith(prefix))]
         if not names:
             raise NotMeasured(f"no measurement {column}")
         difference = larger[names].to_numpy(dtype=float) - smaller[names].to_numpy(dtype=float)

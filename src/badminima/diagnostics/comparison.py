@@ -31,7 +31,8 @@ def linear_cka(features_a: Tensor, features_b: Tensor) -> float:
     ``|B'A|^2 / (|A'A| |B'B|)`` (Frobenius norms) of the features ``A [n, p]`` and ``B [n, q]`` of the same images,
     each feature centered. Blind to rotations and to a common scale, not to other linear maps. Where there are more
     features than images the ``n x n`` Gram matrices give the same: ``<AA', BB'> / (|AA'| |BB'|)``. In 64 bits. NaN if
-    a layer's features do not vary. With few images per feature it is biased towards 1.
+    a layer's features do not vary. With few images per feature it is biased upwards: 128 independent normal features of
+    300 images give 0.30.
     """
     a, b = (features.double() - features.double().mean(dim=0) for features in (features_a, features_b))
     if max(a.shape[1], b.shape[1]) > len(a):

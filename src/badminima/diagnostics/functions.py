@@ -29,9 +29,7 @@ def measure(context: Context) -> dict[str, float]:
         "functions.disagreement": disagreement(logits, reference),
         "functions.kl": mean_kl(reference, logits),
     }
-    features, reference_features = (
-        layer_features(each, images, size) for each in (model, other.model)
-    )
+    features, reference_features = (layer_features(each, images, size) for each in (model, other.model))
     for layer, values in features.items():
         measured[f"functions.cka@{layer}"] = linear_cka(values, reference_features[layer])
     path = loss_barrier(model, context.reference, context.end, context.train, context.options("functions")["points"])

@@ -6,7 +6,6 @@ from pathlib import Path
 from badminima.config import ModelConfig
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics import Context
-from badminima.errors import UserError
 from badminima.files import read_json
 from badminima.models.weights import read_weights
 from badminima.runs import DiagnoseSettings, Paths, Run
@@ -64,29 +63,21 @@ def settings_beside(weights: Path) -> DiagnoseSettings:
 
 
 def beside(given: Inputs) -> Inputs:
-    """Fill in the files that lie where the pipeline puts them; raises UserError unless the weights do."""
+    """Fill in the files that lie where the pipeline puts them; weights outside a results folder have none."""
     folder = given.weights.resolve().parent
-    try:
-        seed, recipe, init, model, dataset, runs = (folder.name, *(parent.name for parent in list(folder.parents)[:5]))
-        results, number = folder.parents[5], int(seed.removeprefix("seed"))
-    except (IndexError, ValueError):
-        results, number, runs = folder, 0, ""
-    if runs != "runs":
-        raise UserError(given.weights, "weights outside a results folder", "give --settings and the other files too")
-    paths, run = Paths(results), Run(dataset, model, init, recipe, number)
-    pretrained = (paths.init(dataset, model, init, number) / "run.json").exists()
+    if len(folder.parents) < 6 or folder.parents[4].name != "runs":
+        return given
+    recipe, init, model, dataset = (parent.name for parent in list(folder.parents)[:4])
+    paths, seed = Paths(folder.parents[5]), folder.name.removeprefix("seed")
+    start = paths.init(dataset, model, init, seed)
     found = {
-        "start": paths.init(dataset, model, init, number) / "weights.safetensors",
+        "start": start / "weights.safetensors",
         "prepared": paths.prepared(dataset),
-        "confusing": paths.confusing(dataset, init, number),
-        "random": paths.init(dataset, model, "random", number) / "weights.safetensors" if pretrained else None,
-        "reference": paths.run(replace(run, init="random")) / "weights.safetensors" if init != "random" else None,
+        "confusing": paths.confusing(dataset, init, seed),
     }
-    return replace(
-        given,
-        **{
-            name: path
-            for name, path in found.items()
-            if getattr(given, name) is None and path is not None and path.exists()
-        },
-    )
+    if init != "random":
+        found["reference"] = paths.run(Run(dataset, model, "random", recipe, seed)) / "weights.safetensors"
+    if (start / "run.json").exists():  # a pretraining
+        found["random"] = paths.init(dataset, model, "random", seed) / "weights.safetensors"
+    missing = {name: path for name, path in found.items() if getattr(given, name) is None and path.exists()}
+    return replace(given, **missing)

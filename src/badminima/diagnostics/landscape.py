@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics import Context, Skipped
@@ -63,7 +64,7 @@ def landscape(context: Context) -> Iterator[dict[str, object]]:
 def _row(context: Context, kind: str, position: float, x: float, y: float, vector: np.ndarray) -> dict[str, object]:
     model, device = context.network.model, context.network.device
     load_weights(model, _as_weights(vector, context.end), Path("weights"))
-    recompute_statistics(model, context.train.images.split(BATCH[device.type]))
+    recompute_statistics(model, torch.split(context.train.images, BATCH[device.type]))
     (train_loss, train_accuracy), (test_loss, test_accuracy) = (
         _measure(context, s) for s in (context.train, context.test)
     )

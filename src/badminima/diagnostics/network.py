@@ -37,7 +37,7 @@ class Network:
     def logits(self, images: Tensor) -> Tensor:
         """Logits ``[n, classes]`` of normalized images ``[n, c, h, w]``, in batches, without gradients."""
         with torch.no_grad():
-            return torch.cat([self.model(batch) for batch in images.split(BATCH[self.device.type])])
+            return torch.cat([self.model(batch) for batch in torch.split(images, BATCH[self.device.type])])
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Sample:
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels in batches that fit a device."""
         size = BATCH[self.images.device.type]
-        yield from zip(self.images.split(size), self.labels.split(size), strict=True)
+        yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
 
 
 def build_network(settings: DiagnoseSettings, dataset: PreparedDataset, weights: Weights) -> Network:

@@ -28,7 +28,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     runs = list(shown.groupby(KEYS, sort=False))
     figure, grid = plt.subplots(len(runs), 2, figsize=(PAGE_WIDTH, 2.5 * len(runs) + 0.4), squeeze=False)
     for (plane, path), (run, rows) in zip(grid, runs, strict=True):
-        dataset, model, init, recipe, seed = run
+        dataset, model, init, recipe, seed = (str(name) for name in run)
         _draw_plane(plane, rows)
         _draw_path(path, rows[rows["kind"] == "path"])
         plane.set_title(f"{cell_title(dataset, model)}: {init_label(init)} init, {recipe_label(recipe)}, seed {seed}")
@@ -46,17 +46,8 @@ def _draw_plane(axes: Axes, rows: pd.DataFrame) -> None:
     bar = axes.figure.colorbar(drawn, ax=axes, ticks=levels[::4], format="%.2g")
     bar.set_label("training loss")
     for kind, (marker, label) in MARKERS.items():
-        (point,) = rows[rows["kind"] == kind].itertuples()
-        axes.plot(
-            point.x,
-            point.y,
-            marker,
-            color="white",
-            markeredgecolor="black",
-            markersize=7,
-            linestyle="none",
-            label=label,
-        )
+        x, y = rows.loc[rows["kind"] == kind, ["x", "y"]].to_numpy(dtype=float).T
+        axes.plot(x, y, marker, color="white", markeredgecolor="black", markersize=7, linestyle="none", label=label)
     axes.set_xlabel("distance along random - start")
     axes.set_ylabel("distance from that line")
     axes.grid(visible=False)

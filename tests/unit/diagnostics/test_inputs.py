@@ -1,0 +1,44 @@
+"""Measuring by hand: the files of a run are found by their places."""
+
+import pytest
+
+from badminima.diagnostics.inputs import Inputs, beside
+from badminima.runs import Paths, Run
+
+
+@pytest.fixture
+def results(tmp_path):
+    paths = Paths(tmp_path / "results")
+    for init in ("random", "adversarial"):
+        for path in (
+            paths.init("digits", "mlp", init, 3) / "weights.safetensors",
+            paths.run(Run("digits", "mlp", init, "da+m", 3)) / "weights.safetensors",
+            paths.prepared("digits"),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    paths.confusing("digits", "adversarial", 3).parent.mkdir(parents=True)
+    paths.confusing("digits", "adversarial", 3).touch()
+    (paths.init("digits", "mlp", "adversarial", 3) / "run.json").touch()
+    return paths
+
+
+def test_a_run_from_an_adversarial_start_has_all_files(results):
+    weights = results.run(Run("digits", "mlp", "adversarial", "da+m", 3)) / "weights.safetensors"
+    found = beside(Inputs(weights))
+    assert found.start == results.init("digits", "mlp", "adversarial", 3) / "weights.safetensors"
+    assert found.random == results.init("digits", "mlp", "random", 3) / "weights.safetensors"
+    assert found.reference == results.run(Run("digits", "mlp", "random", "da+m", 3)) / "weights.safetensors"
+    assert found.confusing == results.confusing("digits", "adversarial", 3)
+    assert found.prepared == results.prepared("digits")
+
+
+def test_a_run_from_random_weights_has_neither_pretraining_nor_reference(results):
+    found = beside(Inputs(results.run(Run("digits", "mlp", "random", "da+m", 3)) / "weights.safetensors"))
+    assert found.random is found.reference is found.confusing is None
+
+
+def test_what_is_given_wins_and_weights_elsewhere_have_no_neighbours(results, tmp_path):
+    weights = results.run(Run("digits", "mlp", "random", "da+m", 3)) / "weights.safetensors"
+    assert beside(Inputs(weights, start=tmp_path / "mine")).start == tmp_path / "mine"
+    assert beside(Inputs(tmp_path / "weights.safetensors")) == Inputs(tmp_path / "weights.safetensors")
