@@ -43,12 +43,12 @@ def landscape(context: Context) -> Iterator[dict[str, object]]:
     along = float((end - origin) @ first)
     second = (end - origin) - along * first
     height = float(np.linalg.norm(second))
-    if height <= 1e-9 * length:
+    if height <= 1e-6 * length:  # weights are 32-bit floats
         raise Skipped("random weights, start and end lie on one line")
     second = second / height
     corners = np.array([[0.0, 0.0], [length, 0.0], [along, height]])
     for kind, (x, y) in zip(POINTS, corners, strict=True):
-        yield _row(context, kind, np.nan, x, y, origin + x * first + y * second)
+        yield _row(context, kind, None, x, y, origin + x * first + y * second)
     for t in np.linspace(0, 2, 2 * options["path"] - 1):
         x, y = (
             corners[0] + t * (corners[1] - corners[0]) if t <= 1 else corners[1] + (t - 1) * (corners[2] - corners[1])
@@ -58,10 +58,12 @@ def landscape(context: Context) -> Iterator[dict[str, object]]:
     room = options["margin"] * (high - low)
     for y in np.linspace(low[1] - room[1], high[1] + room[1], options["plane"]):
         for x in np.linspace(low[0] - room[0], high[0] + room[0], options["plane"]):
-            yield _row(context, "plane", np.nan, x, y, origin + x * first + y * second)
+            yield _row(context, "plane", None, x, y, origin + x * first + y * second)
 
 
-def _row(context: Context, kind: str, position: float, x: float, y: float, vector: np.ndarray) -> dict[str, object]:
+def _row(
+    context: Context, kind: str, position: float | None, x: float, y: float, vector: np.ndarray
+) -> dict[str, object]:
     model, device = context.network.model, context.network.device
     load_weights(model, _as_weights(vector, context.end), Path("weights"))
     recompute_statistics(model, torch.split(context.train.images, BATCH[device.type]))

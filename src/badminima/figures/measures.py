@@ -12,15 +12,17 @@ from badminima.figures.style import PAGE_WIDTH, cell_title, rows_of, set_style, 
 from badminima.runs import FigureSettings
 
 SIDES = {
-    "tau": ("Kendall's tau with the generalization gap", 0.0, (-1.05, 1.05)),
-    "bad_is_larger": ("pairs in which the bad minimum has the larger value", 0.5, (-0.03, 1.03)),
+    "tau": ("Kendall's tau with the\ngeneralization gap", 0.0, (-1.05, 1.05)),
+    "bad_is_larger": ("fraction of pairs in which the\nbad minimum has the larger value", 0.5, (-0.03, 1.03)),
 }
+# Within one model these rank runs exactly as another measure does: sums as products, a number as its logarithm.
+SAME_ORDER = ("complexity.log_sum_", "complexity.path_norm", "complexity.inverse_margin", "distance.cosine")
 COLOURS = {False: "#004488", True: "#DDAA33"}
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Per (dataset, model): measures ordered by tau; left tau, right the ordering of pairs, both with intervals."""
-    shown = tables.measures.dropna(subset=["tau"])
+    shown = tables.measures[~tables.measures["measure"].str.startswith(SAME_ORDER)].dropna(subset=["tau"])
     if shown.empty:
         raise UserError("fig_measures", "tables without measures of fitted runs", "diagnostics needs measures")
     set_style()

@@ -46,7 +46,8 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
         _draw_lines(axes, rows_of(shown[shown["kind"] == kind], setting), settings)
         axes.set_xlabel(KINDS[kind])
-        axes.set_title(cell_title(*setting))
+        if kind == panels[0][1]:
+            axes.set_title(cell_title(*setting))
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     for line in grid:
