@@ -33,7 +33,7 @@ def training_job(submitted: Submitted, checkout: Checkout) -> str:
 
 
 def signal_training(checkout: Checkout, number: signal.Signals) -> None:
-    """Send a signal to the training process of a checkout."""
+    """Send a signal to the training of a checkout (and to a child that it is just starting)."""
     found = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -45,7 +45,7 @@ def signal_training(checkout: Checkout, number: signal.Signals) -> None:
             if here and b"workflow/scripts/train.py" in words:
                 os.kill(int(folder.name), number)
                 found += 1
-    assert found == 1
+    assert found
 
 
 def cancel(cluster: Cluster, checkout: Checkout, job: str) -> None:
