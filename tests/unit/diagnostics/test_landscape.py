@@ -51,9 +51,7 @@ def test_the_path_passes_through_the_three_and_the_plane_covers_them(context):
 def test_three_points_on_a_line_and_a_run_without_pretraining_have_no_plane(context):
     with pytest.raises(Skipped, match="did not start from a pretraining"):
         list(landscape(replace(context, random=None)))
-    between = {
-        name: (array + context.end.parameters[name]) / 2 for name, array in context.random.parameters.items()
-    }
+    between = {name: (array + context.end.parameters[name]) / 2 for name, array in context.random.parameters.items()}
     on_a_line = replace(context, start=Weights(between, context.end.buffers))
     with pytest.raises(Skipped, match="on one line"):
         list(landscape(on_a_line))
