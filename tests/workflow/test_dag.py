@@ -7,8 +7,8 @@ import shlex
 import pytest
 
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
-from badminima.runs import all_runs, study_runs
 from badminima.registry import FIGURES
+from badminima.runs import all_runs, study_runs
 from tests.conftest import REPOSITORY
 
 TARGETS = [f"fig_{name}" for name in FIGURES.names]
