@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from badminima.config import Config, OptimizationConfig, RandomInit, RescaledInit
+from badminima.config import Config, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit
 from badminima.errors import UserError
 from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
 from badminima.validation import parse
@@ -112,7 +112,8 @@ def _check_meanings(config: Config) -> None:
         parts = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
         expected = {part for field, part in parts.items() if getattr(recipe, field)}
         named = set() if name == "vanilla" else set(name.split("+"))
-        if named <= set(parts.values()) and (named != expected or recipe.learning_rate_scale != 1):
+        others = recipe.model_dump(exclude=set(parts)) != RecipeConfig().model_dump(exclude=set(parts))
+        if named <= set(parts.values()) and (named != expected or others):
             raise UserError(
                 f"recipes.{name}",
                 recipe.model_dump(exclude_defaults=True),
