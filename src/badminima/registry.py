@@ -142,5 +142,6 @@ FIGURES = Registry(
         "memory": Entry("badminima.figures.memory:draw", needs=("memory", "privacy")),
         "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
         "measures": Entry("badminima.figures.measures:draw"),
+        "escape": Entry("badminima.figures.escape:draw"),
     },
 )

@@ -153,7 +153,7 @@ OTHER_STUDY = (
     "studies={other: {question: q, datasets: [digits], models: [mlp], inits: [random, adversarial], "
     "recipes: [vanilla], seeds: [0, 1]}}"
 )
-FIGURES = {f"fig_{name}": 1 for name in ("curves", "ablation", "distance", "landscape", "measures")}
+FIGURES = {f"fig_{name}": 1 for name in ("curves", "ablation", "distance", "landscape", "measures", "escape")}
 AFTER_RUNS = {"collect": 1, **FIGURES, "claims": 1}
 # Around all runs that do not start from random weights, and around the first seed's from the adversarial ones.
 AROUND = {"compare": 8, "landscape": 2}

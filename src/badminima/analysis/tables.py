@@ -3,8 +3,9 @@
 ``runs.csv`` has a row per run, ``histories.csv`` per (run, epoch), ``layers.csv`` per (run, tensor, statistic),
 ``cells.csv`` per (cell, statistic), a cell being all seeds of one (dataset, model, init, recipe);
 ``pretraining.csv`` has a row per adversarial init, ``measures.csv`` one per (dataset, model, measure), ``costs.csv``
-one per measurement, ``landscapes.csv`` one per point around a run. ``correct.safetensors`` holds which test images
-each run gets right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
+one per measurement, ``landscapes.csv`` one per point around a run, ``gaps.csv`` one per difference of two cells.
+``correct.safetensors`` holds which test images each run gets
+right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
@@ -44,8 +46,9 @@ NAMES = (
     "measurement",
     "reasons",
     "kind",
+    "difference",
 )
-TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining", "measures", "costs", "landscapes")
+TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining", "measures", "costs", "landscapes", "gaps")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class StudyTables:
     """All tables of a study.
 
     Attributes:
-        runs, histories, layers, cells, pretraining, measures, costs, landscapes: see the module.
+        runs, histories, layers, cells, pretraining, measures, costs, landscapes, gaps: see the module.
         correct: per dataset, ``[runs of that dataset, n] bool``, in the order of ``runs``.
     """
 
@@ -65,6 +68,7 @@ class StudyTables:
     measures: pd.DataFrame
     costs: pd.DataFrame
     landscapes: pd.DataFrame
+    gaps: pd.DataFrame
     correct: dict[str, np.ndarray]
 
     def correct_of(self, rows: pd.DataFrame) -> np.ndarray:
@@ -113,10 +117,12 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         measures=measures_table(runs, settings.statistics, settings.root_seed),
         costs=_costs(measurements),
         landscapes=_landscapes(paths, settings),
+        gaps=pd.DataFrame(),
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
     cells = summarize_cells(tables, settings.statistics, settings.root_seed)
-    return StudyTables(**{**vars(tables), "cells": cells})
+    gaps = gaps_table(runs, tables.correct_of, settings.statistics, settings.root_seed)
+    return StudyTables(**{**vars(tables), "cells": cells, "gaps": gaps})
 
 
 def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed: int) -> pd.DataFrame:
