@@ -83,6 +83,8 @@ def _check_references(config: Config) -> None:
         for diagnostic in FIGURES.entry(figure.draw or name).needs:
             if diagnostic not in config.diagnostics:
                 raise UserError("diagnostics", config.diagnostics, f"figures.{name} needs {diagnostic} among them")
+        if FIGURES.entry(figure.draw or name).whole_study and (figure.recipes or figure.inits):
+            raise UserError(f"figures.{name}", "recipes or inits", "this figure shows all of its study")
         study = config.studies[figure.study]
         _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
         _require(f"figures.{name}.inits", figure.inits or [], study.inits)

@@ -31,7 +31,7 @@ def measured(init: str, accuracy: float) -> dict[str, float]:
         "sharpness.asam": error,
         "sharpness.pac_bayes_sigma_magnitude": accuracy,
         "robustness.clean": accuracy,
-        **{f"robustness.{kind}_{strength}": accuracy / (1 + strength) for kind in KINDS for strength in (1, 2)},
+        **{f"robustness.{kind}_{strength}": accuracy ** (1 + strength) for kind in KINDS for strength in (1, 2)},
         "memory.confusing_accuracy": memory,
         "memory.kept": memory,
         "privacy.auc": 0.5 + error / 2,

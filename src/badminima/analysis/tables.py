@@ -48,6 +48,7 @@ NAMES = (
     "kind",
     "difference",
 )
+COST_COLUMNS = ["measurement", "made", "skipped", "failed", "reasons", "median_seconds", "most_seconds", "device"]
 TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining", "measures", "costs", "landscapes", "gaps")
 
 
@@ -171,28 +172,31 @@ def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dic
 
 
 def _costs(files: list[dict[str, Any]]) -> pd.DataFrame:
-    """What each measurement took, and how often and why it was skipped."""
+    """What each measurement took, and how often and why it gave nothing."""
     seconds: dict[str, list[float]] = {}
     skipped: dict[str, list[str]] = {}
+    failed: dict[str, list[str]] = {}
     for file in files:
         for name, value in file["seconds"].items():
             seconds.setdefault(name, []).append(value)
-        for name, reason in file["skipped"].items():
-            skipped.setdefault(name, []).append(reason)
+        for kind, of_kind in (("skipped", skipped), ("failed", failed)):
+            for name, reason in file[kind].items():
+                of_kind.setdefault(name, []).append(reason)
     devices = ", ".join(sorted({file["device"] for file in files}))
     rows = [
         {
             "measurement": name,
-            "made": len(values) - len(skipped.get(name, [])),
+            "made": len(values) - len(skipped.get(name, [])) - len(failed.get(name, [])),
             "skipped": len(skipped.get(name, [])),
-            "reasons": "; ".join(sorted(set(skipped.get(name, [])))),
+            "failed": len(failed.get(name, [])),
+            "reasons": "; ".join(sorted({*skipped.get(name, []), *failed.get(name, [])})),
             "median_seconds": np.median(values),
             "most_seconds": np.max(values),
             "device": devices,
         }
         for name, values in seconds.items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COST_COLUMNS)
 
 
 def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:

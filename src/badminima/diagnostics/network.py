@@ -106,3 +106,11 @@ def thin_out(sample: Sample, images: int) -> Sample:
         return sample
     chosen = torch.arange(images, device=sample.labels.device) * len(sample) // images
     return replace(sample, images=sample.images[chosen], labels=sample.labels[chosen])
+
+
+def statistics_batches(images: Tensor) -> list[Tensor]:
+    """Batches of which none is a single image, which has no variance."""
+    batches = list(torch.split(images, BATCH[images.device.type]))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches

@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables
-from badminima.errors import UserError
-from badminima.figures import Drawing
+from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     COLUMN_WIDTH,
     cell_title,
@@ -29,7 +28,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     shown = tables.gaps[tables.gaps["recipe"].isin(settings.recipes) & tables.gaps["init"].isin(settings.inits)]
     gains = shown[(shown["difference"] == "gain") & (shown["init"] != "random")]
     if gains.empty:
-        raise UserError("fig_escape", "no recipe beside vanilla from an init beside random", "choose a study with them")
+        return nothing_to_draw("no recipe beside vanilla from an init beside random", shown)
     set_style()
     panels = settings_of(gains)
     inits = [init for init in settings.inits if (gains["init"] == init).any()]

@@ -6,8 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
-from badminima.errors import UserError
-from badminima.figures import Drawing
+from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import PAGE_WIDTH, cell_title, rows_of, set_style, settings_of
 from badminima.runs import FigureSettings
 
@@ -24,7 +23,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Per (dataset, model): measures ordered by tau; left tau, right the ordering of pairs, both with intervals."""
     shown = tables.measures[~tables.measures["measure"].str.startswith(SAME_ORDER)].dropna(subset=["tau"])
     if shown.empty:
-        raise UserError("fig_measures", "tables without measures of fitted runs", "diagnostics needs measures")
+        return nothing_to_draw("fewer than three runs fit their training set, so measures rank nothing", shown)
     set_style()
     panels = settings_of(shown)
     shown = pd.concat([rows_of(shown, panel).sort_values("tau", ascending=False) for panel in panels])
@@ -39,11 +38,20 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             axes.axvline(chance, color="#777777", linewidth=0.8, zorder=1)
             axes.set_xlim(*limits)
             axes.set_xlabel(label)
-        line[0].set_yticks(range(len(rows)), rows["measure"].str.replace("_", " "), fontsize=6)
+        line[0].set_yticks(range(len(rows)), _labels(rows), fontsize=6)
         line[0].set_ylim(len(rows) - 0.5, -0.5)
         line[0].set_title(f"{cell_title(*panel)}: {rows['runs'].max()} runs")
         line[1].set_title(f"{rows['pairs'].max()} pairs")
     return Drawing(figure, shown)
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    """Names of measures; the number of runs where some do not have it."""
+    of_all = rows["runs"].max()
+    return [
+        name.replace("_", " ") + (f" ({runs} runs, {pairs} pairs)" if runs < of_all else "")
+        for name, runs, pairs in zip(rows["measure"], rows["runs"], rows["pairs"], strict=True)
+    ]
 
 
 def _draw_side(axes: Axes, rows: pd.DataFrame, column: str) -> None:

@@ -4,7 +4,8 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
-from badminima.figures.panels import draw_panels, require
+from badminima.figures.panels import draw_panels
+from badminima.figures.style import rows_of
 from badminima.runs import FigureSettings
 
 PANELS = {
@@ -18,12 +19,12 @@ LOGARITHMIC = ("sharpness.trace", "sharpness.asam")
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """A row of three panels per (dataset, model); the first two on a logarithmic axis."""
-    require(tables, PANELS, "fig_sharpness", "sharpness")
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
         if statistic in LOGARITHMIC:
-            values = tables.runs[statistic]
-            axes.set_xscale("log")
-            axes.set_xlim(left=values[values > 0].min() / 2)
+            values = rows_of(tables.runs, setting)[statistic]
+            if (values > 0).any():
+                axes.set_xscale("log")
+                axes.set_xlim(left=values[values > 0].min() / 2)
 
     return draw_panels(tables, settings, PANELS, finish)

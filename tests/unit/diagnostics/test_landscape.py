@@ -55,3 +55,9 @@ def test_three_points_on_a_line_and_a_run_without_pretraining_have_no_plane(cont
     on_a_line = replace(context, start=Weights(between, context.end.buffers))
     with pytest.raises(Skipped, match="on one line"):
         list(landscape(on_a_line))
+
+
+def test_weights_that_are_not_finite_have_no_surroundings(context):
+    broken = {name: array * np.nan for name, array in context.end.parameters.items()}
+    with pytest.raises(Skipped, match="not finite"):
+        list(landscape(replace(context, end=Weights(broken, {}))))
