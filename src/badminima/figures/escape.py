@@ -49,10 +49,13 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             if cost is not None:
                 axes.axvline(cost * 100, color=colour, linestyle=":", linewidth=1.2, label=init_label(init))
         axes.axvline(0, color="#777777", linewidth=0.8)
-        axes.set_yticks(range(len(order)), [recipe_label(recipe) for recipe in order])
-        axes.set_ylim(len(order) - 0.5, -0.5)
+        lost = [recipe for recipe in settings.recipes if recipe not in [*order, "vanilla"]]
+        for place, _ in enumerate(lost, start=len(order)):
+            axes.text(0.01, place, "all diverged", fontsize=6.5, va="center", transform=axes.get_yaxis_transform())
+        axes.set_yticks(range(len(order) + len(lost)), [recipe_label(recipe) for recipe in [*order, *lost]])
+        axes.set_ylim(len(order) + len(lost) - 0.5, -0.5)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("test accuracy gained over vanilla SGD (points)\ndotted: all that the init costs it")
+        axes.set_xlabel("test accuracy gained over vanilla\nSGD (points); dotted: what the init costs")
         axes.set_title(cell_title(*panel))
     init_legend(figure, inits)
     return Drawing(figure, shown)
