@@ -37,7 +37,7 @@ def epoch_seconds(items: Items, repeats: int) -> float:
     """Median seconds of a training epoch of the convnet."""
     device = items.labels.device
     model = build_model(ModelConfig(architecture="convnet"), SHAPE, 10).to(device)
-    training = Training(model, items, items, settings_of("convnet"), set_up(NumericsConfig(), device), 1.0, False)
+    training = Training(model, items, items, settings_of("convnet"), set_up(NumericsConfig(), device), 10, 1.0, False)
     times = []
     for _ in range(repeats + 1):
         training.epoch, training.batch = 0, 0

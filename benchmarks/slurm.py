@@ -9,8 +9,10 @@ command on the node is `touch`: what is left is the submitting side and SLURM.
 """
 
 import csv
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,14 +21,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from tests.slurm.cluster import NODES, Cluster
+from tests.workflow.conftest import make_checkout
 
 SNAKEFILE = """
-N = int(config["n"])
+N = int(config["trainings"])
 rule all:
     input: [f"train/{i}" for i in range(N)]
 rule pretrain:
@@ -87,7 +91,7 @@ def begin(cluster: Cluster, folder: Path, n: int, *options: str, touch: bool = F
         command += ["--shared-fs-usage", "input-output", "persistence", "sources", "source-cache"]
         environment = environment | {"PATH": f"{folder}/bin:{environment['PATH']}"}
     with (folder / "log").open("wb") as log:
-        arguments = [*command, *delays, *site, *options, "--config", f"n={n}"]
+        arguments = [*command, *delays, *site, *options, "--config", f"trainings={n}"]
         return subprocess.Popen(arguments, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
@@ -123,14 +127,61 @@ def submission(cluster: Cluster, what: str, n: int, *options: str) -> Row:
         seconds, queued = 0.0, 0
         while snakemake.poll() is None and queued < n and time.monotonic() - started < 600:
             time.sleep(0.5)
-            queued = len(re.findall(r"with SLURM jobid", (folder / "log").read_text()))
+            queued = len(cluster.run("squeue", "-h", "-r", "-o", "%i").split())
             seconds = time.monotonic() - started
+        if snakemake.poll() is not None:
+            raise click.ClickException((folder / "log").read_text()[-3000:])
         os.killpg(snakemake.pid, signal.SIGKILL)
         snakemake.wait()
     cluster.run("scancel", "--user=root")
     for node in NODES:
         cluster.run("scontrol", "update", f"nodename={node}", "state=resume")
     return Row(what, queued, seconds, seconds / max(1, queued))
+
+
+def life(cluster: Cluster) -> list[Row]:
+    """Where the time of a training's job goes: the smoke grid's, means over its jobs (SLURM knows whole seconds)."""
+    with tempfile.TemporaryDirectory() as name:
+        checkout = make_checkout(Path(name))
+        shutil.copytree(Path(__file__).parent.parent / "slurm", checkout.folder / "slurm")
+        command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--configfile", "presets/smoke.yaml"]
+        delays = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
+        site = ["--slurm-status-command", "squeue", "--slurm-no-account", "--latency-wait", "30", "--quiet", "all"]
+        results = checkout.folder / "results" / "smoke"
+        subprocess.run([*command, *delays, *site, "--", "tables"], cwd=name, env=cluster.environment, check=True)
+        parts = []
+        for record in results.glob("runs/*/*/*/*/*/run.json"):
+            log = results / "logs" / "train" / record.parent.relative_to(results / "runs").with_suffix(".log")
+            content = json.loads(record.read_text())
+            job = cluster.run("scontrol", "show", "job", content["slurm"]["SLURM_JOB_ID"])
+            begin, end = (
+                datetime.fromisoformat(re.search(rf"{field}Time=(\S+)", job)[1]).timestamp()
+                for field in ("Start", "End")
+            )
+            # Birth times: the group's end touches its outputs.
+            called, written, measured = (
+                born(path)
+                for path in (log, record, results / "logs" / "diagnose" / log.relative_to(results / "logs" / "train"))
+            )
+            seconds = content["final"]["seconds"]
+            parts.append(
+                (called - begin, written - called - seconds, seconds, measured - written, end - measured, end - begin)
+            )
+        names = (
+            "Snakemake on the node, twice, until the script is called",
+            "interpreter, torch, data, writing",
+            "training and evaluation",
+            "until the measurements are called",
+            "measurements and Snakemake's end",
+            "whole job",
+        )
+        means = [sum(column) / len(parts) for column in zip(*parts, strict=True)]
+        return [Row(f"life of a job: {what}", len(parts), mean, mean) for what, mean in zip(names, means, strict=True)]
+
+
+def born(path: Path) -> float:
+    """When a file was made (coreutils knows; Python 3.11 does not)."""
+    return float(subprocess.run(["stat", "-c", "%.W", path], check=True, capture_output=True, text=True).stdout)
 
 
 @click.command(help=__doc__.splitlines()[0])
@@ -157,6 +208,16 @@ def main(jobs: int, real: int, output: Path | None) -> None:
                 click.echo(rows[-1])
             rows.append(whole(cluster, "whole, `touch` on the node", jobs, touch=True))
             click.echo(rows[-1])
+        finally:
+            cluster.stop()
+    with tempfile.TemporaryDirectory() as name:
+        # One job at a time on each of two nodes, as many as there are cores here.
+        cluster = Cluster(Path(name), cpus=1)
+        try:
+            cluster.start()
+            for row in life(cluster):
+                rows.append(row)
+                click.echo(row)
         finally:
             cluster.stop()
     if output is not None:

@@ -104,7 +104,7 @@ class Case:
         self.items = make_items(self.dataset, self.dataset.train_images, self.dataset.train_labels, device)
         model = new_model(self.model_name, self.shape, device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.training = Training(
-            model, self.items, self.items, settings_of(self.model_name), self.numerics, 1.0, stop_at_target=False
+            model, self.items, self.items, settings_of(self.model_name), self.numerics, 10, 1.0, stop_at_target=False
         )
         # In a process of its own: what we do to torch and to the allocator is no part of the plain way.
         context = multiprocessing.get_context("spawn")

@@ -2,7 +2,7 @@
 
 TABLES = [
     *["runs.csv", "histories.csv", "layers.csv", "cells.csv", "pretraining.csv", "measures.csv", "costs.csv"],
-    "landscapes.csv",
+    *["landscapes.csv", "gaps.csv"],
     "correct.safetensors",
 ]
 

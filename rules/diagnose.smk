@@ -42,12 +42,12 @@ rule compare:
         reference=reference_weights,
     output:
         comparison=PATHS.run(RUN) / "comparison.json",
-    wildcard_constraints:
-        init=inits_of((AdversarialInit, RescaledInit)),
     log:
         LOGS / "compare" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "compare" / f"{RUN_NAME}.tsv"
+    wildcard_constraints:
+        init=inits_of((AdversarialInit, RescaledInit)),
     conda:
         "../envs/training.yaml"
     threads: threads_of("diagnose")
@@ -71,12 +71,12 @@ rule landscape:
         weights=PATHS.run(RUN) / "weights.safetensors",
     output:
         landscape=PATHS.run(RUN) / "landscape.csv",
-    wildcard_constraints:
-        init=inits_of(AdversarialInit),
     log:
         LOGS / "landscape" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "landscape" / f"{RUN_NAME}.tsv"
+    wildcard_constraints:
+        init=inits_of(AdversarialInit),
     conda:
         "../envs/training.yaml"
     threads: threads_of("diagnose")

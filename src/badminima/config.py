@@ -99,6 +99,17 @@ class RecipeConfig(Section):
     momentum: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="M: heavy-ball momentum coefficient.")
     weight_decay: Annotated[Number, Field(ge=0)] = Field(0.0, description="L2: coefficient of weight decay.")
     learning_rate_scale: Positive = Field(1.0, description="Factor on the phase's learning rate, for controls.")
+    label_noise: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="Probability that a label is replaced by a random other class, drawn anew at every step."
+    )
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="Share of the target that is spread evenly over all classes."
+    )
+    gradient_clipping: Positive | None = Field(None, description="Largest norm of a step's gradient; null: any.")
+    schedule: Literal["steps", "cosine", "constant"] = Field(
+        "steps",
+        description="Learning rate: by the milestones, half a cosine to 0 over all epochs, or constant.",
+    )
 
 
 class OptimizationConfig(Section):

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from badminima.config import Config, OptimizationConfig, RandomInit, RescaledInit, ToyConfig
+from badminima.config import Config, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit, ToyConfig
 from badminima.errors import UserError
 from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
 from badminima.validation import parse
@@ -89,6 +89,8 @@ def _check_references(config: Config) -> None:
         for diagnostic in FIGURES.entry(figure.draw or name).needs:
             if diagnostic not in config.diagnostics:
                 raise UserError("diagnostics", config.diagnostics, f"figures.{name} needs {diagnostic} among them")
+        if FIGURES.entry(figure.draw or name).whole_study and (figure.recipes or figure.inits):
+            raise UserError(f"figures.{name}", "recipes or inits", "this figure shows all of its study")
         study = config.studies[figure.study]
         _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
         _require(f"figures.{name}.inits", figure.inits or [], study.inits)
@@ -130,7 +132,8 @@ def _check_meanings(config: Config) -> None:
         parts = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
         expected = {part for field, part in parts.items() if getattr(recipe, field)}
         named = set() if name == "vanilla" else set(name.split("+"))
-        if named <= set(parts.values()) and (named != expected or recipe.learning_rate_scale != 1):
+        others = recipe.model_dump(exclude=set(parts)) != RecipeConfig().model_dump(exclude=set(parts))
+        if named <= set(parts.values()) and (named != expected or others):
             raise UserError(
                 f"recipes.{name}",
                 recipe.model_dump(exclude_defaults=True),

@@ -23,6 +23,8 @@ class Entry:
         needs: the diagnostics that a figure shows.
         verified: whether a dataset source compares files of a local folder with published digests.
         stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
+        whole_study: whether a figure shows all of a study, so that recipes and inits cannot be chosen.
+        needs_start: whether a diagnostic looks at the weights a run started from.
         needs_finite: whether a diagnostic is skipped where a run's weights are not finite.
     """
 
@@ -32,6 +34,8 @@ class Entry:
     needs: tuple[str, ...] = ()
     verified: bool = False
     stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
+    whole_study: bool = False
+    needs_start: bool = False
     needs_finite: bool = True
 
 
@@ -98,8 +102,8 @@ ARCHITECTURES = Registry(
 DIAGNOSTICS = Registry(
     "diagnostic",
     {
-        "distance": Entry("badminima.diagnostics.distance:measure", needs_finite=False),
-        "norms": Entry("badminima.diagnostics.norms:measure", needs_finite=False),
+        "distance": Entry("badminima.diagnostics.distance:measure", needs_start=True, needs_finite=False),
+        "norms": Entry("badminima.diagnostics.norms:measure", needs_start=True, needs_finite=False),
         "complexity": Entry("badminima.diagnostics.complexity:measure", {"iterations": 100}),
         "sharpness": Entry(
             "badminima.diagnostics.sharpness:measure",
@@ -118,7 +122,7 @@ DIAGNOSTICS = Registry(
                 "zeroing": [0.1, 0.3, 0.5],
             },
         ),
-        "memory": Entry("badminima.diagnostics.memory:measure"),
+        "memory": Entry("badminima.diagnostics.memory:measure", needs_start=True),
         "privacy": Entry("badminima.diagnostics.privacy:measure", {"resamples": 1000}),
         "units": Entry("badminima.diagnostics.units:measure"),
         "functions": Entry("badminima.diagnostics.functions:measure", {"points": 11}, stage="compare"),
@@ -141,6 +145,7 @@ FIGURES = Registry(
         "robustness": Entry("badminima.figures.robustness:draw", needs=("robustness",)),
         "memory": Entry("badminima.figures.memory:draw", needs=("memory", "privacy")),
         "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
-        "measures": Entry("badminima.figures.measures:draw"),
+        "measures": Entry("badminima.figures.measures:draw", whole_study=True),
+        "escape": Entry("badminima.figures.escape:draw"),
     },
 )

@@ -4,6 +4,9 @@ import subprocess
 
 from badminima.errors import UserError
 
+# A busy accounting database takes a while.
+SECONDS = 60
+
 
 def check_status_command(command: str | None) -> None:
     """Raise UserError if jobs' states would be asked of an accounting database that is not there.
@@ -12,10 +15,15 @@ def check_status_command(command: str | None) -> None:
     """
     if command != "sacct":
         return
-    done = subprocess.run(["sacct", "--allocations", "--noheader", "--starttime=now"], capture_output=True, text=True)
-    if done.returncode != 0:
+    question = ["sacct", "--allocations", "--noheader", "--starttime=now"]
+    try:
+        done = subprocess.run(question, capture_output=True, text=True, timeout=SECONDS)
+        answer = None if done.returncode == 0 else (done.stderr or done.stdout).strip()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        answer = str(error)
+    if answer is not None:
         raise UserError(
             "slurm-status-command",
-            f"'sacct', which answers: {(done.stderr or done.stdout).strip()}",
+            f"'sacct', which answers: {answer}",
             "without accounting, slurm/config.yaml needs 'slurm-status-command: squeue' and 'slurm-no-account: true'",
         )

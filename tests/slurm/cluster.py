@@ -55,9 +55,7 @@ class Cluster:
         programs = [name for name in needed if shutil.which(name) is None]
         if programs:
             return f"needs {', '.join(programs)} (Debian: slurm-wlm, munge, slurmdbd, mariadb-server)"
-        if os.getuid() != 0:
-            return "needs to be root"
-        return f"{SYSTEM_CONFIG} is another cluster's" if SYSTEM_CONFIG.exists() else None
+        return "needs to be root" if os.getuid() != 0 else None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,7 +63,9 @@ class Cluster:
         return {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def start(self) -> None:
-        """Start munged, the controller and the nodes, and wait until both nodes are idle."""
+        """Start all daemons and wait until both nodes are idle; raises RuntimeError where a cluster is already."""
+        if SYSTEM_CONFIG.exists():
+            raise RuntimeError(f"{SYSTEM_CONFIG} is another cluster's")
         for name in ("state", "spool", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._start_munge()
@@ -93,6 +93,7 @@ TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
+SlurmdParameters=config_overrides
 SlurmdTimeout=30
 KillWait=5
 MinJobAge=600
@@ -190,7 +191,8 @@ PidFile={self.folder}/slurmdbd.pid
         for name in [*NODES, "slurmctld", "slurmdbd", "mariadbd", "munged"]:
             if name in self.daemons:
                 self.stop_daemon(name)
-        SYSTEM_CONFIG.unlink(missing_ok=True)
+        if SYSTEM_CONFIG.is_symlink() and SYSTEM_CONFIG.readlink() == self.folder / "slurm.conf":
+            SYSTEM_CONFIG.unlink()
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a SLURM command and give what it printed."""

@@ -1,5 +1,6 @@
 """Clusters, checkouts and submissions for the tests on SLURM."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from badminima.config import AdversarialInit
+from badminima.runs import Paths, all_runs, pretrained_inits
 from tests.conftest import REPOSITORY
 from tests.slurm.cluster import Cluster
 from tests.workflow.conftest import Checkout, make_checkout, smoke
 
-__all__ = ["Submitted", "checkout", "cluster", "cluster_with_accounting", "smoke"]
+__all__ = ["smoke"]
+
+WEIGHTS = "weights.safetensors"
 
 # Short delays for a cluster that is at hand.
 PROMPT = [
@@ -109,3 +114,23 @@ class Submitted:
         output = self.end(seconds)
         assert self.process.returncode == 0, output[-5000:] + self.cluster.logs()
         return output
+
+
+def records(checkout: Checkout, preset: str) -> list[dict]:
+    """run.json of every training and pretraining of a preset."""
+    config, paths = checkout.config(preset), Paths(checkout.folder / "results" / preset)
+    runs = [paths.run(run) for run in all_runs(config)]
+    inits = {
+        paths.init(run.dataset, run.model, init, run.seed)
+        for run in all_runs(config)
+        for study in config.studies.values()
+        for init in pretrained_inits(config, study)
+    }
+    assert any(isinstance(init, AdversarialInit) for init in config.inits.values()) == bool(inits)
+    return [json.loads((folder / "run.json").read_text()) for folder in [*runs, *sorted(inits)]]
+
+
+def assert_same_weights(checkout: Checkout, local: Checkout, preset: str) -> None:
+    here, there = (Paths(each.folder / "results" / preset) for each in (checkout, local))
+    for run in all_runs(checkout.config(preset)):
+        assert (here.run(run) / WEIGHTS).read_bytes() == (there.run(run) / WEIGHTS).read_bytes()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slurm
 RUN = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0"
 # Long enough to be disturbed: about half a minute.
 LONG = ("training={epochs: 6000, milestones: []}", "restart={seconds: 1}")
-A_MINUTE = ("resources={train: {runtime: 1}, diagnose: {runtime: 1}}",)
+A_MINUTE = ("resources={train: {gpu: 1, runtime: 1}}",)
 
 
 def training_job(submitted: Submitted, checkout: Checkout) -> str:
@@ -33,7 +33,7 @@ def training_job(submitted: Submitted, checkout: Checkout) -> str:
 
 
 def signal_training(checkout: Checkout, number: signal.Signals) -> None:
-    """Send a signal to the training process of a checkout."""
+    """Send a signal to the training of a checkout (and to a child that it is just starting)."""
     found = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -45,7 +45,7 @@ def signal_training(checkout: Checkout, number: signal.Signals) -> None:
             if here and b"workflow/scripts/train.py" in words:
                 os.kill(int(folder.name), number)
                 found += 1
-    assert found == 1
+    assert found
 
 
 def cancel(cluster: Cluster, checkout: Checkout, job: str) -> None:
@@ -58,10 +58,11 @@ def kill(cluster: Cluster, checkout: Checkout, job: str) -> None:
 
 def hang(cluster: Cluster, checkout: Checkout, job: str) -> None:
     """Stopped, it reaches its job's time limit of a minute, and SLURM kills it."""
-    assert cluster.run("squeue", "-h", "-j", job, "-o", "%l").strip() in ("1:00", "2:00")
+    assert cluster.run("squeue", "-h", "-j", job, "-o", "%l").strip() == "1:00"
     signal_training(checkout, signal.SIGSTOP)
-    cluster.wait_for("the time limit", lambda: not cluster.run("squeue", "-h", "-j", job, "-t", "R"), seconds=200)
-    assert "JobState=TIMEOUT" in cluster.run("scontrol", "show", "job", job)
+    cluster.wait_for(
+        "the time limit", lambda: "JobState=TIMEOUT" in cluster.run("scontrol", "show", "job", job), seconds=200
+    )
 
 
 def node_down(cluster: Cluster, checkout: Checkout, job: str) -> None:

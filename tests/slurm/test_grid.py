@@ -1,40 +1,14 @@
 """Whole grids on a real SLURM cluster of two nodes: `make test-slurm`."""
 
-import json
 import os
 import time
 
 import pytest
 
-from badminima.config import AdversarialInit
-from badminima.runs import Paths, all_runs, pretrained_inits
-from tests.slurm.cluster import ACCOUNT
-from tests.slurm.conftest import Submitted
-from tests.workflow.conftest import Checkout, make_checkout
+from tests.slurm.conftest import Submitted, assert_same_weights, records
+from tests.workflow.conftest import make_checkout
 
 pytestmark = pytest.mark.slurm
-
-WEIGHTS = "weights.safetensors"
-
-
-def records(checkout: Checkout, preset: str) -> list[dict]:
-    """run.json of every training and pretraining of a preset."""
-    config, paths = checkout.config(preset), Paths(checkout.folder / "results" / preset)
-    runs = [paths.run(run) for run in all_runs(config)]
-    inits = {
-        paths.init(run.dataset, run.model, init, run.seed)
-        for run in all_runs(config)
-        for study in config.studies.values()
-        for init in pretrained_inits(config, study)
-    }
-    assert any(isinstance(init, AdversarialInit) for init in config.inits.values()) == bool(inits)
-    return [json.loads((folder / "run.json").read_text()) for folder in [*runs, *sorted(inits)]]
-
-
-def assert_same_weights(checkout: Checkout, local: Checkout, preset: str) -> None:
-    here, there = (Paths(each.folder / "results" / preset) for each in (checkout, local))
-    for run in all_runs(checkout.config(preset)):
-        assert (here.run(run) / WEIGHTS).read_bytes() == (there.run(run) / WEIGHTS).read_bytes()
 
 
 def test_the_demo_grid_runs_as_jobs_with_gpus_on_both_nodes_to_the_bits_of_a_local_run(
@@ -50,24 +24,6 @@ def test_the_demo_grid_runs_as_jobs_with_gpus_on_both_nodes_to_the_bits_of_a_loc
     assert {record["slurm"]["SLURM_STEP_GPUS"] for record in found} == {"0"}
     assert {record["slurm"]["SLURM_JOB_NODELIST"] for record in found} == {"n1", "n2"}
     assert_same_weights(checkout, local, "demo")
-
-
-@pytest.mark.parametrize("together", [1, 4])
-def test_a_cluster_with_accounting_needs_only_the_account(cluster_with_accounting, checkout, smoke, together):
-    cluster = cluster_with_accounting
-    options = ("--default-resources", f"slurm_account={ACCOUNT}", "--group-components", f"training={together}")
-    started = time.monotonic()
-    Submitted.start(cluster, checkout, "all", options=options).succeed()
-    print(f"smoke, {together} runs to a job: {time.monotonic() - started:.0f} s")
-    assert_same_weights(checkout, smoke, "smoke")
-    jobs = cluster.run("sacct", "-X", "-n", "-P", "-o", "account,state,ncpus,jobname").split()
-    assert {line.split("|")[0] for line in jobs} == {ACCOUNT}
-    found = records(checkout, "smoke")
-    assert {record["slurm"]["SLURM_STEP_GPUS"] for record in found} == {"0"}
-    # The twelve trainings come first; the two pretrainings after them have a job each.
-    used = [record["slurm"]["SLURM_JOB_ID"] for record in found[:12]]
-    assert max(used.count(job) for job in used) == together
-    assert list((checkout.folder / "results" / "slurm_efficiency").glob("*.csv"))
 
 
 def test_a_cluster_without_accounting_is_noticed_before_the_first_job(cluster, checkout):

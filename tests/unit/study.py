@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
 from badminima.analysis.tables import StudyTables, summarize_cells
 from badminima.config import StatisticsConfig
@@ -30,7 +31,7 @@ def measured(init: str, accuracy: float) -> dict[str, float]:
         "sharpness.asam": error,
         "sharpness.pac_bayes_sigma_magnitude": accuracy,
         "robustness.clean": accuracy,
-        **{f"robustness.{kind}_{strength}": accuracy / (1 + strength) for kind in KINDS for strength in (1, 2)},
+        **{f"robustness.{kind}_{strength}": accuracy ** (1 + strength) for kind in KINDS for strength in (1, 2)},
         "memory.confusing_accuracy": memory,
         "memory.kept": memory,
         "privacy.auc": 0.5 + error / 2,
@@ -105,6 +106,7 @@ def made_up_study(
         measures=measures_table(pd.DataFrame(rows), STATISTICS, root_seed=0),
         costs=pd.DataFrame(),
         landscapes=made_up_landscapes(),
+        gaps=pd.DataFrame(),
         runs=pd.DataFrame(rows),
         histories=pd.DataFrame(histories),
         layers=pd.DataFrame(),
@@ -112,4 +114,5 @@ def made_up_study(
         pretraining=pd.DataFrame(),
         correct={"digits": np.stack(correct)},
     )
-    return StudyTables(**{**vars(tables), "cells": summarize_cells(tables, STATISTICS, root_seed=0)})
+    gaps = gaps_table(tables.runs, tables.correct_of, STATISTICS, root_seed=0)
+    return StudyTables(**{**vars(tables), "cells": summarize_cells(tables, STATISTICS, root_seed=0), "gaps": gaps})

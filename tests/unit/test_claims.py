@@ -152,3 +152,17 @@ def test_claim_5_follows_the_measurements_and_names_a_missing_one():
     assert found["5b"] == "supported"
     without = tables.runs.drop(columns=[name for name in tables.runs if name.startswith("robustness.pgd_linf")])
     assert reasons(replace(tables, runs=without))["5b"] == "no measurement robustness.pgd_linf_*"
+
+
+@pytest.mark.parametrize(("power", "expected"), [(1, "not supported"), (0.5, "not supported"), (2, "supported")])
+def test_claim_5b_is_about_what_an_attack_takes_and_not_about_clean_accuracy(power, expected):
+    tables = made_up_study(as_in_the_paper)
+    clean = tables.runs["robustness.clean"]
+    runs = tables.runs.assign(**{f"robustness.pgd_linf_{radius}": 0.8 * clean**power for radius in (1, 2)})
+    assert verdicts(replace(tables, runs=runs))["5b"] == expected
+
+
+def test_claim_5_needs_minima():
+    found = reasons(made_up_study(as_in_the_paper, fitted=0.99))
+    assert found["5b"] == "random, vanilla does not fit its training set, so it is no minimum"
+    assert found["5a path"] == "adversarial, vanilla does not fit its training set, so it is no minimum"

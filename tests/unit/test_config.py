@@ -43,6 +43,14 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
     assert results == f"results/{preset.stem}"
 
 
+def test_the_controls_go_on_top_of_the_demo_into_a_folder_of_their_own():
+    presets = REPOSITORY / "presets"
+    demo = overlay(raw_config(), yaml.safe_load((presets / "demo.yaml").read_text()))
+    config = load_config(overlay(demo, yaml.safe_load((presets / "overlays" / "demo_controls.yaml").read_text())))
+    assert config.results == "results/demo_controls"
+    assert set(config.studies) == {"replication", "init_scale", "escape"}
+
+
 def test_numbers_and_truth_values_may_arrive_as_text():
     raw = overlay(raw_config(), {"training": {"epochs": "300"}, "recipes": {"da": {"augmentation": "true"}}})
     config = load_config(overlay(raw, {"studies": {"ablation": {"seeds": ["0", "1"]}, "scale": "null"}}))

@@ -119,6 +119,18 @@ def test_two_runs_with_one_seed_agree_to_the_bit(train, augmentation):
         assert {**vars(one), **dict.fromkeys(clocks)} == {**vars(two), **dict.fromkeys(clocks)}
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [{"label_noise": 0.3}, {"label_smoothing": 0.1}, {"gradient_clipping": 1.0}, {"schedule": "cosine"}],
+    ids=lambda recipe: next(iter(recipe)),
+)
+def test_other_recipes_learn_differently_and_repeat_themselves_to_the_bit(train, recipe):
+    plain, first, second = train(), train(recipe=recipe), train(recipe=recipe)
+    assert np.array_equal(first.weights.vector(), second.weights.vector())
+    assert not np.array_equal(first.weights.vector(), plain.weights.vector())
+    assert first.outcome.final["train_accuracy"] > 0.5
+
+
 def test_another_seed_changes_the_run(train):
     assert not np.array_equal(train(seed=0).weights.vector(), train(seed=1).weights.vector())
 

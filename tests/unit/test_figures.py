@@ -52,7 +52,7 @@ def test_the_same_tables_give_the_same_bytes(tables, tmp_path, figure):
         assert (tmp_path / f"a.{extension}").read_bytes() == (tmp_path / f"b.{extension}").read_bytes()
 
 
-@pytest.mark.parametrize("figure", [name for name in FIGURES.names if name not in ("measures", "landscape")])
+@pytest.mark.parametrize("figure", [name for name in FIGURES.names if name not in ("measures", "landscape", "escape")])
 def test_a_figure_shows_the_recipes_and_inits_it_was_asked_for(tables, figure):
     shown = draw_figure(tables, settings(figure, ["vanilla", "da"], ["random"])).shown
     assert set(shown["recipe"]) == {"vanilla", "da"}
@@ -89,12 +89,6 @@ def test_inits_of_the_users_own_get_looks_of_their_own():
     assert len(set(looks.values())) == 3
 
 
-def test_distance_needs_its_diagnostics(tables):
-    without = replace(tables, runs=tables.runs.drop(columns="distance.angle"))
-    with pytest.raises(UserError, match=r"tables without distance\.angle"):
-        draw_figure(without, settings("distance"))
-
-
 @pytest.mark.parametrize("figure", FIGURES.names)
 def test_a_diverged_run_spoils_no_figure(tables, tmp_path, figure):
     runs = tables.runs.copy()
@@ -108,3 +102,25 @@ def test_a_diverged_run_spoils_no_figure(tables, tmp_path, figure):
     assert all(path.stat().st_size > 0 for path in paths)
     cell = spoilt.cells.query("init == 'adversarial' and recipe == 'm' and statistic == 'distance.total'")
     assert cell[["mean", "low", "high"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("figure", [name for name in FIGURES.names if name not in ("curves", "ablation")])
+def test_a_figure_of_which_nothing_was_measured_says_so_and_stops_nothing(tables, tmp_path, figure):
+    kept = [name for name in tables.runs if "." not in name]
+    bare = replace(
+        tables,
+        runs=tables.runs[kept],
+        cells=tables.cells[~tables.cells["statistic"].str.contains(".", regex=False)],
+        measures=tables.measures.assign(tau=float("nan")),
+        landscapes=tables.landscapes[:0],
+        gaps=tables.gaps[:0],
+    )
+    drawing = draw_figure(bare, settings(figure))
+    assert drawing.figure.texts
+    write_drawing(drawing, *(tmp_path / f"f.{extension}" for extension in ("pdf", "png", "csv")))
+
+
+def test_a_landscape_with_points_that_overflow_is_drawn_without_them(tables):
+    landscapes = tables.landscapes.copy()
+    landscapes.loc[landscapes["kind"] == "plane", "train_loss"] = [float("nan")] * 3 + [1.0] * 20 + [0.5]
+    assert draw_figure(replace(tables, landscapes=landscapes), settings("landscape")).figure.axes

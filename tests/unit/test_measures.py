@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import kendalltau
+from scipy.stats import binomtest, kendalltau
 
-from badminima.analysis.measures import is_measure, kendall_tau, measures_table
+from badminima.analysis.measures import clopper_pearson, is_measure, kendall_tau, measures_table
 from badminima.config import StatisticsConfig
 
 STATISTICS = StatisticsConfig(margin=0.02)
@@ -60,6 +60,15 @@ def test_a_perfect_measure_an_inverted_one_and_a_useless_one():
     assert useless["tau_low"] < 0 < useless["tau_high"]
     assert np.isnan(table.loc["norm.constant", "tau"])
     assert table.loc["norm.constant", "bad_is_larger"] == 0.5
+
+
+def test_a_few_pairs_that_all_agree_settle_nothing():
+    table = rows(measures_table(study(seeds=2), STATISTICS, 0))
+    assert table.loc["sharpness.trace", "bad_is_larger"] == 1
+    assert table.loc["sharpness.trace", "bad_is_larger_low"] < 0.2
+    for successes in (0, 3, 10):
+        expected = binomtest(successes, 10).proportion_ci(0.95, "exact")
+        assert clopper_pearson(successes, 10, 0.95) == pytest.approx((expected.low, expected.high))
 
 
 def test_only_pairs_that_differ_by_the_margin_count():

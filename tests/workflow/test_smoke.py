@@ -153,16 +153,21 @@ OTHER_STUDY = (
     "studies={other: {question: q, datasets: [digits], models: [mlp], inits: [random, adversarial], "
     "recipes: [vanilla], seeds: [0, 1]}}"
 )
-AFTER_RUNS = {"collect": 1, "fig_curves": 1, "fig_ablation": 1, "fig_distance": 1, "claims": 1}
+FIGURES = {f"fig_{name}": 1 for name in ("curves", "ablation", "distance", "landscape", "measures", "escape")}
+AFTER_RUNS = {"collect": 1, **FIGURES, "claims": 1}
+# Around all runs that do not start from random weights, and around the first seed's from the adversarial ones.
+AROUND = {"compare": 8, "landscape": 2}
+# The same where only the recipe da+m+l2 is concerned.
+AROUND_ONE = {"compare": 4, "landscape": 1}
 
 
 @pytest.mark.parametrize(
     ("change", "rerun"),
     [
         # 3 inits x 2 seeds use the recipe.
-        ("recipes={da+m+l2: {momentum: 0.8}}", {"train": 6, "diagnose": 6, **AFTER_RUNS}),
+        ("recipes={da+m+l2: {momentum: 0.8}}", {"train": 6, "diagnose": 6, **AROUND_ONE, **AFTER_RUNS}),
         # Only the recipe with augmentation depends on it.
-        ("datasets={digits: {augmentation: {padding: 2}}}", {"train": 6, "diagnose": 6, **AFTER_RUNS}),
+        ("datasets={digits: {augmentation: {padding: 2}}}", {"train": 6, "diagnose": 6, **AROUND_ONE, **AFTER_RUNS}),
         # Where verified files come from, and how often restart points are written, change no result.
         ("data={download_dir: elsewhere, urls: {digits: ['http://mirror.invalid']}}", {}),
         ("restart={seconds: 7}", {}),
@@ -171,16 +176,18 @@ AFTER_RUNS = {"collect": 1, "fig_curves": 1, "fig_ablation": 1, "fig_distance": 
         # Everything that starts from the adversarial weights: 2 inits x 2 recipes x 2 seeds.
         (
             "inits={adversarial: {noise: 0.3}}",
-            {"confuse": 2, "pretrain": 2, "rescale": 2, "train": 8, "diagnose": 8, **AFTER_RUNS},
+            {"confuse": 2, "pretrain": 2, "rescale": 2, "train": 8, "diagnose": 8, **AROUND, **AFTER_RUNS},
         ),
-        ("training={epochs: 21}", {"train": 12, "diagnose": 12, **AFTER_RUNS}),
+        ("training={epochs: 21}", {"train": 12, "diagnose": 12, **AROUND, **AFTER_RUNS}),
         # The same runs under another name: tables of their own, and other tables to read the claims from.
         (OTHER_STUDY, {"collect": 1, "claims": 1}),
         (
             "statistics={margin: 0.02}",
-            {"collect": 1, "fig_curves": 1, "fig_ablation": 1, "fig_distance": 1, "claims": 1},
+            AFTER_RUNS,
         ),
         ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1}),
+        # Options of a measurement that is made in a rule of its own.
+        ("measuring={options: {landscape: {path: 2}}}", {"landscape": 2, **AFTER_RUNS}),
     ],
 )
 def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(smoke, change, rerun):

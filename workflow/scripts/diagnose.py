@@ -14,6 +14,7 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_opt
 from badminima.diagnostics import diagnose
 from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_beside
 from badminima.diagnostics.record import record
+from badminima.errors import UserError
 from badminima.files import write_json
 from badminima.registry import DIAGNOSTICS
 from badminima.runs import DiagnoseSettings
@@ -50,7 +51,11 @@ def main(
     given = Inputs(weights, start, prepared, confusing, random, reference)
     if settings is None:
         settings, given = settings_beside(weights), beside(given)
-    names = list(only) or settings.measurements or NAMES
+        names = list(only) or NAMES
+    else:
+        names = list(only) or settings.measurements
+    if given.start is None and any(DIAGNOSTICS.entry(name).needs_start for name in names):
+        raise UserError("--start", "nothing", "the weights that the run started from are needed, or --only others")
     result = record(settings, names, diagnose(read_context(settings, given), names))
     if diagnostics is None:
         click.echo(json.dumps(result, indent=2))

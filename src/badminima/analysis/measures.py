@@ -7,21 +7,24 @@ Two questions are asked of each, within one (dataset, model):
 - over pairs of such runs that share recipe and seed, differ in their init, and differ in test accuracy by at least
   the margin: in which fraction has the bad one the larger value? 1 and 0 order every pair, 1/2 is chance.
 
-A diverged run, or one that does not fit, is no minimum and takes no part. Intervals are percentile bootstraps over
-runs and over pairs: runs of one seed share their data order and their random weights, so they are on the narrow side.
+A diverged run, or one that does not fit, is no minimum and takes no part. Intervals of tau are percentile bootstraps
+over runs; those of fractions are Clopper & Pearson's, since a bootstrap of pairs that all agree has no width. Both take
+runs and pairs as independent, although runs of one seed share their data order and their random weights: with few seeds
+they are too narrow. A measure that some runs lack (an init without pretraining has no memory of one) says so by its
+numbers of runs and pairs, and is not to be compared with those of all runs.
 """
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import beta
 
 from badminima.config import StatisticsConfig
 from badminima.seeding import generator
 
-FAMILIES = ("complexity", "distance", "functions", "memory", "norm", "privacy", "robustness", "sharpness", "units")
 # These look at test images themselves: they explain a gap rather than predict it.
-USES_TEST_IMAGES = ("privacy", "robustness")
+USES_TEST_IMAGES = ("privacy.", "robustness.", "functions.disagreement", "functions.kl")
 COLUMNS = [
     *("dataset", "model", "measure", "uses_test_images", "runs", "tau", "tau_low", "tau_high"),
     *("pairs", "bad_is_larger", "bad_is_larger_low", "bad_is_larger_high"),
@@ -46,16 +49,14 @@ def measures_table(runs: pd.DataFrame, statistics: StatisticsConfig, root_seed: 
             values = fitted[name].to_numpy(dtype=float)
             known = fitted[np.isfinite(values)]
             row = {"dataset": dataset, "model": model, "measure": name}
-            row["uses_test_images"] = name.partition(".")[0] in USES_TEST_IMAGES
-            rows.append(
-                {**row, **_tau(known, name, statistics, root_seed), **_pairs(known, name, statistics, root_seed)}
-            )
+            row["uses_test_images"] = name.startswith(USES_TEST_IMAGES)
+            rows.append({**row, **_tau(known, name, statistics, root_seed), **_pairs(known, name, statistics)})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def is_measure(column: str) -> bool:
     """Whether a column of runs is a measure (an end of an interval is none)."""
-    return column.partition(".")[0] in FAMILIES and "." in column and not column.endswith(("_low", "_high"))
+    return "." in column and not column.endswith(("_low", "_high"))
 
 
 def kendall_tau(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
@@ -89,7 +90,7 @@ def _tau(runs: pd.DataFrame, name: str, statistics: StatisticsConfig, root_seed:
     return {"runs": len(runs), "tau": float(kendall_tau(values, gap)[0]), "tau_low": low, "tau_high": high}
 
 
-def _pairs(runs: pd.DataFrame, name: str, statistics: StatisticsConfig, root_seed: int) -> dict[str, float]:
+def _pairs(runs: pd.DataFrame, name: str, statistics: StatisticsConfig) -> dict[str, float]:
     larger = []
     for _, cell in runs.groupby(["recipe", "seed"], sort=False):
         for (one, accuracy), (other, other_accuracy) in combinations(
@@ -101,14 +102,21 @@ def _pairs(runs: pd.DataFrame, name: str, statistics: StatisticsConfig, root_see
     found = np.array(larger)
     if not len(found):
         return dict.fromkeys(("bad_is_larger", "bad_is_larger_low", "bad_is_larger_high"), np.nan) | {"pairs": 0}
-    counts = _resampled_counts(len(found), statistics, root_seed)
-    low, high = _interval(counts @ found / len(found), statistics)
+    low, high = clopper_pearson(float(found.sum()), len(found), statistics.confidence)
     return {
         "pairs": len(found),
         "bad_is_larger": float(found.mean()),
         "bad_is_larger_low": low,
         "bad_is_larger_high": high,
     }
+
+
+def clopper_pearson(successes: float, trials: int, confidence: float) -> tuple[float, float]:
+    """The exact interval of a binomial probability (Clopper & Pearson 1934); ties count as half a success."""
+    tail = (1 - confidence) / 2
+    low = beta.ppf(tail, successes, trials - successes + 1) if successes > 0 else 0.0
+    high = beta.ppf(1 - tail, successes + 1, trials - successes) if successes < trials else 1.0
+    return float(low), float(high)
 
 
 def _resampled_counts(n: int, statistics: StatisticsConfig, root_seed: int) -> np.ndarray:

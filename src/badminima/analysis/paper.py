@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from badminima.analysis.claims import Claim, NotMeasured, Setting
 from badminima.analysis.statistics import Estimate
 from badminima.runs import ClaimsSettings
 
 SOTA = "da+m+l2"
+PGD = "robustness.pgd_linf_"
 ONE_REGULARIZER = ("da", "m", "l2")
 TWO_REGULARIZERS = ("da+m", "da+l2", "m+l2")
 NORMS = (
@@ -51,19 +53,38 @@ def _log_ratio(column: str) -> Callable[[Setting], Estimate]:
     return measure
 
 
-def _excess(column: str, more: str, less: str) -> Callable[[Setting], Estimate]:
-    """A measurement of vanilla SGD from one init minus that from another; ``column*`` is the mean over strengths."""
+def _excess(statistic: Callable[[pd.DataFrame], np.ndarray], more: str, less: str) -> Callable[[Setting], Estimate]:
+    """A statistic of vanilla SGD's minima from one init minus that from another, paired by seed."""
 
     def measure(setting: Setting) -> Estimate:
         larger, smaller = setting.paired((more, "vanilla"), (less, "vanilla"))
-        prefix = column.removesuffix("*")
-        names = [str(name) for name in larger if name == column or (prefix != column and str(name).startswith(prefix))]
-        if not names:
-            raise NotMeasured(f"no measurement {column}")
-        difference = larger[names].to_numpy(dtype=float) - smaller[names].to_numpy(dtype=float)
-        return setting.estimate(difference.mean(axis=1))
+        for init, runs in ((more, larger), (less, smaller)):
+            if (runs["train_accuracy"] < _fitted_threshold(setting.settings)).any():
+                raise NotMeasured(f"{init}, vanilla does not fit its training set, so it is no minimum")
+        return setting.estimate(statistic(larger) - statistic(smaller))
 
     return measure
+
+
+def _column(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A measurement of each run."""
+
+    def values(runs: pd.DataFrame) -> np.ndarray:
+        if name not in runs:
+            raise NotMeasured(f"no measurement {name}")
+        found: np.ndarray = runs[name].to_numpy(dtype=float)
+        return found
+
+    return values
+
+
+def _kept_under_attack(runs: pd.DataFrame) -> np.ndarray:
+    """Accuracy under PGD (l-inf, mean over radii) over clean accuracy: what is lost to the attack alone."""
+    radii = [str(name) for name in runs if str(name).startswith(PGD)]
+    if not radii:
+        raise NotMeasured(f"no measurement {PGD}*")
+    kept: np.ndarray = runs[radii].to_numpy(dtype=float).mean(axis=1) / runs["robustness.clean"].to_numpy(dtype=float)
+    return kept
 
 
 def _margin(settings: ClaimsSettings) -> float:
@@ -153,7 +174,7 @@ CLAIMS = (
             f"5a {name}",
             f"Bad minima are more complex than good ones: {words}.",
             f"{words}, adversarial minus random, vanilla",
-            _excess(f"complexity.{column}", "adversarial", "random"),
+            _excess(_column(f"complexity.{column}"), "adversarial", "random"),
             "above",
             lambda settings: 0.0,
         )
@@ -162,8 +183,8 @@ CLAIMS = (
     Claim(
         "5b",
         "Bad minima are less robust to attacks than good ones.",
-        "accuracy under PGD (l-inf, mean over radii), random minus adversarial, vanilla",
-        _excess("robustness.pgd_linf_*", "random", "adversarial"),
+        "accuracy under PGD (l-inf, mean over radii) over clean accuracy, random minus adversarial, vanilla",
+        _excess(_kept_under_attack, "random", "adversarial"),
         "above",
         lambda settings: 0.0,
     ),

@@ -3,8 +3,9 @@
 ``runs.csv`` has a row per run, ``histories.csv`` per (run, epoch), ``layers.csv`` per (run, tensor, statistic),
 ``cells.csv`` per (cell, statistic), a cell being all seeds of one (dataset, model, init, recipe);
 ``pretraining.csv`` has a row per adversarial init, ``measures.csv`` one per (dataset, model, measure), ``costs.csv``
-one per measurement, ``landscapes.csv`` one per point around a run. ``correct.safetensors`` holds which test images
-each run gets right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
+one per measurement, ``landscapes.csv`` one per point around a run, ``gaps.csv`` one per difference of two cells.
+``correct.safetensors`` holds which test images each run gets
+right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
@@ -44,8 +46,10 @@ NAMES = (
     "measurement",
     "reasons",
     "kind",
+    "difference",
 )
-TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining", "measures", "costs", "landscapes")
+COST_COLUMNS = ["measurement", "made", "skipped", "failed", "reasons", "median_seconds", "most_seconds", "device"]
+TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining", "measures", "costs", "landscapes", "gaps")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class StudyTables:
     """All tables of a study.
 
     Attributes:
-        runs, histories, layers, cells, pretraining, measures, costs, landscapes: see the module.
+        runs, histories, layers, cells, pretraining, measures, costs, landscapes, gaps: see the module.
         correct: per dataset, ``[runs of that dataset, n] bool``, in the order of ``runs``.
     """
 
@@ -65,6 +69,7 @@ class StudyTables:
     measures: pd.DataFrame
     costs: pd.DataFrame
     landscapes: pd.DataFrame
+    gaps: pd.DataFrame
     correct: dict[str, np.ndarray]
 
     def correct_of(self, rows: pd.DataFrame) -> np.ndarray:
@@ -113,10 +118,12 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         measures=measures_table(runs, settings.statistics, settings.root_seed),
         costs=_costs(measurements),
         landscapes=_landscapes(paths, settings),
+        gaps=pd.DataFrame(),
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
     cells = summarize_cells(tables, settings.statistics, settings.root_seed)
-    return StudyTables(**{**vars(tables), "cells": cells})
+    gaps = gaps_table(runs, tables.correct_of, settings.statistics, settings.root_seed)
+    return StudyTables(**{**vars(tables), "cells": cells, "gaps": gaps})
 
 
 def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed: int) -> pd.DataFrame:
@@ -165,28 +172,31 @@ def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dic
 
 
 def _costs(files: list[dict[str, Any]]) -> pd.DataFrame:
-    """What each measurement took, and how often and why it was skipped."""
+    """What each measurement took, and how often and why it gave nothing."""
     seconds: dict[str, list[float]] = {}
     skipped: dict[str, list[str]] = {}
+    failed: dict[str, list[str]] = {}
     for file in files:
         for name, value in file["seconds"].items():
             seconds.setdefault(name, []).append(value)
-        for name, reason in file["skipped"].items():
-            skipped.setdefault(name, []).append(reason)
+        for kind, of_kind in (("skipped", skipped), ("failed", failed)):
+            for name, reason in file[kind].items():
+                of_kind.setdefault(name, []).append(reason)
     devices = ", ".join(sorted({file["device"] for file in files}))
     rows = [
         {
             "measurement": name,
-            "made": len(values) - len(skipped.get(name, [])),
+            "made": len(values) - len(skipped.get(name, [])) - len(failed.get(name, [])),
             "skipped": len(skipped.get(name, [])),
-            "reasons": "; ".join(sorted(set(skipped.get(name, [])))),
+            "failed": len(failed.get(name, [])),
+            "reasons": "; ".join(sorted({*skipped.get(name, []), *failed.get(name, [])})),
             "median_seconds": np.median(values),
             "most_seconds": np.max(values),
             "device": devices,
         }
         for name, values in seconds.items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COST_COLUMNS)
 
 
 def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:

@@ -181,3 +181,20 @@ def crop_and_flip(images: Tensor, padding: int, rows: Tensor, columns: Tensor, f
     )
     cropped = crops[torch.arange(count, device=images.device), rows, columns].view_as(images)
     return cropped if flips is None else torch.where(flips.view(-1, 1, 1, 1), cropped.flip(2), cropped)
+
+
+def flip_labels(labels: Tensor, classes: int, probability: float, seed: int) -> Tensor:
+    """Replace each label with this probability by a class drawn evenly from the others.
+
+    Label noise of Damian, Ma & Lee 2021 (arXiv 2106.06530). Drawn on the CPU, so that every device sees the same.
+
+    Args:
+        labels: ``[n] int64``; not changed.
+        classes: number of classes.
+        probability: of a flip.
+        seed: of the draws.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    flipped = torch.rand(len(labels), generator=rng).lt(probability)
+    steps = torch.where(flipped, torch.randint(1, classes, (len(labels),), generator=rng), 0)
+    return (labels + steps.to(labels.device)) % classes

@@ -6,12 +6,11 @@ be made of a run raises :class:`Skipped`; one that fails costs its own numbers a
 """
 
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from badminima.errors import UserError
 from badminima.models.weights import Weights
@@ -101,24 +100,26 @@ class Measured:
     Attributes:
         values: the numbers by key.
         seconds: what each measurement took.
-        skipped: why a measurement gave nothing, by its name.
+        skipped: why a measurement does not apply to the run, by its name.
+        failed: the error that ended a measurement, by its name.
     """
 
     values: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def diagnose(context: Context, names: list[str]) -> Measured:
     """Make the measurements called ``names``.
 
-    A measurement that fails is recorded as skipped with its error, and the others go on.
+    A measurement that fails is recorded with its error, its traceback goes to stderr, and the others go on.
 
     Raises:
         UserError: if there is no code for one, or an input is damaged.
     """
     measured = Measured()
-    finite = all(np.isfinite(array).all() for array in context.end.parameters.values())
+    finite = context.end.is_finite()
     for name in names:
         started = time.perf_counter()
         measure = DIAGNOSTICS.load(name)
@@ -133,6 +134,7 @@ def diagnose(context: Context, names: list[str]) -> Measured:
         except UserError:
             raise
         except Exception as error:  # a number that cannot be had must not cost the others
-            measured.skipped[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            measured.failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            traceback.print_exc()
         measured.seconds[name] = time.perf_counter() - started
     return measured

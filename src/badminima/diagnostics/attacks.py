@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-# Step of PGD: so many radii along the whole path (Madry et al. 2018 leave it open; 2.5 is their published code's).
+# Length of PGD's path in radii: enough to cross the ball, which takes 2, and to go on along its edge.
 PATH = 2.5
 
 # Maps pixels [n, c, h, w] to logits [n, classes].

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div
 
 from badminima.diagnostics.batchnorm import recompute_statistics
-from badminima.diagnostics.network import Network, Sample
+from badminima.diagnostics.network import Network, Sample, statistics_batches
 from badminima.models.weights import Weights, load_weights
 
 
@@ -128,7 +128,7 @@ def loss_barrier(model: nn.Module, weights_a: Weights, weights_b: Weights, sampl
         with torch.no_grad():
             for parameter, target in zip(between.parameters(), end.parameters(), strict=True):
                 parameter.lerp_(target, float(t))
-        recompute_statistics(between, (images for images, _ in sample.batches()))
+        recompute_statistics(between, statistics_batches(sample.images))
         logits = Network(between.eval(), sample.images.device).logits(sample.images).double()
         losses.append(float(cross_entropy(logits, sample.labels)))
         accuracies.append(float((logits.argmax(dim=1) == sample.labels).double().mean()))

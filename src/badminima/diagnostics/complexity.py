@@ -30,7 +30,8 @@ def measure(context: Context) -> dict[str, float]:
     - ``complexity.log_product_K``: ``sum_i log |W_i|^2``, and ``complexity.log_sum_K``: the logarithm of
       ``d (prod_i |W_i|^2)^(1/d)``, with ``K`` for the norm: ``frobenius``; ``spectral``, the operator norm (for a
       convolution that of the linear map on the images it sees, with its stride and zero padding); or
-      ``spectral_reshaped``, the largest singular value of ``[out, in * kh * kw]``. Minus infinity if a layer is zero.
+      ``spectral_reshaped``, the largest singular value of ``[out, in * kh * kw]``.
+      Minus infinity if a layer is zero (null on disk).
     - ``complexity.margin``: the 10th percentile of ``f(x)[y] - max_{j != y} f(x)[j]``.
     - ``complexity.inverse_margin``: ``1 / gamma^2``.
     - ``complexity.log_product_K_over_margin``, ``complexity.log_sum_K_over_margin``: with

@@ -22,6 +22,8 @@ def measure(context: Context) -> dict[str, float]:
     """
     if context.reference is None:
         raise Skipped("there is no run from the random weights behind this start")
+    if not context.reference.is_finite():
+        raise Skipped("the reference's weights are not finite")
     model, images, size = context.network.model, context.test.images, BATCH[context.network.device.type]
     other = build_network(context.settings, context._data, context.reference)
     logits, reference = context.network.logits(images), other.logits(images)

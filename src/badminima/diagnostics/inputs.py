@@ -10,6 +10,7 @@ from badminima.files import read_json
 from badminima.models.weights import read_weights
 from badminima.runs import DiagnoseSettings, Paths, Run
 from badminima.training.stage import read_confusing
+from badminima.validation import parse
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,14 @@ def read_context(settings: DiagnoseSettings, inputs: Inputs) -> Context:
 
 
 def settings_beside(weights: Path) -> DiagnoseSettings:
-    """Default settings for the run whose weights these are, from its run.json; raises UserError if there is none."""
+    """Settings for the run whose weights these are: those it was measured with, else defaults and its run.json.
+
+    Raises:
+        UserError: if there is no run.json.
+    """
+    measured = weights.with_name("diagnostics.json")
+    if measured.exists():
+        return parse(DiagnoseSettings, read_json(measured)["settings"], where=f"{measured} ")
     trained = read_json(weights.with_name("run.json"))["settings"]
     return DiagnoseSettings(
         dataset=trained["dataset"],
@@ -60,6 +68,16 @@ def settings_beside(weights: Path) -> DiagnoseSettings:
         model=ModelConfig(**trained["model"]),
         device="auto",
     )
+
+
+def start_behind(results: Path, init: str) -> str | None:
+    """The random init that an init is made of, by the recorded config; None for a random one, or if nobody knows."""
+    recorded = results / "config.json"
+    if recorded.exists():
+        entry = read_json(recorded)["inits"].get(init) or {}
+        return None if entry.get("kind") in (None, "random") else entry.get("start", "random")
+    # These names mean the same in every config (loading).
+    return "random" if init in ("adversarial", "random_rescaled") else None
 
 
 def beside(given: Inputs) -> Inputs:
@@ -75,9 +93,10 @@ def beside(given: Inputs) -> Inputs:
         "prepared": paths.prepared(dataset),
         "confusing": paths.confusing(dataset, init, seed),
     }
-    if init != "random":
-        found["reference"] = paths.run(Run(dataset, model, "random", recipe, seed)) / "weights.safetensors"
-    if (start / "run.json").exists():  # a pretraining
-        found["random"] = paths.init(dataset, model, "random", seed) / "weights.safetensors"
+    behind = start_behind(paths.results, init)
+    if behind is not None:
+        found["reference"] = paths.run(Run(dataset, model, behind, recipe, seed)) / "weights.safetensors"
+        if (start / "run.json").exists():  # a pretraining
+            found["random"] = paths.init(dataset, model, behind, seed) / "weights.safetensors"
     missing = {name: path for name, path in found.items() if getattr(given, name) is None and path.exists()}
     return replace(given, **missing)

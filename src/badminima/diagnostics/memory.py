@@ -29,6 +29,8 @@ def measure(context: Context) -> dict[str, float]:
     confusing = context.confusing
     if confusing is None:
         raise Skipped("the run did not start from a pretraining on a confusing set")
+    if not context.start.is_finite():
+        raise Skipped("the start's weights are not finite")
     dataset, network = context._data, context.network
     count = min(context.settings.images, len(confusing.labels))
     # Sorted, the files behind the tensors are read forwards.

@@ -1,7 +1,7 @@
 """What measurements of a network share: the network itself, the images it is measured on, its outputs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,3 +98,19 @@ def as_sample(context: "Context", images: Tensor, labels: Tensor) -> Sample:
     pixels = images.to(device).float().div_(255)
     normalized = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
     return Sample(normalized, labels.to(device), mean, std)
+
+
+def thin_out(sample: Sample, images: int) -> Sample:
+    """At most so many images of a sample, evenly spaced in its order."""
+    if images >= len(sample):
+        return sample
+    chosen = torch.arange(images, device=sample.labels.device) * len(sample) // images
+    return replace(sample, images=sample.images[chosen], labels=sample.labels[chosen])
+
+
+def statistics_batches(images: Tensor) -> list[Tensor]:
+    """Batches of which none is a single image, which has no variance."""
+    batches = list(torch.split(images, BATCH[images.device.type]))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from badminima.diagnostics import Context, Skipped
-from badminima.diagnostics.sharpness import thin_out
+from badminima.diagnostics.network import thin_out
 
 # Coverage of the intervals, in percent.
 COVERAGE = 95
@@ -20,9 +20,8 @@ def measure(context: Context) -> dict[str, float]:
 
     - ``privacy.auc``: area under the attack's ROC curve, the probability that a member has a lower loss than a
       non-member, ties counted half; 1/2 where the loss tells nothing.
-    - ``privacy.advantage``: true minus false positive rate (definition 4), the largest over all thresholds. The
-      threshold is chosen on the images that it is judged on: optimistic, on average above 0 even where the loss tells
-      nothing.
+    - ``privacy.advantage``: true minus false positive rate, the largest over all thresholds. The threshold is chosen on
+      the images that it is judged on: optimistic, on average above 0 even where the loss tells nothing.
     - ``privacy.auc_low``, ``privacy.auc_high``, ``privacy.advantage_low``, ``privacy.advantage_high``: percentile
       bootstrap of coverage 95%, members and non-members resampled ``resamples`` times. Resamples of the advantage are
       as optimistic once more: its interval lies too high.

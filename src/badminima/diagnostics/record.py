@@ -6,12 +6,13 @@ from badminima.runs import DiagnoseSettings
 
 
 def record(settings: DiagnoseSettings, names: list[str], measured: Measured) -> dict[str, object]:
-    """The settings, what was measured and what was skipped and why, the seconds each took, and where."""
+    """The settings, what was measured and what was skipped or failed and why, the seconds each took, and where."""
     return {
         "settings": settings.model_dump(mode="json"),
         "measurements": names,
         "values": measured.values,
         "skipped": measured.skipped,
+        "failed": measured.failed,
         "seconds": measured.seconds,
         **provenance(choose_device(settings.device)),
     }

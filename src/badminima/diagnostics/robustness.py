@@ -12,11 +12,11 @@ from torch import Tensor
 from badminima.data.confusing import zeroed_values
 from badminima.diagnostics import Context
 from badminima.diagnostics.attacks import Classify, draw_start, fgsm, frozen, pgd
-from badminima.diagnostics.sharpness import thin_out
+from badminima.diagnostics.network import thin_out
 
-# Everything is disturbed on the scale 0..1; l-infinity radii are given in steps of an 8-bit image.
-STEP = 1 / 255
-KINDS = ("fgsm", "pgd_linf", "pgd_l2", "gaussian", "shift", "zeroing")
+# One level of an 8-bit image: the unit of l-infinity radii; everything else is on the scale 0..1.
+LEVEL = 1 / 255
+RANDOM = ("pgd_linf", "pgd_l2", "gaussian", "zeroing")
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -40,7 +40,7 @@ def measure(context: Context) -> dict[str, float]:
     """
     options = context.options("robustness")
     sample = thin_out(context.test, options["images"])
-    draws = {kind: context.generator("robustness", kind) for kind in KINDS}
+    draws = {kind: context.generator("robustness", kind) for kind in RANDOM}
     right: dict[str, float] = defaultdict(float)
     with frozen(context.network.model) as model:
         for images, labels in sample.batches():
@@ -128,12 +128,12 @@ def _attacked(
 
 def _broken_by_sign(batch: _Batch, chosen: Tensor, radius: float) -> Tensor:
     part = batch[chosen]
-    return ~part.right(fgsm(part.classify, part.pixels, part.labels, radius * STEP))
+    return ~part.right(fgsm(part.classify, part.pixels, part.labels, radius * LEVEL))
 
 
 def _broken_by_descent(batch: _Batch, norm: str, steps: int, start: Tensor, chosen: Tensor, radius: float) -> Tensor:
     part = batch[chosen]
-    size = radius * STEP if norm == "linf" else radius
+    size = radius * LEVEL if norm == "linf" else radius
     return pgd(part.classify, part.pixels, part.labels, size, norm, steps, start[chosen])[1]
 
 

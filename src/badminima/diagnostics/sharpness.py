@@ -1,7 +1,7 @@
 """How fast the training loss rises around a run's end point."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 
@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics import Context, Skipped
-from badminima.diagnostics.network import Sample
+from badminima.diagnostics.network import Sample, thin_out
 
 # Images per gradient. Behind a Hessian product stands the graph of a gradient: several training steps' memory.
 GRADIENT_BATCH = {"cuda": 64, "cpu": 256}
@@ -58,14 +58,6 @@ def measure(context: Context) -> dict[str, float]:
         "sharpness.pac_bayes_sigma": largest_sigma(landscape, noise),
         "sharpness.pac_bayes_sigma_magnitude": largest_sigma(landscape, noise, magnitude=True),
     }
-
-
-def thin_out(sample: Sample, images: int) -> Sample:
-    """At most so many images of a sample, evenly spaced in its order."""
-    if images >= len(sample):
-        return sample
-    chosen = torch.arange(images, device=sample.labels.device) * len(sample) // images
-    return replace(sample, images=sample.images[chosen], labels=sample.labels[chosen])
 
 
 @dataclass(frozen=True)

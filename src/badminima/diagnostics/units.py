@@ -18,8 +18,8 @@ def measure(context: Context) -> dict[str, float]:
     """Activity of the end network's units on training images.
 
     A unit is an output of a ReLU: one feature of a vector, one channel of a feature map. Every call of a ReLU is a
-    layer, called after its module; the second call of one module in a pass is ``name:2``, and a functional ReLU in a
-    module's own code ``name.relu``.
+    layer, named after its module; the second call of one module in a pass is ``name:2``, and a ReLU function in a
+    module's own code ``name.relu`` (in the network's own code ``relu``).
 
     - ``units.dead``: fraction of all units that are zero on every image, a channel at every position.
     - ``units.dead@layer``: the same of one layer.
@@ -128,7 +128,7 @@ def singular_values(features: Tensor) -> Tensor:
 
 
 def effective_rank(spectrum: Tensor) -> float:
-    """``exp(-sum p log p)`` of ``p = s / sum s`` (Roy and Vetterli 2007, "The effective rank", definition 1).
+    """``exp(-sum p log p)`` of ``p = s / sum s`` (Roy and Vetterli 2007, "The effective rank").
 
     From 1 to the number of singular values ``s [k]`` that are not zero, which it is if they are equal; NaN if there
     are none.

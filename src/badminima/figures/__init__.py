@@ -1,5 +1,6 @@
 """Stage ``figures``: one module per figure, each a function ``draw(tables, settings) -> Drawing``."""
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,13 @@ class Drawing:
 
     figure: Figure
     shown: pd.DataFrame
+
+
+def nothing_to_draw(reason: str, shown: pd.DataFrame) -> Drawing:
+    """A figure that says why it is empty: what only the data decide must not stop the others."""
+    figure = Figure(figsize=(3.4, 1.2))
+    figure.text(0.5, 0.5, "\n".join(textwrap.wrap(reason, 50)), ha="center", va="center", fontsize=8)
+    return Drawing(figure, shown)
 
 
 def draw_figure(tables: StudyTables, settings: FigureSettings) -> Drawing:

@@ -27,7 +27,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     panels = settings_of(tables.runs)
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
-    height = 0.6 + 0.3 * len(settings.recipes)
+    height = 1.1 + max(0.3, 0.1 * len(settings.inits)) * len(settings.recipes)
     figure, grid = plt.subplots(
         rows, columns, figsize=(COLUMN_WIDTH * columns, height * rows), squeeze=False, sharey=True
     )
@@ -35,6 +35,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         draw_cells(axes, _percent(seeds, panel), _percent(cells, panel), settings.recipes, settings.inits)
         axes.set_title(cell_title(*panel))
         axes.set_xlabel(accuracy_label(tables.runs))
+        axes.set_xlim(right=min(axes.get_xlim()[1], 100.5))
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     init_legend(figure, settings.inits)

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
-from badminima.figures.panels import draw_panels, require
+from badminima.figures.panels import draw_panels
 from badminima.figures.style import look_of_inits, rows_of
 from badminima.runs import FigureSettings
 
@@ -17,7 +17,6 @@ PANELS = {
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """A row of three panels per (dataset, model): relative distance, norm, angle."""
-    require(tables, PANELS, "fig_distance", "distance and norms")
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
         axes.set_xlim(left=0)

@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from badminima.analysis.tables import StudyTables
-from badminima.errors import UserError
-from badminima.figures import Drawing
+from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import COLOURS, PAGE_WIDTH, cell_title, init_label, recipe_label, set_style
 from badminima.runs import FigureSettings
 
@@ -23,7 +22,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     if len(shown):
         shown = shown[shown["recipe"].isin(settings.recipes) & shown["init"].isin(settings.inits)]
     if shown.empty:
-        raise UserError("fig_landscape", "tables without landscapes of these recipes", "diagnostics needs landscape")
+        return nothing_to_draw("no run of these recipes starts from a pretraining and is finite", shown)
     set_style()
     runs = list(shown.groupby(KEYS, sort=False))
     figure, grid = plt.subplots(len(runs), 2, figsize=(PAGE_WIDTH, 2.5 * len(runs) + 0.4), squeeze=False)
@@ -40,7 +39,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 def _draw_plane(axes: Axes, rows: pd.DataFrame) -> None:
     """Filled contours of the training loss, on a logarithmic scale, and the three points."""
     plane = rows[rows["kind"] == "plane"].pivot(index="y", columns="x", values="train_loss")
-    losses = plane.to_numpy().clip(min=1e-4)
+    losses = np.ma.masked_invalid(plane.to_numpy(dtype=float)).clip(min=1e-4)
     levels = np.geomspace(losses.min(), losses.max() * 1.001, LEVELS)
     drawn = axes.contourf(plane.columns, plane.index, losses, levels=levels, norm=LogNorm(), cmap="viridis_r")
     bar = axes.figure.colorbar(drawn, ax=axes, ticks=levels[::4], format="%.2g")

@@ -6,23 +6,24 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
-from badminima.errors import UserError
-from badminima.figures import Drawing
+from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import PAGE_WIDTH, cell_title, rows_of, set_style, settings_of
 from badminima.runs import FigureSettings
 
 SIDES = {
-    "tau": ("Kendall's tau with the generalization gap", 0.0, (-1.05, 1.05)),
-    "bad_is_larger": ("pairs in which the bad minimum has the larger value", 0.5, (-0.03, 1.03)),
+    "tau": ("Kendall's tau with the\ngeneralization gap", 0.0, (-1.05, 1.05)),
+    "bad_is_larger": ("fraction of pairs in which the\nbad minimum has the larger value", 0.5, (-0.03, 1.03)),
 }
+# Within one model these rank runs exactly as another measure does: sums as products, a number as its logarithm.
+SAME_ORDER = ("complexity.log_sum_", "complexity.path_norm", "complexity.inverse_margin", "distance.cosine")
 COLOURS = {False: "#004488", True: "#DDAA33"}
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Per (dataset, model): measures ordered by tau; left tau, right the ordering of pairs, both with intervals."""
-    shown = tables.measures.dropna(subset=["tau"])
+    shown = tables.measures[~tables.measures["measure"].str.startswith(SAME_ORDER)].dropna(subset=["tau"])
     if shown.empty:
-        raise UserError("fig_measures", "tables without measures of fitted runs", "diagnostics needs measures")
+        return nothing_to_draw("fewer than three runs fit their training set, so measures rank nothing", shown)
     set_style()
     panels = settings_of(shown)
     shown = pd.concat([rows_of(shown, panel).sort_values("tau", ascending=False) for panel in panels])
@@ -37,11 +38,20 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             axes.axvline(chance, color="#777777", linewidth=0.8, zorder=1)
             axes.set_xlim(*limits)
             axes.set_xlabel(label)
-        line[0].set_yticks(range(len(rows)), rows["measure"].str.replace("_", " "), fontsize=6)
+        line[0].set_yticks(range(len(rows)), _labels(rows), fontsize=6)
         line[0].set_ylim(len(rows) - 0.5, -0.5)
         line[0].set_title(f"{cell_title(*panel)}: {rows['runs'].max()} runs")
         line[1].set_title(f"{rows['pairs'].max()} pairs")
     return Drawing(figure, shown)
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    """Names of measures; the number of runs where some do not have it."""
+    of_all = rows["runs"].max()
+    return [
+        name.replace("_", " ") + (f" ({runs} runs, {pairs} pairs)" if runs < of_all else "")
+        for name, runs, pairs in zip(rows["measure"], rows["runs"], rows["pairs"], strict=True)
+    ]
 
 
 def _draw_side(axes: Axes, rows: pd.DataFrame, column: str) -> None:

@@ -2,7 +2,7 @@
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
-from badminima.figures.panels import draw_panels, require
+from badminima.figures.panels import draw_panels
 from badminima.runs import FigureSettings
 
 PANELS = {
@@ -14,5 +14,4 @@ PANELS = {
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """A row of three panels per (dataset, model)."""
-    require(tables, PANELS, "fig_memory", "memory and privacy")
     return draw_panels(tables, settings, PANELS)

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
-from badminima.errors import UserError
-from badminima.figures import Drawing
+from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     PAGE_WIDTH,
     cell_title,
@@ -25,13 +24,6 @@ from badminima.runs import FigureSettings
 Finish = Callable[[Axes, str, tuple[str, str]], None]
 
 
-def require(tables: StudyTables, statistics: Mapping[str, str], figure: str, diagnostics: str) -> None:
-    """Raises UserError unless the tables have every statistic."""
-    missing = [name for name in statistics if name not in tables.runs]
-    if missing:
-        raise UserError(figure, f"tables without {', '.join(missing)}", f"diagnostics needs {diagnostics}")
-
-
 def draw_panels(
     tables: StudyTables,
     settings: FigureSettings,
@@ -46,6 +38,9 @@ def draw_panels(
         panels: statistic -> label of its axis.
         finish: called with each panel, its statistic and its (dataset, model).
     """
+    missing = [name for name in panels if name not in tables.runs]
+    if missing:
+        return nothing_to_draw(f"no run has {', '.join(missing)}: see costs.csv", pd.DataFrame({"missing": missing}))
     set_style()
     chosen = {name: shown_cells(tables.runs, tables.cells, name, settings.recipes, settings.inits) for name in panels}
     rows = settings_of(tables.runs)

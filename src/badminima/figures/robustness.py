@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
-from badminima.errors import UserError
-from badminima.figures import Drawing
+from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     LINES,
     PAGE_WIDTH,
@@ -37,6 +36,8 @@ COLUMNS = 3
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Two rows of three panels per (dataset, model), one for each way of disturbing the test images."""
     shown = _strengths(tables, settings)
+    if shown.empty:
+        return nothing_to_draw("no run has robustness: see costs.csv", shown)
     set_style()
     panels = [
         (setting, kind) for setting in settings_of(tables.runs) for kind in KINDS if (shown["kind"] == kind).any()
@@ -46,7 +47,8 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
         _draw_lines(axes, rows_of(shown[shown["kind"] == kind], setting), settings)
         axes.set_xlabel(KINDS[kind])
-        axes.set_title(cell_title(*setting))
+        if kind == panels[0][1]:
+            axes.set_title(cell_title(*setting))
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     for line in grid:
@@ -57,11 +59,11 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
-    """Cells of every kind and strength, strength 0 being the clean accuracy; raises UserError if there are none."""
+    """Cells of every kind and strength, strength 0 being the clean accuracy."""
     cells = tables.cells[tables.cells["recipe"].isin(settings.recipes) & tables.cells["init"].isin(settings.inits)]
     cells = cells[cells["statistic"].str.startswith(PREFIX)]
     if cells.empty:
-        raise UserError("fig_robustness", "tables without robustness", "diagnostics needs robustness")
+        return cells
     parts = cells["statistic"].str.removeprefix(PREFIX).str.rpartition("_")
     measured = cells.assign(kind=parts[0], strength=pd.to_numeric(parts[2], errors="coerce"))
     clean = cells[cells["statistic"] == f"{PREFIX}clean"].assign(strength=0.0)

@@ -4,7 +4,8 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
-from badminima.figures.panels import draw_panels, require
+from badminima.figures.panels import draw_panels
+from badminima.figures.style import rows_of
 from badminima.runs import FigureSettings
 
 PANELS = {
@@ -13,20 +14,17 @@ PANELS = {
     "sharpness.pac_bayes_sigma_magnitude": "tolerated noise, relative\nto each weight (PAC-Bayes)",
 }
 
+LOGARITHMIC = ("sharpness.trace", "sharpness.asam")
+
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """A row of three panels per (dataset, model); the first two on a logarithmic axis."""
-    require(tables, PANELS, "fig_sharpness", "sharpness")
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
-        if statistic in list(PANELS)[:2]:
-            # A trace estimated at a flat point may be negative.
-            axes.set_xscale("symlog", linthresh=_smallest_size(tables, statistic))
+        if statistic in LOGARITHMIC:
+            values = rows_of(tables.runs, setting)[statistic]
+            if (values > 0).any():
+                axes.set_xscale("log")
+                axes.set_xlim(left=values[values > 0].min() / 2)
 
     return draw_panels(tables, settings, PANELS, finish)
-
-
-def _smallest_size(tables: StudyTables, statistic: str) -> float:
-    """Where the axis turns from logarithmic to linear: the lowest decade that values lie in."""
-    sizes = tables.runs[statistic].abs()
-    return float(sizes[sizes > 0].quantile(0.02)) if (sizes > 0).any() else 1.0

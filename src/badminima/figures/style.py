@@ -104,7 +104,7 @@ def init_legend(figure: Figure, inits: Iterable[str]) -> None:
         handles=handles,
         title="initialization",
         loc="outside upper center",
-        ncols=len(handles),
+        ncols=min(len(handles), 3),
         columnspacing=1.2,
         handlelength=1.6,
     )

@@ -30,6 +30,10 @@ class Weights:
         """All parameters as one float64 vector."""
         return np.concatenate([array.reshape(-1).astype(np.float64) for array in self.parameters.values()])
 
+    def is_finite(self) -> bool:
+        """Whether no parameter is infinite or not a number."""
+        return all(bool(np.isfinite(array).all()) for array in self.parameters.values())
+
 
 def weights_of(model: "nn.Module") -> Weights:
     """Copy a network's state to the host."""

@@ -8,13 +8,13 @@ epoch, and the rest of its state is in its restart points.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from badminima.data.batches import AugmentationDraws, Items, draw_augmentation
+from badminima.data.batches import AugmentationDraws, Items, draw_augmentation, flip_labels
 from badminima.errors import UserError
 from badminima.runs import TrainSettings
 from badminima.seeding import integer_seed
@@ -38,6 +38,7 @@ class Training:
         test_items: what is measured beside it.
         settings: recipe, schedule and seeds.
         numerics: how numbers are computed.
+        classes: number of classes.
         target_accuracy: accuracy on ``train_items`` that counts as fitting them.
         stop_at_target: end at the first evaluation that reaches it, instead of after the last epoch.
         report: called with every evaluated epoch.
@@ -50,6 +51,7 @@ class Training:
         test_items: Items,
         settings: TrainSettings,
         numerics: Numerics,
+        classes: int,
         target_accuracy: float,
         stop_at_target: bool,
         report: Callable[[HistoryRow], None] = lambda row: None,
@@ -60,6 +62,7 @@ class Training:
         self.test_items = test_items
         self.settings = settings
         self.numerics = numerics
+        self.classes = classes
         self.target_accuracy = target_accuracy
         self.stop_at_target = stop_at_target
         self.report = report
@@ -150,7 +153,8 @@ class Training:
         rng = torch.Generator().manual_seed(self._seed("order", self.epoch))
         order = torch.randperm(len(self.train_items), generator=rng)[self.batch * optimization.batch_size :]
         self.model.train()
-        for images, labels in self.train_items.batches(order, optimization.batch_size, augmentation):
+        items = self._with_label_noise(self.epoch)
+        for images, labels in items.batches(order, optimization.batch_size, augmentation):
             self._step(images, labels, rate)
             self.batch += 1
             self.steps += 1
@@ -173,7 +177,7 @@ class Training:
             with self.numerics.forward_context():
                 logits = self.forward(images)
             logits = logits.float()
-            loss = cross_entropy(logits, labels)
+            loss = cross_entropy(logits, labels, label_smoothing=self.settings.recipe.label_smoothing)
             self.optimizer.step(loss, rate)
         except torch.OutOfMemoryError:
             raise UserError(
@@ -245,6 +249,14 @@ class Training:
         if self.settings.augmentation is None:
             return None
         return draw_augmentation(self.settings.augmentation, len(self.train_items), self._seed(purpose, epoch))
+
+    def _with_label_noise(self, epoch: int) -> Items:
+        """The training items with the epoch's label noise: an item is seen once an epoch, so each step's is fresh."""
+        probability = self.settings.recipe.label_noise
+        if probability == 0:
+            return self.train_items
+        seed = self._seed("label-noise", epoch)
+        return replace(self.train_items, labels=flip_labels(self.train_items.labels, self.classes, probability, seed))
 
     def _stream_name(self, purpose: str) -> tuple[str | int, ...]:
         """Named by the seed alone, so that paired runs see the same batches."""

@@ -105,7 +105,9 @@ def run_training(
     check_batch(model, dataset.image_shape, last_batch, f"{settings.phase}ing.batch_size")
     # Convolutions run 1.7 times as fast in this memory order on a CPU (convnet, 28x28); dense layers as before.
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it
-    training = Training(model, items, test_items, settings, numerics, target, confusing is not None, report)
+    training = Training(
+        model, items, test_items, settings, numerics, len(dataset.classes), target, confusing is not None, report
+    )
     outcome = training.run(points, interruption)
     record = {
         "settings": settings.model_dump(mode="json"),

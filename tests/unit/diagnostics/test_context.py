@@ -25,16 +25,20 @@ def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on
 
 
 @pytest.mark.parametrize(
-    ("failure", "reason"),
-    [(Skipped("no pretraining"), "no pretraining"), (RuntimeError("out of\n memory"), "RuntimeError: out of memory")],
+    ("failure", "kind", "reason"),
+    [
+        (Skipped("no pretraining"), "skipped", "no pretraining"),
+        (RuntimeError("out of\n memory"), "failed", "RuntimeError: out of memory"),
+    ],
 )
-def test_a_measurement_that_fails_costs_its_own_numbers_alone(run_context, monkeypatch, failure, reason):
+def test_a_measurement_that_fails_costs_its_own_numbers_alone(run_context, monkeypatch, failure, kind, reason):
     def fail(context):
         raise failure
 
     monkeypatch.setattr("badminima.diagnostics.units.measure", fail)
     measured = diagnose(run_context(), ["units", "norms"])
-    assert measured.skipped == {"units": reason}
+    assert getattr(measured, kind) == {"units": reason}
+    assert len(measured.skipped) + len(measured.failed) == 1
     assert "norm.end" in measured.values
     assert set(measured.seconds) == {"units", "norms"}
 

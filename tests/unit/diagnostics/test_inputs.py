@@ -1,5 +1,7 @@
 """Measuring by hand: the files of a run are found by their places."""
 
+import json
+
 import pytest
 
 from badminima.diagnostics.inputs import Inputs, beside
@@ -31,6 +33,18 @@ def test_a_run_from_an_adversarial_start_has_all_files(results):
     assert found.reference == results.run(Run("digits", "mlp", "random", "da+m", 3)) / "weights.safetensors"
     assert found.confusing == results.confusing("digits", "adversarial", 3)
     assert found.prepared == results.prepared("digits")
+
+
+def test_other_names_are_looked_up_in_the_recorded_config(results):
+    inits = {"big": {"kind": "random"}, "adv_big": {"kind": "adversarial", "start": "big"}}
+    (results.results / "config.json").write_text(json.dumps({"inits": inits}))
+    for init in inits:
+        for path in (results.init("digits", "mlp", init, 3), results.run(Run("digits", "mlp", init, "da+m", 3))):
+            path.mkdir(parents=True)
+            (path / "weights.safetensors").touch()
+    found = beside(Inputs(results.run(Run("digits", "mlp", "adv_big", "da+m", 3)) / "weights.safetensors"))
+    assert found.reference == results.run(Run("digits", "mlp", "big", "da+m", 3)) / "weights.safetensors"
+    assert beside(Inputs(results.run(Run("digits", "mlp", "big", "da+m", 3)) / "weights.safetensors")).reference is None
 
 
 def test_a_run_from_random_weights_has_neither_pretraining_nor_reference(results):

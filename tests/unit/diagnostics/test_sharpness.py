@@ -9,7 +9,7 @@ from torch.func import functional_call, hessian
 from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics import Skipped, sharpness
-from badminima.diagnostics.network import Sample
+from badminima.diagnostics.network import Sample, thin_out
 from badminima.diagnostics.sharpness import Landscape, hessian_trace, largest_sigma, top_eigenvalues, worst_rise
 
 
@@ -234,7 +234,7 @@ def test_the_measurement_repeats_itself_and_leaves_everything_as_it_is(run_conte
 
 
 def test_images_are_taken_evenly_from_the_sample():
-    taken = sharpness.thin_out(as_sample(torch.arange(10.0), torch.arange(10)), 4)
+    taken = thin_out(as_sample(torch.arange(10.0), torch.arange(10)), 4)
     assert taken.images.tolist() == taken.labels.tolist() == [0, 2, 5, 7]
 
 
