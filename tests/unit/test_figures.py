@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from badminima.analysis.tables import summarize_cells
-from badminima.errors import UserError
 from badminima.figures import draw_figure, write_drawing
 from badminima.figures.style import COLOURS, look_of_inits, recipe_label
 from badminima.registry import FIGURES

@@ -87,7 +87,8 @@ def draw_plane(axes: Axes, window: Window, outputs: np.ndarray, points: np.ndarr
     for line in window.boundary(outputs):
         axes.plot(*line.T, color="black", linewidth=0.8)
     for label, ((_, colour), marker) in enumerate(zip(CLASS_COLOURS, CLASS_MARKERS, strict=True)):
-        axes.scatter(*points[labels == label].T, s=7, c=colour, marker=marker, linewidths=0.3, edgecolors="white")
+        x, y = points[labels == label].T
+        axes.scatter(x, y, s=7, c=colour, marker=marker, linewidths=0.3, edgecolors="white")
     axes.set_aspect("equal")
     axes.spines[:].set_visible(False)
     axes.set_xlim(window.x[0], window.x[-1])

@@ -46,12 +46,14 @@ def run_epoch(
 
 def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Mean binary cross entropy in nats of logits ``[s, n]`` and labels ``[s, n]``: ``[s]``."""
-    return np.mean(np.logaddexp(0, outputs) - labels * outputs, axis=1)
+    losses: np.ndarray = np.mean(np.logaddexp(0, outputs) - labels * outputs, axis=1)
+    return losses
 
 
 def accuracy(layers: Layers, points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The fraction of points that each network gets right, ``[s]``."""
-    return np.mean((logits(layers, points) > 0) == (labels > 0.5), axis=1)
+    right: np.ndarray = np.mean((logits(layers, points) > 0) == (labels > 0.5), axis=1)
+    return right
 
 
 class Plateau:
@@ -120,7 +122,7 @@ def pretrain(
     done = 0
     while len(active) and done < config.epochs:
         (block,) = orders(
-            [generators[network] for network in active], points.shape[1], min(BLOCK, config.epochs - done)
+            [generators[int(network)] for network in active], points.shape[1], min(BLOCK, config.epochs - done)
         )
         for order in block.swapaxes(0, 1):
             rows = active[:, None], order
