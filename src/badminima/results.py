@@ -140,6 +140,11 @@ class Results:
         """A row per point around a run."""
         return self._of_all_studies("landscapes")
 
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """A row per difference of two cells: what recipes gain and inits cost."""
+        return self._of_all_studies("gaps")
+
     def record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> dict[str, Any]:
         """A run's ``run.json``: settings, outcome, versions; raises UserError if there is no such run."""
         return read_json(self._folder(dataset, model, init, recipe, seed) / "run.json")
