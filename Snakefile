@@ -9,7 +9,8 @@
 #   confusing/{dataset}/{init}/seed{seed}.safetensors          confusing set
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
 #   runs/{dataset}/{model}/{init}/{recipe}/seed{seed}/         one training
-#   tables/{study}/*.csv   figures/fig_{figure}.{pdf,png,csv}   claims.csv   report.html
+#   tables/{study}/*.csv   figures/fig_{figure}.{pdf,png,csv}   claims.csv   report.html   zoo/
+#   toy/                                                       the two-dimensional toy, drawn as fig_toy and anim_toy
 
 from snakemake.utils import min_version
 
@@ -30,6 +31,7 @@ include: "rules/train.smk"
 include: "rules/diagnose.smk"
 include: "rules/collect.smk"
 include: "rules/figures.smk"
+include: "rules/toy.smk"
 include: "rules/claims.smk"
 
 
@@ -43,6 +45,7 @@ onstart:
 rule figures:
     input:
         [PATHS.figure(name, extension) for name in CONFIG.figures for extension in FIGURE_FORMATS],
+        TOY_FIGURES,
 
 
 rule tables:
@@ -52,10 +55,11 @@ rule tables:
 
 include: "rules/report.smk"
 include: "rules/plan.smk"
+include: "rules/zoo.smk"
 
 
 rule all:
-    default_target: True
+    default_target: IS_DEFAULT
     input:
         rules.figures.input,
         rules.tables.input,

@@ -4,10 +4,14 @@ import re
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(workflow.basedir)
+# Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
+REPOSITORY = Path(workflow.current_basedir).parent
 SOURCE = REPOSITORY / "src"
-# Relative, so that a moved checkout does not look like changed inputs.
-SCRIPTS = Path(os.path.relpath(REPOSITORY / "workflow" / "scripts"))
+# Relative, so that a moved checkout does not look like changed inputs; a module's prefix would move relative paths.
+CHECKOUT = REPOSITORY if workflow.modifier.path_modifier.prefix else Path(os.path.relpath(REPOSITORY))
+SCRIPTS = CHECKOUT / "workflow" / "scripts"
+# Asked before there are rules: a workflow that imports this one may have a default target of its own.
+IS_DEFAULT = workflow.default_target is None
 
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))

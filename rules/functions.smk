@@ -140,6 +140,39 @@ def collected_pretraining(wildcards):
     ]
 
 
+def exported_files(wildcards):
+    """What the minima of the zoo, and their cards, are made from."""
+    study = runs.zoo_study(CONFIG)
+    compared = runs.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
+    names = ["weights.safetensors", "run.json", "diagnostics.json"]
+    pretrained = [init for init in study.inits if isinstance(CONFIG.inits[init], AdversarialInit)]
+    return [
+        *[PATHS.prepared(dataset) for dataset in study.datasets],
+        *[
+            PATHS.init(dataset, model, init, seed) / "run.json"
+            for dataset in study.datasets
+            for model in study.models
+            for init in pretrained
+            for seed in study.seeds
+        ],
+        *[
+            PATHS.run(run) / name
+            for run in runs.study_runs(study)
+            for name in (*names, *(["comparison.json"] if run.init in compared else []))
+        ],
+    ]
+
+
+def exported_options(wildcards):
+    """The options that name the runs of the zoo."""
+    study = runs.zoo_study(CONFIG)
+    return [
+        f"--{axis}={value}"
+        for axis in ("datasets", "models", "inits", "recipes", "seeds")
+        for value in getattr(study, axis)
+    ]
+
+
 def output_folder(wildcards, output):
     """The folder that a rule's outputs lie in."""
     return os.path.dirname(output[0])

@@ -5,7 +5,7 @@ rule plan:
     input:
         script=SCRIPTS / "plan.py",
         config=rules.record_config.output.config,
-        speeds=CONFIG.plan.speeds,
+        speeds=CHECKOUT / CONFIG.plan.speeds,
     log:
         LOGS / "plan.log",
     localrule: True

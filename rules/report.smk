@@ -34,6 +34,8 @@ rule report:
         # Snakemake's own Python: a stage's environment has no Snakemake.
         python=sys.executable,
     shell:
-        # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock.
-        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config} --nolock --cores 1"
+        # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock. Its config is
+        # the recorded one alone, and its results lie where that was written: a module's prefix may have moved them.
+        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config}"
+        " --replace-workflow-config --config results=$(dirname {input.config}) --nolock --cores 1"
         " --report {output.html} all >> {log} 2>&1"

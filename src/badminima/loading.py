@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from badminima.config import Config, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit
+from badminima.config import Config, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit, ToyConfig
 from badminima.errors import UserError
 from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
 from badminima.validation import parse
@@ -77,6 +77,12 @@ def _check_references(config: Config) -> None:
     for name, options in config.measuring.options.items():
         _check_options(f"measuring.options.{name}", options, DIAGNOSTICS.entry(name))
     _require("claims.study", [config.claims.study], config.studies)
+    exported = config.studies[config.claims.study]
+    _require("zoo.recipes", config.zoo.recipes or [], exported.recipes)
+    _require("zoo.inits", config.zoo.inits or [], exported.inits)
+    for seed in config.zoo.seeds or []:
+        if seed not in exported.seeds:
+            raise UserError("zoo.seeds", seed, f"allowed: {', '.join(map(str, exported.seeds))}")
     for name, figure in config.figures.items():
         _require(f"figures.{name}.draw" if figure.draw else "figures", [figure.draw or name], FIGURES.names)
         _require(f"figures.{name}.study", [figure.study], config.studies)
@@ -88,6 +94,10 @@ def _check_references(config: Config) -> None:
         study = config.studies[figure.study]
         _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
         _require(f"figures.{name}.inits", figure.inits or [], study.inits)
+    if config.toy is not None:
+        _check_toy(config.toy)
+        if "toy" in config.figures:
+            raise UserError("figures.toy", "a figure", "this name is the toy experiment's; choose another name")
     if config.statistics.resamples * (1 - config.statistics.confidence) < 50:
         raise UserError(
             "statistics.resamples",
@@ -106,6 +116,14 @@ def _check_references(config: Config) -> None:
                 settings.milestones,
                 f"expected increasing epochs up to epochs = {settings.epochs}",
             )
+
+
+def _check_toy(toy: ToyConfig) -> None:
+    """Batches come out even, so that the mean and the sum of a batch's losses differ by one factor throughout."""
+    _refuse_duplicates("toy.seeds", toy.seeds)
+    _require("toy.animated", toy.animated, toy.runs)
+    if 2 * toy.points % toy.batch_size:
+        raise UserError("toy.batch_size", toy.batch_size, f"expected a divisor of the {2 * toy.points} training points")
 
 
 def _check_meanings(config: Config) -> None:

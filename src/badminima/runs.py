@@ -26,6 +26,7 @@ from badminima.config import (
     Section,
     StatisticsConfig,
     StudyConfig,
+    ToyConfig,
 )
 from badminima.registry import DIAGNOSTICS
 
@@ -83,6 +84,14 @@ class Paths:
     def figure(self, name: str, extension: str) -> Path:
         """A figure's file; ``csv`` is the table of what it shows."""
         return self.results / "figures" / f"fig_{name}.{extension}"
+
+    def animation(self, name: str) -> Path:
+        """An animation."""
+        return self.results / "figures" / f"anim_{name}.gif"
+
+    def toy(self) -> Path:
+        """Folder of the toy experiment."""
+        return self.results / "toy"
 
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
@@ -191,6 +200,21 @@ class ClaimsSettings(Section):
     """What the verdicts depend on, beside the study's tables: statistics, and the pretraining behind each init."""
 
     behind: dict[str, str | None] = Field({})
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+class ToySettings(Section):
+    """What the toy experiment depends on."""
+
+    revision: int = 1
+    toy: ToyConfig
+    root_seed: int
+
+
+class ToyFigureSettings(Section):
+    """What the toy's figure depends on, beside its results: how intervals are computed."""
+
     statistics: StatisticsConfig
     root_seed: int
 
@@ -320,6 +344,24 @@ def claims_settings(config: Config) -> ClaimsSettings:
     """Settings of ``claims``."""
     behind = {init: pretraining_behind(config, init) for init in config.studies[config.claims.study].inits}
     return ClaimsSettings(behind=behind, statistics=config.statistics, root_seed=config.seed)
+
+
+def toy_settings(config: Config) -> ToySettings:
+    """Settings of ``toy``, where the config has it."""
+    assert config.toy is not None
+    return ToySettings(toy=config.toy, root_seed=config.seed)
+
+
+def toy_figure_settings(config: Config) -> ToyFigureSettings:
+    """Settings of ``fig_toy``."""
+    return ToyFigureSettings(statistics=config.statistics, root_seed=config.seed)
+
+
+def zoo_study(config: Config) -> StudyConfig:
+    """What of the claims' study is exported."""
+    study = config.studies[config.claims.study]
+    chosen = {"recipes": config.zoo.recipes, "inits": config.zoo.inits, "seeds": config.zoo.seeds or study.seeds[:1]}
+    return study.model_copy(update={axis: names for axis, names in chosen.items() if names})
 
 
 def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:

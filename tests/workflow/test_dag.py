@@ -59,6 +59,7 @@ def expected_jobs(config: Config) -> dict[str, int]:
         "landscape": len(surrounded),
         "collect": len(config.studies),
         **{f"fig_{name}": 1 for name in config.figures},
+        **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
         "claims": 1,
         "record_config": 1,
         "all": 1,

@@ -17,6 +17,9 @@ PAGE_WIDTH = 7.0
 # Paul Tol's high-contrast scheme: distinct for colour-blind readers and in greyscale. Markers tell inits apart too.
 COLOURS = {"random": "#004488", "adversarial": "#BB5566", "random_rescaled": "#DDAA33"}
 MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s"}
+# The toy's two classes: regions and points.
+CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]
+CLASS_MARKERS = ["o", "s"]
 OTHER_COLOURS = ["#777777", "#000000", "#AAAAAA"]
 OTHER_MARKERS = ["^", "v", "P"]
 LINES = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]

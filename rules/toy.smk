@@ -1,0 +1,83 @@
+# The paper's two-dimensional toy: all its networks in one job of seconds, and the boundaries drawn.
+
+TOY_FIGURES = []
+
+
+if CONFIG.toy is not None:
+    TOY_FIGURES += [PATHS.figure("toy", extension) for extension in FIGURE_FORMATS]
+    TOY_FIGURES += [PATHS.animation("toy")]
+
+    rule toy:
+        input:
+            script=SCRIPTS / "toy.py",
+        output:
+            networks=PATHS.toy() / "networks.safetensors",
+            csv=PATHS.toy() / "toy.csv",
+        log:
+            LOGS / "toy.log",
+        benchmark:
+            BENCHMARKS / "toy.tsv"
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("toy")
+        resources:
+            mem_mb=growing("toy", "mem_mb"),
+            runtime=growing("toy", "runtime"),
+        params:
+            settings=runs.toy_settings(CONFIG).model_dump_json(),
+        shell:
+            "python {input.script} --settings {params.settings:q} --networks {output.networks} --csv {output.csv}"
+            " >> {log} 2>&1"
+
+    rule fig_toy:
+        input:
+            script=SCRIPTS / "toy_figure.py",
+            networks=rules.toy.output.networks,
+            table=rules.toy.output.csv,
+        output:
+            pdf=PATHS.figure("toy", "pdf"),
+            png=report(
+                PATHS.figure("toy", "png"),
+                caption="../report/fig_toy.rst",
+                category="Figures",
+                labels={"figure": "toy", "study": "toy"},
+            ),
+            csv=PATHS.figure("toy", "csv"),
+        log:
+            LOGS / "figures" / "toy.log",
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("figures")
+        resources:
+            mem_mb=growing("figures", "mem_mb"),
+            runtime=growing("figures", "runtime"),
+        params:
+            settings=runs.toy_figure_settings(CONFIG).model_dump_json(),
+        shell:
+            "python {input.script} figure --networks {input.networks} --table {input.table}"
+            " --settings {params.settings:q} --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"
+
+    rule anim_toy:
+        input:
+            script=SCRIPTS / "toy_figure.py",
+            networks=rules.toy.output.networks,
+        output:
+            gif=report(
+                PATHS.animation("toy"),
+                caption="../report/anim_toy.rst",
+                category="Figures",
+                labels={"figure": "toy, animated", "study": "toy"},
+            ),
+        log:
+            LOGS / "figures" / "anim_toy.log",
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("figures")
+        resources:
+            mem_mb=growing("figures", "mem_mb"),
+            runtime=growing("figures", "runtime"),
+        shell:
+            "python {input.script} animation --networks {input.networks} --gif {output.gif} >> {log} 2>&1"

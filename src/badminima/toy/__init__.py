@@ -1,0 +1,4 @@
+"""The paper's toy: two blobs of points in the plane, a small network, and boundaries that can be looked at.
+
+Numpy alone: networks this small spend their time in the calls, so the seeds are trained in lockstep as one stack.
+"""

@@ -1,0 +1,150 @@
+"""``fig_toy`` and ``anim_toy``: decision boundaries to look at, those of the first seed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.animation import PillowWriter
+from matplotlib.axes import Axes
+
+from badminima.analysis.statistics import estimate
+from badminima.figures import Drawing
+from badminima.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
+from badminima.files import atomic_path
+from badminima.runs import ToyFigureSettings
+from badminima.toy.experiment import Stage, ToyNetworks, steps_of
+from badminima.toy.measure import Window
+
+COLUMNS = 3
+STATISTICS = ["train_accuracy", "random_label_accuracy", "test_accuracy", "boundary_length"]
+# The animation: pixels per inch, pictures per second, how often its last one is repeated, distance of grid points.
+DPI, SPEED, HOLD, COARSE = 150, 8, 16, 0.02
+
+
+def draw_toy(networks: ToyNetworks, table: pd.DataFrame, settings: ToyFigureSettings) -> Drawing:
+    """A panel per stage with the first seed's points and boundary; titles give means and intervals over seeds.
+
+    Args:
+        networks: the experiment.
+        table: its ``toy.csv``.
+        settings: how intervals are computed.
+    """
+    set_style()
+    window = Window(networks.config)
+    lines = -(-len(networks.stages) // COLUMNS)
+    figure, grid = plt.subplots(
+        lines, COLUMNS, figsize=(PAGE_WIDTH, 1.72 * lines), squeeze=False, sharex=True, sharey=True
+    )
+    shown: list[dict[str, Any]] = []
+    for axes, stage in zip(grid.flat, networks.stages, strict=False):
+        outputs = window.outputs([layer[:1] for layer in stage.layers])[0]
+        labels = labels_of(stage, networks)
+        draw_plane(axes, window, outputs, networks.data.train_points[0], labels)
+        means = _means(table[(table["phase"] == stage.phase) & (table["run"] == stage.run)], settings)
+        axes.set_title(_title(stage, means), fontsize=7)
+        rows = [*_point_rows(networks.data.train_points[0], labels), *_boundary_rows(window.boundary(outputs))]
+        shown += [{"phase": stage.phase, "run": stage.run, **row} for row in [*rows, *means.values()]]
+    for axes in grid.flat[len(networks.stages) :]:
+        axes.set_visible(False)
+    return Drawing(figure, pd.DataFrame(shown))
+
+
+def animate_toy(networks: ToyNetworks, path: Path) -> None:
+    """Write the animation as a GIF: the animated runs side by side, from their init to the longest run's end."""
+    set_style()
+    window = Window(networks.config, COARSE)
+    outputs = {run: window.outputs(layers) for run, layers in networks.frames.items()}
+    figure, grid = plt.subplots(1, len(outputs), figsize=(PAGE_WIDTH, 1.95), squeeze=False, sharex=True, sharey=True)
+    writer = PillowWriter(fps=SPEED)
+    with atomic_path(path) as temporary, writer.saving(figure, temporary, DPI):
+        for position, step in enumerate(networks.steps):
+            figure.suptitle(f"{step:,} steps from the start", fontsize=8)
+            for axes, (run, values) in zip(grid.flat, outputs.items(), strict=True):
+                axes.clear()
+                draw_plane(axes, window, values[position], networks.data.train_points[0], networks.data.train_labels[0])
+                ended = step >= steps_of(networks.config, run)
+                axes.set_title(recipe_label(run) + (" (ended)" if ended else ""))
+            for _ in range(HOLD if position == len(networks.steps) - 1 else 1):
+                writer.grab_frame()
+    plt.close(figure)
+
+
+def draw_plane(axes: Axes, window: Window, outputs: np.ndarray, points: np.ndarray, labels: np.ndarray) -> None:
+    """Both sides of a network's boundary, and points with their labels.
+
+    Args:
+        axes: where to draw.
+        window: the part of the plane.
+        outputs: the network's logits on it, ``[h, w]``.
+        points: ``[n, 2]``.
+        labels: 0 or 1, ``[n]``.
+    """
+    regions = [colour for colour, _ in CLASS_COLOURS]
+    axes.contourf(window.x, window.y, outputs > 0, levels=[-0.5, 0.5, 1.5], colors=regions)
+    for line in window.boundary(outputs):
+        axes.plot(*line.T, color="black", linewidth=0.8)
+    for label, ((_, colour), marker) in enumerate(zip(CLASS_COLOURS, CLASS_MARKERS, strict=True)):
+        x, y = points[labels == label].T
+        axes.scatter(x, y, s=7, c=colour, marker=marker, linewidths=0.3, edgecolors="white")
+    axes.set_aspect("equal")
+    axes.spines[:].set_visible(False)
+    axes.set_xlim(window.x[0], window.x[-1])
+    axes.set_ylim(window.y[0], window.y[-1])
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def labels_of(stage: Stage, networks: ToyNetworks) -> np.ndarray:
+    """The labels that the first seed's network of a stage was trained on (the true ones at the start), ``[n]``."""
+    data = networks.data
+    labels: np.ndarray = (data.random_labels if stage.phase == "pretraining" else data.train_labels)[0]
+    return labels
+
+
+def _means(table: pd.DataFrame, settings: ToyFigureSettings) -> dict[str, dict[str, Any]]:
+    """Mean and interval over seeds of each statistic of one stage, as rows of what the figure shows."""
+    rows = {}
+    for name in STATISTICS:
+        found = estimate(table[name].to_numpy(), settings.statistics, settings.root_seed)
+        # An interval of Student's t knows no bounds; lengths and accuracies do.
+        low, high = np.clip([found.low, found.high], 0, np.inf if name == "boundary_length" else 1)
+        numbers = {"value": found.mean, "low": low, "high": high, "seeds": found.seeds}
+        rows[name] = {"kind": "mean", "statistic": name, **numbers}
+    return rows
+
+
+def _title(stage: Stage, means: dict[str, dict[str, Any]]) -> str:
+    """What a panel shows, and how well the networks of all seeds do."""
+    names = {
+        "start": "random init, untrained",
+        "pretraining": "adversarial init, fitted to random labels",
+        "training": f"{recipe_label(stage.run)}, from {stage.init} init",
+    }
+    fitted = "random_label_accuracy" if stage.phase == "pretraining" else "train_accuracy"
+    return "\n".join(
+        [
+            names[stage.phase],
+            f"train {means[fitted]['value']:.1%}, test {_with_interval(means['test_accuracy'], '.1%')}",
+            f"boundary length {_with_interval(means['boundary_length'], '.2f')}",
+        ]
+    )
+
+
+def _with_interval(row: dict[str, Any], form: str) -> str:
+    """A mean and, where there are seeds enough, its interval."""
+    if np.isnan(row["low"]):
+        return f"{row['value']:{form}}"
+    return f"{row['value']:{form}} [{row['low']:{form}}, {row['high']:{form}}]"
+
+
+def _point_rows(points: np.ndarray, labels: np.ndarray) -> Iterator[dict[str, Any]]:
+    for (x, y), label in zip(points, labels, strict=True):
+        yield {"kind": "point", "label": int(label), "x": x, "y": y}
+
+
+def _boundary_rows(boundary: list[np.ndarray]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(boundary):
+        yield from ({"kind": "boundary", "line": number, "x": x, "y": y} for x, y in line)

@@ -1,0 +1,109 @@
+"""A results folder that the stages' own functions have made: the digits, a tiny network, two seeds."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from badminima.analysis.claims import evaluate_claims
+from badminima.analysis.paper import CLAIMS
+from badminima.analysis.tables import collect, write_tables
+from badminima.config import Config, RandomInit
+from badminima.data.confusing import confuse
+from badminima.data.prepared import prepare, read_prepared
+from badminima.data.sources.digits import Digits
+from badminima.diagnostics import diagnose
+from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.diagnostics.record import record
+from badminima.files import write_json
+from badminima.loading import load_config
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.results import Results
+from badminima.runs import (
+    Paths,
+    Run,
+    all_runs,
+    claims_settings,
+    collect_settings,
+    confuse_settings,
+    diagnose_settings,
+    initialize_settings,
+    prepare_settings,
+    pretrain_settings,
+    train_settings,
+)
+from badminima.training.job import train
+from badminima.zoo.export import export
+from tests.conftest import REPOSITORY
+from tests.unit.test_config import overlay, raw_config
+
+CHANGES = {
+    "results": "results/demo",
+    "datasets": {"digits": {"train_size": 60}},
+    "models": {"mlp": {"options": {"widths": [16]}}},
+    "inits": {"random_rescaled": None},
+    "pretraining": {"epochs": 5},
+    "training": {"epochs": 3, "milestones": [], "evaluate_every": 1},
+    "studies": {"ablation": {"inits": ["random", "adversarial"]}},
+    "diagnostics": ["distance", "norms"],
+    "figures": {"landscape": None},
+}
+RUN = Run("digits", "mlp", "adversarial", "vanilla", 0)
+NAME = "digits/mlp/adversarial/vanilla/seed0"
+
+
+def make_results(config: Config, raw: dict, paths: Paths) -> None:
+    """Run every stage in this process."""
+    (dataset,) = config.datasets
+    (model,) = config.models
+    _, files = Digits().fetch(Path("unused"), None, [])
+    prepare(Digits().read(files), prepare_settings(config, dataset), paths.prepared(dataset), {"digits": "0" * 64})
+    data = read_prepared(paths.prepared(dataset))
+    for seed in config.studies["ablation"].seeds:
+        start = paths.init(dataset, model, "random", seed) / "weights.safetensors"
+        settings = initialize_settings(config, dataset, model, "random", seed)
+        write_weights(start, initialize(settings, read_prepared(paths.prepared(dataset), "pt")))
+        confusing = paths.confusing(dataset, "adversarial", seed)
+        confuse(data, confuse_settings(config, dataset, "adversarial", seed), confusing)
+        output = paths.init(dataset, model, "adversarial", seed)
+        settings = pretrain_settings(config, dataset, model, "adversarial", seed)
+        train(settings, paths.prepared(dataset), start, output, 1, 300, confusing)
+    for run in all_runs(config):
+        start = paths.init(run.dataset, run.model, run.init, run.seed) / "weights.safetensors"
+        folder = paths.run(run)
+        train(train_settings(config, run), paths.prepared(dataset), start, folder, 1, 300)
+        settings = diagnose_settings(config, run)
+        context = read_context(settings, Inputs(folder / "weights.safetensors", start))
+        measured = record(settings, config.diagnostics, diagnose(context, config.diagnostics))
+        if not isinstance(config.inits[run.init], RandomInit):
+            measured["values"]["sharpness.lambda"] = float("nan")  # as a measurement without a finite value leaves it
+        write_json(folder / "diagnostics.json", measured)
+    tables = collect(paths, collect_settings(config, "ablation"))
+    write_tables(paths.tables("ablation"), tables)
+    evaluate_claims(CLAIMS, tables, claims_settings(config)).to_csv(paths.results / "claims.csv", index=False)
+    (paths.results / "config.json").write_text(json.dumps(raw))
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory) -> Path:
+    """The folder that holds ``results/demo``."""
+    folder = tmp_path_factory.mktemp("finished")
+    smoke = yaml.safe_load((REPOSITORY / "presets" / "smoke.yaml").read_text())
+    raw = overlay(overlay(raw_config(), smoke), CHANGES)
+    make_results(load_config(raw), raw, Paths(folder / "results" / "demo"))
+    return folder
+
+
+@pytest.fixture
+def results(demo_folder) -> Results:
+    return Results(demo_folder / "results" / "demo")
+
+
+@pytest.fixture(scope="session")
+def zoo_folder(demo_folder) -> Path:
+    """All runs, exported."""
+    results = Results(demo_folder / "results" / "demo")
+    export(results, results.trained, demo_folder / "zoo")
+    return demo_folder / "zoo"

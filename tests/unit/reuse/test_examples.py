@@ -1,0 +1,38 @@
+"""The examples of docstrings and of the how-to page, executed on finished results."""
+
+import doctest
+import importlib
+import re
+
+import pytest
+
+from badminima.results import Results
+from badminima.zoo.export import export
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture
+def beside_results(demo_folder, tmp_path, monkeypatch):
+    """A working directory with ``results/demo`` and ``zoo``, as the examples assume."""
+    (tmp_path / "results").symlink_to(demo_folder / "results")
+    monkeypatch.chdir(tmp_path)
+    results = Results("results/demo")
+    export(results, results.trained, tmp_path / "zoo")
+
+
+@pytest.mark.parametrize("module", ["badminima", "badminima.results", "badminima.zoo"])
+def test_the_examples_of_docstrings_hold(beside_results, module):
+    found = doctest.testmod(importlib.import_module(module), raise_on_error=False)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_the_python_of_the_how_to_page_runs(beside_results):
+    page = (REPOSITORY / "docs" / "how-to" / "reuse.md").read_text()
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "import badminima" in block]
+    assert len(blocks) == 2
+    names: dict = {}
+    for block in blocks:  # the second one uses the images of the first
+        exec(block, names)
+    assert names["logits"].shape == (16, 10)
+    assert names["start"] is not names["model"]

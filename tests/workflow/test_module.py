@@ -1,0 +1,124 @@
+"""The workflow as a module of another one, with a config of its own: imported, planned and run."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import badminima
+from badminima.runs import Paths
+from tests.conftest import REPOSITORY
+from tests.unit.test_config import overlay, raw_config
+from tests.workflow.conftest import Checkout
+
+SMOKE = yaml.safe_load((REPOSITORY / "presets" / "smoke.yaml").read_text())
+# Two runs and a figure of them, from random weights alone.
+TINY = {
+    "results": "results/tiny",
+    "training": {"epochs": 1, "milestones": []},
+    "studies": {"ablation": {"inits": ["random"], "recipes": ["vanilla"]}},
+    "diagnostics": ["distance", "norms"],
+    "toy": None,
+    "figures": {"curves": None, "distance": None, "landscape": None, "measures": None},
+}
+MODULE = """
+configfile: "config.yaml"
+
+{before}
+
+module badminima:
+    snakefile: "{snakefile}"
+    config: config["badminima"]
+    {prefix}
+
+use rule * from badminima as badminima_*
+
+onstart:
+    badminima.onstart()
+    print("started here")
+"""
+OWN_RULES = """
+rule all:
+    input: "own.txt"
+
+rule own:
+    output: "own.txt"
+    shell: "touch {output}"
+"""
+
+
+def importing(folder: Path, snakefile: Path | str, *overlays: dict, before: str = "", prefix: str = "") -> Checkout:
+    """A workflow that imports this one; its config has a key of its own."""
+    raw = overlay(raw_config(), SMOKE)
+    for change in overlays:
+        raw = overlay(raw, change)
+    (folder / "config.yaml").write_text(yaml.safe_dump({"badminima": raw, "mine": 1}))
+    (folder / "Snakefile").write_text(MODULE.format(before=before, snakefile=snakefile, prefix=prefix))
+    return Checkout(folder)
+
+
+def test_an_importing_workflow_plans_the_same_jobs_under_its_own_names(checkout, tmp_path):
+    other = importing(tmp_path, checkout.folder / "Snakefile")
+    own = checkout.planned("--configfile", "presets/smoke.yaml", "--", "all", "report", "zoo")
+    assert own["zoo"] == own["report"] == 1
+    expected = {f"badminima_{rule}": count for rule, count in own.items()}
+    assert other.planned("--", "badminima_all", "badminima_report", "badminima_zoo") == expected
+
+
+def test_the_snakefile_of_the_how_to_page_plans_its_figure_and_its_own_rule(checkout, tmp_path):
+    page = (REPOSITORY / "docs" / "how-to" / "reuse.md").read_text()
+    (snakefile,) = re.findall(r"```python\n(# Snakefile\n.*?)```", page, re.DOTALL)
+    (tmp_path / "badminima").symlink_to(checkout.folder)
+    other = importing(tmp_path, "unused", {"results": "results/bad"})
+    (tmp_path / "Snakefile").write_text(snakefile)
+    planned = other.planned()
+    assert {"all", "statuses", "badminima_fig_ablation", "badminima_collect"} <= set(planned)
+
+
+@pytest.mark.parametrize(("before", "target"), [(OWN_RULES, "own"), ("", "badminima_all")])
+def test_the_importing_workflow_keeps_its_default_target_if_it_has_one(checkout, tmp_path, before, target):
+    planned = importing(tmp_path, checkout.folder / "Snakefile", before=before).planned()
+    assert target in planned
+    assert ("badminima_all" in planned) == (not before)
+
+
+def test_a_mistake_in_the_modules_config_ends_in_one_line(checkout, tmp_path):
+    other = importing(tmp_path, checkout.folder / "Snakefile", {"training": {"epochs": 0}})
+    done = other.snakemake("--dry-run", check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("config:")]
+    assert lines == ["config: training.epochs: found 0; allowed: a whole number >= 1"]
+
+
+def test_one_rule_can_be_imported_alone(checkout, tmp_path):
+    other = importing(tmp_path, checkout.folder / "Snakefile")
+    text = (tmp_path / "Snakefile").read_text()
+    (tmp_path / "Snakefile").write_text(text.replace("use rule *", "use rule prepare_data, fetch_data"))
+    planned = other.planned("--", "results/smoke/data/digits.safetensors")
+    assert planned == {"badminima_fetch_data": 1, "badminima_prepare_data": 1}
+
+
+def test_a_module_with_a_prefix_in_a_subfolder_trains_reports_and_exports(checkout, tmp_path):
+    # As a git submodule lies: its relative paths are ones that a prefix would move.
+    (tmp_path / "badminima").symlink_to(checkout.folder)
+    other = importing(tmp_path, "badminima/Snakefile", TINY, prefix='prefix: "bad"')
+    done = other.snakemake("--", "badminima_report", "badminima_zoo")
+    assert "started here" in done.stdout + done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"Snakefile", "config.yaml", "badminima", "bad", ".snakemake"}
+
+    paths = Paths(tmp_path / "bad" / "results" / "tiny")
+    report = (paths.results / "report.html").read_text()
+    assert "fig_ablation.png" in report
+    assert "Open circles are seeds" in report
+    results = badminima.load(paths.results)
+    assert len(results.runs) == len(results.trained) == 2
+    assert results.config.training.epochs == 1
+
+    zoo = badminima.zoo.load(paths.results / "zoo")
+    assert list(zoo) == ["digits/mlp/random/vanilla/seed0"]
+    zoo.verify()
+    assert zoo["digits/mlp/random/vanilla/seed0"].card.measurements["distance.total"] > 0
+
+    assert other.planned("--", "badminima_report", "badminima_zoo") == {}

@@ -1,0 +1,41 @@
+"""Draw the boundaries of the toy experiment: the figure, and the animation."""
+
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.figures import write_drawing
+from badminima.runs import ToyFigureSettings
+from badminima.toy.experiment import read_networks
+from badminima.toy.figure import animate_toy, draw_toy
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+@main.command(help="The figure: PDF, PNG and the CSV of what it shows.")
+@click.option("--networks", type=INPUT_FILE, required=True, help="The experiment's networks.")
+@click.option("--table", type=INPUT_FILE, required=True, help="The experiment's table.")
+@settings_option(ToyFigureSettings)
+@click.option("--pdf", type=OUTPUT_FILE, required=True, help="Output: the figure.")
+@click.option("--png", type=OUTPUT_FILE, required=True, help="Output: the figure.")
+@click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: what it shows.")
+@one_line_errors
+def figure(networks: Path, table: Path, settings: ToyFigureSettings, pdf: Path, png: Path, csv: Path) -> None:
+    write_drawing(draw_toy(read_networks(networks), pd.read_csv(table), settings), pdf, png, csv)
+
+
+@main.command(help="The animation: GIF.")
+@click.option("--networks", type=INPUT_FILE, required=True, help="The experiment's networks.")
+@click.option("--gif", type=OUTPUT_FILE, required=True, help="Output: the animation.")
+@one_line_errors
+def animation(networks: Path, gif: Path) -> None:
+    animate_toy(read_networks(networks), gif)
+
+
+if __name__ == "__main__":
+    main()

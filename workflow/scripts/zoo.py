@@ -1,0 +1,45 @@
+"""Export trained networks as a zoo: weights with a card each, usable without the results.
+
+Without a choice, every run that was trained to the end is exported.
+"""
+
+from pathlib import Path
+
+import click
+
+from badminima.cli import FOLDER, Progress, one_line_errors
+from badminima.errors import UserError
+from badminima.finding import listed
+from badminima.results import Results
+from badminima.zoo.export import export
+
+
+@click.command(help=__doc__)
+@click.option("--results", type=FOLDER, required=True, help="The results folder.")
+@click.option("--output", type=FOLDER, required=True, help="Output folder: the zoo; absent or empty.")
+@click.option("--datasets", multiple=True, help="Dataset to export; repeat. Default: all.")
+@click.option("--models", multiple=True, help="Model to export; repeat. Default: all.")
+@click.option("--inits", multiple=True, help="Init to export; repeat. Default: all.")
+@click.option("--recipes", multiple=True, help="Recipe to export; repeat. Default: all.")
+@click.option("--seeds", type=int, multiple=True, help="Seed to export; repeat. Default: all.")
+@one_line_errors
+def main(results: Path, output: Path, **chosen: tuple[str | int, ...]) -> None:
+    found = Results(results)
+    runs = found.trained
+    for option, values in chosen.items():
+        coordinate = option.removesuffix("s")
+        there = {getattr(run, coordinate) for run in runs}
+        for value in values:
+            if value not in there:
+                raise UserError(f"--{option}", repr(value), f"trained: {listed(map(str, sorted(there)))}")
+        runs = [run for run in runs if not values or getattr(run, coordinate) in values]
+    if not runs:
+        raise UserError(results, "no trained run", "run the pipeline first")
+    progress = Progress(len(runs), "zoo")
+    export(found, runs, output, progress.update)
+    progress.close()
+    click.echo(f"{len(runs)} minima in {output}")
+
+
+if __name__ == "__main__":
+    main()
