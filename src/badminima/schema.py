@@ -52,6 +52,8 @@ def _kind(node: dict[str, Any]) -> str:
     if "$ref" in node:
         section = node["$ref"].rsplit("/", 1)[-1]
         return f"[{section}](#{section.lower()})"
+    if _optional_section(node):
+        return " or ".join(_kind(option) for option in node["anyOf"])
     if "discriminator" in node:
         return " or ".join(_kind(option) for option in node["oneOf"])
     inner = [*node.get("patternProperties", {}).values()] or [node.get("additionalProperties")]
@@ -62,11 +64,17 @@ def _kind(node: dict[str, Any]) -> str:
     return expectation(node).removeprefix("allowed: ")
 
 
+def _optional_section(node: dict[str, Any]) -> bool:
+    """Whether a key takes a section or null."""
+    return any("$ref" in option for option in node.get("anyOf", ()))
+
+
 def _default(key: str, node: dict[str, Any], required: list[str]) -> str:
     if key in required:
         return "required"
     # A section's own table tells the defaults of its keys.
-    return "" if "$ref" in node else f"`{json.dumps(node.get('default'))}`"
+    own_table = "$ref" in node or (_optional_section(node) and node["default"] is not None)
+    return "" if own_table else f"`{json.dumps(node.get('default'))}`"
 
 
 if __name__ == "__main__":

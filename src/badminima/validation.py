@@ -45,6 +45,8 @@ def _locate(model: type[BaseModel], location: list[int | str]) -> tuple[str, dic
             patterns = list(node.get("patternProperties", {}).values())
             inner = patterns[0] if patterns else node.get("additionalProperties") or node.get("items") or {}
             node = node.get("properties", {}).get(part, inner)
+        # An optional section is a choice of the section and null.
+        node = next((option for option in node.get("anyOf", ()) if "$ref" in option), node)
         while "$ref" in node:
             node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     return ".".join(key), node

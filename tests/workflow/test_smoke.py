@@ -96,7 +96,7 @@ def test_diagnostics_measure_the_weights_on_disk(paths):
     assert values["norm.end"] == pytest.approx(np.linalg.norm(end))
 
 
-@pytest.mark.parametrize("figure", ["curves", "ablation", "distance"])
+@pytest.mark.parametrize("figure", ["curves", "ablation", "distance", "toy"])
 def test_figures_open_and_stand_beside_what_they_show(paths, figure):
     assert paths.figure(figure, "pdf").read_bytes().startswith(b"%PDF")
     with Image.open(paths.figure(figure, "png")) as image:
@@ -113,7 +113,8 @@ def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
 
 def test_the_report_holds_every_figure_with_its_caption(paths):
     html = (paths.results / "report.html").read_text()
-    for words in ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "claims.html", "summary.html"):
+    figures = ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "fig_toy.png", "anim_toy.gif")
+    for words in (*figures, "claims.html", "summary.html"):
         assert words in html
     assert "Open circles are seeds" in html
     assert "adversarial initialization" in html

@@ -120,14 +120,16 @@ def _title(stage: Stage, means: dict[str, dict[str, Any]]) -> str:
     """What a panel shows, and how well the networks of all seeds do."""
     names = {
         "start": "random init, untrained",
-        "pretraining": "adversarial init, fitted to random labels",
+        "pretraining": "adversarial init, trained on random labels",
         "training": f"{recipe_label(stage.run)}, from {stage.init} init",
     }
-    fitted = "random_label_accuracy" if stage.phase == "pretraining" else "train_accuracy"
+    pretraining = stage.phase == "pretraining"
+    fitted = means["random_label_accuracy" if pretraining else "train_accuracy"]["value"]
+    test = _with_interval(means["test_accuracy"], ".1%")
     return "\n".join(
         [
             names[stage.phase],
-            f"train {means[fitted]['value']:.1%}, test {_with_interval(means['test_accuracy'], '.1%')}",
+            f"{'fitted' if pretraining else 'train'} {fitted:.1%}, test {test}",
             f"boundary length {_with_interval(means['boundary_length'], '.2f')}",
         ]
     )
