@@ -184,7 +184,7 @@ AROUND_ONE = {"compare": 4, "landscape": 1}
         (OTHER_STUDY, {"collect": 1, "claims": 1}),
         (
             "statistics={margin: 0.02}",
-            AFTER_RUNS,
+            {**AFTER_RUNS, "fig_toy": 1},
         ),
         ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1}),
         # Options of a measurement that is made in a rule of its own.
