@@ -26,7 +26,7 @@ from badminima.data.sources.cifar import Cifar10, Cifar100
 from badminima.files import write_csv
 from badminima.provenance import provenance
 from badminima.registry import SOURCES
-from badminima.runs import PrepareSettings
+from badminima.settings import PrepareSettings
 from tests import generated
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")

@@ -25,7 +25,7 @@ from badminima.data.prepared import PreparedDataset
 from badminima.files import write_csv
 from badminima.models.build import build_model
 from badminima.provenance import choose_device, provenance
-from badminima.runs import TrainSettings
+from badminima.settings import TrainSettings
 from badminima.training.engine import Training
 from badminima.training.numerics import Numerics, set_up
 from badminima.training.stage import make_items

@@ -23,7 +23,7 @@ rule claims:
         mem_mb=growing("claims", "mem_mb"),
         runtime=growing("claims", "runtime"),
     params:
-        settings=runs.claims_settings(CONFIG).model_dump_json(),
+        settings=settings.claims_settings(CONFIG).model_dump_json(),
         tables=input_folder,
     shell:
         "python {input.script} --tables {params.tables} --settings {params.settings:q}"

@@ -30,7 +30,7 @@ for figure in CONFIG.figures:
             mem_mb=growing("figures", "mem_mb"),
             runtime=growing("figures", "runtime"),
         params:
-            settings=runs.figure_settings(CONFIG, figure).model_dump_json(),
+            settings=settings.figure_settings(CONFIG, figure).model_dump_json(),
             tables=input_folder,
         shell:
             "python {input.script} --tables {params.tables} --settings {params.settings:q}"

@@ -24,46 +24,46 @@ def mirrors(wildcards):
 
 def prepare_params(wildcards):
     """The settings of one dataset's preparation."""
-    return runs.prepare_settings(CONFIG, wildcards.dataset).model_dump_json()
+    return settings.prepare_settings(CONFIG, wildcards.dataset).model_dump_json()
 
 
 def confuse_params(wildcards):
     """The settings of one confusing set."""
-    return runs.confuse_settings(CONFIG, wildcards.dataset, wildcards.init, int(wildcards.seed)).model_dump_json()
+    return settings.confuse_settings(CONFIG, wildcards.dataset, wildcards.init, int(wildcards.seed)).model_dump_json()
 
 
 def initialize_params(wildcards):
     """The settings of one set of random weights."""
-    return runs.initialize_settings(
+    return settings.initialize_settings(
         CONFIG, wildcards.dataset, wildcards.model, wildcards.init, int(wildcards.seed)
     ).model_dump_json()
 
 
 def pretrain_params(wildcards):
     """The settings of one pretraining."""
-    return runs.pretrain_settings(
+    return settings.pretrain_settings(
         CONFIG, wildcards.dataset, wildcards.model, wildcards.init, int(wildcards.seed)
     ).model_dump_json()
 
 
 def train_params(wildcards):
     """The settings of one run."""
-    return runs.train_settings(CONFIG, as_run(wildcards)).model_dump_json()
+    return settings.train_settings(CONFIG, as_run(wildcards)).model_dump_json()
 
 
 def diagnose_params(wildcards):
     """The settings of one run's measurements."""
-    return runs.diagnose_settings(CONFIG, as_run(wildcards)).model_dump_json()
+    return settings.diagnose_settings(CONFIG, as_run(wildcards)).model_dump_json()
 
 
 def compare_params(wildcards):
     """The settings of one comparison of two runs."""
-    return runs.diagnose_settings(CONFIG, as_run(wildcards), "compare").model_dump_json()
+    return settings.diagnose_settings(CONFIG, as_run(wildcards), "compare").model_dump_json()
 
 
 def landscape_params(wildcards):
     """The settings of the measurement of one run's surroundings."""
-    return runs.diagnose_settings(CONFIG, as_run(wildcards), "landscape").model_dump_json()
+    return settings.diagnose_settings(CONFIG, as_run(wildcards), "landscape").model_dump_json()
 
 
 def diagnosed_files(wildcards):
@@ -94,7 +94,7 @@ def as_run(wildcards):
 
 def collect_params(wildcards):
     """The settings of one study's tables."""
-    return runs.collect_settings(CONFIG, wildcards.study).model_dump_json()
+    return settings.collect_settings(CONFIG, wildcards.study).model_dump_json()
 
 
 def start_weights(wildcards):

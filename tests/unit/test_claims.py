@@ -9,7 +9,7 @@ import pytest
 from badminima.analysis.claims import evaluate_claims, readable_table, verdict
 from badminima.analysis.paper import CLAIMS
 from badminima.analysis.statistics import Estimate
-from badminima.runs import ClaimsSettings
+from badminima.settings import ClaimsSettings
 from tests.unit.study import STATISTICS, made_up_study
 
 SETTINGS = ClaimsSettings(statistics=STATISTICS, root_seed=0)

@@ -11,7 +11,7 @@ import yaml
 
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
-from badminima.runs import InitializeSettings
+from badminima.settings import InitializeSettings
 from tests.conftest import REPOSITORY
 
 SCRIPTS = sorted(path.name for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))

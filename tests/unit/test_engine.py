@@ -15,7 +15,7 @@ from badminima.errors import UserError
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.weights import weights_of
-from badminima.runs import ConfuseSettings, InitializeSettings, TrainSettings
+from badminima.settings import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.training.evaluation import Evaluator
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate

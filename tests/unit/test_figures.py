@@ -12,7 +12,7 @@ from badminima.analysis.tables import summarize_cells
 from badminima.figures import draw_figure, write_drawing
 from badminima.figures.style import COLOURS, look_of_inits, recipe_label
 from badminima.registry import FIGURES
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
 
 

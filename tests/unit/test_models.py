@@ -14,7 +14,7 @@ from badminima.models.initialization import initialize, rescale
 from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
 from badminima.registry import ARCHITECTURES
-from badminima.runs import InitializeSettings
+from badminima.settings import InitializeSettings
 from badminima.training.optimizer import SGD
 
 EVERY_MODEL = ARCHITECTURES.names

@@ -4,17 +4,8 @@ import pytest
 
 from badminima import runs
 from badminima.loading import load_config
-from badminima.runs import (
-    Paths,
-    Run,
-    all_runs,
-    collect_settings,
-    confuse_settings,
-    figure_settings,
-    pretrain_settings,
-    study_runs,
-    train_settings,
-)
+from badminima.runs import Paths, Run, all_runs, study_runs
+from badminima.settings import collect_settings, confuse_settings, figure_settings, pretrain_settings, train_settings
 from tests.unit.test_config import overlay, raw_config
 
 RUN = Run("cifar10", "resnet18", "adversarial", "da+m", 3)

@@ -26,7 +26,7 @@ from badminima.data.sources.idx import parse_idx, read_bytes
 from badminima.data.sources.restricted_imagenet import SUPER_CLASSES, RestrictedImageNet
 from badminima.errors import UserError
 from badminima.files import write_json
-from badminima.runs import PrepareSettings
+from badminima.settings import PrepareSettings
 from tests import generated
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")

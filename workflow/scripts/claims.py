@@ -9,7 +9,7 @@ from badminima.analysis.paper import CLAIMS
 from badminima.analysis.tables import read_study
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.files import atomic_path, write_text
-from badminima.runs import ClaimsSettings
+from badminima.settings import ClaimsSettings
 
 
 @click.command(help=__doc__)

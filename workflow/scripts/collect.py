@@ -8,7 +8,8 @@ from badminima.analysis.summary import summary_page
 from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
 from badminima.files import write_text
-from badminima.runs import CollectSettings, Paths
+from badminima.runs import Paths
+from badminima.settings import CollectSettings
 
 
 @click.command(help=__doc__)

@@ -17,7 +17,7 @@ from badminima.diagnostics.record import record
 from badminima.errors import UserError
 from badminima.files import write_json
 from badminima.registry import DIAGNOSTICS
-from badminima.runs import DiagnoseSettings
+from badminima.settings import DiagnoseSettings
 
 STAGES = ("diagnose", "compare")
 NAMES = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in STAGES]

@@ -7,7 +7,7 @@ import click
 from badminima.analysis.tables import read_study
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.figures import draw_figure, write_drawing
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 
 @click.command(help=__doc__)

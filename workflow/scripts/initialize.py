@@ -8,7 +8,7 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_opt
 from badminima.data.prepared import read_prepared
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
-from badminima.runs import InitializeSettings
+from badminima.settings import InitializeSettings
 
 
 @click.command(help=__doc__)

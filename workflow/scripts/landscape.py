@@ -10,7 +10,7 @@ from badminima.diagnostics import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
 from badminima.files import write_csv
-from badminima.runs import DiagnoseSettings
+from badminima.settings import DiagnoseSettings
 
 
 @click.command(help=__doc__)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
-from badminima.runs import TrainSettings
+from badminima.settings import TrainSettings
 from badminima.training.job import train
 
 

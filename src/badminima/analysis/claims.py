@@ -17,7 +17,7 @@ from badminima.analysis.html import page
 from badminima.analysis.statistics import Estimate, equivalence_p_value, estimate
 from badminima.analysis.tables import StudyTables
 from badminima.config import StatisticsConfig
-from badminima.runs import ClaimsSettings
+from badminima.settings import ClaimsSettings
 
 Verdict = Literal["supported", "not supported", "inconclusive", "not measured"]
 Region = Literal["above", "within"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from badminima.analysis.claims import Claim, NotMeasured, Setting
 from badminima.analysis.statistics import Estimate
-from badminima.runs import ClaimsSettings
+from badminima.settings import ClaimsSettings
 
 SOTA = "da+m+l2"
 PGD = "robustness.pgd_linf_"

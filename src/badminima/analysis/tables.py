@@ -22,7 +22,8 @@ from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
 from badminima.errors import UserError
 from badminima.files import atomic_path, read_json
-from badminima.runs import CollectSettings, Paths, Run, landscape_runs, study_runs
+from badminima.runs import Paths, Run, landscape_runs, study_runs
+from badminima.settings import CollectSettings
 from badminima.tensorfiles import read_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]

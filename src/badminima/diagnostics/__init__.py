@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from badminima.errors import UserError
 from badminima.models.weights import Weights
 from badminima.registry import DIAGNOSTICS
-from badminima.runs import DiagnoseSettings
 from badminima.seeding import integer_seed
+from badminima.settings import DiagnoseSettings
 
 if TYPE_CHECKING:
     import torch

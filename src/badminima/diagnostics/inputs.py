@@ -8,7 +8,8 @@ from badminima.data.prepared import read_prepared
 from badminima.diagnostics import Context
 from badminima.files import read_json
 from badminima.models.weights import read_weights
-from badminima.runs import DiagnoseSettings, Paths, Run
+from badminima.runs import Paths, Run
+from badminima.settings import DiagnoseSettings
 from badminima.training.stage import read_confusing
 from badminima.validation import parse
 

@@ -2,7 +2,7 @@
 
 from badminima.diagnostics import Measured
 from badminima.provenance import choose_device, provenance
-from badminima.runs import DiagnoseSettings
+from badminima.settings import DiagnoseSettings
 
 
 def record(settings: DiagnoseSettings, names: list[str], measured: Measured) -> dict[str, object]:

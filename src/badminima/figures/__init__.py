@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from badminima.analysis.tables import StudyTables
 from badminima.files import atomic_path
 from badminima.registry import FIGURES
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 DPI = 200
 

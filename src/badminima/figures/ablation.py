@@ -17,7 +17,7 @@ from badminima.figures.style import (
     shown_cells,
     table_of_cells,
 )
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:

@@ -3,7 +3,7 @@
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 PANELS = {
     "complexity.log_product_spectral_over_margin": "log product of spectral norms$^2$\nover margin$^2$",

@@ -20,7 +20,7 @@ from badminima.figures.style import (
     set_style,
     settings_of,
 )
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 KEYS = ["dataset", "model", "init", "recipe", "epoch"]
 PANELS = ["train_accuracy", "test_accuracy"]

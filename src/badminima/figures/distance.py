@@ -6,7 +6,7 @@ from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
 from badminima.figures.style import look_of_inits, rows_of
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 PANELS = {
     "distance.relative": "distance from start / norm of start",

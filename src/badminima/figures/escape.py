@@ -17,7 +17,7 @@ from badminima.figures.style import (
     set_style,
     settings_of,
 )
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:

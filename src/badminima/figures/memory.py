@@ -3,7 +3,7 @@
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 PANELS = {
     "memory.confusing_accuracy": "accuracy on the confusing set",

@@ -19,7 +19,7 @@ from badminima.figures.style import (
     shown_cells,
     table_of_cells,
 )
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 Finish = Callable[[Axes, str, tuple[str, str]], None]
 

@@ -19,7 +19,7 @@ from badminima.figures.style import (
     set_style,
     settings_of,
 )
-from badminima.runs import FigureSettings
+from badminima.settings import FigureSettings
 
 PREFIX = "robustness."
 KINDS = {

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from badminima.models.weights import Weights, weights_of
-from badminima.runs import InitializeSettings
 from badminima.seeding import integer_seed
+from badminima.settings import InitializeSettings
 
 if TYPE_CHECKING:
     from badminima.data.prepared import PreparedDataset

@@ -16,8 +16,8 @@ from torch.nn.functional import cross_entropy
 
 from badminima.data.batches import AugmentationDraws, Items, draw_augmentation, flip_labels
 from badminima.errors import UserError
-from badminima.runs import TrainSettings
 from badminima.seeding import integer_seed
+from badminima.settings import TrainSettings
 from badminima.training.evaluation import Evaluation, Evaluator
 from badminima.training.history import HistoryRow, Outcome
 from badminima.training.interruption import Interrupted, Interruption

@@ -8,7 +8,7 @@ import torch
 
 from badminima.data.prepared import read_prepared
 from badminima.models.weights import read_weights
-from badminima.runs import TrainSettings
+from badminima.settings import TrainSettings
 from badminima.training.interruption import EXIT_CODE, Interrupted, watch_signals
 from badminima.training.progress import show_rows
 from badminima.training.restart import RestartPoints

@@ -18,7 +18,7 @@ from badminima.files import write_csv, write_json
 from badminima.models.build import build_model, check_batch
 from badminima.models.weights import Weights, load_weights, weights_of, write_weights
 from badminima.provenance import choose_device, provenance
-from badminima.runs import TrainSettings
+from badminima.settings import TrainSettings
 from badminima.tensorfiles import read_tensors, write_tensors
 from badminima.training.engine import Training
 from badminima.training.history import HistoryRow, Outcome

@@ -11,7 +11,7 @@ from badminima.diagnostics import Context
 from badminima.diagnostics.network import as_sample
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
-from badminima.runs import DiagnoseSettings
+from badminima.settings import DiagnoseSettings
 
 MODELS = {
     "mlp": ModelConfig(architecture="mlp", options={"widths": [16, 16]}),

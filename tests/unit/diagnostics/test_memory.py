@@ -12,7 +12,7 @@ from badminima.diagnostics import Skipped
 from badminima.diagnostics.memory import measure, remembered
 from badminima.diagnostics.network import build_network
 from badminima.models.weights import weights_of
-from badminima.runs import ConfuseSettings
+from badminima.settings import ConfuseSettings
 from badminima.training.stage import make_items, read_confusing, training_items
 
 REPLICATION = 2

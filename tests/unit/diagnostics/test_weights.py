@@ -7,7 +7,7 @@ from badminima.config import ModelConfig
 from badminima.diagnostics import Context, diagnose
 from badminima.diagnostics.distance import angle
 from badminima.models.weights import Weights
-from badminima.runs import DiagnoseSettings
+from badminima.settings import DiagnoseSettings
 
 
 def weights(first, second, running_mean=0.0) -> Weights:

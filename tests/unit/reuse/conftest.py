@@ -21,10 +21,8 @@ from badminima.loading import load_config
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.results import Results
-from badminima.runs import (
-    Paths,
-    Run,
-    all_runs,
+from badminima.runs import Paths, Run, all_runs
+from badminima.settings import (
     claims_settings,
     collect_settings,
     confuse_settings,

@@ -19,7 +19,7 @@ from badminima.files import file_sha256
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.results import Results
-from badminima.runs import InitializeSettings, diagnose_settings
+from badminima.settings import InitializeSettings, diagnose_settings
 from badminima.tensorfiles import read_tensors, write_tensors
 from badminima.zoo.card import card_page
 from badminima.zoo.export import export

@@ -1,0 +1,100 @@
+"""The typed configuration: the only place that knows keys, defaults and bounds; ``loading`` has the cross-field rules.
+
+``config.yaml`` is the paper's full experiment; presets overlay it. A named entry (a dataset, recipe, study, ...)
+set to null in an overlay is removed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from badminima.config.base import Address, Count, Name, Number, Positive, Section
+from badminima.config.data import AugmentationConfig, DataConfig, DatasetConfig, ModelConfig
+from badminima.config.studies import (
+    ClaimsConfig,
+    FigureConfig,
+    MeasuringConfig,
+    PlanConfig,
+    ResourceConfig,
+    ResourcesConfig,
+    StatisticsConfig,
+    StudyConfig,
+    ZooConfig,
+)
+from badminima.config.toy import TOY_RUNS, ToyConfig, ToyPretraining, ToyRun
+from badminima.config.training import (
+    AdversarialInit,
+    InitConfig,
+    NumericsConfig,
+    OptimizationConfig,
+    RandomInit,
+    RecipeConfig,
+    RescaledInit,
+    RestartConfig,
+)
+
+__all__ = [
+    "TOY_RUNS",
+    "Address",
+    "AdversarialInit",
+    "AugmentationConfig",
+    "ClaimsConfig",
+    "Config",
+    "Count",
+    "DataConfig",
+    "DatasetConfig",
+    "FigureConfig",
+    "InitConfig",
+    "MeasuringConfig",
+    "ModelConfig",
+    "Name",
+    "Number",
+    "NumericsConfig",
+    "OptimizationConfig",
+    "PlanConfig",
+    "Positive",
+    "RandomInit",
+    "RecipeConfig",
+    "RescaledInit",
+    "ResourceConfig",
+    "ResourcesConfig",
+    "RestartConfig",
+    "Section",
+    "StatisticsConfig",
+    "StudyConfig",
+    "ToyConfig",
+    "ToyPretraining",
+    "ToyRun",
+    "ZooConfig",
+]
+
+
+class Config(Section):
+    """The whole experiment."""
+
+    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]+$")] = Field(
+        "results", description="Folder that everything is written to."
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="Root seed of every random stream.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one, else cpu.")
+    numerics: NumericsConfig = NumericsConfig()
+    restart: RestartConfig = RestartConfig()
+    data: DataConfig = DataConfig()
+    datasets: dict[Name, DatasetConfig]
+    models: dict[Name, ModelConfig]
+    inits: dict[Name, InitConfig]
+    recipes: dict[Name, RecipeConfig]
+    pretraining: OptimizationConfig = OptimizationConfig()
+    training: OptimizationConfig = OptimizationConfig()
+    studies: dict[Name, StudyConfig]
+    diagnostics: Annotated[list[str], Field(min_length=1)] = Field(
+        ["distance", "norms"], description="Measurements made on every run."
+    )
+    measuring: MeasuringConfig = MeasuringConfig()
+    figures: dict[Name, FigureConfig]
+    statistics: StatisticsConfig = StatisticsConfig()
+    claims: ClaimsConfig
+    toy: ToyConfig | None = Field(ToyConfig(), description="The two-dimensional toy experiment; null: without it.")
+    plan: PlanConfig = PlanConfig()
+    zoo: ZooConfig = ZooConfig()
+    resources: ResourcesConfig = ResourcesConfig()

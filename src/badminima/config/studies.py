@@ -1,0 +1,91 @@
+"""Studies, and what is measured, drawn and decided of them."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from badminima.config.base import Count, Name, Number, Positive, Section
+
+
+class StudyConfig(Section):
+    """A named grid of runs that answers one question: the product of its lists."""
+
+    question: str = Field(description="What the study answers, in one sentence.")
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    models: Annotated[list[Name], Field(min_length=1)]
+    inits: Annotated[list[Name], Field(min_length=1)]
+    recipes: Annotated[list[Name], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+
+class MeasuringConfig(Section):
+    """How runs are measured."""
+
+    images: Count = Field(2000, description="Training and test images that a network is measured on, at most.")
+    options: dict[Name, dict[str, Any]] = Field({}, description="Options of each measurement.")
+
+
+class FigureConfig(Section):
+    """A figure: what is drawn, of which study, and optionally which of its recipes and inits."""
+
+    draw: str | None = Field(None, description="The kind of figure; null: the one that the entry is named after.")
+    study: Name
+    recipes: list[Name] | None = Field(None, description="Recipes to draw; null: all of the study's.")
+    inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
+
+
+class StatisticsConfig(Section):
+    """Intervals and verdicts."""
+
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = Field(0.95, description="Coverage of the intervals.")
+    resamples: Annotated[int, Field(ge=100)] = Field(2000, description="Bootstrap resamples.")
+    margin: Positive = Field(0.01, description="Accuracy difference below which two recipes count as equal.")
+    fitted_tolerance: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.001, description="Training error below which a run counts as having fitted its training set."
+    )
+
+
+class PlanConfig(Section):
+    """The cost plan."""
+
+    speeds: str = Field(
+        "benchmarks/cpu.csv", description="Speeds to reckon with: a table of `make bench`, from the checkout's folder."
+    )
+
+
+class ClaimsConfig(Section):
+    """The study that the paper's claims are checked on."""
+
+    study: Name
+
+
+class ZooConfig(Section):
+    """What target ``zoo`` exports, of the runs of the claims' study."""
+
+    recipes: list[Name] | None = Field(None, description="Recipes to export; null: all of the study's.")
+    inits: list[Name] | None = Field(None, description="Inits to export; null: all of the study's.")
+    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(None, description="Seeds to export; null: the first.")
+
+
+class ResourceConfig(Section):
+    """What one job of a rule asks for; memory and runtime grow with each attempt."""
+
+    threads: Count = 1
+    mem_mb: Count = 4000
+    runtime: Count = Field(60, description="Minutes.")
+    gpu: Annotated[int, Field(ge=0)] = 0
+
+
+class ResourcesConfig(Section):
+    """Resources per rule; rules not named here use ``default``."""
+
+    default: ResourceConfig = ResourceConfig()
+    prepare_data: ResourceConfig | None = None
+    confuse: ResourceConfig | None = None
+    pretrain: ResourceConfig | None = None
+    train: ResourceConfig | None = None
+    diagnose: ResourceConfig | None = None
+
+    def of(self, rule: str) -> ResourceConfig:
+        """The resources of the rule called ``rule``."""
+        return getattr(self, rule, None) or self.default

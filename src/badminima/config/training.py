@@ -1,0 +1,89 @@
+"""Inits, recipes, and how a network is trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from badminima.config.base import Count, Name, Number, Positive, Section
+
+
+class RandomInit(Section):
+    """Fresh random weights, as the architecture's paper draws them, times a gain."""
+
+    kind: Literal["random"]
+    gain: Positive = Field(1.0, description="Factor on all kernels and weight matrices; not on biases and BatchNorm.")
+
+
+class AdversarialInit(Section):
+    """Weights trained to fit a confusing set (paper, Algorithm 1)."""
+
+    kind: Literal["adversarial"]
+    start: Name = Field("random", description="The random init that pretraining starts from.")
+    replication: Count = Field(description="R: copies of each training image.")
+    noise: Annotated[Number, Field(ge=0, lt=1)] = Field(description="N: fraction of values zeroed in each copy.")
+    zeroing: Literal["values", "pixels"] = Field(
+        "values", description="Zero single channel values (published code) or all channels of a pixel (prose)."
+    )
+
+
+class RescaledInit(Section):
+    """Random weights with another init's norms, tensor by tensor: the control for mere scale."""
+
+    kind: Literal["rescaled"]
+    start: Name = Field("random", description="The random init whose directions are kept.")
+    like: Name = Field("adversarial", description="The init whose norms are taken.")
+
+
+InitConfig = Annotated[RandomInit | AdversarialInit | RescaledInit, Field(discriminator="kind")]
+
+
+class RecipeConfig(Section):
+    """A regularizer set; everything off is vanilla SGD."""
+
+    augmentation: bool = Field(False, description="DA: the dataset's augmentation.")
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="M: heavy-ball momentum coefficient.")
+    weight_decay: Annotated[Number, Field(ge=0)] = Field(0.0, description="L2: coefficient of weight decay.")
+    learning_rate_scale: Positive = Field(1.0, description="Factor on the phase's learning rate, for controls.")
+    label_noise: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="Probability that a label is replaced by a random other class, drawn anew at every step."
+    )
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="Share of the target that is spread evenly over all classes."
+    )
+    gradient_clipping: Positive | None = Field(None, description="Largest norm of a step's gradient; null: any.")
+    schedule: Literal["steps", "cosine", "constant"] = Field(
+        "steps",
+        description="Learning rate: by the milestones, half a cosine to 0 over all epochs, or constant.",
+    )
+
+
+class OptimizationConfig(Section):
+    """SGD and its schedule for one phase."""
+
+    batch_size: Count = 128
+    learning_rate: Positive = 0.1
+    epochs: Count = 350
+    milestones: list[Count] = Field([150, 250], description="Epochs after which the learning rate is multiplied.")
+    gamma: Positive = Field(0.1, description="Factor on the learning rate at each milestone.")
+    evaluate_every: Count = Field(1, description="Epochs between evaluations; the last epoch is always evaluated.")
+    target_accuracy: Annotated[Number, Field(gt=0, le=1)] = Field(
+        1.0, description="Training accuracy that counts as fitting the data."
+    )
+
+
+class NumericsConfig(Section):
+    """How numbers are computed; recorded in every run.json."""
+
+    precision: Literal["auto", "fp32", "tf32", "bf16"] = Field(
+        "auto", description="auto: bf16 autocast on CUDA, fp32 elsewhere; tf32 is fp32 on a CPU."
+    )
+    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = Field(
+        "none", description="Mode of torch.compile; reduce-overhead uses CUDA graphs. Pays for long runs only."
+    )
+    deterministic: bool = Field(True, description="On CUDA, only algorithms that repeat themselves to the bit.")
+
+
+class RestartConfig(Section):
+    """Restart points of unfinished trainings; no result depends on them."""
+
+    seconds: Count = Field(300, description="Seconds between two restart points: what a kill costs at most.")

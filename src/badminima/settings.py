@@ -1,0 +1,287 @@
+"""Settings: for each stage, the slice of the config that its results depend on. Rules pass it on as JSON.
+
+Pure and fast: no torch, no file access.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from badminima.config import (
+    AdversarialInit,
+    AugmentationConfig,
+    Config,
+    MeasuringConfig,
+    ModelConfig,
+    NumericsConfig,
+    OptimizationConfig,
+    RandomInit,
+    RecipeConfig,
+    Section,
+    StatisticsConfig,
+    StudyConfig,
+    ToyConfig,
+)
+from badminima.runs import Run, compared_inits, landscapes, measurements_of, pretrained_inits, pretraining_behind
+
+# Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
+# results are made anew and no cache offers them.
+
+
+class PrepareSettings(Section):
+    """What the preparation of a dataset depends on, beside its raw files."""
+
+    revision: int = 1
+    dataset: str
+    source: str
+    options: dict[str, Any] = Field({})
+    train_size: int | None
+    validation_size: int
+    evaluate_on: Literal["test", "validation"]
+    root_seed: int
+
+
+class ConfuseSettings(Section):
+    """What a confusing set depends on, beside the prepared dataset."""
+
+    revision: int = 1
+    dataset: str
+    replication: int
+    noise: float
+    zeroing: Literal["values", "pixels"]
+    root_seed: int
+    seed: int
+
+
+class InitializeSettings(Section):
+    """What random initial weights depend on, beside the shape of the data."""
+
+    revision: int = 1
+    model: ModelConfig
+    dataset: str
+    model_name: str
+    gain: float = 1.0
+    root_seed: int
+    seed: int
+
+
+class TrainSettings(Section):
+    """What one training depends on, beside its data and start weights."""
+
+    revision: int = 1
+    phase: Literal["pretrain", "train"]
+    dataset: str
+    model_name: str
+    init: str
+    recipe_name: str
+    seed: int
+    root_seed: int
+    model: ModelConfig
+    recipe: RecipeConfig
+    augmentation: AugmentationConfig | None
+    optimization: OptimizationConfig
+    device: Literal["auto", "cpu", "cuda"]
+    numerics: NumericsConfig = NumericsConfig()
+
+    @model_validator(mode="after")
+    def _augmentation_is_said_twice(self) -> "TrainSettings":
+        if self.recipe.augmentation != (self.augmentation is not None):
+            raise ValueError("augmentation is to be given exactly where recipe.augmentation is true")
+        return self
+
+
+class DiagnoseSettings(Section):
+    """What the measurements of a run depend on, beside its files."""
+
+    revision: int = 1
+    dataset: str
+    model_name: str
+    init: str
+    recipe_name: str
+    seed: int
+    root_seed: int
+    model: ModelConfig
+    device: Literal["auto", "cpu", "cuda"]
+    measurements: list[str] = Field([])
+    images: int = MeasuringConfig().images
+    options: dict[str, dict[str, Any]] = Field({})
+
+
+class CollectSettings(Section):
+    """What a study's tables depend on, beside the runs' own files: its grid, and which of it has more than that."""
+
+    study: StudyConfig
+    pretrained: list[str]
+    compared: list[str] = Field([])
+    landscapes: dict[str, list[str]] = Field({})
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+class FigureSettings(Section):
+    """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order."""
+
+    draw: str
+    recipes: list[str]
+    inits: list[str]
+
+
+class ClaimsSettings(Section):
+    """What the verdicts depend on, beside the study's tables: statistics, and the pretraining behind each init."""
+
+    behind: dict[str, str | None] = Field({})
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+class ToySettings(Section):
+    """What the toy experiment depends on."""
+
+    revision: int = 1
+    toy: ToyConfig
+    root_seed: int
+
+
+class ToyFigureSettings(Section):
+    """What the toy's figure depends on, beside its results: how intervals are computed."""
+
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
+    """Settings of ``prepare_data``."""
+    entry = config.datasets[dataset]
+    return PrepareSettings(
+        dataset=dataset,
+        source=entry.source,
+        options=entry.options,
+        train_size=entry.train_size,
+        validation_size=entry.validation_size,
+        evaluate_on=entry.evaluate_on,
+        root_seed=config.seed,
+    )
+
+
+def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> ConfuseSettings:
+    """Settings of ``confuse`` for an adversarial init."""
+    entry = config.inits[init]
+    assert isinstance(entry, AdversarialInit)
+    return ConfuseSettings(
+        dataset=dataset,
+        replication=entry.replication,
+        noise=entry.noise,
+        zeroing=entry.zeroing,
+        root_seed=config.seed,
+        seed=seed,
+    )
+
+
+def initialize_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> InitializeSettings:
+    """Settings of ``initialize`` for a random init."""
+    entry = config.inits[init]
+    assert isinstance(entry, RandomInit)
+    return InitializeSettings(
+        model=config.models[model],
+        dataset=dataset,
+        model_name=model,
+        gain=entry.gain,
+        root_seed=config.seed,
+        seed=seed,
+    )
+
+
+def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> TrainSettings:
+    """Settings of ``pretrain``: vanilla SGD on the confusing set, until its target accuracy."""
+    return TrainSettings(
+        phase="pretrain",
+        dataset=dataset,
+        model_name=model,
+        init=init,
+        recipe_name="vanilla",
+        seed=seed,
+        root_seed=config.seed,
+        model=config.models[model],
+        recipe=RecipeConfig(),
+        augmentation=None,
+        optimization=config.pretraining,
+        device=config.device,
+        numerics=config.numerics,
+    )
+
+
+def train_settings(config: Config, run: Run) -> TrainSettings:
+    """Settings of ``train``. Augmentation is part of them only where the recipe uses it."""
+    recipe = config.recipes[run.recipe]
+    return TrainSettings(
+        phase="train",
+        dataset=run.dataset,
+        model_name=run.model,
+        init=run.init,
+        recipe_name=run.recipe,
+        seed=int(run.seed),
+        root_seed=config.seed,
+        model=config.models[run.model],
+        recipe=recipe,
+        augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
+        optimization=config.training,
+        device=config.device,
+        numerics=config.numerics,
+    )
+
+
+def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> DiagnoseSettings:
+    """Settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
+    names = measurements_of(config, stage)
+    return DiagnoseSettings(
+        dataset=run.dataset,
+        model_name=run.model,
+        init=run.init,
+        recipe_name=run.recipe,
+        seed=int(run.seed),
+        root_seed=config.seed,
+        model=config.models[run.model],
+        device=config.device,
+        measurements=names,
+        images=config.measuring.images,
+        options={name: config.measuring.options[name] for name in names if name in config.measuring.options},
+    )
+
+
+def collect_settings(config: Config, study: str) -> CollectSettings:
+    """Settings of ``collect``."""
+    entry = config.studies[study]
+    return CollectSettings(
+        study=entry,
+        pretrained=pretrained_inits(config, entry),
+        compared=compared_inits(config, entry),
+        landscapes=landscapes(config, entry),
+        statistics=config.statistics,
+        root_seed=config.seed,
+    )
+
+
+def figure_settings(config: Config, figure: str) -> FigureSettings:
+    """Settings of a figure."""
+    entry = config.figures[figure]
+    study = config.studies[entry.study]
+    return FigureSettings(
+        draw=entry.draw or figure, recipes=entry.recipes or study.recipes, inits=entry.inits or study.inits
+    )
+
+
+def claims_settings(config: Config) -> ClaimsSettings:
+    """Settings of ``claims``."""
+    behind = {init: pretraining_behind(config, init) for init in config.studies[config.claims.study].inits}
+    return ClaimsSettings(behind=behind, statistics=config.statistics, root_seed=config.seed)
+
+
+def toy_settings(config: Config) -> ToySettings:
+    """Settings of ``toy``, where the config has it."""
+    assert config.toy is not None
+    return ToySettings(toy=config.toy, root_seed=config.seed)
+
+
+def toy_figure_settings(config: Config) -> ToyFigureSettings:
+    """Settings of ``fig_toy``."""
+    return ToyFigureSettings(statistics=config.statistics, root_seed=config.seed)
