@@ -67,6 +67,7 @@ def _check_references(config: Config) -> None:
             _require(f"inits.{name}.start", [init.start], kinds["random"])
         if isinstance(init, RescaledInit):
             _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+    _check_recipes(config)
     _check_meanings(config)
     for name, study in config.studies.items():
         for axis in ("datasets", "models", "inits", "recipes"):
@@ -124,6 +125,17 @@ def _check_toy(toy: ToyConfig) -> None:
     _require("toy.animated", toy.animated, toy.runs)
     if 2 * toy.points % toy.batch_size:
         raise UserError("toy.batch_size", toy.batch_size, f"expected a divisor of the {2 * toy.points} training points")
+
+
+def _check_recipes(config: Config) -> None:
+    """What cannot be had together."""
+    for name, recipe in config.recipes.items():
+        if recipe.mixup is not None and recipe.cutmix is not None:
+            raise UserError(f"recipes.{name}", "mixup and cutmix", "expected one of the two, the other null")
+        if recipe.momentum and recipe.optimizer != "sgd":
+            raise UserError(
+                f"recipes.{name}.momentum", recipe.momentum, f"{recipe.optimizer} has momentum of its own: expected 0"
+            )
 
 
 def _check_meanings(config: Config) -> None:

@@ -89,6 +89,12 @@ class TrainSettings(Section):
             raise ValueError("augmentation is to be given exactly where recipe.augmentation is true")
         return self
 
+    @property
+    def batch_size_key(self) -> str:
+        """The key of the config that the batch size comes from, for messages."""
+        own = self.recipe.batch_size is not None
+        return f"recipes.{self.recipe_name}.batch_size" if own else f"{self.phase}ing.batch_size"
+
 
 class DiagnoseSettings(Section):
     """What the measurements of a run depend on, beside its files."""
@@ -224,7 +230,7 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
         model=config.models[run.model],
         recipe=recipe,
         augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
-        optimization=config.training,
+        optimization=config.training.with_recipe(recipe),
         device=config.device,
         numerics=config.numerics,
     )
