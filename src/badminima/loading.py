@@ -8,12 +8,12 @@ import yaml
 
 from badminima.config import Config, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit, ToyConfig
 from badminima.errors import UserError
-from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
+from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
 from badminima.validation import parse
 
 # First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
 SCALAR_STARTS = "0123456789+-.tfn"
-NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures")
+NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:
@@ -94,6 +94,12 @@ def _check_references(config: Config) -> None:
         study = config.studies[figure.study]
         _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
         _require(f"figures.{name}.inits", figure.inits or [], study.inits)
+    for name, table in config.tables.items():
+        _require(f"tables.{name}.make" if table.make else "tables", [table.make or name], TABLES.names)
+        _require(f"tables.{name}.study", [table.study], config.studies)
+        study = config.studies[table.study]
+        _require(f"tables.{name}.recipes", table.recipes or [], study.recipes)
+        _require(f"tables.{name}.inits", table.inits or [], study.inits)
     if config.toy is not None:
         _check_toy(config.toy)
         if "toy" in config.figures:

@@ -1,7 +1,7 @@
 """Every extension point in one place: a name, and the module that is imported when the name is used.
 
 Nothing is imported until it is asked for, so the workflow can validate names without loading torch or
-matplotlib. Adding a dataset, model, diagnostic or figure is one line here and one new file.
+matplotlib. Adding a dataset, model, diagnostic, figure or table is one line here and one new file.
 """
 
 from collections.abc import Callable, Mapping
@@ -147,5 +147,13 @@ FIGURES = Registry(
         "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
         "measures": Entry("badminima.figures.measures:draw", whole_study=True),
         "escape": Entry("badminima.figures.escape:draw"),
+    },
+)
+
+TABLES = Registry(
+    "table",
+    {
+        "main": Entry("badminima.tables.main:make"),
+        "ablation": Entry("badminima.tables.ablation:make"),
     },
 )

@@ -126,6 +126,17 @@ class FigureSettings(Section):
     inits: list[str]
 
 
+class TableSettings(Section):
+    """What a table for a paper depends on, beside its study's tables: its kind, and what it shows in this order."""
+
+    make: str
+    name: str
+    study: str
+    recipes: list[str]
+    inits: list[str]
+    statistics: StatisticsConfig
+
+
 class ClaimsSettings(Section):
     """What the verdicts depend on, beside the study's tables: statistics, and the pretraining behind each init."""
 
@@ -267,6 +278,20 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
     study = config.studies[entry.study]
     return FigureSettings(
         draw=entry.draw or figure, recipes=entry.recipes or study.recipes, inits=entry.inits or study.inits
+    )
+
+
+def table_settings(config: Config, table: str) -> TableSettings:
+    """Settings of a table for a paper."""
+    entry = config.tables[table]
+    study = config.studies[entry.study]
+    return TableSettings(
+        make=entry.make or table,
+        name=table,
+        study=entry.study,
+        recipes=entry.recipes or study.recipes,
+        inits=entry.inits or study.inits,
+        statistics=config.statistics,
     )
 
 

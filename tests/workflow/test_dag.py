@@ -59,6 +59,7 @@ def expected_jobs(config: Config) -> dict[str, int]:
         "landscape": len(surrounded),
         "collect": len(config.studies),
         **{f"fig_{name}": 1 for name in config.figures},
+        **{f"table_{name}": 1 for name in config.tables},
         **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
         "claims": 1,
         "record_config": 1,
@@ -83,7 +84,8 @@ def test_a_dry_run_of_the_papers_grid_takes_under_twelve_seconds_of_a_core(check
 
 
 @pytest.mark.parametrize(
-    "target", ["all", "figures", "tables", "claims", "report", "fig_ablation", "fig_landscape", "fig_measures"]
+    "target",
+    ["all", "figures", "tables", "claims", "report", "fig_ablation", "fig_landscape", "fig_measures", "table_main"],
 )
 def test_every_target_resolves(checkout, target):
     assert target in checkout.planned(*configfile("demo"), "--", target)
@@ -91,7 +93,7 @@ def test_every_target_resolves(checkout, target):
 
 def test_all_targets_resolve_together_in_the_papers_grid(checkout):
     planned = checkout.planned("--", "figures", "tables", "claims", "report")
-    assert {"figures", "tables", "claims", "report", *TARGETS} <= set(planned)
+    assert {"figures", "tables", "claims", "report", "table_main", "table_ablation", *TARGETS} <= set(planned)
 
 
 def test_a_figure_needs_only_its_own_study(checkout):

@@ -34,6 +34,15 @@ class FigureConfig(Section):
     inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
 
 
+class TableConfig(Section):
+    """A table for a paper: what is tabulated, of which study, and optionally which of its recipes and inits."""
+
+    make: str | None = Field(None, description="The kind of table; null: the one that the entry is named after.")
+    study: Name
+    recipes: list[Name] | None = Field(None, description="Recipes to show; null: all of the study's.")
+    inits: list[Name] | None = Field(None, description="Inits to show; null: all of the study's.")
+
+
 class StatisticsConfig(Section):
     """Intervals and verdicts."""
 
