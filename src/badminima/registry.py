@@ -24,6 +24,7 @@ class Entry:
         verified: whether a dataset source compares files of a local folder with published digests.
         stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
         whole_study: whether a figure shows all of a study, so that recipes and inits cannot be chosen.
+        over: whether a figure is drawn over a numeric setting, which its entry names.
         needs_start: whether a diagnostic looks at the weights a run started from.
         needs_finite: whether a diagnostic is skipped where a run's weights are not finite.
     """
@@ -35,6 +36,7 @@ class Entry:
     verified: bool = False
     stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
     whole_study: bool = False
+    over: bool = False
     needs_start: bool = False
     needs_finite: bool = True
 
@@ -147,6 +149,7 @@ FIGURES = Registry(
         "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
         "measures": Entry("badminima.figures.measures:draw", whole_study=True),
         "escape": Entry("badminima.figures.escape:draw"),
+        "response": Entry("badminima.figures.response:draw", over=True),
     },
 )
 

@@ -32,6 +32,9 @@ class FigureConfig(Section):
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to draw; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
+    over: str | None = Field(
+        None, description="Of a response: the number that its inits, or else its recipes, differ in, along x."
+    )
 
 
 class TableConfig(Section):
