@@ -6,14 +6,15 @@ from typing import Any
 
 import yaml
 
-from badminima.config import Config, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit, ToyConfig
+from badminima.config import Config, FigureConfig, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit, ToyConfig
+from badminima.doses import doses_of, settings_varied
 from badminima.errors import UserError
-from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
+from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
 from badminima.validation import parse
 
 # First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
 SCALAR_STARTS = "0123456789+-.tfn"
-NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures")
+NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:
@@ -95,6 +96,13 @@ def _check_references(config: Config) -> None:
         study = config.studies[figure.study]
         _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
         _require(f"figures.{name}.inits", figure.inits or [], study.inits)
+        _check_over(config, name, figure)
+    for name, table in config.tables.items():
+        _require(f"tables.{name}.make" if table.make else "tables", [table.make or name], TABLES.names)
+        _require(f"tables.{name}.study", [table.study], config.studies)
+        study = config.studies[table.study]
+        _require(f"tables.{name}.recipes", table.recipes or [], study.recipes)
+        _require(f"tables.{name}.inits", table.inits or [], study.inits)
     if config.toy is not None:
         _check_toy(config.toy)
         if "toy" in config.figures:
@@ -117,6 +125,23 @@ def _check_references(config: Config) -> None:
                 settings.milestones,
                 f"expected increasing epochs up to epochs = {settings.epochs}",
             )
+
+
+def _check_over(config: Config, name: str, figure: FigureConfig) -> None:
+    """A dose response needs doses; other figures have no use for them."""
+    if not FIGURES.entry(figure.draw or name).over:
+        if figure.over is not None:
+            raise UserError(
+                f"figures.{name}.over", repr(figure.over), "this kind of figure is not drawn over a setting"
+            )
+    elif figure.over is None or doses_of(config, figure, figure.over) is None:
+        possible = ", ".join(settings_varied(config, figure)) or "there is none"
+        found = "nothing" if figure.over is None else repr(figure.over)
+        raise UserError(
+            f"figures.{name}.over",
+            found,
+            f"expected a number that two of its inits or recipes differ in, and in nothing else: {possible}",
+        )
 
 
 def _check_toy(toy: ToyConfig) -> None:

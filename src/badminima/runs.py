@@ -67,6 +67,10 @@ class Paths:
         """A figure's file; ``csv`` is the table of what it shows."""
         return self.results / "figures" / f"fig_{name}.{extension}"
 
+    def paper_table(self, name: str, extension: str) -> Path:
+        """A table for a paper; ``csv`` holds the numbers that it shows."""
+        return self.results / "tables" / f"table_{name}.{extension}"
+
     def animation(self, name: str) -> Path:
         """An animation."""
         return self.results / "figures" / f"anim_{name}.gif"

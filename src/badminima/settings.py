@@ -22,6 +22,7 @@ from badminima.config import (
     StudyConfig,
     ToyConfig,
 )
+from badminima.doses import Doses, doses_of
 from badminima.runs import Run, compared_inits, landscapes, measurements_of, pretrained_inits, pretraining_behind
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
@@ -125,11 +126,26 @@ class CollectSettings(Section):
 
 
 class FigureSettings(Section):
-    """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order."""
+    """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order.
+
+    A response also depends on where some of them stand along the setting that it is drawn over.
+    """
 
     draw: str
     recipes: list[str]
     inits: list[str]
+    doses: Doses | None = None
+
+
+class TableSettings(Section):
+    """What a table for a paper depends on, beside its study's tables: its kind, and what it shows in this order."""
+
+    make: str
+    name: str
+    study: str
+    recipes: list[str]
+    inits: list[str]
+    statistics: StatisticsConfig
 
 
 class ClaimsSettings(Section):
@@ -272,7 +288,24 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
     entry = config.figures[figure]
     study = config.studies[entry.study]
     return FigureSettings(
-        draw=entry.draw or figure, recipes=entry.recipes or study.recipes, inits=entry.inits or study.inits
+        draw=entry.draw or figure,
+        recipes=entry.recipes or study.recipes,
+        inits=entry.inits or study.inits,
+        doses=doses_of(config, entry, entry.over) if entry.over else None,
+    )
+
+
+def table_settings(config: Config, table: str) -> TableSettings:
+    """Settings of a table for a paper."""
+    entry = config.tables[table]
+    study = config.studies[entry.study]
+    return TableSettings(
+        make=entry.make or table,
+        name=table,
+        study=entry.study,
+        recipes=entry.recipes or study.recipes,
+        inits=entry.inits or study.inits,
+        statistics=config.statistics,
     )
 
 

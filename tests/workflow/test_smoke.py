@@ -104,6 +104,16 @@ def test_figures_open_and_stand_beside_what_they_show(paths, figure):
     assert len(pd.read_csv(paths.figure(figure, "csv"))) > 0
 
 
+@pytest.mark.parametrize("table", ["main", "ablation"])
+def test_tables_for_papers_hold_what_the_study_says(paths, table):
+    shown = pd.read_csv(paths.paper_table(table, "csv"))
+    cells = read_study(paths.tables("ablation")).cells.set_index(["init", "recipe", "statistic"])["mean"]
+    accuracy = shown[shown["statistic"] == "test_accuracy"].set_index(["init", "recipe", "statistic"])["mean"]
+    assert accuracy.to_dict() == pytest.approx({key: cells[key] for key in accuracy.index})
+    assert len(accuracy) == 6
+    assert r"\toprule" in paths.paper_table(table, "tex").read_text()
+
+
 def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
     verdicts = pd.read_csv(paths.results / "claims.csv").set_index("claim")["verdict"]
     assert verdicts["3a da+m"] == "not measured"
@@ -114,7 +124,7 @@ def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
 def test_the_report_holds_every_figure_with_its_caption(paths):
     html = (paths.results / "report.html").read_text()
     figures = ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "fig_toy.png", "anim_toy.gif")
-    for words in (*figures, "claims.html", "summary.html"):
+    for words in (*figures, "claims.html", "summary.html", "table_main.html", "table_ablation.html"):
         assert words in html
     assert "Open circles are seeds" in html
     assert "adversarial initialization" in html
@@ -155,7 +165,7 @@ OTHER_STUDY = (
     "recipes: [vanilla], seeds: [0, 1]}}"
 )
 FIGURES = {f"fig_{name}": 1 for name in ("curves", "ablation", "distance", "landscape", "measures", "escape")}
-AFTER_RUNS = {"collect": 1, **FIGURES, "claims": 1}
+AFTER_RUNS = {"collect": 1, **FIGURES, "table_main": 1, "table_ablation": 1, "claims": 1}
 # Around all runs that do not start from random weights, and around the first seed's from the adversarial ones.
 AROUND = {"compare": 8, "landscape": 2}
 # The same where only the recipe da+m+l2 is concerned.

@@ -32,6 +32,18 @@ class FigureConfig(Section):
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to draw; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
+    over: str | None = Field(
+        None, description="Of a response: the number that its inits, or else its recipes, differ in, along x."
+    )
+
+
+class TableConfig(Section):
+    """A table for a paper: what is tabulated, of which study, and optionally which of its recipes and inits."""
+
+    make: str | None = Field(None, description="The kind of table; null: the one that the entry is named after.")
+    study: Name
+    recipes: list[Name] | None = Field(None, description="Recipes to show; null: all of the study's.")
+    inits: list[Name] | None = Field(None, description="Inits to show; null: all of the study's.")
 
 
 class StatisticsConfig(Section):

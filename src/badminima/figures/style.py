@@ -1,6 +1,7 @@
 """The one place with colours, markers, sizes and labels."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -22,7 +23,10 @@ CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]
 CLASS_MARKERS = ["o", "s"]
 OTHER_COLOURS = ["#777777", "#000000", "#AAAAAA"]
 OTHER_MARKERS = ["^", "v", "P"]
-LINES = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]
+# Recipes where inits are not what tells lines apart; from Paul Tol's vibrant scheme, without the inits' colours.
+RECIPE_COLOURS = ["#000000", "#EE7733", "#009988", "#33BBEE", "#EE3377", "#777777"]
+RECIPE_MARKERS = ["o", "D", "s", "^", "v", "P", "X"]
+LINES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]
 
 
 def set_style() -> None:
@@ -59,6 +63,18 @@ def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
         if name in COLOURS
         else (OTHER_COLOURS[spare.index(name) % 3], OTHER_MARKERS[spare.index(name) % 3])
         for name in names
+    }
+
+
+def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each recipe, by its place; no two of the first 42 look the same."""
+    names = list(recipes)
+    return {
+        name: (
+            RECIPE_COLOURS[place % len(RECIPE_COLOURS)],
+            RECIPE_MARKERS[place % len(RECIPE_MARKERS)],
+        )
+        for place, name in enumerate(names)
     }
 
 
