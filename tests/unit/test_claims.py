@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from badminima.analysis.claims import evaluate_claims, verdict
-from badminima.analysis.paper import MEASURES
 from badminima.analysis.statistics import Estimate
 from badminima.analysis.wording import claims_page, plain_text
-from badminima.claims import CLAIMS, GROUPS, claims_of
+from badminima.claims import CLAIMS
 from badminima.claims.settings import ClaimsSettings
 from badminima.config import StudyConfig
 from tests.unit.study import STATISTICS, made_up_study
@@ -148,6 +147,12 @@ def test_the_page_shows_every_claim_and_its_verdict():
     assert page.count("supported</td>") == len(claims)
     assert all(statement in page for statement in claims["statement"])
     assert "95% interval" in page
+    text = plain_text(claims)
+    assert all(statement in text for statement in claims["statement"])
+    # 20 points are planted, and log ratios are read as ratios.
+    assert "random minus adversarial, vanilla: +20" in text.replace("+19.", "+20")
+    assert "ratio of relative distances" in text
+    assert "log ratio" not in text
 
 
 def test_claim_5_follows_the_measurements_and_names_a_missing_one():

@@ -50,7 +50,8 @@ def verdict(found: Estimate, region: Region, threshold: float) -> Verdict:
 def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSettings) -> Iterator[dict[str, object]]:
     study = settings.studies.get(claim.study)
     if study is None:
-        missing = "no toy is configured" if claim.study == "toy" else f"no study is configured (claims.{claim.study})"
+        missing = f"no study of {claim.study.replace('_', ' ')} is configured (claims.{claim.study})"
+        missing = "no toy is configured (toy)" if claim.study == "toy" else missing
         yield {**_statement(claim, "", "", settings), **_unmeasured(missing)}
         return
     tables = studies.get(claim.study) or no_tables()
@@ -74,7 +75,7 @@ def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings)
         "region": claim.region,
         "threshold": _threshold(claim, settings.statistics),
         "scale": claim.scale,
-        "figure": settings.figures.get(claim.number, ""),
+        "figure": settings.figures.get(claim.number) or "",
     }
 
 

@@ -16,13 +16,13 @@ class ClaimsSettings(Section):
 
     Attributes:
         studies: the grid that each kind of claim is read from; the toy's runs are a grid too.
-        figures: the name of the figure that shows a claim, by the claim's number.
+        figures: the name of the figure that shows a claim, if there is one, by the claim's number.
         behind: the pretraining behind each init.
         replications: the inits of claim 6, with their R.
     """
 
     studies: dict[Role, StudyConfig] = Field({})
-    figures: dict[str, str] = Field({})
+    figures: dict[str, str | None] = Field({})
     behind: dict[str, str | None] = Field({})
     replications: dict[str, int] = Field({})
     statistics: StatisticsConfig
@@ -32,11 +32,13 @@ class ClaimsSettings(Section):
 def claims_settings(config: Config) -> ClaimsSettings:
     """Settings of ``claims``."""
     studies = claimed_studies(config)
-    inits = dict.fromkeys(init for role, study in studies.items() if role != "toy" for init in study.inits)
+    inits = dict.fromkeys(init for study in studies.values() for init in study.inits)
     return ClaimsSettings(
         studies=studies,
-        figures={claim.number: figure for claim in CLAIMS if (figure := figure_of_claim(config, claim))},
-        behind={init: pretraining_behind(config, init) for init in inits},
+        figures={claim.number: figure_of_claim(config, claim) for claim in CLAIMS},
+        # The toy's inits are called as those of networks are, whether the config has these or not.
+        behind={"adversarial": "adversarial"}
+        | {init: pretraining_behind(config, init) for init in inits if init in config.inits},
         replications=replications(config),
         statistics=config.statistics,
         root_seed=config.seed,
@@ -81,7 +83,7 @@ def claim_settings(config: Config, group: str) -> CollectSettings | None:
     return CollectSettings(
         study=part,
         cells=cells,
-        measured=any(claim.diagnostic in config.diagnostics for claim in claims),
+        measured=any(claim.diagnostic for claim in claims),
         pretrained=pretrained_inits(config, part),
         statistics=config.statistics,
         root_seed=config.seed,
@@ -91,17 +93,17 @@ def claim_settings(config: Config, group: str) -> CollectSettings | None:
 def replications(config: Config) -> dict[str, int]:
     """The adversarial inits of the replication study that differ in R alone, with their R, smallest first.
 
-    The one called ``adversarial``, or else the study's first, says what the others share with it.
+    Where the study varies something else too, the largest such family counts, the first of equals.
     """
     if config.claims.replication is None:
         return {}
-    study = config.studies[config.claims.replication]
-    entries = {name: entry for name in study.inits if isinstance(entry := config.inits[name], AdversarialInit)}
-    if not entries:
-        return {}
-    shared = entries.get("adversarial", next(iter(entries.values()))).model_dump(exclude={"replication"})
-    alike = {name: entry for name, entry in entries.items() if entry.model_dump(exclude={"replication"}) == shared}
-    return {name: entry.replication for name, entry in sorted(alike.items(), key=lambda item: item[1].replication)}
+    families: dict[str, dict[str, int]] = {}
+    for name in config.studies[config.claims.replication].inits:
+        entry = config.inits[name]
+        if isinstance(entry, AdversarialInit):
+            families.setdefault(entry.model_dump_json(exclude={"replication"}), {})[name] = entry.replication
+    family = max(families.values(), key=len, default={})
+    return dict(sorted(family.items(), key=lambda item: item[1]))
 
 
 def figure_of_claim(config: Config, claim: Claim) -> str | None:
