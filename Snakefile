@@ -9,7 +9,8 @@
 #   confusing/{dataset}/{init}/seed{seed}.safetensors          confusing set
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
 #   runs/{dataset}/{model}/{init}/{recipe}/seed{seed}/         one training
-#   tables/{study}/*.csv   figures/fig_{figure}.{pdf,png,csv}   claims.csv   report.html   zoo/
+#   tables/{study}/*.csv   figures/fig_{figure}.{pdf,png,csv}   claims.csv   overview.html   report.html   zoo/
+#   claims/claim_{claim}.{csv,html}                            the verdicts of one claim alone, and its tables
 #   toy/                                                       the two-dimensional toy, drawn as fig_toy and anim_toy
 
 from snakemake.utils import min_version
@@ -64,4 +65,5 @@ rule all:
         rules.figures.input,
         rules.tables.input,
         rules.claims.output,
+        rules.overview.output,
         rules.record_config.output,

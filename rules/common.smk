@@ -17,6 +17,7 @@ IS_DEFAULT = workflow.default_target is None
 sys.path.insert(0, str(SOURCE))
 
 from badminima import claims, runs, settings
+from badminima.claims.overview import overview_settings
 from badminima.claims.settings import claim_settings, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit
 from badminima.environment import use_checkout

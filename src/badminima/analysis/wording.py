@@ -53,7 +53,7 @@ def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str
             f"estimate and {statistics.confidence:.0%} interval": claims.apply(effect, axis=1),
             "supported if": claims.apply(condition, axis=1),
             "seeds": claims["seeds"],
-            "statistic": claims.apply(_statistic, axis=1),
+            "statistic": claims.apply(statistic_in_words, axis=1),
             "figure": [_figure(name, figures) for name in claims["figure"]],
             "why not measured": claims["reason"],
         }
@@ -66,11 +66,11 @@ def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str
 
 def _lines(row: pd.Series) -> str:
     data = f" ({row['dataset']}, {row['model']})" if row["dataset"] else ""
-    known = f"{_statistic(row)}: {effect(row)}, {row['seeds']} seeds; supported if {condition(row)}"
+    known = f"{statistic_in_words(row)}: {effect(row)}, {row['seeds']} seeds; supported if {condition(row)}"
     return f"claim {row['claim']}{data}: {row['verdict']}\n  {row['statement']}\n  {row['reason'] or known}"
 
 
-def _statistic(row: pd.Series) -> str:
+def statistic_in_words(row: pd.Series) -> str:
     """The statistic in words; people are shown the ratio that a log ratio stands for."""
     words: str = row["statistic"]
     return words.removeprefix("log ") if row["scale"] == "factor" else words

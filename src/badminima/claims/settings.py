@@ -33,12 +33,13 @@ def claims_settings(config: Config) -> ClaimsSettings:
     """Settings of ``claims``."""
     studies = claimed_studies(config)
     inits = dict.fromkeys(init for study in studies.values() for init in study.inits)
+    # The toy's inits are called as those of networks are, whether the config has these or not.
+    behind: dict[str, str | None] = {"adversarial": "adversarial"}
+    behind |= {init: pretraining_behind(config, init) for init in inits if init in config.inits}
     return ClaimsSettings(
         studies=studies,
         figures={claim.number: figure_of_claim(config, claim) for claim in CLAIMS},
-        # The toy's inits are called as those of networks are, whether the config has these or not.
-        behind={"adversarial": "adversarial"}
-        | {init: pretraining_behind(config, init) for init in inits if init in config.inits},
+        behind=behind,
         replications=replications(config),
         statistics=config.statistics,
         root_seed=config.seed,
