@@ -61,6 +61,7 @@ rule report:
         "../envs/analysis.yaml"
     params:
         snakefile=str(REPOSITORY / "Snakefile"),
+        style=str(REPOSITORY / "report" / "style.css"),
         # Snakemake's own Python: a stage's environment has no Snakemake.
         python=sys.executable,
     shell:
@@ -68,4 +69,4 @@ rule report:
         # the recorded one alone, and its results lie where that was written: a module's prefix may have moved them.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config}"
         " --replace-workflow-config --config results=$(dirname {input.config}) --nolock --cores 1"
-        " --report {output.html} all >> {log} 2>&1"
+        " --report {output.html} --report-stylesheet {params.style:q} all >> {log} 2>&1"

@@ -1,7 +1,7 @@
 """The report's first page: the answer, its figure, the claims, and what the numbers were made with.
 
-A piece of HTML that ``report/workflow.rst`` takes in. Its links speak to Snakemake's report: they open a figure beside
-its caption.
+A piece of HTML that ``report/workflow.rst`` takes in, laid out by ``report/style.css``. Its links speak to Snakemake's
+report: they open a figure beside its caption.
 """
 
 from base64 import b64encode
@@ -14,7 +14,7 @@ import pandas as pd
 
 from badminima.analysis.claims import VERDICTS
 from badminima.analysis.tables import RUN_KEYS, StudyTables
-from badminima.analysis.wording import UNITS, VERDICT_STYLES, amount, condition, effect, statistic_in_words
+from badminima.analysis.wording import UNITS, VERDICT_STYLES, amount, effect, explanation
 from badminima.claims.overview import OverviewSettings
 from badminima.files import read_json
 from badminima.runs import Paths, Run
@@ -37,8 +37,8 @@ def overview_page(
     facts = {**settings.facts, **_provenance(list(studies.values()), paths)}
     return "\n".join(
         [
-            f'<style>{STYLE}</style><div class="overview">',
-            f'<div class="lead"><div><h2>Answer</h2>{_answer(claims)}</div>{_figure(settings.figure, paths)}</div>',
+            '<div class="overview">',
+            f'<div class="top"><div><h2>Answer</h2>{_answer(claims)}</div>{_figure(settings.figure, paths)}</div>',
             f"<h2>Claims</h2>{_table(claims, settings, paths)}{_unmeasured(claims)}",
             f"<h2>Settings and provenance</h2>{_facts(facts)}",
             "</div>",
@@ -52,7 +52,9 @@ def _answer(claims: pd.DataFrame) -> str:
         f"<li>{escape(rows['statement'].iloc[0])}<br>{_verdicts(rows)} {_effects(rows)}</li>"
         for rows in (of_claim[number] for number in HEADLINES)
     ]
-    return f"<ul>{''.join(items)}</ul><p>All verdicts: {_verdicts(claims)}.</p>"
+    data = claims.loc[claims["dataset"] != "", ["dataset", "model"]].drop_duplicates()
+    named = "; ".join(", ".join(pair) for pair in data.itertuples(index=False))
+    return f"<p>By these data ({named}):</p><ul>{''.join(items)}</ul><p>All verdicts: {_verdicts(claims)}.</p>"
 
 
 def _figure(name: str | None, paths: Paths) -> str:
@@ -72,8 +74,9 @@ def _table(claims: pd.DataFrame, settings: OverviewSettings, paths: Paths) -> st
     interval = f"effect [{settings.statistics.confidence:.0%} interval]"
     head = "".join(f"<th>{name}</th>" for name in ("claim", "", "verdict", interval, "seeds", "shown in"))
     body = "".join(_row(str(number), rows, paths) for number, rows in measured.groupby("claim", sort=False))
-    page = _link(paths.results / "claims.html", "the table of all claims", category="Claims", content="html")
-    return f"<p>{READING} More columns: {page}.</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    page = _opening(paths.results / "claims.html", "the table of all claims", "content:'html'")
+    table = f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f"<p>{READING} More columns: {page}.</p>{table}"
 
 
 def _row(number: str, rows: pd.DataFrame, paths: Paths) -> str:
@@ -81,7 +84,7 @@ def _row(number: str, rows: pd.DataFrame, paths: Paths) -> str:
     figure = f"fig_{first['figure']}"
     cells = [
         escape(number),
-        f"{escape(first['statement'])}<small>{statistic_in_words(first)}; supported if {condition(first)}</small>",
+        f"{escape(first['statement'])}<small>{explanation(first)}</small>",
         *(_verdicts(rows), _effects(rows)),
         " or ".join(str(seeds) for seeds in sorted(rows["seeds"].unique())),
         _link(paths.figure(first["figure"], "png"), figure) if first["figure"] else "",
@@ -119,10 +122,15 @@ def _effects(rows: pd.DataFrame) -> str:
     return f"median {median}{UNITS[scale]}, from {low} to {high}"
 
 
-def _link(path: Path, shown: str, category: str = "Figures", content: str = "img") -> str:
-    """A link that opens a result of the report, with its caption beside it, as the report's own menu does."""
-    view = f"navbarMode:'resultinfo',category:'{category}',subcategory:'Other',content:'{content}'"
-    script = f"const p='{path.as_posix()}';app.setView({{{view},resultPath:p,contentPath:results[p].data_uri}})"
+def _link(path: Path, shown: str) -> str:
+    """A link to a figure: the report opens it, and its caption beside it."""
+    return _opening(path, shown, "navbarMode:'resultinfo',category:'Figures',subcategory:'Other',content:'img'")
+
+
+def _opening(path: Path, shown: str, view: str) -> str:
+    """A link that sets a view of the report and opens one of its results; it does nothing where that is missing."""
+    show = f"app.setView({{{view},resultPath:p,contentPath:results[p].data_uri}})"
+    script = f"const p='{path.as_posix()}';if(p in results){show}"
     return f'<a href="#" onclick="{escape(script)};return false">{shown}</a>'
 
 
@@ -158,18 +166,3 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 READING = """A claim is supported if its whole interval lies on the claimed side, not supported if all of it lies on the
 other, inconclusive if it covers both. Points are percentage points of accuracy."""
-
-# The report shows its description in a narrow column, centered beside the graph of rules, whatever its length.
-STYLE = """
-.prose:has(.overview) { max-width: 62rem !important; }
-.items-center:has(> div .overview) { align-items: flex-start !important; }
-.flex:has(> div > .prose .overview) { flex-wrap: wrap; }
-.overview .lead { display: grid; grid-template-columns: minmax(16rem, 2fr) minmax(20rem, 3fr); gap: 2rem; }
-.overview figure { margin: 0; }
-.overview figure img { width: 100%; max-height: 30rem; object-fit: contain; object-position: top left; margin: 0; }
-.overview li { margin-bottom: 0.6em; }
-.overview ul.reasons li { margin: 0; }
-.overview td, .overview th { vertical-align: top; text-align: left; padding-left: 0; }
-.overview td small { display: block; color: #666; }
-.overview table.facts th { white-space: nowrap; }
-"""

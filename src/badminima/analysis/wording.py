@@ -24,11 +24,13 @@ def effect(row: pd.Series) -> str:
     return f"{estimate}{UNITS[row['scale']]} [{low}, {high}]" if row["seeds"] else ""
 
 
-def condition(row: pd.Series) -> str:
-    """When a claim is supported."""
+def explanation(row: pd.Series) -> str:
+    """What is estimated, and when the claim is supported; people are shown the ratio that a log ratio stands for."""
+    words = row["statistic"].removeprefix("log ") if row["scale"] == "factor" else row["statistic"]
     border = amount(row["threshold"], row["scale"]).removeprefix("+")
-    border = "0" if row["threshold"] == 0 and row["scale"] != "factor" else border
-    return f"above {border}" if row["region"] == "above" else f"within ±{border}"
+    if row["scale"] in ("percent", "points"):
+        border = "0" if row["threshold"] == 0 else border + UNITS[row["scale"]]
+    return f"{words}; supported if {'above ' if row['region'] == 'above' else 'within ±'}{border}"
 
 
 def plain_text(claims: pd.DataFrame) -> str:
@@ -47,13 +49,11 @@ def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str
     shown = pd.DataFrame(
         {
             "claim": claims["claim"],
-            "statement": claims["statement"],
+            "statement": [f"{row['statement']}<small>{explanation(row)}</small>" for _, row in claims.iterrows()],
             "data": claims["dataset"] + ", " + claims["model"],
             "verdict": claims["verdict"],
             f"estimate and {statistics.confidence:.0%} interval": claims.apply(effect, axis=1),
-            "supported if": claims.apply(condition, axis=1),
             "seeds": claims["seeds"],
-            "statistic": claims.apply(statistic_in_words, axis=1),
             "figure": [_figure(name, figures) for name in claims["figure"]],
             "why not measured": claims["reason"],
         }
@@ -66,14 +66,8 @@ def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str
 
 def _lines(row: pd.Series) -> str:
     data = f" ({row['dataset']}, {row['model']})" if row["dataset"] else ""
-    known = f"{statistic_in_words(row)}: {effect(row)}, {row['seeds']} seeds; supported if {condition(row)}"
+    known = f"{effect(row)}, {row['seeds']} seeds: {explanation(row)}"
     return f"claim {row['claim']}{data}: {row['verdict']}\n  {row['statement']}\n  {row['reason'] or known}"
-
-
-def statistic_in_words(row: pd.Series) -> str:
-    """The statistic in words; people are shown the ratio that a log ratio stands for."""
-    words: str = row["statistic"]
-    return words.removeprefix("log ") if row["scale"] == "factor" else words
 
 
 def _figure(name: str, folder: str | None) -> str:

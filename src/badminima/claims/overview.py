@@ -53,7 +53,7 @@ def _facts(config: Config) -> dict[str, str]:
         "Networks": "; ".join(f"{name} ({_described(entry)})" for name, entry in config.models.items()),
         "Initializations": "; ".join(f"{name} ({_described(config.inits[name])})" for name in inits),
         "Recipes": "; ".join(f"{name} ({_described(config.recipes[name]) or 'plain SGD'})" for name in recipes),
-        "Pretraining": _optimization(config.pretraining),
+        "Pretraining": _optimization(config.pretraining, "at most "),
         "Training": _optimization(config.training),
         "Root seed": str(config.seed),
     }
@@ -71,9 +71,9 @@ def _text(value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _optimization(phase: OptimizationConfig) -> str:
+def _optimization(phase: OptimizationConfig, bound: str = "") -> str:
     steps = f", times {phase.gamma:g} after {_text(phase.milestones)}" if phase.milestones else ""
     rate = f"learning rate {phase.learning_rate:g}{steps}"
     return (
-        f"{phase.epochs} epochs at most, batch size {phase.batch_size}, {rate}, target accuracy {phase.target_accuracy}"
+        f"{bound}{phase.epochs} epochs, batch size {phase.batch_size}, {rate}, target accuracy {phase.target_accuracy}"
     )
