@@ -76,7 +76,7 @@ def _table(claims: pd.DataFrame, settings: OverviewSettings, paths: Paths) -> st
     body = "".join(_row(str(number), rows, paths) for number, rows in measured.groupby("claim", sort=False))
     page = _opening(paths.results / "claims.html", "the table of all claims", "content:'html'")
     table = f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f"<p>{READING} More columns: {page}.</p>{table}"
+    return f"<p>{READING} Each verdict, by data and network: {page}.</p>{table}"
 
 
 def _row(number: str, rows: pd.DataFrame, paths: Paths) -> str:
