@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 # Collects errors from the first script on; then looks at the first page and follows each of its links.
-WATCH = (
-    "<script>var found = {errors: []}; addEventListener('error', event => found.errors.push(event.message));</script>"
-)
+WATCH = """<script>
+var found = {errors: [], followed: []};
+addEventListener('error', event => found.errors.push(event.message));
+</script>"""
 FOLLOW = """<script>
 const pause = () => new Promise(resolve => setTimeout(resolve, 100));
 const links = () => [...document.querySelectorAll('.overview a')];
