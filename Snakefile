@@ -10,7 +10,8 @@
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
 #   runs/{dataset}/{model}/{init}/{recipe}/seed{seed}/         one training
 #   tables/{study}/*.csv   tables/table_{table}.{tex,csv,html}  tables of a study, and those for papers
-#   figures/fig_{figure}.{pdf,png,csv}   claims.csv   report.html   zoo/
+#   figures/fig_{figure}.{pdf,png,csv}   claims.csv   overview.html   report.html   zoo/
+#   claims/claim_{claim}.{csv,html}                            the verdicts of one claim alone, and its tables
 #   toy/                                                       the two-dimensional toy, drawn as fig_toy and anim_toy
 
 from snakemake.utils import min_version
@@ -67,4 +68,5 @@ rule all:
         rules.figures.input,
         rules.tables.input,
         rules.claims.output,
+        rules.overview.output,
         rules.record_config.output,

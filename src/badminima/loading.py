@@ -78,7 +78,8 @@ def _check_references(config: Config) -> None:
     _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
     for name, options in config.measuring.options.items():
         _check_options(f"measuring.options.{name}", options, DIAGNOSTICS.entry(name))
-    _require("claims.study", [config.claims.study], config.studies)
+    for role, study_name in config.claims.model_dump(exclude_none=True).items():
+        _require(f"claims.{role}", [study_name], config.studies)
     exported = config.studies[config.claims.study]
     _require("zoo.recipes", config.zoo.recipes or [], exported.recipes)
     _require("zoo.inits", config.zoo.inits or [], exported.inits)

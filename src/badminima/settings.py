@@ -23,7 +23,7 @@ from badminima.config import (
     ToyConfig,
 )
 from badminima.doses import Doses, doses_of
-from badminima.runs import Run, compared_inits, landscapes, measurements_of, pretrained_inits, pretraining_behind
+from badminima.runs import Run, compared_inits, landscapes, measurements_of, pretrained_inits
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
 # results are made anew and no cache offers them.
@@ -118,6 +118,8 @@ class CollectSettings(Section):
     """What a study's tables depend on, beside the runs' own files: its grid, and which of it has more than that."""
 
     study: StudyConfig
+    cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
+    measured: bool = Field(True, description="Whether every run has its measurements.")
     pretrained: list[str]
     compared: list[str] = Field([])
     landscapes: dict[str, list[str]] = Field({})
@@ -146,14 +148,6 @@ class TableSettings(Section):
     recipes: list[str]
     inits: list[str]
     statistics: StatisticsConfig
-
-
-class ClaimsSettings(Section):
-    """What the verdicts depend on, beside the study's tables: statistics, and the pretraining behind each init."""
-
-    behind: dict[str, str | None] = Field({})
-    statistics: StatisticsConfig
-    root_seed: int
 
 
 class ToySettings(Section):
@@ -307,12 +301,6 @@ def table_settings(config: Config, table: str) -> TableSettings:
         inits=entry.inits or study.inits,
         statistics=config.statistics,
     )
-
-
-def claims_settings(config: Config) -> ClaimsSettings:
-    """Settings of ``claims``."""
-    behind = {init: pretraining_behind(config, init) for init in config.studies[config.claims.study].inits}
-    return ClaimsSettings(behind=behind, statistics=config.statistics, root_seed=config.seed)
 
 
 def toy_settings(config: Config) -> ToySettings:

@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from badminima.claims import GROUPS
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.registry import FIGURES
 from badminima.runs import all_runs, study_runs
@@ -63,6 +64,7 @@ def expected_jobs(config: Config) -> dict[str, int]:
         **{f"table_{name}": 1 for name in config.tables},
         **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
         "claims": 1,
+        "overview": 1,
         "record_config": 1,
         "all": 1,
     }
@@ -103,6 +105,28 @@ def test_a_figure_needs_only_its_own_study(checkout):
     study = config.studies["ablation"]
     assert planned["collect"] == 1
     assert planned["train"] == 4 * 4 * len(study.inits) * len(study.recipes) * len(study.seeds)
+
+
+def test_a_claim_alone_trains_only_what_it_needs(checkout):
+    demo = configfile("demo")
+    seeds = 3
+    planned = checkout.planned(*demo, "--", "claim_2")
+    # The recipe with all regularizers from both starts; no measurement, figure or table of the whole study.
+    assert planned["train"] == 2 * seeds
+    assert planned["pretrain"] == seeds
+    assert not {"diagnose", "compare", "landscape", "collect", "claims"} & set(planned)
+    # Two recipes from the adversarial start, measured; random weights are only what that is made from.
+    planned = checkout.planned(*demo, "--", "claim_4")
+    assert planned["train"] == planned["diagnose"] == 2 * seeds
+    assert "compare" not in planned
+
+
+@pytest.mark.parametrize("preset", CONFIGS)
+def test_every_claim_has_a_target_and_all_of_them_need_no_more_than_everything(checkout, preset):
+    targets = [f"claim_{group}" for group in GROUPS]
+    planned = checkout.planned(*configfile(preset), "--", *targets)
+    assert all(planned[target] == 1 for target in targets)
+    assert 0 < planned["train"] <= len(all_runs(checkout.config(preset)))
 
 
 def test_one_run_can_be_asked_for_by_its_path(checkout):

@@ -66,9 +66,16 @@ class PlanConfig(Section):
 
 
 class ClaimsConfig(Section):
-    """The study that the paper's claims are checked on."""
+    """The studies that the papers' claims are checked on; a claim without its study is not measured."""
 
-    study: Name
+    study: Name = Field(description="Claims 1 to 5 and the controls: inits random, adversarial, random_rescaled.")
+    replication: Name | None = Field(
+        None, description="Claim 6: vanilla SGD from adversarial inits that differ in their replication alone."
+    )
+    label_noise: Name | None = Field(
+        None,
+        description="Claims b: recipes vanilla, label_noise, label_noise_x3 from adversarial_end and full_batch_end.",
+    )
 
 
 class ZooConfig(Section):
