@@ -17,7 +17,7 @@ IS_DEFAULT = workflow.default_target is None
 sys.path.insert(0, str(SOURCE))
 
 from badminima import runs, settings
-from badminima.config import AdversarialInit, RandomInit, RescaledInit
+from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.environment import use_checkout
 from badminima.errors import UserError
 from badminima.loading import load_config

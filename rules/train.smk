@@ -5,16 +5,15 @@ rule train:
     input:
         script=SCRIPTS / "train.py",
         prepared=PATHS.prepared("{dataset}"),
-        start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        start=start_weights,
     output:
         **run_files(PATHS.run(RUN)),
     log:
         LOGS / "train" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
-    # On a cluster a run and its measurements share one job.
     group:
-        "training"
+        training_group
     conda:
         "../envs/training.yaml"
     threads: threads_of("train")

@@ -6,7 +6,18 @@ from typing import Any
 
 import yaml
 
-from badminima.config import Config, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit, ToyConfig
+from badminima.config import (
+    Config,
+    InitConfig,
+    Name,
+    OptimizationConfig,
+    RandomInit,
+    RecipeConfig,
+    RescaledInit,
+    RunInit,
+    Section,
+    ToyConfig,
+)
 from badminima.errors import UserError
 from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
 from badminima.validation import parse
@@ -25,15 +36,30 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     Raises:
         UserError: on the first wrong entry, naming its key, its value and what is allowed.
     """
-    content = {
+    config = parse(Config, _content(raw))
+    _check_references(config)
+    return config
+
+
+class _Inits(Section):
+    """The one part of a configuration that says where start weights come from."""
+
+    inits: dict[Name, InitConfig]
+
+
+def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
+    """The inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
+    return parse(_Inits, _content({"inits": raw.get("inits", {})})).inits
+
+
+def _content(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A raw configuration without its text for numbers, and without the entries that an overlay took away."""
+    return {
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in NAMED_ENTRIES and isinstance(value, Mapping)
         else value
         for key, value in _typed(raw).items()
     }
-    config = parse(Config, content)
-    _check_references(config)
-    return config
 
 
 def _typed(value: Any) -> Any:
@@ -59,14 +85,7 @@ def _check_references(config: Config) -> None:
     for name, model in config.models.items():
         _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
         _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
-    kinds = {
-        kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
-    }
-    for name, init in config.inits.items():
-        if not isinstance(init, RandomInit):
-            _require(f"inits.{name}.start", [init.start], kinds["random"])
-        if isinstance(init, RescaledInit):
-            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+    _check_inits(config)
     _check_meanings(config)
     for name, study in config.studies.items():
         for axis in ("datasets", "models", "inits", "recipes"):
@@ -116,6 +135,28 @@ def _check_references(config: Config) -> None:
                 settings.milestones,
                 f"expected increasing epochs up to epochs = {settings.epochs}",
             )
+
+
+def _check_inits(config: Config) -> None:
+    """What an init is made of exists, is of the right kind, and is not made of the init itself."""
+    kinds = {
+        kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
+    }
+    for name, init in config.inits.items():
+        if isinstance(init, RunInit):
+            _require(f"inits.{name}.start", [init.start], config.inits)
+            _require(f"inits.{name}.recipe", [init.recipe], config.recipes)
+        elif not isinstance(init, RandomInit):
+            _require(f"inits.{name}.start", [init.start], kinds["random"])
+        if isinstance(init, RescaledInit):
+            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+    for name in config.inits:
+        chain = [name]
+        while isinstance(entry := config.inits[chain[-1]], RunInit):
+            if entry.start in chain:
+                circle = " -> ".join([*chain, entry.start])
+                raise UserError(f"inits.{name}.start", circle, "expected runs that begin at an init of another kind")
+            chain.append(entry.start)
 
 
 def _check_toy(toy: ToyConfig) -> None:

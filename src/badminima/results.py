@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables, read_study
-from badminima.config import Config, ModelConfig
+from badminima.config import Config, InitConfig, ModelConfig
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.files import read_json
-from badminima.finding import listed, require_known, require_results
+from badminima.finding import listed, recorded_inits, require_known, require_results
 from badminima.loading import load_config
 from badminima.models.weights import Weights, read_weights
 from badminima.runs import Paths, Run
@@ -80,6 +80,11 @@ class Results:
     def config(self) -> Config:
         """The merged config, as target ``all`` recorded it; raises UserError if it did not run."""
         return load_config(read_json(self.paths.results / "config.json"))
+
+    @cached_property
+    def inits(self) -> dict[str, InitConfig]:
+        """The inits of that config; those of fixed meaning if it was not recorded."""
+        return recorded_inits(self.paths.results)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -162,7 +167,7 @@ class Results:
         end = self._folder(dataset, model, init, recipe, seed)
         if at not in ("end", "start"):
             raise UserError("at", repr(at), "allowed: end, start")
-        return (end if at == "end" else self.paths.init(dataset, model, init, seed)) / "weights.safetensors"
+        return end / "weights.safetensors" if at == "end" else self.paths.start(self.inits, dataset, model, init, seed)
 
     def model(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> "nn.Module":
         """The network that a run ended at or started from, built as its ``run.json`` says.

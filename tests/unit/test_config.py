@@ -114,6 +114,26 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"inits": {"odd": {"kind": "other"}}}, "inits.odd", "other", "adversarial, random, rescaled"),
         ({"inits": {"odd": {"kind": "rescaled", "like": "x"}}}, "inits.odd.like", "'x'", "adversarial"),
         ({"inits": {"odd": {"kind": "adversarial", "noise": 0}}}, "inits.odd.replication", "nothing", "required"),
+        ({"inits": {"end": {"kind": "run", "start": "x", "recipe": "da"}}}, "inits.end.start", "'x'", "adversarial"),
+        ({"inits": {"end": {"kind": "run", "start": "random", "recipe": "x"}}}, "inits.end.recipe", "'x'", "vanilla"),
+        ({"inits": {"end": {"kind": "run", "start": "random"}}}, "inits.end.recipe", "nothing", "required"),
+        (
+            {
+                "inits": {
+                    "a": {"kind": "run", "start": "b", "recipe": "da"},
+                    "b": {"kind": "run", "start": "a", "recipe": "l2"},
+                }
+            },
+            "inits.a.start",
+            "a -> b -> a",
+            "begin at an init of another kind",
+        ),
+        (
+            {"inits": {"a": {"kind": "run", "start": "a", "recipe": "da"}}},
+            "inits.a.start",
+            "a -> a",
+            "begin at an init of another kind",
+        ),
         ({"datasets": {"mine": {"source": "mnist"}}}, "datasets.mine.source", "'mnist'", "digits"),
         ({"data": {"local_dirs": {"mnist": "x"}}}, "data.local_dirs", "'mnist'", "digits"),
         ({"models": {"big": {"architecture": "vit"}}}, "models.big.architecture", "'vit'", "resnet18"),

@@ -31,6 +31,7 @@ from badminima.config.training import (
     RecipeConfig,
     RescaledInit,
     RestartConfig,
+    RunInit,
 )
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "ResourceConfig",
     "ResourcesConfig",
     "RestartConfig",
+    "RunInit",
     "Section",
     "StatisticsConfig",
     "StudyConfig",

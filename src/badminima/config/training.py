@@ -34,7 +34,15 @@ class RescaledInit(Section):
     like: Name = Field("adversarial", description="The init whose norms are taken.")
 
 
-InitConfig = Annotated[RandomInit | AdversarialInit | RescaledInit, Field(discriminator="kind")]
+class RunInit(Section):
+    """The end point of another run: of the same dataset, model and seed, in a study or in none."""
+
+    kind: Literal["run"]
+    start: Name = Field(description="The init that run starts from: any, another one of this kind too.")
+    recipe: Name = Field(description="The recipe that it is trained by.")
+
+
+InitConfig = Annotated[RandomInit | AdversarialInit | RescaledInit | RunInit, Field(discriminator="kind")]
 
 
 class RecipeConfig(Section):
