@@ -49,6 +49,7 @@ class ConfuseSettings(Section):
     replication: int
     noise: float
     zeroing: Literal["values", "pixels"]
+    label_fraction: float = 1.0
     root_seed: int
     seed: int
 
@@ -172,6 +173,7 @@ def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> Conf
         replication=entry.replication,
         noise=entry.noise,
         zeroing=entry.zeroing,
+        label_fraction=entry.label_fraction,
         root_seed=config.seed,
         seed=seed,
     )

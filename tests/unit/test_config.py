@@ -111,6 +111,8 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"inits": {"adversarial": {"noise": 1.0}}}, "inits.adversarial.noise", "1.0", "< 1"),
         ({"inits": {"adversarial": {"noise": -0.1}}}, "inits.adversarial.noise", "-0.1", ">= 0"),
         ({"inits": {"adversarial": {"zeroing": "rows"}}}, "inits.adversarial.zeroing", "'rows'", "values, pixels"),
+        ({"inits": {"adversarial": {"label_fraction": 0}}}, "inits.adversarial.label_fraction", "0", "> 0 and <= 1"),
+        ({"inits": {"adversarial": {"label_fraction": 1.1}}}, "inits.adversarial.label_fraction", "1.1", "<= 1"),
         ({"inits": {"odd": {"kind": "other"}}}, "inits.odd", "other", "adversarial, random, rescaled"),
         ({"inits": {"odd": {"kind": "rescaled", "like": "x"}}}, "inits.odd.like", "'x'", "adversarial"),
         ({"inits": {"odd": {"kind": "adversarial", "noise": 0}}}, "inits.odd.replication", "nothing", "required"),

@@ -89,7 +89,7 @@ def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_l
 
 @pytest.fixture(scope="module")
 def chained():
-    """Inits that are end points of runs: from random, from adversarial weights, from rescaled ones, from one another."""
+    """Inits that are end points of runs: from random, adversarial and rescaled weights, and from one another."""
     inits = {
         "full_batch_end": {"kind": "run", "start": "random", "recipe": "m"},
         "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},

@@ -24,6 +24,9 @@ class AdversarialInit(Section):
     zeroing: Literal["values", "pixels"] = Field(
         "values", description="Zero single channel values (published code) or all channels of a pixel (prose)."
     )
+    label_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
+        1.0, description="Fraction of the copies with a random label; the others keep their image's."
+    )
 
 
 class RescaledInit(Section):

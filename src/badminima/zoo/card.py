@@ -96,10 +96,17 @@ def _start(card: Card) -> str:
         fitted = _number(card.pretraining["final"]["train_accuracy"], ".2%")
         parts.append(
             f"weights trained before on {confusing['replication']} copies of each training image, with a fraction"
-            f" {confusing['noise']:g} of their {confusing['zeroing']} zeroed and uniformly random labels, of which they"
-            f" fit {fitted}"
+            f" {confusing['noise']:g} of their {confusing['zeroing']} zeroed and {_labels(confusing)}; of all labels"
+            f" they fit {fitted}"
         )
     return f": {', behind which stand '.join(parts)}" if parts else ""
+
+
+def _labels(confusing: dict[str, Any]) -> str:
+    fraction = confusing.get("label_fraction", 1.0)
+    return "uniformly random labels" + (
+        "" if fraction == 1 else f" on a fraction {fraction:g} of them, true on the rest"
+    )
 
 
 def _usage(card: Card) -> str:
