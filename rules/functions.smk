@@ -77,6 +77,11 @@ def diagnosed_files(wildcards):
     }
 
 
+def along_files(wildcards):
+    """The same for a run that something is measured along."""
+    return diagnosed_files(wildcards) if runs.along_run(CONFIG, as_run(wildcards)) else {}
+
+
 def pretraining_options(wildcards, input):
     """The options that tell of a pretraining."""
     return [f"--{name}={input[name]}" for name in ("confusing", "random") if name in input.keys()]
@@ -143,10 +148,11 @@ def collected_landscapes(wildcards):
 
 
 def collected_pretraining(wildcards):
-    """The records of every trained init of a study."""
+    """The records and histories of every trained init of a study."""
     study = CONFIG.studies[wildcards.study]
     return [
-        PATHS.init(dataset, model, init, seed) / "run.json"
+        PATHS.init(dataset, model, init, seed) / name
+        for name in ("run.json", "history.csv")
         for dataset in study.datasets
         for model in study.models
         for init in runs.pretrained_inits(CONFIG, study)

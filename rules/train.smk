@@ -3,6 +3,7 @@
 
 rule train:
     input:
+        unpack(along_files),
         script=SCRIPTS / "train.py",
         prepared=PATHS.prepared("{dataset}"),
         start=start_weights,
@@ -27,6 +28,7 @@ rule train:
         restart_seconds=CONFIG.restart.seconds,
     params:
         settings=train_params,
+        pretraining=pretraining_options,
     shell:
-        "python {input.script} --prepared {input.prepared} --start {input.start} --settings {params.settings:q}"
-        " --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+        "python {input.script} --prepared {input.prepared} --start {input.start} {params.pretraining}"
+        " --settings {params.settings:q} --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"

@@ -91,6 +91,8 @@ def _check_references(config: Config) -> None:
         for axis in ("datasets", "models", "inits", "recipes"):
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
         _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
+        of_one_run = [diagnostic for diagnostic, entry in DIAGNOSTICS.entries.items() if entry.stage == "diagnose"]
+        _require(f"studies.{name}.along", study.along, of_one_run)
     _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
     _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
     for name, options in config.measuring.options.items():

@@ -131,6 +131,11 @@ class Results:
         return self._of_all_studies("pretraining")
 
     @cached_property
+    def pretraining_histories(self) -> pd.DataFrame:
+        """A row per (adversarial init, evaluated epoch)."""
+        return self._of_all_studies("pretraining_histories")
+
+    @cached_property
     def measures(self) -> pd.DataFrame:
         """A row per (dataset, model, measure): how well it tells bad minima from good ones."""
         return self._of_all_studies("measures")

@@ -4,7 +4,7 @@ A run is one training: (dataset, model, init, recipe, seed). Two studies that ho
 because it is the same path. ``Paths`` is given plain values by library code and ``{wildcards}`` by rules.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -142,6 +142,29 @@ def pretraining_behind(config: Config, init: str) -> str | None:
 def measurements_of(config: Config, stage: str) -> list[str]:
     """The configured measurements that a stage makes."""
     return [name for name in config.diagnostics if DIAGNOSTICS.entry(name).stage == stage]
+
+
+def along_run(config: Config, run: Run) -> list[str]:
+    """What is measured along a run: what any study that has it asks for."""
+    return _along(config, lambda study: run.init in study.inits and run.recipe in study.recipes, run)
+
+
+def along_pretraining(config: Config, dataset: str, model: str, init: str, seed: int) -> list[str]:
+    """What is measured along a pretraining: what any study asks for that has an init made of it."""
+    run = Run(dataset, model, init, "", seed)
+    return _along(config, lambda study: init in pretrained_inits(config, study), run)
+
+
+def _along(config: Config, has: Callable[[StudyConfig], bool], run: Run) -> list[str]:
+    """The measurements along what some studies have, in the order of the registry."""
+    names = {
+        name
+        for study in config.studies.values()
+        if study.along and run.dataset in study.datasets and run.model in study.models and run.seed in study.seeds
+        if has(study)
+        for name in study.along
+    }
+    return [name for name in DIAGNOSTICS.names if name in names]
 
 
 def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:

@@ -22,7 +22,16 @@ from badminima.config import (
     StudyConfig,
     ToyConfig,
 )
-from badminima.runs import Run, compared_inits, landscapes, measurements_of, pretrained_inits, pretraining_behind
+from badminima.runs import (
+    Run,
+    along_pretraining,
+    along_run,
+    compared_inits,
+    landscapes,
+    measurements_of,
+    pretrained_inits,
+    pretraining_behind,
+)
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
 # results are made anew and no cache offers them.
@@ -66,6 +75,14 @@ class InitializeSettings(Section):
     seed: int
 
 
+class AlongSettings(Section):
+    """What is measured at every evaluated epoch of a training, and how."""
+
+    measurements: list[str]
+    images: int = MeasuringConfig().images
+    options: dict[str, dict[str, Any]] = Field({})
+
+
 class TrainSettings(Section):
     """What one training depends on, beside its data and start weights."""
 
@@ -83,6 +100,7 @@ class TrainSettings(Section):
     optimization: OptimizationConfig
     device: Literal["auto", "cpu", "cuda"]
     numerics: NumericsConfig = NumericsConfig()
+    along: AlongSettings | None = None
 
     @model_validator(mode="after")
     def _augmentation_is_said_twice(self) -> "TrainSettings":
@@ -209,6 +227,7 @@ def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed:
         optimization=config.pretraining,
         device=config.device,
         numerics=config.numerics,
+        along=_along_settings(config, along_pretraining(config, dataset, model, init, seed)),
     )
 
 
@@ -229,6 +248,7 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
         optimization=config.training,
         device=config.device,
         numerics=config.numerics,
+        along=_along_settings(config, along_run(config, run)),
     )
 
 
@@ -246,8 +266,20 @@ def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> Diag
         device=config.device,
         measurements=names,
         images=config.measuring.images,
-        options={name: config.measuring.options[name] for name in names if name in config.measuring.options},
+        options=_options(config, names),
     )
+
+
+def _along_settings(config: Config, names: list[str]) -> AlongSettings | None:
+    """How something is measured along a training; None where nothing is, so that no setting of it matters."""
+    if not names:
+        return None
+    return AlongSettings(measurements=names, images=config.measuring.images, options=_options(config, names))
+
+
+def _options(config: Config, names: list[str]) -> dict[str, dict[str, Any]]:
+    """The configured options of some measurements."""
+    return {name: config.measuring.options[name] for name in names if name in config.measuring.options}
 
 
 def collect_settings(config: Config, study: str) -> CollectSettings:

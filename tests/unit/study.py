@@ -112,6 +112,7 @@ def made_up_study(
         layers=pd.DataFrame(),
         cells=pd.DataFrame(),
         pretraining=pd.DataFrame(),
+        pretraining_histories=pd.DataFrame(),
         correct={"digits": np.stack(correct)},
     )
     gaps = gaps_table(tables.runs, tables.correct_of, STATISTICS, root_seed=0)

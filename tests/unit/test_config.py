@@ -196,6 +196,8 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"recipes": {"vanilla": {"momentum": 0.9}}}, "recipes.vanilla", "'momentum': 0.9", "exactly these"),
         ({"recipes": {"da": {"augmentation": False}}}, "recipes.da", "{}", "exactly these"),
         ({"recipes": {"m": {"learning_rate_scale": 0.1}}}, "recipes.m", "learning_rate_scale", "exactly these"),
+        ({"studies": {"ablation": {"along": ["trac"]}}}, "studies.ablation.along", "'trac'", "sharpness"),
+        ({"studies": {"ablation": {"along": ["landscape"]}}}, "studies.ablation.along", "'landscape'", "sharpness"),
         ({"diagnostics": []}, "diagnostics", "[]", "not empty"),
         ({"diagnostics": ["norms"]}, "diagnostics", "['norms']", "figures.distance needs distance"),
         ({"figures": {"far": {"draw": "distances", "study": "scale"}}}, "figures.far.draw", "'distances'", "distance"),

@@ -137,3 +137,27 @@ def test_a_run_from_an_end_point_is_compared_with_its_recipe_from_the_random_wei
     study = chained.studies["ablation"]
     assert runs.compared_inits(chained, study) == study.inits[1:]
     assert runs.pretrained_inits(chained, study) == ["adversarial"]
+
+
+def test_a_run_is_measured_along_for_all_studies_that_have_it():
+    along = {"ablation": {"along": ["units", "norms"]}, "scale": {"along": ["norms", "distance"], "seeds": [0, 7]}}
+    changes = {"studies": along, "measuring": {"options": {"privacy": {"resamples": 5}}}}
+    config, plain = load_config(overlay(raw_config(), changes)), load_config(raw_config())
+
+    def names(init, recipe, seed):
+        settings = train_settings(config, Run("cifar10", "vgg16", init, recipe, seed)).along
+        return settings and settings.measurements
+
+    assert names("adversarial", "vanilla", 0) == ["distance", "norms", "units"]  # the registry's order
+    assert names("adversarial", "da", 0) == names("adversarial", "vanilla", 1) == ["norms", "units"]
+    assert names("random_rescaled", "vanilla", 7) == ["distance", "norms"]
+    assert names("random_rescaled", "da", 1) is None
+    arguments = ("cifar10", "vgg16", "adversarial")
+    assert pretrain_settings(config, *arguments, 0).along.measurements == ["distance", "norms", "units"]
+    # The rescaled init takes its norms from that pretraining.
+    assert pretrain_settings(config, *arguments, 7).along.measurements == ["distance", "norms"]
+    assert pretrain_settings(config, *arguments, 9).along is None
+    # Where nothing is measured along, nothing depends on how it would be.
+    fewer = load_config(overlay(raw_config(), {"measuring": {"images": 7, "options": {"units": {}}}}))
+    assert train_settings(fewer, RUN) == train_settings(plain, RUN)
+    assert train_settings(config, RUN).along.options == {}

@@ -27,6 +27,7 @@ OVERLAY = {
             "inits": ["random", "random_end", "adversarial_end", "later"],
             "recipes": ["vanilla"],
             "seeds": [0],
+            "along": ["distance", "memory"],
         }
     },
     "diagnostics": ["distance", "norms", "memory", "functions"],
@@ -86,6 +87,23 @@ def test_the_confusing_set_and_the_random_weights_are_those_at_the_root(paths):
         assert ("memory.kept" in measured["values"]) is remembers
         assert ("distance.random_to_end" in measured["values"]) is remembers
         assert (paths.run(run_of(init)) / "comparison.json").exists()
+
+
+def test_what_is_measured_along_stands_in_the_histories_and_ends_at_what_is_measured_at_the_end(paths):
+    tables = badminima.load(paths.results).tables("ablation")
+    for init, remembers in (("random_end", False), ("adversarial_end", True), ("later", True)):
+        history = tables.histories[tables.histories["init"] == init]
+        assert history["epoch"].tolist() == [0, 2, 4]
+        assert history["distance.relative"].iloc[0] == 0
+        assert history["memory.kept"].notna().all() == history["memory.kept"].notna().any() == remembers
+        at_the_end = tables.runs.set_index("init").loc[init]
+        for name in ("distance.relative", *(["memory.confusing_accuracy"] if remembers else [])):
+            assert history[name].iloc[-1] == pytest.approx(at_the_end[name])
+    pretraining = tables.pretraining_histories
+    assert pretraining["memory.confusing_accuracy"].iloc[-1] > 0.9
+    assert pretraining["distance.relative"].iloc[-1] > pretraining["distance.relative"].iloc[1] > 0
+    # The runs behind, which are in no study, have nothing more than every history.
+    assert "distance" not in (paths.run(run_of("random", "m")) / "history.csv").read_text()
 
 
 def test_by_hand_the_same_is_measured(starts, paths):
