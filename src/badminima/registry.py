@@ -122,7 +122,12 @@ DIAGNOSTICS = Registry(
                 "zeroing": [0.1, 0.3, 0.5],
             },
         ),
+        "trace": Entry(
+            "badminima.diagnostics.trace:measure",
+            {"images": 250, "products": 9, "batch_size": 128, "flip_probability": 0.2, "batches": 20},
+        ),
         "memory": Entry("badminima.diagnostics.memory:measure", needs_start=True),
+        "labels": Entry("badminima.diagnostics.labels:measure"),
         "privacy": Entry("badminima.diagnostics.privacy:measure", {"resamples": 1000}),
         "units": Entry("badminima.diagnostics.units:measure"),
         "functions": Entry("badminima.diagnostics.functions:measure", {"points": 11}, stage="compare"),
