@@ -110,6 +110,11 @@ def _check_references(config: Config) -> None:
         for diagnostic in FIGURES.entry(figure.draw or name).needs:
             if diagnostic not in config.diagnostics:
                 raise UserError("diagnostics", config.diagnostics, f"figures.{name} needs {diagnostic} among them")
+        for diagnostic in FIGURES.entry(figure.draw or name).along:
+            if diagnostic not in config.studies[figure.study].along:
+                where = f"studies.{figure.study}.along"
+                listed = config.studies[figure.study].along
+                raise UserError(where, listed, f"figures.{name} needs {diagnostic} among them")
         if FIGURES.entry(figure.draw or name).whole_study and (figure.recipes or figure.inits):
             raise UserError(f"figures.{name}", "recipes or inits", "this figure shows all of its study")
         study = config.studies[figure.study]

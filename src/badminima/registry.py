@@ -21,6 +21,7 @@ class Entry:
         options: the options it takes, with their defaults.
         choices: for options that are names, which ones there are.
         needs: the diagnostics that a figure shows.
+        along: the diagnostics that a figure shows along the path of its study's runs or pretrainings.
         verified: whether a dataset source compares files of a local folder with published digests.
         stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
         whole_study: whether a figure shows all of a study, so that recipes and inits cannot be chosen.
@@ -32,6 +33,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
     verified: bool = False
     stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
     whole_study: bool = False
@@ -152,5 +154,7 @@ FIGURES = Registry(
         "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
         "measures": Entry("badminima.figures.measures:draw", whole_study=True),
         "escape": Entry("badminima.figures.escape:draw"),
+        "label_noise": Entry("badminima.figures.label_noise:draw", along=("trace",)),
+        "memorisation": Entry("badminima.figures.memorisation:draw", along=("distance", "labels"), whole_study=True),
     },
 )

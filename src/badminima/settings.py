@@ -138,11 +138,16 @@ class CollectSettings(Section):
 
 
 class FigureSettings(Section):
-    """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order."""
+    """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order.
+
+    Statistics are those of what it computes itself.
+    """
 
     draw: str
     recipes: list[str]
     inits: list[str]
+    statistics: StatisticsConfig = StatisticsConfig()
+    root_seed: int = 0
 
 
 class ClaimsSettings(Section):
@@ -300,7 +305,11 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
     entry = config.figures[figure]
     study = config.studies[entry.study]
     return FigureSettings(
-        draw=entry.draw or figure, recipes=entry.recipes or study.recipes, inits=entry.inits or study.inits
+        draw=entry.draw or figure,
+        recipes=entry.recipes or study.recipes,
+        inits=entry.inits or study.inits,
+        statistics=config.statistics,
+        root_seed=config.seed,
     )
 
 

@@ -200,6 +200,12 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"studies": {"ablation": {"along": ["landscape"]}}}, "studies.ablation.along", "'landscape'", "sharpness"),
         ({"diagnostics": []}, "diagnostics", "[]", "not empty"),
         ({"diagnostics": ["norms"]}, "diagnostics", "['norms']", "figures.distance needs distance"),
+        (
+            {"figures": {"label_noise": {"study": "scale"}}},
+            "studies.scale.along",
+            "[]",
+            "figures.label_noise needs trace among them",
+        ),
         ({"figures": {"far": {"draw": "distances", "study": "scale"}}}, "figures.far.draw", "'distances'", "distance"),
         ({"results": "my results"}, "results", "'my results'", "text that matches"),
         ({"results": "a&b"}, "results", "'a&b'", "text that matches"),
