@@ -1,8 +1,8 @@
 # All runs of a study -> its tables. Figures and claims read these, never the runs.
 
 TABLES = [
-    *["runs.csv", "histories.csv", "layers.csv", "cells.csv", "pretraining.csv", "measures.csv", "costs.csv"],
-    *["landscapes.csv", "gaps.csv"],
+    *["runs.csv", "histories.csv", "layers.csv", "cells.csv", "measures.csv", "costs.csv"],
+    *["pretraining.csv", "pretraining_histories.csv", "landscapes.csv", "gaps.csv"],
     "correct.safetensors",
 ]
 

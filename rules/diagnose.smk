@@ -6,7 +6,7 @@ rule diagnose:
         unpack(diagnosed_files),
         script=SCRIPTS / "diagnose.py",
         prepared=PATHS.prepared("{dataset}"),
-        start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        start=start_weights,
         weights=PATHS.run(RUN) / "weights.safetensors",
     output:
         diagnostics=PATHS.run(RUN) / "diagnostics.json",
@@ -14,9 +14,8 @@ rule diagnose:
         LOGS / "diagnose" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "diagnose" / f"{RUN_NAME}.tsv"
-    # On a cluster a run and its measurements share one job.
     group:
-        "training"
+        training_group
     conda:
         "../envs/training.yaml"
     threads: threads_of("diagnose")
@@ -47,7 +46,7 @@ rule compare:
     benchmark:
         BENCHMARKS / "compare" / f"{RUN_NAME}.tsv"
     wildcard_constraints:
-        init=inits_of((AdversarialInit, RescaledInit)),
+        init=inits_of((AdversarialInit, RescaledInit, RunInit)),
     conda:
         "../envs/training.yaml"
     threads: threads_of("diagnose")
@@ -66,8 +65,8 @@ rule landscape:
     input:
         script=SCRIPTS / "landscape.py",
         prepared=PATHS.prepared("{dataset}"),
-        random=start_weights,
-        start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        random=random_weights,
+        start=start_weights,
         weights=PATHS.run(RUN) / "weights.safetensors",
     output:
         landscape=PATHS.run(RUN) / "landscape.csv",

@@ -67,14 +67,19 @@ def landscape_params(wildcards):
 
 
 def diagnosed_files(wildcards):
-    """What lies behind the start of a run, where that is a pretraining on a confusing set."""
-    init = CONFIG.inits[wildcards.init]
-    if not isinstance(init, AdversarialInit):
+    """What lies behind the start of a run, where that is a pretraining on a confusing set, or a run from one."""
+    root = runs.root_of(CONFIG.inits, wildcards.init)
+    if not isinstance(CONFIG.inits[root], AdversarialInit):
         return {}
     return {
-        "confusing": PATHS.confusing(wildcards.dataset, wildcards.init, wildcards.seed),
-        "random": start_weights(wildcards),
+        "confusing": PATHS.confusing(wildcards.dataset, root, wildcards.seed),
+        "random": random_weights(wildcards),
     }
+
+
+def along_files(wildcards):
+    """The same for a run that something is measured along."""
+    return diagnosed_files(wildcards) if runs.along_run(CONFIG, as_run(wildcards)) else {}
 
 
 def pretraining_options(wildcards, input):
@@ -97,16 +102,30 @@ def collect_params(wildcards):
     return settings.collect_settings(CONFIG, wildcards.study).model_dump_json()
 
 
+def weights_of_init(wildcards, init):
+    """The weights of an init, for the dataset, model and seed of a job."""
+    return PATHS.start(CONFIG.inits, wildcards.dataset, wildcards.model, init, wildcards.seed)
+
+
 def start_weights(wildcards):
+    """The weights that runs from the init called {init} start from."""
+    return weights_of_init(wildcards, wildcards.init)
+
+
+def random_weights(wildcards):
     """The random weights that the init called {init} is made from."""
-    start = CONFIG.inits[wildcards.init].start
-    return PATHS.init(wildcards.dataset, wildcards.model, start, wildcards.seed) / "weights.safetensors"
+    return weights_of_init(wildcards, runs.random_behind(CONFIG.inits, wildcards.init))
 
 
 def like_weights(wildcards):
     """The weights whose norms the rescaled init called {init} takes."""
-    like = CONFIG.inits[wildcards.init].like
-    return PATHS.init(wildcards.dataset, wildcards.model, like, wildcards.seed) / "weights.safetensors"
+    return weights_of_init(wildcards, CONFIG.inits[wildcards.init].like)
+
+
+def training_group(wildcards):
+    """On a cluster a run and its measurements share one job, but not with the run whose end point it starts from."""
+    behind = runs.with_runs_behind(CONFIG, [as_run(wildcards)])[1:]
+    return f"training_{len(behind)}" if behind else "training"
 
 
 def collected_runs(wildcards):
@@ -129,7 +148,7 @@ def collected_landscapes(wildcards):
 
 
 def collected_pretraining(wildcards):
-    """The records of every trained init of a study."""
+    """The records and histories of every trained init of a study."""
     study = CONFIG.studies[wildcards.study]
     return pretraining_records(study, runs.pretrained_inits(CONFIG, study))
 
@@ -137,7 +156,8 @@ def collected_pretraining(wildcards):
 def pretraining_records(study, inits):
     """The records of some trained inits of a study."""
     return [
-        PATHS.init(dataset, model, init, seed) / "run.json"
+        PATHS.init(dataset, model, init, seed) / name
+        for name in ("run.json", "history.csv")
         for dataset in study.datasets
         for model in study.models
         for init in inits
@@ -185,7 +205,8 @@ def exported_files(wildcards):
     study = runs.zoo_study(CONFIG)
     compared = runs.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
     names = ["weights.safetensors", "run.json", "diagnostics.json"]
-    pretrained = [init for init in study.inits if isinstance(CONFIG.inits[init], AdversarialInit)]
+    roots = dict.fromkeys(runs.root_of(CONFIG.inits, init) for init in study.inits)
+    pretrained = [init for init in roots if isinstance(CONFIG.inits[init], AdversarialInit)]
     return [
         *[PATHS.prepared(dataset) for dataset in study.datasets],
         *[

@@ -28,7 +28,7 @@ rule initialize:
 rule rescale:
     input:
         script=SCRIPTS / "rescale.py",
-        random=start_weights,
+        random=random_weights,
         like=like_weights,
     output:
         weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",

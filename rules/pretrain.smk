@@ -6,7 +6,7 @@ rule pretrain:
         script=SCRIPTS / "pretrain.py",
         prepared=PATHS.prepared("{dataset}"),
         confusing=rules.confuse.output.confusing,
-        start=start_weights,
+        start=random_weights,
     output:
         **run_files(PATHS.init("{dataset}", "{model}", "{init}", "{seed}")),
     log:

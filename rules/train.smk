@@ -3,18 +3,18 @@
 
 rule train:
     input:
+        unpack(along_files),
         script=SCRIPTS / "train.py",
         prepared=PATHS.prepared("{dataset}"),
-        start=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        start=start_weights,
     output:
         **run_files(PATHS.run(RUN)),
     log:
         LOGS / "train" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
-    # On a cluster a run and its measurements share one job.
     group:
-        "training"
+        training_group
     conda:
         "../envs/training.yaml"
     threads: threads_of("train")
@@ -28,6 +28,7 @@ rule train:
         restart_seconds=CONFIG.restart.seconds,
     params:
         settings=train_params,
+        pretraining=pretraining_options,
     shell:
-        "python {input.script} --prepared {input.prepared} --start {input.start} --settings {params.settings:q}"
-        " --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+        "python {input.script} --prepared {input.prepared} --start {input.start} {params.pretraining}"
+        " --settings {params.settings:q} --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"

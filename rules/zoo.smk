@@ -5,6 +5,8 @@ rule zoo:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
         exported_files,
+        # Says where the runs started; what that changes of them changes their files too.
+        ancient(rules.record_config.output.config),
         script=SCRIPTS / "zoo.py",
     output:
         zoo=directory(PATHS.results / "zoo"),

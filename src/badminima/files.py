@@ -59,11 +59,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows as CSV with exactly these columns, atomically."""
+    """Write rows as CSV with exactly these columns, atomically; what is missing or NaN is empty, as pandas has it."""
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({column: "" if _is_nan(value) else value for column, value in row.items()} for row in rows)
 
 
 def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
@@ -76,6 +76,10 @@ def file_sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as handle:
         return file_digest(handle, "sha256").hexdigest()
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _finite(value: Any) -> Any:

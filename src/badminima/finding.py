@@ -1,9 +1,19 @@
-"""What there is, for messages to one who asked for something that is not."""
+"""What there is in a results folder, also for messages to one who asked for something that is not."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from badminima.config import AdversarialInit, InitConfig, RandomInit, RescaledInit
 from badminima.errors import UserError
+from badminima.files import read_json
+from badminima.loading import load_inits
+
+# What these names are made of in every config (badminima.loading); nothing else of them is looked at.
+FIXED: dict[str, InitConfig] = {
+    "random": RandomInit(kind="random"),
+    "adversarial": AdversarialInit(kind="adversarial", replication=1, noise=0.0),
+    "random_rescaled": RescaledInit(kind="rescaled"),
+}
 
 
 def require_known(name: str, known: Iterable[str], where: Path) -> None:
@@ -33,6 +43,16 @@ def require_results(folder: Path) -> None:
     if not _is_results(folder):
         nearby = listed(_results_in(folder))
         raise UserError(folder, "neither runs nor tables", f"results in it: {nearby}; or run the pipeline first")
+
+
+def recorded_inits(results: Path) -> dict[str, InitConfig]:
+    """The inits of the config that a results folder was made with, or those of fixed meaning if none was recorded.
+
+    Raises:
+        UserError: if the record is damaged.
+    """
+    recorded = results / "config.json"
+    return load_inits(read_json(recorded)) if recorded.exists() else FIXED
 
 
 def listed(names: Iterable[str]) -> str:

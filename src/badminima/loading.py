@@ -6,7 +6,19 @@ from typing import Any
 
 import yaml
 
-from badminima.config import Config, FigureConfig, OptimizationConfig, RandomInit, RecipeConfig, RescaledInit, ToyConfig
+from badminima.config import (
+    Config,
+    FigureConfig,
+    InitConfig,
+    Name,
+    OptimizationConfig,
+    RandomInit,
+    RecipeConfig,
+    RescaledInit,
+    RunInit,
+    Section,
+    ToyConfig,
+)
 from badminima.doses import doses_of, settings_varied
 from badminima.errors import UserError
 from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
@@ -26,15 +38,30 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     Raises:
         UserError: on the first wrong entry, naming its key, its value and what is allowed.
     """
-    content = {
+    config = parse(Config, _content(raw))
+    _check_references(config)
+    return config
+
+
+class _Inits(Section):
+    """The one part of a configuration that says where start weights come from."""
+
+    inits: dict[Name, InitConfig]
+
+
+def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
+    """The inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
+    return parse(_Inits, _content({"inits": raw.get("inits", {})})).inits
+
+
+def _content(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A raw configuration without its text for numbers, and without the entries that an overlay took away."""
+    return {
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in NAMED_ENTRIES and isinstance(value, Mapping)
         else value
         for key, value in _typed(raw).items()
     }
-    config = parse(Config, content)
-    _check_references(config)
-    return config
 
 
 def _typed(value: Any) -> Any:
@@ -60,20 +87,15 @@ def _check_references(config: Config) -> None:
     for name, model in config.models.items():
         _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
         _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
-    kinds = {
-        kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
-    }
-    for name, init in config.inits.items():
-        if not isinstance(init, RandomInit):
-            _require(f"inits.{name}.start", [init.start], kinds["random"])
-        if isinstance(init, RescaledInit):
-            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+    _check_inits(config)
     _check_recipes(config)
     _check_meanings(config)
     for name, study in config.studies.items():
         for axis in ("datasets", "models", "inits", "recipes"):
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
         _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
+        of_one_run = [diagnostic for diagnostic, entry in DIAGNOSTICS.entries.items() if entry.stage == "diagnose"]
+        _require(f"studies.{name}.along", study.along, of_one_run)
     _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
     _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
     for name, options in config.measuring.options.items():
@@ -92,6 +114,11 @@ def _check_references(config: Config) -> None:
         for diagnostic in FIGURES.entry(figure.draw or name).needs:
             if diagnostic not in config.diagnostics:
                 raise UserError("diagnostics", config.diagnostics, f"figures.{name} needs {diagnostic} among them")
+        for diagnostic in FIGURES.entry(figure.draw or name).along:
+            if diagnostic not in config.studies[figure.study].along:
+                where = f"studies.{figure.study}.along"
+                listed = config.studies[figure.study].along
+                raise UserError(where, listed, f"figures.{name} needs {diagnostic} among them")
         if FIGURES.entry(figure.draw or name).whole_study and (figure.recipes or figure.inits):
             raise UserError(f"figures.{name}", "recipes or inits", "this figure shows all of its study")
         study = config.studies[figure.study]
@@ -143,6 +170,28 @@ def _check_over(config: Config, name: str, figure: FigureConfig) -> None:
             found,
             f"expected a number that two of its inits or recipes differ in, and in nothing else: {possible}",
         )
+
+
+def _check_inits(config: Config) -> None:
+    """What an init is made of exists, is of the right kind, and is not made of the init itself."""
+    kinds = {
+        kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
+    }
+    for name, init in config.inits.items():
+        if isinstance(init, RunInit):
+            _require(f"inits.{name}.start", [init.start], config.inits)
+            _require(f"inits.{name}.recipe", [init.recipe], config.recipes)
+        elif not isinstance(init, RandomInit):
+            _require(f"inits.{name}.start", [init.start], kinds["random"])
+        if isinstance(init, RescaledInit):
+            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+    for name in config.inits:
+        chain = [name]
+        while isinstance(entry := config.inits[chain[-1]], RunInit):
+            if entry.start in chain:
+                circle = " -> ".join([*chain, entry.start])
+                raise UserError(f"inits.{name}.start", circle, "expected runs that begin at an init of another kind")
+            chain.append(entry.start)
 
 
 def _check_toy(toy: ToyConfig) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from badminima.config import AdversarialInit, Config
 from badminima.errors import UserError
-from badminima.runs import Run, all_runs, study_runs
+from badminima.runs import Run, all_runs, study_runs, with_runs_behind
 
 # Images of each dataset where the config asks for all of them: training, test, bytes of one image.
 PUBLISHED = {
@@ -79,12 +79,13 @@ def read_speeds(path: Path) -> tuple[dict[str, Speed], str]:
 
 
 def cost_of_runs(config: Config, runs: list[Run], speeds: Mapping[str, Speed]) -> Cost:
-    """What some runs and the pretrainings they rest on cost, an upper bound: pretraining may stop early.
+    """What some runs, and the runs and pretrainings they rest on, cost; an upper bound: pretraining may stop early.
 
     Raises:
         UserError: if a model was not measured.
     """
     total = Cost()
+    runs = with_runs_behind(config, runs)
     for run in runs:
         total += _training(config, run, speeds)
     inits = {(run.dataset, run.model, run.init, run.seed) for run in runs}

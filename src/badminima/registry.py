@@ -21,6 +21,7 @@ class Entry:
         options: the options it takes, with their defaults.
         choices: for options that are names, which ones there are.
         needs: the diagnostics that a figure shows.
+        along: the diagnostics that a figure shows along the path of its study's runs or pretrainings.
         verified: whether a dataset source compares files of a local folder with published digests.
         stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
         whole_study: whether a figure shows all of a study, so that recipes and inits cannot be chosen.
@@ -33,6 +34,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
     verified: bool = False
     stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
     whole_study: bool = False
@@ -124,7 +126,12 @@ DIAGNOSTICS = Registry(
                 "zeroing": [0.1, 0.3, 0.5],
             },
         ),
+        "trace": Entry(
+            "badminima.diagnostics.trace:measure",
+            {"images": 250, "products": 9, "batch_size": 128, "flip_probability": 0.2, "batches": 20},
+        ),
         "memory": Entry("badminima.diagnostics.memory:measure", needs_start=True),
+        "labels": Entry("badminima.diagnostics.labels:measure"),
         "privacy": Entry("badminima.diagnostics.privacy:measure", {"resamples": 1000}),
         "units": Entry("badminima.diagnostics.units:measure"),
         "functions": Entry("badminima.diagnostics.functions:measure", {"points": 11}, stage="compare"),
@@ -150,6 +157,8 @@ FIGURES = Registry(
         "measures": Entry("badminima.figures.measures:draw", whole_study=True),
         "escape": Entry("badminima.figures.escape:draw"),
         "response": Entry("badminima.figures.response:draw", over=True),
+        "label_noise": Entry("badminima.figures.label_noise:draw", along=("trace",)),
+        "memorisation": Entry("badminima.figures.memorisation:draw", along=("distance", "labels"), whole_study=True),
     },
 )
 

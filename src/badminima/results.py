@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables, read_study
-from badminima.config import Config, ModelConfig
+from badminima.config import Config, InitConfig, ModelConfig
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.files import read_json
-from badminima.finding import listed, require_known, require_results
+from badminima.finding import listed, recorded_inits, require_known, require_results
 from badminima.loading import load_config
 from badminima.models.weights import Weights, read_weights
 from badminima.runs import Paths, Run
@@ -82,6 +82,11 @@ class Results:
         return load_config(read_json(self.paths.results / "config.json"))
 
     @cached_property
+    def inits(self) -> dict[str, InitConfig]:
+        """The inits of that config; those of fixed meaning if it was not recorded."""
+        return recorded_inits(self.paths.results)
+
+    @cached_property
     def claims(self) -> pd.DataFrame:
         """The paper's claims: statement, estimate, interval, verdict; raises UserError if they are not decided yet."""
         path = self.paths.results / "claims.csv"
@@ -126,6 +131,11 @@ class Results:
         return self._of_all_studies("pretraining")
 
     @cached_property
+    def pretraining_histories(self) -> pd.DataFrame:
+        """A row per (adversarial init, evaluated epoch)."""
+        return self._of_all_studies("pretraining_histories")
+
+    @cached_property
     def measures(self) -> pd.DataFrame:
         """A row per (dataset, model, measure): how well it tells bad minima from good ones."""
         return self._of_all_studies("measures")
@@ -162,7 +172,7 @@ class Results:
         end = self._folder(dataset, model, init, recipe, seed)
         if at not in ("end", "start"):
             raise UserError("at", repr(at), "allowed: end, start")
-        return (end if at == "end" else self.paths.init(dataset, model, init, seed)) / "weights.safetensors"
+        return end / "weights.safetensors" if at == "end" else self.paths.start(self.inits, dataset, model, init, seed)
 
     def model(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> "nn.Module":
         """The network that a run ended at or started from, built as its ``run.json`` says.

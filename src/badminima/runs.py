@@ -4,12 +4,12 @@ A run is one training: (dataset, model, init, recipe, seed). Two studies that ho
 because it is the same path. ``Paths`` is given plain values by library code and ``{wildcards}`` by rules.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit, StudyConfig
+from badminima.config import AdversarialInit, Config, InitConfig, RandomInit, RescaledInit, RunInit, StudyConfig
 from badminima.registry import DIAGNOSTICS
 
 # What a run leaves in its folder.
@@ -60,6 +60,18 @@ class Paths:
         """Folder of one run."""
         return self.results / "runs" / run.dataset / run.model / run.init / run.recipe / f"seed{run.seed}"
 
+    def start(self, inits: Mapping[str, InitConfig], dataset: str, model: str, init: str, seed: int | str) -> Path:
+        """The weights that runs from an init start from: its own, or those that another run ended at.
+
+        Args:
+            inits: the config's; one that is not among them has weights of its own.
+            dataset, model, init, seed: of the run that starts.
+        """
+        entry = inits.get(init)
+        if isinstance(entry, RunInit):
+            return self.run(Run(dataset, model, entry.start, entry.recipe, seed)) / "weights.safetensors"
+        return self.init(dataset, model, init, seed) / "weights.safetensors"
+
     def tables(self, study: str) -> Path:
         """Folder of a study's tables."""
         return self.results / "tables" / study
@@ -89,6 +101,36 @@ class Paths:
         return self.results / "toy"
 
 
+def run_behind(inits: Mapping[str, InitConfig], run: Run) -> Run | None:
+    """The run whose end point a run starts from, if its init is one."""
+    entry = inits.get(run.init)
+    return replace(run, init=entry.start, recipe=entry.recipe) if isinstance(entry, RunInit) else None
+
+
+def with_runs_behind(config: Config, runs: list[Run]) -> list[Run]:
+    """Some runs and all that they rest on, each once."""
+    found = dict.fromkeys(runs)
+    for run in runs:
+        while (behind := run_behind(config.inits, run)) is not None:
+            found[behind] = None
+            run = behind
+    return list(found)
+
+
+def root_of(inits: Mapping[str, InitConfig], init: str) -> str:
+    """The init that the first of the runs behind an init starts from: itself, where there are none."""
+    while isinstance(entry := inits.get(init), RunInit):
+        init = entry.start
+    return init
+
+
+def random_behind(inits: Mapping[str, InitConfig], init: str) -> str:
+    """The random init that an init is, or is made of in the end."""
+    root = root_of(inits, init)
+    entry = inits[root]
+    return root if isinstance(entry, RandomInit) else entry.start
+
+
 def zoo_study(config: Config) -> StudyConfig:
     """What of the claims' study is exported."""
     study = config.studies[config.claims.study]
@@ -102,16 +144,40 @@ def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:
 
 
 def pretraining_behind(config: Config, init: str) -> str | None:
-    """The adversarial init that an init is, or takes its norms from."""
-    entry = config.inits[init]
+    """The adversarial init that an init is, takes its norms from, or comes from by way of other runs."""
+    root = root_of(config.inits, init)
+    entry = config.inits[root]
     if isinstance(entry, RescaledInit):
         return entry.like
-    return init if isinstance(entry, AdversarialInit) else None
+    return root if isinstance(entry, AdversarialInit) else None
 
 
 def measurements_of(config: Config, stage: str) -> list[str]:
     """The configured measurements that a stage makes."""
     return [name for name in config.diagnostics if DIAGNOSTICS.entry(name).stage == stage]
+
+
+def along_run(config: Config, run: Run) -> list[str]:
+    """What is measured along a run: what any study that has it asks for."""
+    return _along(config, lambda study: run.init in study.inits and run.recipe in study.recipes, run)
+
+
+def along_pretraining(config: Config, dataset: str, model: str, init: str, seed: int) -> list[str]:
+    """What is measured along a pretraining: what any study asks for that has an init made of it."""
+    run = Run(dataset, model, init, "", seed)
+    return _along(config, lambda study: init in pretrained_inits(config, study), run)
+
+
+def _along(config: Config, has: Callable[[StudyConfig], bool], run: Run) -> list[str]:
+    """The measurements along what some studies have, in the order of the registry."""
+    names = {
+        name
+        for study in config.studies.values()
+        if study.along and run.dataset in study.datasets and run.model in study.models and run.seed in study.seeds
+        if has(study)
+        for name in study.along
+    }
+    return [name for name in DIAGNOSTICS.names if name in names]
 
 
 def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:
@@ -133,14 +199,13 @@ def landscape_runs(study: StudyConfig, cells: Mapping[str, list[str]]) -> list[R
 
 def reference_of(config: Config, run: Run) -> Run:
     """The run that a run is compared with: the same recipe and seed from the random weights behind its init."""
-    entry = config.inits[run.init]
-    assert not isinstance(entry, RandomInit)
-    return replace(run, init=entry.start)
+    assert not isinstance(config.inits[run.init], RandomInit)
+    return replace(run, init=random_behind(config.inits, run.init))
 
 
 def compared_inits(config: Config, study: StudyConfig) -> list[str]:
     """The inits of a study whose runs are compared: those made of random weights that the study starts from too."""
     if not measurements_of(config, "compare"):
         return []
-    entries = {name: config.inits[name] for name in study.inits}
-    return [name for name, entry in entries.items() if not isinstance(entry, RandomInit) and entry.start in study.inits]
+    made = [name for name in study.inits if not isinstance(config.inits[name], RandomInit)]
+    return [name for name in made if random_behind(config.inits, name) in study.inits]

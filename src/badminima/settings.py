@@ -23,7 +23,15 @@ from badminima.config import (
     ToyConfig,
 )
 from badminima.doses import Doses, doses_of
-from badminima.runs import Run, compared_inits, landscapes, measurements_of, pretrained_inits
+from badminima.runs import (
+    Run,
+    along_pretraining,
+    along_run,
+    compared_inits,
+    landscapes,
+    measurements_of,
+    pretrained_inits,
+)
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
 # results are made anew and no cache offers them.
@@ -50,6 +58,7 @@ class ConfuseSettings(Section):
     replication: int
     noise: float
     zeroing: Literal["values", "pixels"]
+    label_fraction: float = 1.0
     root_seed: int
     seed: int
 
@@ -64,6 +73,14 @@ class InitializeSettings(Section):
     gain: float = 1.0
     root_seed: int
     seed: int
+
+
+class AlongSettings(Section):
+    """What is measured at every evaluated epoch of a training, and how."""
+
+    measurements: list[str]
+    images: int = MeasuringConfig().images
+    options: dict[str, dict[str, Any]] = Field({})
 
 
 class TrainSettings(Section):
@@ -83,6 +100,7 @@ class TrainSettings(Section):
     optimization: OptimizationConfig
     device: Literal["auto", "cpu", "cuda"]
     numerics: NumericsConfig = NumericsConfig()
+    along: AlongSettings | None = None
 
     @model_validator(mode="after")
     def _augmentation_is_said_twice(self) -> "TrainSettings":
@@ -130,13 +148,16 @@ class CollectSettings(Section):
 class FigureSettings(Section):
     """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order.
 
-    A response also depends on where some of them stand along the setting that it is drawn over.
+    A response also depends on where some of them stand along the setting that it is drawn over; statistics are those
+    of what a figure computes itself.
     """
 
     draw: str
     recipes: list[str]
     inits: list[str]
     doses: Doses | None = None
+    statistics: StatisticsConfig = StatisticsConfig()
+    root_seed: int = 0
 
 
 class TableSettings(Section):
@@ -188,6 +209,7 @@ def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> Conf
         replication=entry.replication,
         noise=entry.noise,
         zeroing=entry.zeroing,
+        label_fraction=entry.label_fraction,
         root_seed=config.seed,
         seed=seed,
     )
@@ -223,6 +245,7 @@ def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed:
         optimization=config.pretraining,
         device=config.device,
         numerics=config.numerics,
+        along=_along_settings(config, along_pretraining(config, dataset, model, init, seed)),
     )
 
 
@@ -243,6 +266,7 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
         optimization=config.training.with_recipe(recipe),
         device=config.device,
         numerics=config.numerics,
+        along=_along_settings(config, along_run(config, run)),
     )
 
 
@@ -260,8 +284,20 @@ def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> Diag
         device=config.device,
         measurements=names,
         images=config.measuring.images,
-        options={name: config.measuring.options[name] for name in names if name in config.measuring.options},
+        options=_options(config, names),
     )
+
+
+def _along_settings(config: Config, names: list[str]) -> AlongSettings | None:
+    """How something is measured along a training; None where nothing is, so that no setting of it matters."""
+    if not names:
+        return None
+    return AlongSettings(measurements=names, images=config.measuring.images, options=_options(config, names))
+
+
+def _options(config: Config, names: list[str]) -> dict[str, dict[str, Any]]:
+    """The configured options of some measurements."""
+    return {name: config.measuring.options[name] for name in names if name in config.measuring.options}
 
 
 def collect_settings(config: Config, study: str) -> CollectSettings:
@@ -286,6 +322,8 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
         recipes=entry.recipes or study.recipes,
         inits=entry.inits or study.inits,
         doses=doses_of(config, entry, entry.over) if entry.over else None,
+        statistics=config.statistics,
+        root_seed=config.seed,
     )
 
 

@@ -55,6 +55,17 @@ def made_up_landscapes() -> pd.DataFrame:
     )
 
 
+def made_up_pretrainings() -> pd.DataFrame:
+    """Two pretrainings of two seeds, of which the second ends later: right labels come first, then wrong ones."""
+    return pd.DataFrame(
+        {"dataset": "digits", "model": "mlp", "init": init, "seed": seed, "epoch": epoch}
+        | {"test_accuracy": 0.5, "labels.clean": 0.9, "labels.wrong": epoch / last, "distance.relative": epoch / 10}
+        for init in ("adversarial", "adversarial_half")
+        for seed, last in ((0, 10), (1, 20))
+        for epoch in range(0, last + 1, 5)
+    )
+
+
 def made_up_study(
     accuracy,
     *,
@@ -99,7 +110,9 @@ def made_up_study(
                 )
                 correct.append(right)
                 histories += [
-                    keys | {"epoch": epoch, "train_accuracy": epoch / 10, "test_accuracy": epoch / 20}
+                    keys
+                    | {"epoch": epoch, "train_accuracy": epoch / 10, "test_accuracy": epoch / 20 * right.mean()}
+                    | {"trace.hessian": 10 ** (3 - 2 * right.mean() * epoch / 10)}
                     for epoch in (0, 5, 10)
                 ]
     tables = StudyTables(
@@ -112,6 +125,7 @@ def made_up_study(
         layers=pd.DataFrame(),
         cells=pd.DataFrame(),
         pretraining=pd.DataFrame(),
+        pretraining_histories=made_up_pretrainings(),
         correct={"digits": np.stack(correct)},
     )
     gaps = gaps_table(tables.runs, tables.correct_of, STATISTICS, root_seed=0)

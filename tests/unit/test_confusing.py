@@ -67,6 +67,40 @@ def test_labels_are_uniform_and_ignore_the_true_ones(confused, digits):
     assert abs((labels == np.repeat(digits.train_labels, 100)).mean() - 0.1) < 4 * np.sqrt(0.09 / 12000)
 
 
+def test_exactly_the_stated_fraction_of_the_copies_has_a_random_label(confused, digits):
+    true = np.repeat(digits.train_labels, 100)
+    all_random, _ = confused(digits, settings(replication=100))
+    some_random, metadata = confused(digits, settings(replication=100, label_fraction=0.25))
+    drawn = some_random["labels"] != true
+    # Of 3,000 random labels nine in ten are wrong, give or take; the others keep the label of their image.
+    assert abs(drawn.sum() - 0.9 * 3000) < 4 * np.sqrt(3000 * 0.09)
+    assert np.array_equal(some_random["labels"][drawn], all_random["labels"][drawn])
+    assert np.array_equal(some_random["masks"], all_random["masks"])
+    assert metadata["label_fraction"] == 0.25
+    # Spread over all copies, not gathered in some of them.
+    assert abs(drawn[:6000].sum() - drawn[6000:].sum()) < 4 * np.sqrt(3000)
+
+
+def test_the_number_of_random_labels_is_exact_where_it_can_be_counted(confused, digits):
+    # One of a hundred million classes is never drawn as the true one, so that every random label shows.
+    many = replace(digits, classes=range(10**8))
+    for fraction, expected in ((1.0, 480), (0.5, 240), (0.33, 158), (0.001, 0)):
+        tensors, _ = confused(many, settings(label_fraction=fraction))
+        assert (tensors["labels"] != np.repeat(digits.train_labels, 4)).sum() == expected
+
+
+def test_more_random_labels_conflict_more(confused, digits):
+    # Nothing is zeroed: the copies of an image are identical, and a classifier can get the commonest label right.
+    conflicts = [confused(digits, settings(noise=0.0, label_fraction=f))[1] for f in (0.05, 0.5, 1.0)]
+    reachable = [metadata["reachable_accuracy"] for metadata in conflicts]
+    assert 1 > reachable[0] > reachable[1] > reachable[2]
+    tensors, metadata = confused(digits, settings(noise=0.0, label_fraction=0.5))
+    by_image = tensors["labels"].reshape(-1, 4)
+    commonest = sum(np.bincount(labels).max() for labels in by_image)
+    assert metadata["reachable_accuracy"] == commonest / 480
+    assert metadata["conflicting_copies"] == 4 * sum(len(set(labels)) > 1 for labels in by_image)
+
+
 def test_zeroing_pixels_zeroes_all_channels_of_each(confused, digits):
     colour = replace(digits, train_images=np.repeat(digits.train_images, 3, axis=1))
     tensors, metadata = confused(colour, settings(zeroing="pixels"))

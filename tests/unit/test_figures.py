@@ -16,6 +16,11 @@ from badminima.registry import FIGURES
 from badminima.settings import FigureSettings
 from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
 
+# Figures of whole studies and of chosen runs are not asked for recipes.
+OF_CELLS = [
+    name for name, entry in FIGURES.entries.items() if not entry.whole_study and name not in ("landscape", "escape")
+]
+
 
 @pytest.fixture(autouse=True)
 def close_figures():
@@ -65,7 +70,10 @@ def test_the_same_tables_give_the_same_bytes(tables, tmp_path, figure):
         assert (tmp_path / f"a.{extension}").read_bytes() == (tmp_path / f"b.{extension}").read_bytes()
 
 
-@pytest.mark.parametrize("figure", [name for name in FIGURES.names if name not in ("measures", "landscape", "escape")])
+@pytest.mark.parametrize(
+    "figure",
+    [name for name in FIGURES.names if not FIGURES.entry(name).whole_study and name not in ("landscape", "escape")],
+)
 def test_a_figure_shows_the_recipes_and_inits_it_was_asked_for(tables, figure):
     shown = draw_figure(tables, settings(figure, ["vanilla", "da"], ["random"])).shown
     assert set(shown["recipe"]) == {"vanilla", "da"}
@@ -127,6 +135,8 @@ def test_a_figure_of_which_nothing_was_measured_says_so_and_stops_nothing(tables
         measures=tables.measures.assign(tau=float("nan")),
         landscapes=tables.landscapes[:0],
         gaps=tables.gaps[:0],
+        histories=tables.histories[[name for name in tables.histories if "." not in name]],
+        pretraining_histories=tables.pretraining_histories[:0],
     )
     drawing = draw_figure(bare, settings(figure))
     assert drawing.figure.texts
@@ -232,3 +242,40 @@ def test_a_recipe_whose_runs_all_diverged_keeps_its_row(escapes):
     axes = draw_figure(replace(escapes, gaps=gaps), settings("escape", inits=["random", "adversarial"])).figure.axes[0]
     assert axes.get_yticklabels()[-1].get_text() == "M"
     assert [text.get_text() for text in axes.texts] == ["all diverged"]
+
+
+def test_label_noise_has_a_row_per_init_and_shows_medians_ranges_and_the_ends_rank_correlation(tables):
+    drawing = draw_figure(tables, settings("label_noise", ["vanilla", "da"], ["random", "adversarial"]))
+    assert len(drawing.figure.axes) == 2 * 3
+    curves = drawing.shown[drawing.shown["kind"] == "curve"]
+    expected = tables.histories.query("init == 'random' and recipe == 'da' and epoch == 10")["test_accuracy"] * 100
+    row = curves.query("init == 'random' and recipe == 'da' and epoch == 10 and statistic == 'test_accuracy'").iloc[0]
+    assert (row["value"], row["low"], row["high"], row["seeds"]) == pytest.approx(
+        (expected.median(), expected.min(), expected.max(), 3)
+    )
+    # The made-up trace falls as accuracy rises, without exception.
+    points = drawing.shown[drawing.shown["kind"] == "point"]
+    assert (points["tau"] == -1).all()
+    assert (points["runs"] == 2 * 3).all()
+    assert len(points) == 2 * 2 * 3 * 3
+    first, second = drawing.figure.axes[1], drawing.figure.axes[4]
+    assert first.get_yscale() == second.get_yscale() == "log"
+    assert first.get_ylim() == second.get_ylim()
+
+
+def test_label_noise_leaves_out_what_diverged(tables):
+    runs = tables.runs.copy()
+    runs.loc[(runs["recipe"] == "vanilla") & (runs["seed"] == 1), "status"] = "diverged"
+    shown = draw_figure(replace(tables, runs=runs), settings("label_noise", ["vanilla"], ["random"])).shown
+    assert set(shown.loc[shown["kind"] == "point", "seed"]) == {0, 2}
+    assert set(shown.loc[shown["kind"] == "curve", "seeds"]) == {2}
+
+
+def test_a_pretraining_that_has_ended_stays_where_it_ended(tables):
+    drawing = draw_figure(tables, settings("memorisation"))
+    assert [line.get_label() for line in drawing.figure.axes[0].lines] == ["adversarial", "adversarial half"]
+    wrong = drawing.shown.query("init == 'adversarial' and statistic == 'labels.wrong'").set_index("epoch")
+    assert wrong["value"].to_dict() == {0: 0, 5: 37.5, 10: 75, 15: 87.5, 20: 100}
+    assert wrong["low"].to_dict() == {0: 0, 5: 25, 10: 50, 15: 75, 20: 100}
+    assert wrong["high"].to_dict() == {0: 0, 5: 50, 10: 100, 15: 100, 20: 100}
+    assert (wrong["seeds"] == 2).all()

@@ -88,3 +88,15 @@ def test_another_table_is_refused(tmp_path, content):
         read_speeds(tmp_path / "x.csv")
     with pytest.raises(UserError, match="run `make bench` first"):
         read_speeds(tmp_path / "absent.csv")
+
+
+def test_an_end_point_pays_for_the_runs_behind_it_once():
+    inits = {
+        "end": {"kind": "run", "start": "adversarial", "recipe": "da"},
+        "later": {"kind": "run", "start": "end", "recipe": "m"},
+    }
+    alone = rows(config(inits=inits, studies={"ablation": {"inits": ["later"]}}))
+    # Its own training, the two behind it, and the pretraining at the root.
+    assert alone.loc["all", "trainings and pretrainings"] == 4
+    with_one = rows(config(inits=inits, studies={"ablation": {"inits": ["later", "adversarial"]}}))
+    assert with_one.loc["all", "trainings and pretrainings"] == 5

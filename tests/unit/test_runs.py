@@ -4,7 +4,7 @@ import pytest
 
 from badminima import runs
 from badminima.loading import load_config
-from badminima.runs import Paths, Run, all_runs, study_runs
+from badminima.runs import Paths, Run, all_runs, random_behind, root_of, study_runs, with_runs_behind
 from badminima.settings import collect_settings, confuse_settings, figure_settings, pretrain_settings, train_settings
 from tests.unit.test_config import overlay, raw_config
 
@@ -85,3 +85,79 @@ def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_l
     config = load_config(raw)
     assert runs.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
     assert runs.pretraining_behind(config, "random") is None
+
+
+@pytest.fixture(scope="module")
+def chained():
+    """Inits that are end points of runs: from random, adversarial and rescaled weights, and from one another."""
+    inits = {
+        "full_batch_end": {"kind": "run", "start": "random", "recipe": "m"},
+        "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},
+        "rescaled_end": {"kind": "run", "start": "random_rescaled", "recipe": "vanilla"},
+        "later": {"kind": "run", "start": "adversarial_end", "recipe": "da"},
+    }
+    study = {"inits": ["random", "full_batch_end", "rescaled_end", "later"]}
+    return load_config(overlay(raw_config(), {"inits": inits, "studies": {"ablation": study}}))
+
+
+def test_an_end_point_lies_where_its_run_left_it(chained):
+    paths = Paths("r")
+    starts = {init: str(paths.start(chained.inits, "cifar10", "vgg16", init, 1)) for init in chained.inits}
+    assert starts["random"] == "r/inits/cifar10/vgg16/random/seed1/weights.safetensors"
+    assert starts["adversarial_end"] == "r/runs/cifar10/vgg16/adversarial/vanilla/seed1/weights.safetensors"
+    assert starts["later"] == "r/runs/cifar10/vgg16/adversarial_end/da/seed1/weights.safetensors"
+    assert str(paths.start({}, "cifar10", "vgg16", "mine", 1)) == "r/inits/cifar10/vgg16/mine/seed1/weights.safetensors"
+
+
+def test_a_chain_of_runs_leads_back_to_what_it_began_with(chained):
+    inits = chained.inits
+    assert [root_of(inits, name) for name in ("random", "full_batch_end", "rescaled_end", "later")] == [
+        "random",
+        "random",
+        "random_rescaled",
+        "adversarial",
+    ]
+    assert {random_behind(inits, name) for name in inits} == {"random"}
+    behind = {name: runs.pretraining_behind(chained, name) for name in inits}
+    assert behind["full_batch_end"] is behind["random"] is None
+    assert {behind[name] for name in ("adversarial_end", "rescaled_end", "later")} == {"adversarial"}
+
+
+def test_a_run_rests_on_the_runs_behind_its_init_whether_a_study_has_them_or_not(chained):
+    run = Run("cifar10", "vgg16", "later", "l2", 1)
+    behind = [Run("cifar10", "vgg16", "adversarial_end", "da", 1), Run("cifar10", "vgg16", "adversarial", "vanilla", 1)]
+    assert with_runs_behind(chained, [run, behind[1]]) == [run, behind[1], behind[0]]
+    assert behind[0] not in all_runs(chained)
+
+
+def test_a_run_from_an_end_point_is_compared_with_its_recipe_from_the_random_weights_at_the_root(chained):
+    for init in ("full_batch_end", "later", "rescaled_end"):
+        run = Run("cifar10", "vgg16", init, "l2", 1)
+        assert runs.reference_of(chained, run) == Run("cifar10", "vgg16", "random", "l2", 1)
+    study = chained.studies["ablation"]
+    assert runs.compared_inits(chained, study) == study.inits[1:]
+    assert runs.pretrained_inits(chained, study) == ["adversarial"]
+
+
+def test_a_run_is_measured_along_for_all_studies_that_have_it():
+    along = {"ablation": {"along": ["units", "norms"]}, "scale": {"along": ["norms", "distance"], "seeds": [0, 7]}}
+    changes = {"studies": along, "measuring": {"options": {"privacy": {"resamples": 5}}}}
+    config, plain = load_config(overlay(raw_config(), changes)), load_config(raw_config())
+
+    def names(init, recipe, seed):
+        settings = train_settings(config, Run("cifar10", "vgg16", init, recipe, seed)).along
+        return settings and settings.measurements
+
+    assert names("adversarial", "vanilla", 0) == ["distance", "norms", "units"]  # the registry's order
+    assert names("adversarial", "da", 0) == names("adversarial", "vanilla", 1) == ["norms", "units"]
+    assert names("random_rescaled", "vanilla", 7) == ["distance", "norms"]
+    assert names("random_rescaled", "da", 1) is None
+    arguments = ("cifar10", "vgg16", "adversarial")
+    assert pretrain_settings(config, *arguments, 0).along.measurements == ["distance", "norms", "units"]
+    # The rescaled init takes its norms from that pretraining.
+    assert pretrain_settings(config, *arguments, 7).along.measurements == ["distance", "norms"]
+    assert pretrain_settings(config, *arguments, 9).along is None
+    # Where nothing is measured along, nothing depends on how it would be.
+    fewer = load_config(overlay(raw_config(), {"measuring": {"images": 7, "options": {"units": {}}}}))
+    assert train_settings(fewer, RUN) == train_settings(plain, RUN)
+    assert train_settings(config, RUN).along.options == {}

@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
+from badminima.diagnostics.along import measure_along
+from badminima.diagnostics.inputs import Inputs
 from badminima.settings import TrainSettings
 from badminima.training.job import train
 
@@ -27,7 +29,8 @@ def main(
     restart_seconds: float,
     output: Path,
 ) -> None:
-    train(settings, prepared, start, output, threads, restart_seconds, confusing)
+    measure = measure_along(settings, Inputs(start, start, prepared, confusing, random=start))
+    train(settings, prepared, start, output, threads, restart_seconds, confusing, measure)
 
 
 if __name__ == "__main__":

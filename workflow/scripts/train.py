@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
+from badminima.diagnostics.along import measure_along
+from badminima.diagnostics.inputs import Inputs
 from badminima.settings import TrainSettings
 from badminima.training.job import train
 
@@ -12,15 +14,25 @@ from badminima.training.job import train
 @click.command(help=__doc__)
 @click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
 @click.option("--start", type=INPUT_FILE, required=True, help="The weights to start from.")
+@click.option("--confusing", type=INPUT_FILE, help="The confusing set behind the start, to measure with.")
+@click.option("--random", type=INPUT_FILE, help="The random weights behind the start, to measure with.")
 @settings_option(TrainSettings)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 @click.option("--restart-seconds", type=click.FloatRange(min=0), default=300, help="Time between restart points.")
 @click.option("--output", type=FOLDER, required=True, help="Output folder: weights, history, predictions, run.json.")
 @one_line_errors
 def main(
-    prepared: Path, start: Path, settings: TrainSettings, threads: int, restart_seconds: float, output: Path
+    prepared: Path,
+    start: Path,
+    confusing: Path | None,
+    random: Path | None,
+    settings: TrainSettings,
+    threads: int,
+    restart_seconds: float,
+    output: Path,
 ) -> None:
-    train(settings, prepared, start, output, threads, restart_seconds)
+    measure = measure_along(settings, Inputs(start, start, prepared, confusing, random))
+    train(settings, prepared, start, output, threads, restart_seconds, measure=measure)
 
 
 if __name__ == "__main__":

@@ -80,14 +80,20 @@ def kendall_tau(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) 
     return tau
 
 
+def tau_and_interval(
+    x: np.ndarray, y: np.ndarray, statistics: StatisticsConfig, root_seed: int
+) -> tuple[float, float, float]:
+    """Kendall's tau-b of two numbers of some runs, ``[n]`` each, and its interval; NaN for fewer than three runs."""
+    if len(x) < 3:
+        return np.nan, np.nan, np.nan
+    low, high = _interval(kendall_tau(x, y, _resampled_counts(len(x), statistics, root_seed)), statistics)
+    return float(kendall_tau(x, y)[0]), low, high
+
+
 def _tau(runs: pd.DataFrame, name: str, statistics: StatisticsConfig, root_seed: int) -> dict[str, float]:
     gap = (runs["train_accuracy"] - runs["test_accuracy"]).to_numpy(dtype=float)
-    values = runs[name].to_numpy(dtype=float)
-    if len(runs) < 3:
-        return {"runs": len(runs), "tau": np.nan, "tau_low": np.nan, "tau_high": np.nan}
-    draws = kendall_tau(values, gap, _resampled_counts(len(runs), statistics, root_seed))
-    low, high = _interval(draws, statistics)
-    return {"runs": len(runs), "tau": float(kendall_tau(values, gap)[0]), "tau_low": low, "tau_high": high}
+    tau, low, high = tau_and_interval(runs[name].to_numpy(dtype=float), gap, statistics, root_seed)
+    return {"runs": len(runs), "tau": tau, "tau_low": low, "tau_high": high}
 
 
 def _pairs(runs: pd.DataFrame, name: str, statistics: StatisticsConfig) -> dict[str, float]:

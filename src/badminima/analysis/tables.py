@@ -2,7 +2,8 @@
 
 ``runs.csv`` has a row per run, ``histories.csv`` per (run, epoch), ``layers.csv`` per (run, tensor, statistic),
 ``cells.csv`` per (cell, statistic), a cell being all seeds of one (dataset, model, init, recipe);
-``pretraining.csv`` has a row per adversarial init, ``measures.csv`` one per (dataset, model, measure), ``costs.csv``
+``pretraining.csv`` has a row per adversarial init, ``pretraining_histories.csv`` per (adversarial init, epoch),
+``measures.csv`` one per (dataset, model, measure), ``costs.csv``
 one per measurement, ``landscapes.csv`` one per point around a run, ``gaps.csv`` one per difference of two cells.
 ``correct.safetensors`` holds which test images each run gets
 right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
@@ -50,7 +51,10 @@ NAMES = (
     "difference",
 )
 COST_COLUMNS = ["measurement", "made", "skipped", "failed", "reasons", "median_seconds", "most_seconds", "device"]
-TABLE_NAMES = ("runs", "histories", "layers", "cells", "pretraining", "measures", "costs", "landscapes", "gaps")
+TABLE_NAMES = (
+    *("runs", "histories", "layers", "cells", "pretraining", "pretraining_histories", "measures", "costs"),
+    *("landscapes", "gaps"),
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class StudyTables:
     """All tables of a study.
 
     Attributes:
-        runs, histories, layers, cells, pretraining, measures, costs, landscapes, gaps: see the module.
+        runs, histories, layers, cells, pretraining, pretraining_histories, measures, costs, landscapes, gaps: see the
+            module.
         correct: per dataset, ``[runs of that dataset, n] bool``, in the order of ``runs``.
     """
 
@@ -67,6 +72,7 @@ class StudyTables:
     layers: pd.DataFrame
     cells: pd.DataFrame
     pretraining: pd.DataFrame
+    pretraining_histories: pd.DataFrame
     measures: pd.DataFrame
     costs: pd.DataFrame
     landscapes: pd.DataFrame
@@ -116,6 +122,7 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         layers=pd.DataFrame(layers, columns=[*RUN_KEYS, "tensor", "statistic", "value"]),
         cells=pd.DataFrame(),
         pretraining=_pretraining(paths, settings),
+        pretraining_histories=_pretraining_histories(paths, settings),
         measures=measures_table(runs, settings.statistics, settings.root_seed),
         costs=_costs(measurements),
         landscapes=_landscapes(paths, settings),
@@ -226,8 +233,21 @@ def _pretraining(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=PRETRAINING_COLUMNS)
 
 
-def _keys_first(table: pd.DataFrame) -> pd.DataFrame:
-    return table[[*RUN_KEYS, *(name for name in table.columns if name not in RUN_KEYS)]]
+def _pretraining_histories(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
+    """The evaluated epochs of each trained init of the study."""
+    study = settings.study
+    keys = ["dataset", "model", "init", "seed"]
+    found = [
+        _read_csv(paths.init(dataset, model, init, seed) / "history.csv").assign(
+            dataset=dataset, model=model, init=init, seed=seed
+        )
+        for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds)
+    ]
+    return _keys_first(pd.concat(found, ignore_index=True), keys) if found else pd.DataFrame(columns=keys)
+
+
+def _keys_first(table: pd.DataFrame, keys: list[str] = RUN_KEYS) -> pd.DataFrame:
+    return table[[*keys, *(name for name in table.columns if name not in keys)]]
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -32,6 +32,7 @@ from badminima.config.training import (
     RecipeConfig,
     RescaledInit,
     RestartConfig,
+    RunInit,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "ResourceConfig",
     "ResourcesConfig",
     "RestartConfig",
+    "RunInit",
     "Section",
     "StatisticsConfig",
     "StudyConfig",

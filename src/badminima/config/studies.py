@@ -16,6 +16,9 @@ class StudyConfig(Section):
     inits: Annotated[list[Name], Field(min_length=1)]
     recipes: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    along: list[str] = Field(
+        [], description="Measurements made at every evaluated epoch of its runs, and of its inits' pretrainings."
+    )
 
 
 class MeasuringConfig(Section):

@@ -24,6 +24,9 @@ class AdversarialInit(Section):
     zeroing: Literal["values", "pixels"] = Field(
         "values", description="Zero single channel values (published code) or all channels of a pixel (prose)."
     )
+    label_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
+        1.0, description="Fraction of the copies with a random label; the others keep their image's."
+    )
 
 
 class RescaledInit(Section):
@@ -34,7 +37,15 @@ class RescaledInit(Section):
     like: Name = Field("adversarial", description="The init whose norms are taken.")
 
 
-InitConfig = Annotated[RandomInit | AdversarialInit | RescaledInit, Field(discriminator="kind")]
+class RunInit(Section):
+    """The end point of another run: of the same dataset, model and seed, in a study or in none."""
+
+    kind: Literal["run"]
+    start: Name = Field(description="The init that run starts from: any, another one of this kind too.")
+    recipe: Name = Field(description="The recipe that it is trained by.")
+
+
+InitConfig = Annotated[RandomInit | AdversarialInit | RescaledInit | RunInit, Field(discriminator="kind")]
 
 
 class RecipeConfig(Section):

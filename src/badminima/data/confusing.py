@@ -26,11 +26,12 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> 
 
     Every copy has exactly ``floor(N * c * h * w)`` of its values zeroed (``zeroing: values``; with ``pixels``,
     ``floor(N * h * w)`` pixels in all channels), drawn without replacement, and a label drawn uniformly from
-    all classes (paper, Algorithm 1; laws as in the published code).
+    all classes (paper, Algorithm 1; laws as in the published code). With ``label_fraction`` below 1 that many of the
+    copies have such a label, and the others their image's own; masks are the same for all fractions.
 
     Args:
         dataset: the prepared dataset, as numpy arrays.
-        settings: R, N, zeroing and seeds.
+        settings: R, N, zeroing, the fraction of random labels, and seeds.
         path: the file. Tensors ``labels [n * R] int64`` and ``masks [n * R, ceil(c * h * w / 8)] uint8`` (a set bit
             is a zeroed value).
 
@@ -41,6 +42,10 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> 
     name = ("confuse", settings.dataset, settings.seed)
     copies = len(dataset.train_labels) * settings.replication
     labels = generator(settings.root_seed, *name, "labels").integers(len(dataset.classes), size=copies, dtype=np.int64)
+    if settings.label_fraction < 1:
+        rng = generator(settings.root_seed, *name, "label_fraction")
+        kept = rng.permutation(copies)[round(settings.label_fraction * copies) :]
+        labels[kept] = dataset.train_labels[kept // settings.replication]
     rng = generator(settings.root_seed, *name, "masks")
     contents = np.empty((copies, DIGEST_SIZE), dtype=np.uint8)
     metadata = {
@@ -48,6 +53,7 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> 
         "replication": settings.replication,
         "noise": settings.noise,
         "zeroing": settings.zeroing,
+        "label_fraction": settings.label_fraction,
         "zeroed_values": zeroed_values(dataset.image_shape, settings.noise, settings.zeroing),
     }
     width = -(-prod(dataset.image_shape) // 8)

@@ -110,10 +110,11 @@ class Measured:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def diagnose(context: Context, names: list[str]) -> Measured:
+def diagnose(context: Context, names: list[str], tracebacks: bool = True) -> Measured:
     """Make the measurements called ``names``.
 
-    A measurement that fails is recorded with its error, its traceback goes to stderr, and the others go on.
+    A measurement that fails is recorded with its error, its traceback goes to stderr (unless ``tracebacks`` is
+    false), and the others go on.
 
     Raises:
         UserError: if there is no code for one, or an input is damaged.
@@ -135,6 +136,7 @@ def diagnose(context: Context, names: list[str]) -> Measured:
             raise
         except Exception as error:  # a number that cannot be had must not cost the others
             measured.failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            traceback.print_exc()
+            if tracebacks:
+                traceback.print_exc()
         measured.seconds[name] = time.perf_counter() - started
     return measured

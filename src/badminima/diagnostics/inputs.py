@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from badminima.config import ModelConfig
+from badminima.config import AdversarialInit, ModelConfig
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics import Context
 from badminima.files import read_json
+from badminima.finding import recorded_inits
 from badminima.models.weights import read_weights
-from badminima.runs import Paths, Run
+from badminima.runs import Paths, Run, random_behind, root_of
 from badminima.settings import DiagnoseSettings
 from badminima.training.stage import read_confusing
 from badminima.validation import parse
@@ -71,16 +72,6 @@ def settings_beside(weights: Path) -> DiagnoseSettings:
     )
 
 
-def start_behind(results: Path, init: str) -> str | None:
-    """The random init that an init is made of, by the recorded config; None for a random one, or if nobody knows."""
-    recorded = results / "config.json"
-    if recorded.exists():
-        entry = read_json(recorded)["inits"].get(init) or {}
-        return None if entry.get("kind") in (None, "random") else entry.get("start", "random")
-    # These names mean the same in every config (loading).
-    return "random" if init in ("adversarial", "random_rescaled") else None
-
-
 def beside(given: Inputs) -> Inputs:
     """Fill in the files that lie where the pipeline puts them; weights outside a results folder have none."""
     folder = given.weights.resolve().parent
@@ -88,16 +79,16 @@ def beside(given: Inputs) -> Inputs:
         return given
     recipe, init, model, dataset = (parent.name for parent in list(folder.parents)[:4])
     paths, seed = Paths(folder.parents[5]), folder.name.removeprefix("seed")
-    start = paths.init(dataset, model, init, seed)
+    inits = recorded_inits(paths.results)
+    root = root_of(inits, init)
     found = {
-        "start": start / "weights.safetensors",
+        "start": paths.start(inits, dataset, model, init, seed),
         "prepared": paths.prepared(dataset),
-        "confusing": paths.confusing(dataset, init, seed),
+        "confusing": paths.confusing(dataset, root, seed),
     }
-    behind = start_behind(paths.results, init)
-    if behind is not None:
+    if root in inits and (behind := random_behind(inits, init)) != init:
         found["reference"] = paths.run(Run(dataset, model, behind, recipe, seed)) / "weights.safetensors"
-        if (start / "run.json").exists():  # a pretraining
-            found["random"] = paths.init(dataset, model, behind, seed) / "weights.safetensors"
+        if isinstance(inits[root], AdversarialInit):
+            found["random"] = paths.start(inits, dataset, model, behind, seed)
     missing = {name: path for name, path in found.items() if getattr(given, name) is None and path.exists()}
     return replace(given, **missing)

@@ -1,10 +1,9 @@
 """Memory of the noise: what a run still knows of the confusing set that its start had been fitted to."""
 
 import numpy as np
-import torch
 
-from badminima.data.batches import channels_last, zero_values
 from badminima.diagnostics import Context, Skipped
+from badminima.diagnostics.confused import draw_items
 from badminima.diagnostics.network import as_sample, build_network
 
 
@@ -26,26 +25,17 @@ def measure(context: Context) -> dict[str, float]:
     Raises:
         Skipped: if there is no confusing set.
     """
-    confusing = context.confusing
-    if confusing is None:
-        raise Skipped("the run did not start from a pretraining on a confusing set")
+    items = draw_items(context, "memory")
     if not context.start.is_finite():
         raise Skipped("the start's weights are not finite")
-    dataset, network = context._data, context.network
-    count = min(context.settings.images, len(confusing.labels))
-    # Sorted, the files behind the tensors are read forwards.
-    items = torch.randperm(len(confusing.labels), generator=context.generator("memory"))[:count].sort().values
-    sources = items // confusing.metadata["replication"]
-    clean, labels = dataset.train_images[sources], confusing.labels[items]
-    zeroed = zero_values(channels_last(clean), confusing.masks[items]).permute(0, 3, 1, 2)
-    copies = as_sample(context, zeroed, labels).images
-    start = build_network(context.settings, dataset, context.start)
+    network, start = context.network, build_network(context.settings, context._data, context.start)
+    originals = as_sample(context, items.clean, items.copies.labels)
     return remembered(
-        labels.numpy(),
-        dataset.train_labels[sources].numpy(),
-        start.logits(copies).argmax(1).cpu().numpy(),
-        network.logits(copies).argmax(1).cpu().numpy(),
-        network.logits(as_sample(context, clean, labels).images).argmax(1).cpu().numpy(),
+        items.labels,
+        items.true,
+        start.logits(items.copies.images).argmax(1).cpu().numpy(),
+        network.logits(items.copies.images).argmax(1).cpu().numpy(),
+        network.logits(originals.images).argmax(1).cpu().numpy(),
     )
 
 

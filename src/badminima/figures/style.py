@@ -21,8 +21,8 @@ MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s"}
 # The toy's two classes: regions and points.
 CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]
 CLASS_MARKERS = ["o", "s"]
-OTHER_COLOURS = ["#777777", "#000000", "#AAAAAA"]
-OTHER_MARKERS = ["^", "v", "P"]
+OTHER_COLOURS = ["#777777", "#000000", "#AAAAAA", "#228833", "#66CCEE", "#AA3377"]
+OTHER_MARKERS = ["^", "v", "P", "X", "<", ">"]
 # Recipes where inits are not what tells lines apart; from Paul Tol's vibrant scheme, without the inits' colours.
 RECIPE_COLOURS = ["#000000", "#EE7733", "#009988", "#33BBEE", "#EE3377", "#777777"]
 RECIPE_MARKERS = ["o", "D", "s", "^", "v", "P", "X"]
@@ -58,24 +58,31 @@ def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each init; inits of the user's own take the spare ones in turn."""
     names = list(inits)
     spare = [name for name in names if name not in COLOURS]
+    others = list(zip(OTHER_COLOURS, OTHER_MARKERS, strict=True))
     return {
-        name: (COLOURS[name], MARKERS[name])
-        if name in COLOURS
-        else (OTHER_COLOURS[spare.index(name) % 3], OTHER_MARKERS[spare.index(name) % 3])
+        name: (COLOURS[name], MARKERS[name]) if name in COLOURS else others[spare.index(name) % len(others)]
         for name in names
     }
 
 
 def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each recipe, by its place; no two of the first 42 look the same."""
-    names = list(recipes)
     return {
-        name: (
-            RECIPE_COLOURS[place % len(RECIPE_COLOURS)],
-            RECIPE_MARKERS[place % len(RECIPE_MARKERS)],
-        )
-        for place, name in enumerate(names)
+        name: (RECIPE_COLOURS[place % len(RECIPE_COLOURS)], RECIPE_MARKERS[place % len(RECIPE_MARKERS)])
+        for place, name in enumerate(recipes)
     }
+
+
+def draw_range(axes: Axes, curve: pd.DataFrame, colour: str, linestyle: Any = "-", label: str = "") -> None:
+    """A line, and a band around it.
+
+    Args:
+        axes: where to draw.
+        curve: one row per epoch, with columns epoch, value, low and high.
+        colour, linestyle, label: of the line.
+    """
+    axes.plot(curve["epoch"], curve["value"], color=colour, linestyle=linestyle, linewidth=1.3, label=label)
+    axes.fill_between(curve["epoch"], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
 
 
 def init_label(init: str) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from badminima.data.batches import AugmentationDraws, Items, draw_augmentation, flip_labels
 from badminima.errors import UserError
+from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
 from badminima.settings import TrainSettings
 from badminima.training.evaluation import Evaluation, Evaluator
@@ -27,6 +28,8 @@ from badminima.training.step import Step
 
 # A pretraining whose running accuracy is farther than this from its target is not evaluated in full.
 NEAR_TARGET = 0.05
+# Measures a network in training by its weights: name -> number.
+Measure = Callable[[Weights], dict[str, float]]
 
 
 class Training:
@@ -42,6 +45,8 @@ class Training:
         target_accuracy: accuracy on ``train_items`` that counts as fitting them.
         stop_at_target: end at the first evaluation that reaches it, instead of after the last epoch.
         report: called with every evaluated epoch.
+        measure: called with the weights at every evaluated epoch, for what the history shall have beside the rest;
+            leaves torch's global state as it is. None: nothing more.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Training:
         target_accuracy: float,
         stop_at_target: bool,
         report: Callable[[HistoryRow], None] = lambda row: None,
+        measure: Measure | None = None,
     ) -> None:
         self.model = model
         self.train_items = train_items
@@ -65,6 +71,7 @@ class Training:
         self.stop_at_target = stop_at_target
         self.report = report
         self.step = Step(model, settings.recipe, numerics, classes, len(train_items))
+        self.measure = measure
         self.evaluate = Evaluator(numerics)
         self.outcome = Outcome()
         self.epoch, self.batch = 0, 0
@@ -230,6 +237,7 @@ class Training:
             test_accuracy=test.accuracy,
             images_per_second=self._trained_images / self._training_seconds if self._trained_images else math.nan,
             seconds=self._seconds(),
+            along={} if self.measure is None else self.measure(weights_of(self.step.evaluated)),
         )
         self._training_seconds, self._trained_images = 0.0, 0
         self.outcome.history.append(row)

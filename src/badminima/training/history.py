@@ -1,7 +1,7 @@
 """What a training records of itself."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +18,8 @@ class HistoryRow:
     reports that one); they are the same where the recipe has none. Where ``train_measured`` is ``running`` they are
     the means over the epoch's batches in training mode: a pretraining that is far from its target is not worth a full
     evaluation. ``images_per_second`` counts training steps alone since the row before, ``seconds`` everything since
-    the start, without the time between an interruption and the next start.
+    the start, without the time between an interruption and the next start. ``along`` is what was measured of the
+    network beside that, by name.
     """
 
     epoch: int
@@ -32,6 +33,11 @@ class HistoryRow:
     test_accuracy: float
     images_per_second: float
     seconds: float
+    along: dict[str, float] = field(default_factory=dict)
+
+
+# The columns that every history has.
+COLUMNS = [column.name for column in fields(HistoryRow) if column.name != "along"]
 
 
 @dataclass
@@ -54,6 +60,11 @@ class Outcome:
     restarts: int = 0
 
     @property
-    def final(self) -> dict[str, float]:
-        """The last evaluated epoch."""
-        return asdict(self.history[-1])
+    def final(self) -> dict[str, Any]:
+        """The last evaluated epoch, without what was measured along the way."""
+        return {name: getattr(self.history[-1], name) for name in COLUMNS}
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the history: every row's own, then whatever was measured along at any epoch."""
+        return [*COLUMNS, *dict.fromkeys(name for row in self.history for name in row.along)]

@@ -9,6 +9,7 @@ import torch
 from badminima.data.prepared import read_prepared
 from badminima.models.weights import read_weights
 from badminima.settings import TrainSettings
+from badminima.training.engine import Measure
 from badminima.training.interruption import EXIT_CODE, Interrupted, watch_signals
 from badminima.training.progress import show_rows
 from badminima.training.restart import RestartPoints
@@ -23,6 +24,7 @@ def train(
     threads: int,
     restart_seconds: float,
     confusing: Path | None = None,
+    measure: Measure | None = None,
 ) -> None:
     """Train to the end and write the run; or, asked to stop, leave a restart point and exit with EXIT_CODE.
 
@@ -34,6 +36,7 @@ def train(
         threads: CPU threads.
         restart_seconds: time between restart points.
         confusing: the confusing set to fit in place of the true labels.
+        measure: called with the weights at every evaluated epoch; what it gives is columns of the history.
 
     Raises:
         UserError: if a file is not what it should be, or another process trains this run.
@@ -46,7 +49,9 @@ def train(
     try:
         with watch_signals() as interruption, RestartPoints(output, depends_on, restart_seconds) as points:
             with show_rows(settings) as report:
-                run = run_training(settings, dataset, weights, start, wrong_labels, report, points, interruption)
+                run = run_training(
+                    settings, dataset, weights, start, wrong_labels, report, points, interruption, measure
+                )
             write_run(output, run)
             points.remove()
     except Interrupted as interrupted:

@@ -3,8 +3,8 @@
 import ctypes
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,25 @@ def set_up(config: NumericsConfig, device: torch.device) -> Numerics:
         torch.use_deterministic_algorithms(config.deterministic)
         torch.backends.cudnn.benchmark = not config.deterministic
     return Numerics(device, precision, config.compile, config.deterministic or device.type == "cpu")
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Leave torch's global state after the block as it was before: how numbers are computed, and random numbers."""
+    matmul, convolutions, benchmark = (
+        torch.backends.cuda.matmul.allow_tf32,
+        torch.backends.cudnn.allow_tf32,
+        torch.backends.cudnn.benchmark,
+    )
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+        torch.backends.cudnn.allow_tf32 = convolutions
+        torch.backends.cudnn.benchmark = benchmark
+        torch.use_deterministic_algorithms(deterministic)
 
 
 def _keep_freed_memory() -> None:

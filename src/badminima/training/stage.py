@@ -1,7 +1,7 @@
 """Stages ``pretrain`` and ``train``: from prepared data and start weights to a finished run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from badminima.provenance import choose_device, provenance
 from badminima.seeding import integer_seed
 from badminima.settings import TrainSettings
 from badminima.tensorfiles import read_tensors, write_tensors
-from badminima.training.engine import Training
+from badminima.training.engine import Measure, Training
 from badminima.training.history import HistoryRow, Outcome
 from badminima.training.interruption import Interruption
 from badminima.training.numerics import set_up
@@ -77,6 +77,7 @@ def run_training(
     report: Callable[[HistoryRow], None] = lambda row: None,
     points: RestartPoints | None = None,
     interruption: Interruption | None = None,
+    measure: Measure | None = None,
 ) -> FinishedRun:
     """Train a network from given weights.
 
@@ -89,6 +90,7 @@ def run_training(
         report: called with every evaluated epoch.
         points: restart points to go on from and to leave; None: none.
         interruption: asks for an early end.
+        measure: called with the weights at every evaluated epoch; what it gives is columns of the history.
 
     Raises:
         Interrupted: if it was asked to stop.
@@ -110,7 +112,16 @@ def run_training(
     # Convolutions run 1.7 times as fast in this memory order on a CPU (convnet, 28x28); dense layers as before.
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it
     training = Training(
-        model, items, test_items, settings, numerics, len(dataset.classes), target, confusing is not None, report
+        model,
+        items,
+        test_items,
+        settings,
+        numerics,
+        len(dataset.classes),
+        target,
+        confusing is not None,
+        report,
+        measure,
     )
     outcome = training.run(points, interruption)
     record = {
@@ -220,8 +231,8 @@ def free_memory(device: torch.device) -> int:
 
 def write_run(folder: Path, run: FinishedRun) -> None:
     """Write ``history.csv``, ``predictions.safetensors``, ``run.json`` and ``weights.safetensors``."""
-    columns = [column.name for column in fields(HistoryRow)]
-    write_csv(folder / "history.csv", columns, (asdict(row) for row in run.outcome.history))
+    rows = (asdict(row) for row in run.outcome.history)
+    write_csv(folder / "history.csv", run.outcome.columns, (row | row.pop("along") for row in rows))
     predictions = {"predicted": run.outcome.predicted.numpy(), "labels": run.test_labels.numpy()}
     write_tensors(folder / "predictions.safetensors", predictions, {"evaluated_on": run.record["evaluated_on"]})
     write_json(folder / "run.json", run.record)

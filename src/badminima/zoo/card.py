@@ -46,6 +46,7 @@ class Card(Section):
     test_items: int
     evaluated_on: str = Field(description="The images behind the test columns: test or validation.")
     final: dict[str, int | float | str | None] = Field(description="The last evaluation; null: not finite.")
+    start: str | None = Field(None, description="The run that it went on from, as dataset/model/init/recipe/seedN.")
     pretraining: dict[str, Any] | None = Field(description="Where its start was trained: on what, how well it fitted.")
     measurements: dict[str, float | None] = Field(description="Name -> number; null: not finite.")
     skipped: dict[str, str] = Field(description="Measurements that were not made, and why.")
@@ -89,14 +90,22 @@ def card_page(card: Card) -> str:
 def _start(card: Card) -> str:
     if card.init in STARTS:
         return f": {STARTS[card.init]}"
-    if card.pretraining is None:
-        return ""
-    confusing = card.pretraining["confusing"]
-    fitted = _number(card.pretraining["final"]["train_accuracy"], ".2%")
-    return (
-        f": weights trained before on {confusing['replication']} copies of each training image, with a fraction"
-        f" {confusing['noise']:g} of their {confusing['zeroing']} zeroed and uniformly random labels, of which they fit"
-        f" {fitted}"
+    parts = [f"where the run `{card.start}` had ended"] if card.start else []
+    if card.pretraining is not None:
+        confusing = card.pretraining["confusing"]
+        fitted = _number(card.pretraining["final"]["train_accuracy"], ".2%")
+        parts.append(
+            f"weights trained before on {confusing['replication']} copies of each training image, with a fraction"
+            f" {confusing['noise']:g} of their {confusing['zeroing']} zeroed and {_labels(confusing)}; of all labels"
+            f" they fit {fitted}"
+        )
+    return f": {', behind which stand '.join(parts)}" if parts else ""
+
+
+def _labels(confusing: dict[str, Any]) -> str:
+    fraction = confusing.get("label_fraction", 1.0)
+    return "uniformly random labels" + (
+        "" if fraction == 1 else f" on a fraction {fraction:g} of them, true on the rest"
     )
 
 

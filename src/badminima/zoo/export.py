@@ -16,7 +16,7 @@ from badminima.errors import UserError
 from badminima.files import atomic_path, file_sha256, read_json, write_csv, write_json, write_text
 from badminima.models.weights import read_weights
 from badminima.results import Results
-from badminima.runs import Run
+from badminima.runs import Run, root_of, run_behind
 from badminima.tensorfiles import read_tensors
 from badminima.zoo.card import CARD, COLUMNS, INDEX, PAGE, WEIGHTS, Card, card_page
 
@@ -54,7 +54,9 @@ def make_card(results: Results, run: Run) -> Card:
     folder = results.paths.run(run)
     record = read_json(folder / "run.json")
     tensors, prepared = read_tensors(results.paths.prepared(run.dataset))
-    pretrained = results.paths.init(run.dataset, run.model, run.init, run.seed) / "run.json"
+    behind = run_behind(results.inits, run)
+    root = root_of(results.inits, run.init)
+    pretrained = results.paths.init(run.dataset, run.model, root, run.seed) / "run.json"
     weights = read_weights(folder / WEIGHTS)
     measured = [read_json(path) for name in ("diagnostics", "comparison") if (path := folder / f"{name}.json").exists()]
     return Card(
@@ -70,6 +72,9 @@ def make_card(results: Results, run: Run) -> Card:
         std=prepared["std"],
         classes=prepared["classes"],
         **{name: record[name] for name in ("status", "epochs", "train_items", "test_items", "evaluated_on", "final")},
+        start=None
+        if behind is None
+        else results.paths.run(behind).relative_to(results.paths.results / "runs").as_posix(),
         pretraining=_pretraining(read_json(pretrained)) if pretrained.exists() else None,
         measurements={name: value for file in measured for name, value in file["values"].items()},
         skipped={name: reason for file in measured for name, reason in file["skipped"].items()},

@@ -36,7 +36,8 @@ def test_a_run_from_an_adversarial_start_has_all_files(results):
 
 
 def test_other_names_are_looked_up_in_the_recorded_config(results):
-    inits = {"big": {"kind": "random"}, "adv_big": {"kind": "adversarial", "start": "big"}}
+    confusing = {"replication": 2, "noise": 0.1}
+    inits = {"big": {"kind": "random"}, "adv_big": {"kind": "adversarial", "start": "big", **confusing}}
     (results.results / "config.json").write_text(json.dumps({"inits": inits}))
     for init in inits:
         for path in (results.init("digits", "mlp", init, 3), results.run(Run("digits", "mlp", init, "da+m", 3))):
@@ -45,6 +46,28 @@ def test_other_names_are_looked_up_in_the_recorded_config(results):
     found = beside(Inputs(results.run(Run("digits", "mlp", "adv_big", "da+m", 3)) / "weights.safetensors"))
     assert found.reference == results.run(Run("digits", "mlp", "big", "da+m", 3)) / "weights.safetensors"
     assert beside(Inputs(results.run(Run("digits", "mlp", "big", "da+m", 3)) / "weights.safetensors")).reference is None
+
+
+def test_what_lies_behind_a_run_lies_behind_the_runs_that_go_on_from_it(results):
+    inits = {
+        "random": {"kind": "random"},
+        "adversarial": {"kind": "adversarial", "replication": 2, "noise": 0.1},
+        "end": {"kind": "run", "start": "adversarial", "recipe": "da+m"},
+        "end_of_end": {"kind": "run", "start": "end", "recipe": "l2"},
+    }
+    (results.results / "config.json").write_text(json.dumps({"inits": inits}))
+    first = Run("digits", "mlp", "adversarial", "da+m", 3)
+    second, third = Run("digits", "mlp", "end", "l2", 3), Run("digits", "mlp", "end_of_end", "da+m", 3)
+    for run in (second, third):
+        results.run(run).mkdir(parents=True)
+        (results.run(run) / "weights.safetensors").touch()
+    for run, start in ((second, first), (third, second)):
+        found = beside(Inputs(results.run(run) / "weights.safetensors"))
+        assert found.start == results.run(start) / "weights.safetensors"
+        assert found.confusing == results.confusing("digits", "adversarial", 3)
+        assert found.random == results.init("digits", "mlp", "random", 3) / "weights.safetensors"
+    # Compared with the same recipe from random weights, where that run was made.
+    assert found.reference == results.run(Run("digits", "mlp", "random", "da+m", 3)) / "weights.safetensors"
 
 
 def test_a_run_from_random_weights_has_neither_pretraining_nor_reference(results):

@@ -1,0 +1,56 @@
+"""Measurements along the path of a training: made of its weights at every evaluated epoch, without a trace in it."""
+
+import sys
+from dataclasses import replace
+
+from badminima.diagnostics import diagnose
+from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.models.weights import Weights
+from badminima.settings import DiagnoseSettings, TrainSettings
+from badminima.training.engine import Measure
+from badminima.training.numerics import kept
+
+
+def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
+    """What a training shall call with its weights: gives every number that is not one tensor's, by its name.
+
+    A measurement that is skipped or fails gives no number, and one line on stderr for each reason: a training must
+    not end because of it, and its log not drown. Random draws and images are those of the measurements at the end of
+    a run (:class:`badminima.diagnostics.Context`), the same at every epoch.
+
+    Args:
+        settings: of the training.
+        inputs: its files; the weights that it starts from stand for those that it has reached.
+
+    Returns:
+        None if nothing is to be measured.
+
+    Raises:
+        UserError: if a file is missing or damaged.
+    """
+    along = settings.along
+    if along is None:
+        return None
+    shared = ("dataset", "model_name", "init", "recipe_name", "seed", "root_seed", "model", "device")
+    start = read_context(
+        DiagnoseSettings(
+            **{name: getattr(settings, name) for name in shared},
+            measurements=along.measurements,
+            images=along.images,
+            options=along.options,
+        ),
+        inputs,
+    )
+    told: set[str] = set()
+
+    def measure(weights: Weights) -> dict[str, float]:
+        with kept():
+            measured = diagnose(replace(start, end=weights), along.measurements, tracebacks=False)
+        for name, reason in {**measured.skipped, **measured.failed}.items():
+            message = f"{name}: not measured along the way ({reason})"
+            if message not in told:
+                told.add(message)
+                print(message, file=sys.stderr, flush=True)
+        return {key: value for key, value in measured.values.items() if "@" not in key}
+
+    return measure
