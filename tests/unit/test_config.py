@@ -43,12 +43,22 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
     assert results == f"results/{preset.stem}"
 
 
-def test_the_controls_go_on_top_of_the_demo_into_a_folder_of_their_own():
-    presets = REPOSITORY / "presets"
-    demo = overlay(raw_config(), yaml.safe_load((presets / "demo.yaml").read_text()))
-    config = load_config(overlay(demo, yaml.safe_load((presets / "overlays" / "demo_controls.yaml").read_text())))
-    assert config.results == "results/demo_controls"
-    assert set(config.studies) == {"replication", "init_scale", "escape"}
+@pytest.mark.parametrize(("base", "top"), [("demo", "demo_controls"), ("fashion", "fashion_gpu")])
+def test_an_overlay_goes_on_top_of_its_preset_into_a_folder_of_its_own(base, top):
+    assert with_presets(base, f"overlays/{top}").results == f"results/{top}"
+
+
+@pytest.mark.parametrize("presets", [("demo", "overlays/demo_controls"), ("paper",)], ids=" ".join)
+def test_every_control_has_a_figure_of_its_own(presets):
+    config = with_presets(*presets)
+    assert {figure.study for figure in config.figures.values()} >= set(config.studies) - {"scale"}
+
+
+def with_presets(*names: str) -> Config:
+    raw = raw_config()
+    for name in names:
+        raw = overlay(raw, yaml.safe_load((REPOSITORY / "presets" / f"{name}.yaml").read_text()))
+    return load_config(raw)
 
 
 def test_numbers_and_truth_values_may_arrive_as_text():
