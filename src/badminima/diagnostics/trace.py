@@ -59,8 +59,10 @@ def noise_covariance(
 
     ``g`` is the gradient of the mean cross entropy over a minibatch of ``B`` different images, ``g_noisy`` the same
     with each label flipped with a probability to another class, uniformly. Both means are over the same minibatches,
-    so that what differs between these cancels. Near a minimum of the clean loss ``g`` vanishes, and what is left is
-    the trace of the covariance of the label noise, which is close to that of the Hessian there, times a constant.
+    so that what differs between these cancels. Where ``g`` vanishes it is the squared length of a wrong label's
+    gradient times the probability of a flip, and grows as the network becomes sure of the right ones, whereas the
+    Hessian of the cross entropy vanishes there. The two come close where label noise has brought a network to rest;
+    there it may be negative too, as the noisy loss has no gradient, and the clean one has.
 
     Args:
         landscape: the loss, over the images that minibatches are drawn from.

@@ -34,7 +34,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         WRONG: "accuracy on wrong labels (%)",
         TRUE: "accuracy on true labels (%)",
         TEST: accuracy_label(tables.runs),
-        DISTANCE: "relative distance from the start",
+        DISTANCE: "relative distance",
     }
     shown = pd.concat([_curves(histories, name) for name in panels], ignore_index=True)
     rows, looks = settings_of(shown), look_of_inits(histories["init"].unique())

@@ -82,19 +82,17 @@ def test_the_noise_covariance_is_estimated_without_bias(small, size, probability
     assert np.mean(estimates) == pytest.approx(exact, abs=4 * error)
 
 
-def test_at_a_minimum_it_is_the_noise_alone_and_falls_with_the_trace_of_the_hessian(run_context):
-    early, late = run_context(steps=100), run_context(steps=1000)
-    first, second = measure(early), measure(late)
-    assert first["trace.hessian"] > 3 * second["trace.hessian"] > 0
-    # A wrong label's gradient does not vanish however well the images are fitted.
-    assert second["trace.noise_covariance"] > 0
+def test_as_a_network_becomes_sure_the_hessian_vanishes_and_a_wrong_label_pulls_harder(run_context):
+    fitted, sure = measure(run_context(steps=200)), measure(run_context(steps=1000))
+    assert fitted["trace.hessian"] > 3 * sure["trace.hessian"] > 0
+    assert sure["trace.noise_covariance"] > fitted["trace.noise_covariance"] > 0
 
 
 def test_the_trace_is_that_of_the_exact_hessian(run_context):
-    context = run_context(images=100, trace={"products": 30})
+    context = run_context(images=100, trace={"products": 90})
     landscape = Landscape(context.network.model, context.train)
     exact = (landscape @ torch.eye(len(landscape.end))).diagonal().sum().item()
-    assert measure(context)["trace.hessian"] == pytest.approx(exact, rel=0.06)
+    assert measure(context)["trace.hessian"] == pytest.approx(exact, rel=0.1)
 
 
 def test_the_same_network_is_measured_the_same(run_context):
