@@ -9,7 +9,9 @@
 #   confusing/{dataset}/{init}/seed{seed}.safetensors          confusing set
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
 #   runs/{dataset}/{model}/{init}/{recipe}/seed{seed}/         one training
-#   tables/{study}/*.csv   figures/fig_{figure}.{pdf,png,csv}   claims.csv   report.html   zoo/
+#   tables/{study}/*.csv   tables/table_{table}.{tex,csv,html}  tables of a study, and those for papers
+#   figures/fig_{figure}.{pdf,png,csv}   claims.csv   overview.html   report.html   zoo/
+#   claims/claim_{claim}.{csv,html}                            the verdicts of one claim alone, and its tables
 #   toy/                                                       the two-dimensional toy, drawn as fig_toy and anim_toy
 
 from snakemake.utils import min_version
@@ -31,6 +33,7 @@ include: "rules/train.smk"
 include: "rules/diagnose.smk"
 include: "rules/collect.smk"
 include: "rules/figures.smk"
+include: "rules/tables.smk"
 include: "rules/toy.smk"
 include: "rules/claims.smk"
 
@@ -51,6 +54,7 @@ rule figures:
 rule tables:
     input:
         [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, "summary.html"]],
+        [PATHS.paper_table(name, extension) for name in CONFIG.tables for extension in PAPER_TABLE_FORMATS],
 
 
 include: "rules/report.smk"
@@ -64,4 +68,5 @@ rule all:
         rules.figures.input,
         rules.tables.input,
         rules.claims.output,
+        rules.overview.output,
         rules.record_config.output,

@@ -20,7 +20,7 @@ rule collect:
             PATHS.tables("{study}") / "summary.html",
             caption="../report/summary.rst",
             category="Tables",
-            labels={"study": "{study}"},
+            labels={"table": "summary", "study": "{study}"},
         ),
     log:
         LOGS / "collect" / "{study}.log",

@@ -16,7 +16,9 @@ IS_DEFAULT = workflow.default_target is None
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
 
-from badminima import runs, settings
+from badminima import claims, runs, settings
+from badminima.claims.overview import overview_settings
+from badminima.claims.settings import claim_settings, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.environment import use_checkout
 from badminima.errors import UserError

@@ -150,14 +150,54 @@ def collected_landscapes(wildcards):
 def collected_pretraining(wildcards):
     """The records and histories of every trained init of a study."""
     study = CONFIG.studies[wildcards.study]
+    return pretraining_records(study, runs.pretrained_inits(CONFIG, study))
+
+
+def pretraining_records(study, inits):
+    """The records of some trained inits of a study."""
     return [
         PATHS.init(dataset, model, init, seed) / name
         for name in ("run.json", "history.csv")
         for dataset in study.datasets
         for model in study.models
-        for init in runs.pretrained_inits(CONFIG, study)
+        for init in inits
         for seed in study.seeds
     ]
+
+
+def claim_params(wildcards):
+    """The settings of the tables that one target's claims need."""
+    return claim_settings(CONFIG, wildcards.claim).model_dump_json()
+
+
+def claim_runs(wildcards):
+    """The files of the runs that one target's claims need, in the study that they are read from."""
+    chosen = claim_settings(CONFIG, wildcards.claim)
+    names = ["history.csv", "run.json", "predictions.safetensors", *(["diagnostics.json"] if chosen.measured else [])]
+    return [PATHS.run(run) / name for run in runs.study_runs(chosen.study, chosen.cells) for name in names]
+
+
+def claim_pretraining(wildcards):
+    """The records of every trained init behind these runs."""
+    chosen = claim_settings(CONFIG, wildcards.claim)
+    return pretraining_records(chosen.study, chosen.pretrained)
+
+
+def claim_tables(group):
+    """The tables that one target's claims need; none where no run of theirs is in a study."""
+    return [PATHS.claims(group) / table for table in TABLES] if claim_settings(CONFIG, group) else []
+
+
+def claims_options(wildcards, input):
+    """The options that name the tables of each study, and the toy's."""
+    folders = {
+        role: os.path.dirname(input[role][0])
+        for role in ("study", "replication", "label_noise")
+        if role in input.keys() and len(input[role])
+    }
+    toy = input["toy"] if "toy" in input.keys() else []
+    options = [f"--{role.replace('_', '-')}={folder}" for role, folder in folders.items()]
+    return [*options, *([f"--toy={toy}"] if toy else [])]
 
 
 def exported_files(wildcards):

@@ -1,5 +1,8 @@
-# Everything that was found -> one HTML file.
+# Everything that was found -> one HTML file, with a first page that answers the question.
 import json
+
+HEADLINE = overview_settings(CONFIG).figure
+OVERVIEW_FIGURE = [] if HEADLINE is None else [PATHS.figure(HEADLINE, "png")]
 
 
 rule record_config:
@@ -16,11 +19,38 @@ rule record_config:
         "printf '%s\\n' {params.config:q} > {output.config} 2>> {log}"
 
 
+rule overview:
+    input:
+        # The script finds all of them, and the records of the runs behind the tables, in the results folder.
+        rules.claims.output,
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
+        OVERVIEW_FIGURE,
+        script=SCRIPTS / "overview.py",
+    output:
+        html=PATHS.results / "overview.html",
+    log:
+        LOGS / "overview.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("overview")
+    resources:
+        mem_mb=growing("overview", "mem_mb"),
+        runtime=growing("overview", "runtime"),
+    params:
+        settings=overview_settings(CONFIG).model_dump_json(),
+        results=output_folder,
+    shell:
+        "python {input.script} --results {params.results:q} --settings {params.settings:q} --html {output.html}"
+        " >> {log} 2>&1"
+
+
 rule report:
     input:
         rules.figures.input,
         rules.tables.input,
         rules.claims.output,
+        rules.overview.output,
         config=rules.record_config.output.config,
     output:
         html=PATHS.results / "report.html",
@@ -31,6 +61,7 @@ rule report:
         "../envs/analysis.yaml"
     params:
         snakefile=str(REPOSITORY / "Snakefile"),
+        style=str(REPOSITORY / "report" / "style.css"),
         # Snakemake's own Python: a stage's environment has no Snakemake.
         python=sys.executable,
     shell:
@@ -38,4 +69,4 @@ rule report:
         # the recorded one alone, and its results lie where that was written: a module's prefix may have moved them.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config}"
         " --replace-workflow-config --config results=$(dirname {input.config}) --nolock --cores 1"
-        " --report {output.html} all >> {log} 2>&1"
+        " --report {output.html} --report-stylesheet {params.style:q} all >> {log} 2>&1"

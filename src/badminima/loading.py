@@ -8,6 +8,7 @@ import yaml
 
 from badminima.config import (
     Config,
+    FigureConfig,
     InitConfig,
     Name,
     OptimizationConfig,
@@ -18,13 +19,14 @@ from badminima.config import (
     Section,
     ToyConfig,
 )
+from badminima.doses import doses_of, settings_varied
 from badminima.errors import UserError
-from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, Entry
+from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
 from badminima.validation import parse
 
 # First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
 SCALAR_STARTS = "0123456789+-.tfn"
-NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures")
+NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:
@@ -86,6 +88,7 @@ def _check_references(config: Config) -> None:
         _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
         _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
     _check_inits(config)
+    _check_recipes(config)
     _check_meanings(config)
     for name, study in config.studies.items():
         for axis in ("datasets", "models", "inits", "recipes"):
@@ -97,7 +100,8 @@ def _check_references(config: Config) -> None:
     _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
     for name, options in config.measuring.options.items():
         _check_options(f"measuring.options.{name}", options, DIAGNOSTICS.entry(name))
-    _require("claims.study", [config.claims.study], config.studies)
+    for role, study_name in config.claims.model_dump(exclude_none=True).items():
+        _require(f"claims.{role}", [study_name], config.studies)
     exported = config.studies[config.claims.study]
     _require("zoo.recipes", config.zoo.recipes or [], exported.recipes)
     _require("zoo.inits", config.zoo.inits or [], exported.inits)
@@ -120,6 +124,13 @@ def _check_references(config: Config) -> None:
         study = config.studies[figure.study]
         _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
         _require(f"figures.{name}.inits", figure.inits or [], study.inits)
+        _check_over(config, name, figure)
+    for name, table in config.tables.items():
+        _require(f"tables.{name}.make" if table.make else "tables", [table.make or name], TABLES.names)
+        _require(f"tables.{name}.study", [table.study], config.studies)
+        study = config.studies[table.study]
+        _require(f"tables.{name}.recipes", table.recipes or [], study.recipes)
+        _require(f"tables.{name}.inits", table.inits or [], study.inits)
     if config.toy is not None:
         _check_toy(config.toy)
         if "toy" in config.figures:
@@ -142,6 +153,23 @@ def _check_references(config: Config) -> None:
                 settings.milestones,
                 f"expected increasing epochs up to epochs = {settings.epochs}",
             )
+
+
+def _check_over(config: Config, name: str, figure: FigureConfig) -> None:
+    """A dose response needs doses; other figures have no use for them."""
+    if not FIGURES.entry(figure.draw or name).over:
+        if figure.over is not None:
+            raise UserError(
+                f"figures.{name}.over", repr(figure.over), "this kind of figure is not drawn over a setting"
+            )
+    elif figure.over is None or doses_of(config, figure, figure.over) is None:
+        possible = ", ".join(settings_varied(config, figure)) or "there is none"
+        found = "nothing" if figure.over is None else repr(figure.over)
+        raise UserError(
+            f"figures.{name}.over",
+            found,
+            f"expected a number that two of its inits or recipes differ in, and in nothing else: {possible}",
+        )
 
 
 def _check_inits(config: Config) -> None:
@@ -172,6 +200,17 @@ def _check_toy(toy: ToyConfig) -> None:
     _require("toy.animated", toy.animated, toy.runs)
     if 2 * toy.points % toy.batch_size:
         raise UserError("toy.batch_size", toy.batch_size, f"expected a divisor of the {2 * toy.points} training points")
+
+
+def _check_recipes(config: Config) -> None:
+    """What cannot be had together."""
+    for name, recipe in config.recipes.items():
+        if recipe.mixup is not None and recipe.cutmix is not None:
+            raise UserError(f"recipes.{name}", "mixup and cutmix", "expected one of the two, the other null")
+        if recipe.momentum and recipe.optimizer != "sgd":
+            raise UserError(
+                f"recipes.{name}.momentum", recipe.momentum, f"{recipe.optimizer} has momentum of its own: expected 0"
+            )
 
 
 def _check_meanings(config: Config) -> None:

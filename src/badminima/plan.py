@@ -112,12 +112,12 @@ def plan(config: Config, speeds: Mapping[str, Speed]) -> pd.DataFrame:
 
 def _training(config: Config, run: Run, speeds: Mapping[str, Speed]) -> Cost:
     train, test = _images(config, run.dataset)
-    optimization = config.training
+    recipe = config.recipes[run.recipe]
+    optimization = config.training.with_recipe(recipe)
     evaluations = 1 + -(-optimization.epochs // optimization.evaluate_every)
-    augmented = 2 if config.recipes[run.recipe].augmentation else 1
-    seconds = _seconds(
-        config, run.dataset, run.model, speeds, optimization.epochs * train, evaluations * (augmented * train + test)
-    )
+    passes = optimization.epochs * (1 if recipe.sam is None else 2)
+    augmented = 2 if recipe.augmentation else 1
+    seconds = _seconds(config, run.dataset, run.model, speeds, passes * train, evaluations * (augmented * train + test))
     return Cost(1, seconds / 3600, (_weights(config, run.model) + 16 * test) / 1e9)
 
 

@@ -1,7 +1,7 @@
 """Every extension point in one place: a name, and the module that is imported when the name is used.
 
 Nothing is imported until it is asked for, so the workflow can validate names without loading torch or
-matplotlib. Adding a dataset, model, diagnostic or figure is one line here and one new file.
+matplotlib. Adding a dataset, model, diagnostic, figure or table is one line here and one new file.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,6 +25,7 @@ class Entry:
         verified: whether a dataset source compares files of a local folder with published digests.
         stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
         whole_study: whether a figure shows all of a study, so that recipes and inits cannot be chosen.
+        over: whether a figure is drawn over a numeric setting, which its entry names.
         needs_start: whether a diagnostic looks at the weights a run started from.
         needs_finite: whether a diagnostic is skipped where a run's weights are not finite.
     """
@@ -37,6 +38,7 @@ class Entry:
     verified: bool = False
     stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
     whole_study: bool = False
+    over: bool = False
     needs_start: bool = False
     needs_finite: bool = True
 
@@ -154,7 +156,16 @@ FIGURES = Registry(
         "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
         "measures": Entry("badminima.figures.measures:draw", whole_study=True),
         "escape": Entry("badminima.figures.escape:draw"),
+        "response": Entry("badminima.figures.response:draw", over=True),
         "label_noise": Entry("badminima.figures.label_noise:draw", along=("trace",)),
         "memorisation": Entry("badminima.figures.memorisation:draw", along=("distance", "labels"), whole_study=True),
+    },
+)
+
+TABLES = Registry(
+    "table",
+    {
+        "main": Entry("badminima.tables.main:make"),
+        "ablation": Entry("badminima.tables.ablation:make"),
     },
 )

@@ -92,7 +92,7 @@ class Results:
         path = self.paths.results / "claims.csv"
         if not path.exists():
             raise UserError(path, "no such file", "run the target claims first")
-        names = dict.fromkeys(("claim", "dataset", "model", "reason"), str)
+        names = dict.fromkeys(("claim", "dataset", "model", "figure", "reason"), str)
         return pd.read_csv(path, dtype=names, na_values=[""], keep_default_na=False)
 
     def tables(self, study: str) -> StudyTables:

@@ -4,7 +4,7 @@ A run is one training: (dataset, model, init, recipe, seed). Two studies that ho
 because it is the same path. ``Paths`` is given plain values by library code and ``{wildcards}`` by rules.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -27,9 +27,10 @@ class Run:
     seed: int | str
 
 
-def study_runs(study: StudyConfig) -> list[Run]:
-    """The runs of a study, in the order of its lists."""
-    return [Run(*cell) for cell in product(study.datasets, study.models, study.inits, study.recipes, study.seeds)]
+def study_runs(study: StudyConfig, cells: Mapping[str, Collection[str]] | None = None) -> list[Run]:
+    """The runs of a study, in the order of its lists; ``cells`` (init -> recipes) chooses some of them."""
+    runs = [Run(*cell) for cell in product(study.datasets, study.models, study.inits, study.recipes, study.seeds)]
+    return [run for run in runs if cells is None or run.recipe in cells.get(run.init, ())]
 
 
 def all_runs(config: Config) -> list[Run]:
@@ -75,9 +76,21 @@ class Paths:
         """Folder of a study's tables."""
         return self.results / "tables" / study
 
+    def claims(self, group: str) -> Path:
+        """Folder of the tables that the claims of one target alone are read from."""
+        return self.results / "claims" / f"claim_{group}"
+
+    def verdicts(self, group: str, extension: str) -> Path:
+        """The verdicts of one target's claims."""
+        return self.results / "claims" / f"claim_{group}.{extension}"
+
     def figure(self, name: str, extension: str) -> Path:
         """A figure's file; ``csv`` is the table of what it shows."""
         return self.results / "figures" / f"fig_{name}.{extension}"
+
+    def paper_table(self, name: str, extension: str) -> Path:
+        """A table for a paper; ``csv`` holds the numbers that it shows."""
+        return self.results / "tables" / f"table_{name}.{extension}"
 
     def animation(self, name: str) -> Path:
         """An animation."""

@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from badminima.config import Config
+from badminima.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, Registry
 from badminima.validation import expectation
 
 SCHEMA = Path("workflow/schemas/config.schema.json")
 REFERENCE = Path("docs/reference/config.md")
+
+# Registries whose entries take options, and the key that takes them.
+REGISTRIES = (
+    (SOURCES, "datasets.<name>.options"),
+    (ARCHITECTURES, "models.<name>.options"),
+    (DIAGNOSTICS, "measuring.options.<diagnostic>"),
+)
 
 HEADER = """# Config keys
 
@@ -31,10 +39,11 @@ def schema_text() -> str:
 
 
 def reference_text() -> str:
-    """The reference page as it is committed: a table per section, the top level first."""
+    """The reference page as it is committed: a table per section, the top level first, then what registries offer."""
     schema = Config.model_json_schema()
     sections = {"Config": schema, **schema["$defs"]}
-    return HEADER + "".join(_section(name, node) for name, node in sections.items())
+    options = "".join(_options(registry, key) for registry, key in REGISTRIES)
+    return HEADER + "".join(_section(name, node) for name, node in sections.items()) + options
 
 
 def _section(name: str, node: dict[str, Any]) -> str:
@@ -45,6 +54,18 @@ def _section(name: str, node: dict[str, Any]) -> str:
     ]
     table = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
     return f"\n## {name}\n\n{node['description']}\n\n{table}\n"
+
+
+def _options(registry: Registry, key: str) -> str:
+    """What a registry offers: names, where each is documented, and its options with their defaults."""
+    rows = [
+        f"| `{name}` | `{entry.target.partition(':')[0]}` | "
+        + ", ".join(f"`{option}: {json.dumps(default)}`" for option, default in entry.options.items())
+        + " |"
+        for name, entry in registry.entries.items()
+    ]
+    table = "\n".join(["| name | documented in | options and their defaults |", "|---|---|---|", *rows])
+    return f"\n## {registry.family.capitalize()}s\n\nTheir options are given as `{key}`.\n\n{table}\n"
 
 
 def _kind(node: dict[str, Any]) -> str:

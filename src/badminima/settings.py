@@ -22,6 +22,7 @@ from badminima.config import (
     StudyConfig,
     ToyConfig,
 )
+from badminima.doses import Doses, doses_of
 from badminima.runs import (
     Run,
     along_pretraining,
@@ -30,7 +31,6 @@ from badminima.runs import (
     landscapes,
     measurements_of,
     pretrained_inits,
-    pretraining_behind,
 )
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
@@ -108,6 +108,12 @@ class TrainSettings(Section):
             raise ValueError("augmentation is to be given exactly where recipe.augmentation is true")
         return self
 
+    @property
+    def batch_size_key(self) -> str:
+        """The key of the config that the batch size comes from, for messages."""
+        own = self.recipe.batch_size is not None
+        return f"recipes.{self.recipe_name}.batch_size" if own else f"{self.phase}ing.batch_size"
+
 
 class DiagnoseSettings(Section):
     """What the measurements of a run depend on, beside its files."""
@@ -130,6 +136,8 @@ class CollectSettings(Section):
     """What a study's tables depend on, beside the runs' own files: its grid, and which of it has more than that."""
 
     study: StudyConfig
+    cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
+    measured: bool = Field(True, description="Whether every run has its measurements.")
     pretrained: list[str]
     compared: list[str] = Field([])
     landscapes: dict[str, list[str]] = Field({})
@@ -140,22 +148,27 @@ class CollectSettings(Section):
 class FigureSettings(Section):
     """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order.
 
-    Statistics are those of what it computes itself.
+    A response also depends on where some of them stand along the setting that it is drawn over; statistics are those
+    of what a figure computes itself.
     """
 
     draw: str
     recipes: list[str]
     inits: list[str]
+    doses: Doses | None = None
     statistics: StatisticsConfig = StatisticsConfig()
     root_seed: int = 0
 
 
-class ClaimsSettings(Section):
-    """What the verdicts depend on, beside the study's tables: statistics, and the pretraining behind each init."""
+class TableSettings(Section):
+    """What a table for a paper depends on, beside its study's tables: its kind, and what it shows in this order."""
 
-    behind: dict[str, str | None] = Field({})
+    make: str
+    name: str
+    study: str
+    recipes: list[str]
+    inits: list[str]
     statistics: StatisticsConfig
-    root_seed: int
 
 
 class ToySettings(Section):
@@ -250,7 +263,7 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
         model=config.models[run.model],
         recipe=recipe,
         augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
-        optimization=config.training,
+        optimization=config.training.with_recipe(recipe),
         device=config.device,
         numerics=config.numerics,
         along=_along_settings(config, along_run(config, run)),
@@ -308,15 +321,24 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
         draw=entry.draw or figure,
         recipes=entry.recipes or study.recipes,
         inits=entry.inits or study.inits,
+        doses=doses_of(config, entry, entry.over) if entry.over else None,
         statistics=config.statistics,
         root_seed=config.seed,
     )
 
 
-def claims_settings(config: Config) -> ClaimsSettings:
-    """Settings of ``claims``."""
-    behind = {init: pretraining_behind(config, init) for init in config.studies[config.claims.study].inits}
-    return ClaimsSettings(behind=behind, statistics=config.statistics, root_seed=config.seed)
+def table_settings(config: Config, table: str) -> TableSettings:
+    """Settings of a table for a paper."""
+    entry = config.tables[table]
+    study = config.studies[entry.study]
+    return TableSettings(
+        make=entry.make or table,
+        name=table,
+        study=entry.study,
+        recipes=entry.recipes or study.recipes,
+        inits=entry.inits or study.inits,
+        statistics=config.statistics,
+    )
 
 
 def toy_settings(config: Config) -> ToySettings:

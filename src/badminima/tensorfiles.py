@@ -147,7 +147,8 @@ def read_tensors(path: Path, framework: str = "numpy", verify: bool = False) -> 
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
     except (SafetensorError, ValueError) as error:
-        raise UserError(path, f"a damaged tensor file ({error})", "delete it and run its stage again") from None
+        found = f"no tensor file, or a damaged one ({error})"
+        raise UserError(path, found, "delete it and run its stage again") from None
 
 
 def _read_header(path: Path, verify: bool) -> tuple[dict[str, Any], int]:

@@ -83,15 +83,15 @@ def _run(job: Job) -> None:
 
 
 def _slow_down(seconds: float) -> None:
-    """Make each optimizer step take longer; what it computes stays the same."""
+    """Make each step take longer; what it computes stays the same."""
     import time
 
-    from badminima.training.optimizer import SGD
+    from badminima.training.step import Step
 
-    step = SGD.step
+    step = Step.__call__
 
-    def slow_step(self, loss, learning_rate):
+    def slow_step(self, images, labels, learning_rate):
         time.sleep(seconds)
-        step(self, loss, learning_rate)
+        return step(self, images, labels, learning_rate)
 
-    SGD.step = slow_step
+    Step.__call__ = slow_step

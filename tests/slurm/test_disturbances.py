@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -33,19 +32,11 @@ def training_job(submitted: Submitted, checkout: Checkout) -> str:
 
 
 def signal_training(checkout: Checkout, number: signal.Signals) -> None:
-    """Send a signal to the training of a checkout (and to a child that it is just starting)."""
-    found = 0
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                here = (folder / "cwd").resolve() == checkout.folder.resolve()
-            except OSError:
-                continue
-            if here and b"workflow/scripts/train.py" in words:
-                os.kill(int(folder.name), number)
-                found += 1
-    assert found
+    """Send a signal to the training of a checkout."""
+    trainings = checkout.trainings()
+    assert trainings
+    for training in trainings:
+        training.send_signal(number)
 
 
 def cancel(cluster: Cluster, checkout: Checkout, job: str) -> None:

@@ -6,19 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from badminima.analysis.claims import evaluate_claims, readable_table, verdict
-from badminima.analysis.paper import CLAIMS
+from badminima.analysis.claims import evaluate_claims, verdict
 from badminima.analysis.statistics import Estimate
-from badminima.settings import ClaimsSettings
+from badminima.analysis.wording import claims_page, plain_text
+from badminima.claims import CLAIMS
+from badminima.claims.settings import ClaimsSettings
+from badminima.config import StudyConfig
 from tests.unit.study import STATISTICS, made_up_study
 
-SETTINGS = ClaimsSettings(statistics=STATISTICS, root_seed=0)
+# One dataset and one model; which of its cells a made-up study has, its tables say.
+GRID = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["random"], recipes=["vanilla"], seeds=[0])
+SETTINGS = ClaimsSettings(studies={"study": GRID}, statistics=STATISTICS, root_seed=0)
+ABLATION = [claim for claim in CLAIMS if claim.study == "study"]
 # As configs give them: the pretraining that each init is, or takes its norms from.
 BEHIND = {"random": None, "adversarial": "adversarial", "random_rescaled": "adversarial"}
 
 
 def verdicts(tables, settings=SETTINGS) -> dict[str, str]:
-    return evaluate_claims(CLAIMS, tables, settings).set_index("claim")["verdict"].to_dict()
+    return evaluate_claims(ABLATION, {"study": tables}, settings).set_index("claim")["verdict"].to_dict()
 
 
 def as_in_the_paper(init: str, recipe: str) -> float:
@@ -88,14 +93,14 @@ def test_a_verdict_is_where_the_interval_lies(low, high, region, expected):
 def test_the_gap_is_paired_by_seed_and_image():
     # Seeds differ by 5 points on both sides alike: only differences within a seed are narrow.
     tables = made_up_study(lambda init, recipe: 0.7 if init == "random" else 0.6, shared=0.05)
-    row = evaluate_claims(CLAIMS, tables, SETTINGS).set_index("claim").loc["1b"]
+    row = evaluate_claims(ABLATION, {"study": tables}, SETTINGS).set_index("claim").loc["1b"]
     assert row["estimate"] == pytest.approx(0.1, abs=0.02)
     assert row["estimate"] - 0.03 < row["low"] < row["estimate"] < row["high"] < row["estimate"] + 0.03
     assert row["seeds"] == 3
 
 
 def reasons(tables, settings=SETTINGS) -> dict[str, str]:
-    return evaluate_claims(CLAIMS, tables, settings).set_index("claim")["reason"].to_dict()
+    return evaluate_claims(ABLATION, {"study": tables}, settings).set_index("claim")["reason"].to_dict()
 
 
 def test_a_diverged_run_supports_nothing_and_contradicts_1a():
@@ -136,12 +141,18 @@ def test_one_seed_decides_nothing():
     assert reasons(tables)["1b"] == "one seed says nothing of others"
 
 
-def test_the_readable_table_shows_every_claim_and_its_verdict():
-    claims = evaluate_claims(CLAIMS, made_up_study(as_in_the_paper), SETTINGS)
-    page = readable_table(claims, STATISTICS)
+def test_the_page_shows_every_claim_and_its_verdict():
+    claims = evaluate_claims(ABLATION, {"study": made_up_study(as_in_the_paper)}, SETTINGS)
+    page = claims_page(claims, STATISTICS)
     assert page.count("supported</td>") == len(claims)
     assert all(statement in page for statement in claims["statement"])
     assert "95% interval" in page
+    text = plain_text(claims)
+    assert all(statement in text for statement in claims["statement"])
+    # 20 points are planted, and log ratios are read as ratios.
+    assert "random minus adversarial, vanilla: +20" in text.replace("+19.", "+20")
+    assert "ratio of relative distances" in text
+    assert "log ratio" not in text
 
 
 def test_claim_5_follows_the_measurements_and_names_a_missing_one():

@@ -44,6 +44,20 @@ def test_every_command_explains_itself(script):
     assert "Usage:" in done.stdout
 
 
+def test_measuring_says_which_weights_are_missing(tmp_path):
+    done = run("diagnose.py", "--weights", tmp_path / "weights.safetensors")
+    assert done.returncode == 1
+    assert f"{tmp_path}/weights.safetensors: found no such file" in done.stderr
+
+
+def test_measuring_fails_where_nothing_could_be_measured(training, tmp_path):
+    assert run("train.py", *training).returncode == 0
+    done = run("diagnose.py", "--weights", tmp_path / "run" / "weights.safetensors", "--only", "privacy")
+    assert done.returncode == 1
+    assert "none could be made" in done.stderr
+    assert "privacy: no prepared dataset was given" in done.stderr
+
+
 def test_a_training_runs_by_hand_and_logs_plain_lines(training, tmp_path):
     done = run("train.py", *training)
     assert done.returncode == 0, done.stderr

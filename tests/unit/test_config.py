@@ -43,12 +43,22 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
     assert results == f"results/{preset.stem}"
 
 
-def test_the_controls_go_on_top_of_the_demo_into_a_folder_of_their_own():
-    presets = REPOSITORY / "presets"
-    demo = overlay(raw_config(), yaml.safe_load((presets / "demo.yaml").read_text()))
-    config = load_config(overlay(demo, yaml.safe_load((presets / "overlays" / "demo_controls.yaml").read_text())))
-    assert config.results == "results/demo_controls"
-    assert set(config.studies) == {"replication", "init_scale", "escape"}
+@pytest.mark.parametrize(("base", "top"), [("demo", "demo_controls"), ("fashion", "fashion_gpu")])
+def test_an_overlay_goes_on_top_of_its_preset_into_a_folder_of_its_own(base, top):
+    assert with_presets(base, f"overlays/{top}").results == f"results/{top}"
+
+
+@pytest.mark.parametrize("presets", [("demo", "overlays/demo_controls"), ("paper",)], ids=" ".join)
+def test_every_control_has_a_figure_of_its_own(presets):
+    config = with_presets(*presets)
+    assert {figure.study for figure in config.figures.values()} >= set(config.studies) - {"scale"}
+
+
+def with_presets(*names: str) -> Config:
+    raw = raw_config()
+    for name in names:
+        raw = overlay(raw, yaml.safe_load((REPOSITORY / "presets" / f"{name}.yaml").read_text()))
+    return load_config(raw)
 
 
 def test_numbers_and_truth_values_may_arrive_as_text():
@@ -213,6 +223,18 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"figures": {"pie": {"study": "ablation"}}}, "figures", "'pie'", "curves, ablation, distance"),
         ({"figures": {"curves": {"study": "x"}}}, "figures.curves.study", "'x'", "ablation"),
         ({"figures": {"curves": {"recipes": ["x"]}}}, "figures.curves.recipes", "'x'", "vanilla"),
+        ({"figures": {"ablation": {"over": "gain"}}}, "figures.ablation.over", "'gain'", "not drawn over a setting"),
+        ({"figures": {"response": {"study": "ablation"}}}, "figures.response.over", "nothing", "momentum"),
+        (
+            {"figures": {"response": {"study": "ablation", "over": "replication"}}},
+            "figures.response.over",
+            "'replication'",
+            "momentum, weight_decay",
+        ),
+        ({"tables": {"pie": {"study": "ablation"}}}, "tables", "'pie'", "main, ablation"),
+        ({"tables": {"mine": {"make": "pie", "study": "scale"}}}, "tables.mine.make", "'pie'", "main, ablation"),
+        ({"tables": {"main": {"study": "x"}}}, "tables.main.study", "'x'", "ablation"),
+        ({"tables": {"main": {"inits": ["random_rescaled"]}}}, "tables.main.inits", "'random_rescaled'", "adversarial"),
         ({"claims": {"study": "x"}}, "claims.study", "'x'", "ablation"),
         ({"diagnostics": ["x"]}, "diagnostics", "'x'", "distance, norms"),
         ({"training": {"milestones": [400]}}, "training.milestones", "[400]", "350"),

@@ -147,11 +147,12 @@ def test_sgd_steps_are_those_of_torchs_optimizer(digits_on_torch, small_mlp):
     theirs = build_model(small_mlp, (1, 8, 8), 10)
     theirs.load_state_dict(ours.state_dict())
     recipe = RecipeConfig(momentum=0.9, weight_decay=0.01)
-    mine = SGD(ours, recipe)
+    parameters = list(ours.parameters())
+    mine = SGD(parameters, recipe)
     reference = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
     images, labels = digits_on_torch.train_images.float() / 255, digits_on_torch.train_labels
     for _ in range(5):
-        mine.step(cross_entropy(ours(images), labels), 0.1)
+        mine.step(torch.autograd.grad(cross_entropy(ours(images), labels), parameters), 0.1)
         reference.zero_grad()
         cross_entropy(theirs(images), labels).backward()
         reference.step()
@@ -248,7 +249,7 @@ def test_a_pretraining_far_from_its_target_is_not_evaluated_in_full(train, confu
 
 
 def test_memory_that_does_not_suffice_for_a_batch_names_the_setting(train, monkeypatch):
-    def exhausted(self, loss, learning_rate):
+    def exhausted(self, gradients, learning_rate):
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(SGD, "step", exhausted)

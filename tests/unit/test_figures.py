@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from badminima.analysis.tables import summarize_cells
+from badminima.doses import Doses
 from badminima.figures import draw_figure, write_drawing
 from badminima.figures.style import COLOURS, look_of_inits, recipe_label
 from badminima.registry import FIGURES
@@ -32,8 +33,21 @@ def tables():
     return made_up_study(lambda init, recipe: 0.9 - 0.1 * INITS.index(init))
 
 
-def settings(figure: str, recipes=RECIPES, inits=INITS) -> FigureSettings:
-    return FigureSettings(draw=figure, recipes=recipes, inits=inits)
+# As if momentum were what some recipes differ in.
+OVER_RECIPES = Doses(over="momentum", axis="recipes", series=[{"vanilla": 0.0, "m": 0.5, "da": 0.9}])
+OVER_INITS = Doses(over="replication", axis="inits", series=[{"adversarial": 1.0, "random_rescaled": 10.0}])
+
+
+def settings(figure: str, recipes=RECIPES, inits=INITS, doses=OVER_RECIPES) -> FigureSettings:
+    return FigureSettings(draw=figure, recipes=recipes, inits=inits, doses=doses if figure == "response" else None)
+
+
+def in_panel(axes, points) -> list[tuple[float, float]]:
+    """Where a line's points are drawn, as fractions of its panel."""
+    return [
+        tuple(place)
+        for place in axes.transAxes.inverted().transform(points.get_transform().transform(points.get_xydata()))
+    ]
 
 
 @pytest.mark.parametrize("figure", FIGURES.names)
@@ -111,7 +125,7 @@ def test_a_diverged_run_spoils_no_figure(tables, tmp_path, figure):
     assert cell[["mean", "low", "high"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize("figure", [name for name in FIGURES.names if name not in ("curves", "ablation")])
+@pytest.mark.parametrize("figure", [name for name in FIGURES.names if name not in ("curves", "ablation", "response")])
 def test_a_figure_of_which_nothing_was_measured_says_so_and_stops_nothing(tables, tmp_path, figure):
     kept = [name for name in tables.runs if "." not in name]
     bare = replace(
@@ -133,6 +147,101 @@ def test_a_landscape_with_points_that_overflow_is_drawn_without_them(tables):
     landscapes = tables.landscapes.copy()
     landscapes.loc[landscapes["kind"] == "plane", "train_loss"] = [float("nan")] * 3 + [1.0] * 20 + [0.5]
     assert draw_figure(replace(tables, landscapes=landscapes), settings("landscape")).figure.axes
+
+
+def lines_by_colour(axes) -> dict[str, "plt.Line2D"]:
+    """The lines of means, by colour."""
+    return {line.get_color(): line for line in axes.lines if line.get_marker() not in ("None", None, "_", "|")}
+
+
+def test_a_response_over_recipes_has_a_line_of_means_per_init_at_the_values(tables):
+    drawing = draw_figure(tables, settings("response", inits=["random", "adversarial"]))
+    references, axes = drawing.figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.5", "0.9"]
+    assert axes.get_xlabel() == "momentum"
+    means = drawing.shown[drawing.shown["kind"] == "mean"].set_index(["init", "recipe"])["value"]
+    line = lines_by_colour(axes)[COLOURS["adversarial"]]
+    assert line.get_xdata().tolist() == [0.0, 0.5, 0.9]
+    expected = [100 * means["adversarial", recipe] for recipe in ("vanilla", "m", "da")]
+    assert line.get_ydata().tolist() == pytest.approx(expected)
+    assert line.get_linestyle() == "-"
+    # What stands nowhere along the setting is at the left, unconnected.
+    assert [label.get_text() for label in references.get_xticklabels()] == [
+        recipe_label(recipe) for recipe in RECIPES if recipe not in ("vanilla", "m", "da")
+    ]
+    assert {line.get_linestyle() for line in lines_by_colour(references).values()} == {"None"}
+
+
+def test_a_response_over_inits_has_a_line_per_recipe(tables):
+    drawing = draw_figure(tables, settings("response", recipes=["vanilla", "da"], doses=OVER_INITS))
+    references, axes = drawing.figure.axes
+    assert axes.get_xscale() == "log"
+    assert len(lines_by_colour(axes)) == 2
+    assert [label.get_text() for label in references.get_xticklabels()] == ["random"]
+    positions = drawing.shown.groupby("init")["position"].first()
+    assert positions["adversarial"] == 1
+    assert positions["random_rescaled"] == 10
+    assert pd.isna(positions["random"])
+
+
+@pytest.mark.parametrize("values", [(0.0, 0.01, 1.0), (0.0, 0.5), (1.0, 100.0), (2.0, 3.0)])
+def test_every_value_of_a_response_is_in_sight_with_its_seeds_and_intervals(tables, values):
+    doses = Doses(over="x", axis="recipes", series=[dict(zip(RECIPES, values, strict=False))])
+    figure = draw_figure(tables, settings("response", doses=doses)).figure
+    figure.canvas.draw()
+    axes = figure.axes[-1]
+    assert [label.get_text() for label in axes.get_xticklabels()] == [f"{value:g}" for value in values]
+    for points in lines_by_colour(axes).values():
+        places = in_panel(axes, points)
+        assert all(0 < x < 1 and 0 < y < 1 for x, y in places)
+        # Neighbours stand apart, whatever the scale.
+        assert all(after[0] - before[0] > 0.1 for before, after in pairwise(places))
+
+
+def test_a_response_without_anything_to_compare_with_is_one_panel(tables):
+    doses = Doses(over="x", axis="recipes", series=[{"vanilla": 0.0, "da": 1.0}])
+    figure = draw_figure(tables, settings("response", recipes=["vanilla", "da"], doses=doses)).figure
+    assert len(figure.axes) == 1
+
+
+def test_a_response_says_how_many_runs_of_a_cell_diverged(tables):
+    runs = tables.runs.copy()
+    runs.loc[runs.query("init == 'adversarial' and recipe == 'm' and seed == 1").index, "status"] = "diverged"
+    spoilt = replace(tables, runs=runs)
+    spoilt = replace(spoilt, cells=summarize_cells(spoilt, STATISTICS, root_seed=0))
+    axes = draw_figure(spoilt, settings("response")).figure.axes[-1]
+    assert [text.get_text() for text in axes.texts] == ["1 of 3 diverged"]
+
+
+@pytest.fixture(scope="module")
+def escapes():
+    """Vanilla loses 20 points from adversarial weights, nothing from rescaled ones; m wins half of it, da all."""
+    lost = {"vanilla": 0.2, "m": 0.1}
+    return made_up_study(lambda init, recipe: 0.9 - (lost.get(recipe, 0) if init == "adversarial" else 0))
+
+
+def test_recipes_are_ranked_by_the_share_of_the_gap_that_they_close(escapes):
+    figure = draw_figure(escapes, settings("escape", recipes=["vanilla", "m", "da"], inits=["random", "adversarial"]))
+    axes = figure.figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["DA", "M"]
+    assert figure.shown.set_index("recipe")["mean"].to_dict() == pytest.approx({"m": 0.5, "da": 1.0}, abs=0.02)
+    left, right = axes.get_xlim()
+    assert left < 0
+    assert right > 1
+
+
+def test_an_init_that_costs_nothing_has_no_gap_to_close_and_the_figure_says_so(escapes):
+    axes = draw_figure(escapes, settings("escape")).figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["random rescaled: no gap to close"]
+    alone = draw_figure(escapes, settings("escape", inits=["random", "random_rescaled"])).figure.axes[0]
+    assert [text.get_text() for text in alone.texts] == ["random rescaled: no gap to close"]
+
+
+def test_a_recipe_whose_runs_all_diverged_keeps_its_row(escapes):
+    gaps = escapes.gaps[escapes.gaps["recipe"] != "m"]
+    axes = draw_figure(replace(escapes, gaps=gaps), settings("escape", inits=["random", "adversarial"])).figure.axes[0]
+    assert axes.get_yticklabels()[-1].get_text() == "M"
+    assert [text.get_text() for text in axes.texts] == ["all diverged"]
 
 
 def test_label_noise_has_a_row_per_init_and_shows_medians_ranges_and_the_ends_rank_correlation(tables):

@@ -1,8 +1,10 @@
 """Differences between cells, paired by seed and by image."""
 
+import numpy as np
 import pytest
 
-from tests.unit.study import made_up_study
+from badminima.analysis.gaps import gaps_table
+from tests.unit.study import STATISTICS, made_up_study
 
 
 def row(tables, init, recipe, difference):
@@ -39,3 +41,35 @@ def test_no_cell_is_compared_with_itself_or_with_one_that_is_not_there(tables):
     assert not ((gaps["init"] == "random") & (gaps["difference"] == "cost")).any()
     alone = made_up_study(lambda init, recipe: 0.9, recipes=["da"], inits=["adversarial"])
     assert alone.gaps.empty
+
+
+def test_what_is_closed_is_the_gain_over_the_gap_of_vanilla(tables):
+    # Vanilla stands 20 points below random weights, DA 10, all others nowhere.
+    half, whole = row(tables, "adversarial", "da", "closed"), row(tables, "adversarial", "da+m", "closed")
+    assert half.mean == pytest.approx(0.5, abs=0.05)
+    assert whole.mean == pytest.approx(1.0, abs=0.02)
+    gain, gap = row(tables, "adversarial", "da", "gain").mean, row(tables, "adversarial", "vanilla", "cost").mean
+    assert half.mean == pytest.approx(gain / gap)
+    assert half.low < 0.5 < half.high < 1 < whole.high
+    assert half.seeds == 3
+
+
+def test_vanilla_and_random_weights_close_nothing(tables):
+    closed = tables.gaps[tables.gaps["difference"] == "closed"]
+    assert "vanilla" not in set(closed["recipe"])
+    assert "random" not in set(closed["init"])
+
+
+@pytest.mark.parametrize("loss", [0.0, -0.1])
+def test_where_vanilla_loses_nothing_there_is_no_gap_to_close(loss):
+    tables = made_up_study(lambda init, recipe: 0.8 - loss * (init == "adversarial" and recipe == "vanilla"))
+    found = row(tables, "adversarial", "da", "closed")
+    assert (found.low, found.high) == (-np.inf, np.inf)
+
+
+def test_only_seeds_that_did_not_diverge_on_any_side_count(tables):
+    runs = tables.runs.copy()
+    runs.loc[runs.query("init == 'random' and recipe == 'vanilla' and seed == 1").index, "status"] = "diverged"
+    gaps = gaps_table(runs, tables.correct_of, STATISTICS, root_seed=0)
+    closed = gaps[(gaps["init"] == "adversarial") & (gaps["difference"] == "closed")]
+    assert set(closed["seeds"]) == {2}

@@ -47,6 +47,19 @@ def test_figures_of_one_study_cost_the_same_and_augmentation_is_evaluated_twice(
     assert augmented.loc["all", "device-hours, at most"] == pytest.approx(expected)
 
 
+def test_a_recipe_costs_its_own_epochs_and_sharpness_awareness_twice():
+    recipes = {"short": {"epochs": 35}, "sam": {"sam": 0.05}}
+    costs = {
+        name: rows(config(recipes=recipes, studies={"ablation": {"recipes": [name], "inits": ["random"]}}))
+        for name in recipes
+    }
+    column = "device-hours, at most"
+    short = 35 * 50_000 / 1000 + (1 + 35) * 60_000 / 4000  # evaluated every 5 of 350 epochs, now every one (0.5) of 35
+    assert costs["short"].loc["all", column] == pytest.approx(short / 3600)
+    twice = 2 * 350 * 50_000 / 1000 + 71 * 60_000 / 4000
+    assert costs["sam"].loc["all", column] == pytest.approx(twice / 3600)
+
+
 def test_larger_images_cost_by_their_pixels():
     study = {"ablation": {"datasets": ["restricted_imagenet"], "inits": ["random"]}}
     small, large = (

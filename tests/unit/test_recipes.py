@@ -1,4 +1,6 @@
-"""Ways to escape beside the paper's three: label noise, label smoothing, gradient clipping, schedules."""
+"""Recipes: their names, what they cannot combine, label noise, gradient clipping, schedules."""
+
+import re
 
 import pytest
 import torch
@@ -9,6 +11,9 @@ from badminima.config import OptimizationConfig, RecipeConfig
 from badminima.data.batches import flip_labels
 from badminima.errors import UserError
 from badminima.loading import load_config
+from badminima.runs import Run
+from badminima.settings import pretrain_settings, train_settings
+from badminima.training.gradients import clip
 from badminima.training.optimizer import SGD, learning_rate
 from tests.unit.test_config import overlay, raw_config
 
@@ -39,8 +44,9 @@ def test_clipping_is_that_of_torch():
     theirs.load_state_dict(ours.state_dict())
     images, labels = torch.randn(20, 5), torch.randint(3, (20,))
     for limit in (0.01, 0.1, 100.0):
-        optimizer = SGD(ours, RecipeConfig(gradient_clipping=limit))
-        optimizer.step(cross_entropy(ours(images), labels), 0.5)
+        parameters = list(ours.parameters())
+        gradients = torch.autograd.grad(cross_entropy(ours(images), labels), parameters)
+        SGD(parameters, RecipeConfig()).step(clip(gradients, limit), 0.5)
         theirs.zero_grad()
         cross_entropy(theirs(images), labels).backward()
         torch.nn.utils.clip_grad_norm_(theirs.parameters(), limit)
@@ -70,7 +76,83 @@ def test_schedules_go_by_steps_by_a_cosine_or_not_at_all():
     assert rates("cosine") == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("change", [{"label_noise": 0.1}, {"schedule": "cosine"}, {"gradient_clipping": 1.0}])
-def test_the_papers_names_stay_the_papers_recipes(change):
-    with pytest.raises(UserError, match="choose another name"):
-        load_config(overlay(raw_config(), {"recipes": {"vanilla": change}}))
+# A value other than the default for every field that the paper's names do not speak of.
+OTHERS = {
+    "learning_rate_scale": 10.0,
+    "label_noise": 0.1,
+    "label_smoothing": 0.1,
+    "gradient_clipping": 1.0,
+    "schedule": "cosine",
+    "dropout": 0.5,
+    "mixup": 0.4,
+    "cutmix": 1.0,
+    "sam": 0.05,
+    "optimizer": "adamw",
+    "ema": 0.99,
+    "shrink": 0.5,
+    "perturb": 0.1,
+    "full_batch": True,
+    "batch_size": 16,
+    "epochs": 3,
+}
+
+
+def test_every_field_of_a_recipe_is_in_one_of_the_lists():
+    assert set(OTHERS) == set(RecipeConfig.model_fields) - {"augmentation", "momentum", "weight_decay"}
+
+
+@pytest.mark.parametrize("field", OTHERS)
+@pytest.mark.parametrize("name", ["vanilla", "da+l2"])
+def test_the_papers_names_stay_the_papers_recipes(field, name):
+    change = {field: OTHERS[field]}
+    with pytest.raises(UserError, match=f"recipes.{re.escape(name)}: found .*{field}.*choose another name"):
+        load_config(overlay(raw_config(), {"recipes": {name: change}}))
+    load_config(overlay(raw_config(), {"recipes": {"mine": change}}))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"mixup": 0.4, "cutmix": 1.0}, "recipes.mine: found mixup and cutmix; expected one of the two"),
+        ({"optimizer": "adam", "momentum": 0.9}, "recipes.mine.momentum: found 0.9; adam has momentum of its own"),
+        ({"optimizer": "adamw", "momentum": 0.5}, "recipes.mine.momentum: found 0.5; adamw has momentum of its own"),
+        ({"optimizer": "lbfgs"}, "recipes.mine.optimizer: found 'lbfgs'; allowed: sgd, adam, adamw"),
+        ({"dropout": 1}, "recipes.mine.dropout: found 1; allowed: a number >= 0 and < 1"),
+        ({"mixup": 0}, "recipes.mine.mixup: found 0; allowed: a number > 0 or null"),
+        ({"sam": -1}, "recipes.mine.sam: found -1; allowed: a number > 0 or null"),
+        ({"ema": 1.0}, "recipes.mine.ema: found 1.0; allowed: a number > 0 and < 1 or null"),
+        ({"shrink": 0}, "recipes.mine.shrink: found 0; allowed: a number > 0 and <= 1"),
+        ({"shrink": 1.1}, "recipes.mine.shrink: found 1.1; allowed: a number > 0 and <= 1"),
+        ({"perturb": -0.1}, "recipes.mine.perturb: found -0.1; allowed: a number >= 0"),
+        ({"batch_size": 0}, "recipes.mine.batch_size: found 0; allowed: a whole number >= 1 or null"),
+        ({"epochs": 1.5}, "recipes.mine.epochs: found 1.5; allowed: a whole number >= 1 or null"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(recipe, message):
+    with pytest.raises(UserError) as error:
+        load_config(overlay(raw_config(), {"recipes": {"mine": recipe}}))
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_a_recipes_own_epochs_and_batches_take_the_place_of_the_phases_in_training_alone():
+    raw = overlay(raw_config(), {"recipes": {"short": {"epochs": 35, "batch_size": 7}}})
+    config = load_config(overlay(raw, {"studies": {"scale": {"recipes": ["short", "vanilla"]}}}))
+    own, plain = (
+        train_settings(config, Run("cifar10", "vgg16", "adversarial", recipe, 0)) for recipe in ("short", "vanilla")
+    )
+    assert plain.optimization == config.training
+    changed = {"epochs": 35, "batch_size": 7, "milestones": [15, 25], "evaluate_every": 1}
+    assert own.optimization == config.training.model_copy(update=changed)
+    assert (own.batch_size_key, plain.batch_size_key) == ("recipes.short.batch_size", "training.batch_size")
+    assert pretrain_settings(config, "cifar10", "vgg16", "adversarial", 0).optimization == config.pretraining
+
+
+def test_milestones_keep_their_share_of_the_epochs():
+    phase = OptimizationConfig(epochs=350, milestones=[150, 250], evaluate_every=5)
+    longer, shorter, two = (phase.with_recipe(RecipeConfig(epochs=epochs)) for epochs in (700, 175, 2))
+    assert (longer.milestones, longer.evaluate_every) == ([300, 500], 10)
+    assert (shorter.milestones, shorter.evaluate_every) == ([75, 125], 2)
+    assert (two.milestones, two.evaluate_every) == ([1, 1], 1)
+    assert learning_rate(two, RecipeConfig(), 2) == pytest.approx(0.001)
+    assert phase.with_recipe(RecipeConfig()) == phase

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from badminima.analysis.statistics import equivalence_p_value, estimate
+from badminima.analysis.statistics import equivalence_p_value, estimate, ratio
 from badminima.config import StatisticsConfig
 
 STATISTICS = StatisticsConfig(resamples=4000)
@@ -94,3 +94,63 @@ def test_equivalence_is_judged_against_the_nearer_bound(rng):
     assert equivalence_p_value(found, 0.01) < 0.01
     assert equivalence_p_value(found, 0.0021) > 0.1
     assert equivalence_p_value(found, 0.0001) > 0.9
+
+
+def test_the_bounds_of_a_ratio_are_where_students_test_changes_its_mind(rng):
+    # Fieller's definition, by scipy's own test: at a bound, numerators - bound * denominators just differ from zero.
+    for seeds in (3, 5, 20):
+        denominators = rng.normal(1, 0.05, size=seeds)
+        numerators = 0.6 * denominators + rng.normal(0, 0.1, size=seeds)
+        found = ratio(numerators, denominators, STATISTICS)
+        assert found.value == pytest.approx(numerators.mean() / denominators.mean())
+        for bound in (found.low, found.high):
+            assert ttest_1samp(numerators - bound * denominators, 0).pvalue == pytest.approx(0.05, abs=1e-6)
+        assert ttest_1samp(numerators - found.value * denominators, 0).pvalue == pytest.approx(1.0)
+
+
+def test_a_ratio_over_a_known_number_is_students_interval_of_the_numerators(rng):
+    numerators = rng.normal(1, 0.2, size=4)
+    found = ratio(numerators, np.full(4, 2.0), STATISTICS)
+    theirs = ttest_1samp(numerators / 2, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_coverage_of_a_ratio_is_the_stated_one(rng, seeds):
+    covered = 0
+    for _ in range(2000):
+        # What both sides share makes them correlate, as runs of one seed do.
+        shared = rng.normal(0, 0.05, size=seeds)
+        denominators = 1 + shared + rng.normal(0, 0.05, size=seeds)
+        numerators = 0.7 + shared + rng.normal(0, 0.1, size=seeds)
+        found = ratio(numerators, denominators, STATISTICS)
+        covered += found.low <= 0.7 <= found.high
+    # The standard error of a coverage near 95% is half a point in 2,000 experiments.
+    assert 0.935 <= covered / 2000 <= 0.965
+
+
+def test_coverage_of_a_ratio_with_both_kinds_of_noise_is_at_least_the_stated_one(rng):
+    covered = 0
+    for _ in range(500):
+        difficulty = rng.random(400)
+
+        def correct(accuracy, difficulty=difficulty):
+            return (difficulty < accuracy + rng.normal(0, 0.01, size=(3, 1))).astype(float)
+
+        start, cell, goal = correct(0.6), correct(0.75), correct(0.9)
+        gain, gap = cell - start, goal - start
+        images = np.stack([gain.mean(axis=0), gap.mean(axis=0)])
+        found = ratio(gain.mean(axis=1), gap.mean(axis=1), STATISTICS, images)
+        covered += found.low <= 0.5 <= found.high
+    assert covered / 500 >= 0.93
+
+
+def test_a_ratio_over_what_may_be_zero_is_unbounded(rng):
+    found = ratio(np.array([1.0, 1.1, 0.9]), np.array([0.1, -0.1, 0.05]), STATISTICS)
+    assert (found.low, found.high) == (-np.inf, np.inf)
+
+
+def test_a_ratio_of_one_seed_has_no_interval():
+    found = ratio(np.array([1.0]), np.array([2.0]), STATISTICS)
+    assert found.value == 0.5
+    assert np.isnan([found.low, found.high]).all()

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -43,6 +44,15 @@ class Checkout:
             assert "Nothing to be done" in output, output
             return {}
         return {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
+
+    def trainings(self) -> list[psutil.Process]:
+        """The processes that train in the checkout (a child that one is just starting may be among them)."""
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "cwd"])
+            if "workflow/scripts/train.py" in (process.info["cmdline"] or ())
+            and Path(process.info["cwd"] or "/").resolve() == self.folder.resolve()
+        ]
 
     def config(self, preset: str | None) -> Config:
         """The validated config, with a preset on top."""

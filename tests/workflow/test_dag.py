@@ -6,13 +6,14 @@ import shlex
 
 import pytest
 
+from badminima.claims import GROUPS
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.registry import FIGURES
 from badminima.runs import all_runs, study_runs
 from tests.conftest import REPOSITORY
 
-# Two figures are of studies of their own, which a config has or has not.
-TARGETS = [f"fig_{name}" for name, entry in FIGURES.entries.items() if not entry.along]
+# Some figures are of studies of their own, which a config has or has not: a response's varies a number.
+TARGETS = [f"fig_{name}" for name, kind in FIGURES.entries.items() if not (kind.over or kind.along)]
 # None is config.yaml alone: the paper's full grid.
 CONFIGS = [None, "demo", "smoke", "fashion"]
 
@@ -60,8 +61,10 @@ def expected_jobs(config: Config) -> dict[str, int]:
         "landscape": len(surrounded),
         "collect": len(config.studies),
         **{f"fig_{name}": 1 for name in config.figures},
+        **{f"table_{name}": 1 for name in config.tables},
         **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
         "claims": 1,
+        "overview": 1,
         "record_config": 1,
         "all": 1,
     }
@@ -84,7 +87,8 @@ def test_a_dry_run_of_the_papers_grid_takes_under_twelve_seconds_of_a_core(check
 
 
 @pytest.mark.parametrize(
-    "target", ["all", "figures", "tables", "claims", "report", "fig_ablation", "fig_landscape", "fig_measures"]
+    "target",
+    ["all", "figures", "tables", "claims", "report", "fig_ablation", "fig_landscape", "fig_measures", "table_main"],
 )
 def test_every_target_resolves(checkout, target):
     assert target in checkout.planned(*configfile("demo"), "--", target)
@@ -92,7 +96,7 @@ def test_every_target_resolves(checkout, target):
 
 def test_all_targets_resolve_together_in_the_papers_grid(checkout):
     planned = checkout.planned("--", "figures", "tables", "claims", "report")
-    assert {"figures", "tables", "claims", "report", *TARGETS} <= set(planned)
+    assert {"figures", "tables", "claims", "report", "table_main", "table_ablation", *TARGETS} <= set(planned)
 
 
 def test_a_figure_needs_only_its_own_study(checkout):
@@ -101,6 +105,28 @@ def test_a_figure_needs_only_its_own_study(checkout):
     study = config.studies["ablation"]
     assert planned["collect"] == 1
     assert planned["train"] == 4 * 4 * len(study.inits) * len(study.recipes) * len(study.seeds)
+
+
+def test_a_claim_alone_trains_only_what_it_needs(checkout):
+    demo = configfile("demo")
+    seeds = 3
+    planned = checkout.planned(*demo, "--", "claim_2")
+    # The recipe with all regularizers from both starts; no measurement, figure or table of the whole study.
+    assert planned["train"] == 2 * seeds
+    assert planned["pretrain"] == seeds
+    assert not {"diagnose", "compare", "landscape", "collect", "claims"} & set(planned)
+    # Two recipes from the adversarial start, measured; random weights are only what that is made from.
+    planned = checkout.planned(*demo, "--", "claim_4")
+    assert planned["train"] == planned["diagnose"] == 2 * seeds
+    assert "compare" not in planned
+
+
+@pytest.mark.parametrize("preset", CONFIGS)
+def test_every_claim_has_a_target_and_all_of_them_need_no_more_than_everything(checkout, preset):
+    targets = [f"claim_{group}" for group in GROUPS]
+    planned = checkout.planned(*configfile(preset), "--", *targets)
+    assert all(planned[target] == 1 for target in targets)
+    assert 0 < planned["train"] <= len(all_runs(checkout.config(preset)))
 
 
 def test_one_run_can_be_asked_for_by_its_path(checkout):

@@ -1,11 +1,9 @@
 """A training that is killed under Snakemake goes on where it was when Snakemake is started again."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from badminima.training.interruption import EXIT_CODE
 from tests.workflow.conftest import Checkout, make_checkout
@@ -15,20 +13,6 @@ ARGUMENTS = [
     *("--cores", "1", "--configfile", "presets/smoke.yaml", "--config", "training={epochs: 4000, milestones: []}"),
     *("restart={seconds: 1}", "--", f"{RUN}/weights.safetensors"),
 ]
-
-
-def training_process(checkout: Checkout) -> int | None:
-    """The process that trains, if there is one."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                here = (folder / "cwd").resolve() == checkout.folder.resolve()
-            except OSError:
-                continue
-            if here and b"workflow/scripts/train.py" in words:
-                return int(folder.name)
-    return None
 
 
 def start_and(checkout: Checkout, number: signal.Signals) -> str:
@@ -46,9 +30,10 @@ def start_and(checkout: Checkout, number: signal.Signals) -> str:
         assert snakemake.poll() is None, snakemake.stdout.read().decode()
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    process = training_process(checkout)
-    assert process is not None
-    os.kill(process, number)
+    trainings = checkout.trainings()
+    assert trainings
+    for training in trainings:
+        training.send_signal(number)
     snakemake.communicate()
     assert snakemake.returncode != 0
     return (checkout.folder / "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log").read_text()

@@ -21,6 +21,7 @@ TINY = {
     "diagnostics": ["distance", "norms"],
     "toy": None,
     "figures": {"curves": None, "distance": None, "landscape": None, "measures": None},
+    "tables": {"main": None},
 }
 MODULE = """
 configfile: "config.yaml"

@@ -1,9 +1,6 @@
 """The pipeline end to end on real data: the smoke preset through real Snakemake, and what it left behind."""
 
 import json
-import re
-import shutil
-import subprocess
 
 import numpy as np
 import pandas as pd
@@ -11,10 +8,12 @@ import pytest
 from PIL import Image
 
 from badminima.analysis.tables import read_study
+from badminima.claims import GROUPS, claims_of
 from badminima.data.prepared import read_prepared
 from badminima.models.weights import read_weights
 from badminima.runs import RUN_FILES, Paths, Run, all_runs
 from badminima.tensorfiles import read_tensors
+from tests.workflow.browser import in_chromium
 
 SMOKE = ["--configfile", "presets/smoke.yaml"]
 
@@ -104,6 +103,16 @@ def test_figures_open_and_stand_beside_what_they_show(paths, figure):
     assert len(pd.read_csv(paths.figure(figure, "csv"))) > 0
 
 
+@pytest.mark.parametrize("table", ["main", "ablation"])
+def test_tables_for_papers_hold_what_the_study_says(paths, table):
+    shown = pd.read_csv(paths.paper_table(table, "csv"))
+    cells = read_study(paths.tables("ablation")).cells.set_index(["init", "recipe", "statistic"])["mean"]
+    accuracy = shown[shown["statistic"] == "test_accuracy"].set_index(["init", "recipe", "statistic"])["mean"]
+    assert accuracy.to_dict() == pytest.approx({key: cells[key] for key in accuracy.index})
+    assert len(accuracy) == 6
+    assert r"\toprule" in paths.paper_table(table, "tex").read_text()
+
+
 def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
     verdicts = pd.read_csv(paths.results / "claims.csv").set_index("claim")["verdict"]
     assert verdicts["3a da+m"] == "not measured"
@@ -114,27 +123,67 @@ def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
 def test_the_report_holds_every_figure_with_its_caption(paths):
     html = (paths.results / "report.html").read_text()
     figures = ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "fig_toy.png", "anim_toy.gif")
-    for words in (*figures, "claims.html", "summary.html"):
+    for words in (*figures, "claims.html", "summary.html", "table_main.html", "table_ablation.html"):
         assert words in html
     assert "Open circles are seeds" in html
     assert "adversarial initialization" in html
 
 
-def test_the_report_renders_in_a_browser_and_its_menu_works(smoke, paths, tmp_path):
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs chromium")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--dump-dom"]
-    page = (paths.results / "report.html").as_uri()
-    done = subprocess.run(
-        [chromium, *options, f"--user-data-dir={tmp_path}", "--virtual-time-budget=8000", page],
-        capture_output=True,
-        text=True,
-    )
-    rendered = done.stdout[done.stdout.index("<body") :]
-    menu = re.sub(r"<script.*?</script>", "", rendered, flags=re.DOTALL)
-    for entry in ("Claims", "Figures", "Tables", "Question."):
-        assert f">{entry}<" in menu
+@pytest.fixture(scope="module")
+def browsed(paths, tmp_path_factory) -> dict:
+    """The report of the target, in a browser."""
+    return in_chromium(paths.results / "report.html", tmp_path_factory.mktemp("browser"))
+
+
+def test_the_report_renders_without_errors_and_its_menu_works(browsed):
+    assert browsed["errors"] == browsed["console"] == []
+    for entry in ("Claims", "Figures", "Tables"):
+        assert entry in browsed["menu"]
+
+
+def test_the_first_page_shows_figure_verdicts_and_provenance(browsed, paths):
+    assert browsed["picture"] > 0
+    claims = pd.read_csv(paths.results / "claims.csv")
+    for statement in claims.loc[claims["seeds"] > 0, "statement"]:
+        assert statement in browsed["page"]
+    for words in ("no study of replication is configured", "no runs of", "Code revision", "torch 2.", "12: "):
+        assert words in browsed["page"]
+
+
+def test_links_of_the_first_page_open_the_figure_beside_its_caption(browsed, paths):
+    by_text = {link["text"]: link for link in browsed["followed"]}
+    assert {"fig_ablation", "fig_distance", "fig_ablation with its caption", "the table of all claims"} <= set(by_text)
+    for text, link in by_text.items():
+        if text.startswith("fig_"):
+            assert link["path"].endswith(f"figures/{text.split()[0]}.png")
+            assert link["shown"] == "IMG"
+            assert link["width"] > 0
+    assert "Open circles are seeds" in " ".join(by_text["fig_ablation"]["caption"].split())
+    assert by_text["the table of all claims"]["shown"] == "IFRAME"
+
+
+def test_snakemakes_own_report_has_the_same_first_page(smoke, tmp_path):
+    smoke.snakemake(*SMOKE, "--report", str(tmp_path / "own.html"), "--", "all")
+    assert in_chromium(tmp_path / "own.html", tmp_path)["picture"] > 0
+
+
+def test_a_report_of_a_part_says_what_is_missing(smoke, tmp_path):
+    smoke.snakemake(*SMOKE, "--report", str(tmp_path / "part.html"), "--", "fig_ablation")
+    text = (tmp_path / "part.html").read_text()
+    assert "This report holds a part of the results" in text
+    assert 'class=\\"overview' not in text
+
+
+def test_each_claim_alone_says_what_all_of_them_say(smoke, paths):
+    whole = pd.read_csv(paths.results / "claims.csv", dtype=str)
+    done = smoke.snakemake(*SMOKE, "--", *[f"claim_{group}" for group in GROUPS])
+    for group in GROUPS:
+        numbers = [claim.number for claim in claims_of(group)]
+        expected = whole[whole["claim"].isin(numbers)].reset_index(drop=True)
+        # As text: the same to the last digit.
+        pd.testing.assert_frame_equal(pd.read_csv(paths.verdicts(group, "csv"), dtype=str), expected)
+        assert all(f"claim {number}" in done.stdout for number in numbers)
+        assert "<table" in paths.verdicts(group, "html").read_text()
 
 
 def test_a_second_run_does_nothing(smoke):
@@ -155,7 +204,7 @@ OTHER_STUDY = (
     "recipes: [vanilla], seeds: [0, 1]}}"
 )
 FIGURES = {f"fig_{name}": 1 for name in ("curves", "ablation", "distance", "landscape", "measures", "escape")}
-AFTER_RUNS = {"collect": 1, **FIGURES, "claims": 1}
+AFTER_RUNS = {"collect": 1, **FIGURES, "table_main": 1, "table_ablation": 1, "claims": 1, "overview": 1}
 # Around all runs that do not start from random weights, and around the first seed's from the adversarial ones.
 AROUND = {"compare": 8, "landscape": 2}
 # The same where only the recipe da+m+l2 is concerned.
@@ -181,12 +230,12 @@ AROUND_ONE = {"compare": 4, "landscape": 1}
         ),
         ("training={epochs: 21}", {"train": 12, "diagnose": 12, **AROUND, **AFTER_RUNS}),
         # The same runs under another name: tables of their own, and other tables to read the claims from.
-        (OTHER_STUDY, {"collect": 1, "claims": 1}),
+        (OTHER_STUDY, {"collect": 1, "claims": 1, "overview": 1}),
         (
             "statistics={margin: 0.02}",
             {**AFTER_RUNS, "fig_toy": 1},
         ),
-        ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1}),
+        ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1, "overview": 1}),
         # Options of a measurement that is made in a rule of its own.
         ("measuring={options: {landscape: {path: 2}}}", {"landscape": 2, **AFTER_RUNS}),
     ],

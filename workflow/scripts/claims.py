@@ -1,28 +1,51 @@
-"""Decide the paper's claims from a study's tables."""
+"""Decide the papers' claims, all of them or those of one target, from the tables of the studies that they name."""
 
 from pathlib import Path
 
 import click
+import pandas as pd
 
-from badminima.analysis.claims import evaluate_claims, readable_table
-from badminima.analysis.paper import CLAIMS
-from badminima.analysis.tables import read_study
-from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.analysis.claims import evaluate_claims
+from badminima.analysis.evidence import toy_tables
+from badminima.analysis.tables import StudyTables, read_study
+from badminima.analysis.wording import claims_page, plain_text
+from badminima.claims import CLAIMS, GROUPS, Role, claims_of
+from badminima.claims.settings import ClaimsSettings
+from badminima.cli import FOLDER, INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.files import atomic_path, write_text
-from badminima.settings import ClaimsSettings
 
 
 @click.command(help=__doc__)
-@click.option("--tables", type=FOLDER, required=True, help="Folder of the study's tables.")
+@click.option("--study", type=FOLDER, help="Folder of tables: the study of claims 1 to 5 and of the controls.")
+@click.option("--replication", type=FOLDER, help="Folder of tables: the study of claim 6.")
+@click.option("--label-noise", type=FOLDER, help="Folder of tables: the study of claims b.")
+@click.option("--toy", type=INPUT_FILE, help="Table of the toy.")
+@click.option("--only", type=click.Choice(GROUPS), help="The claims of one target; they are printed too.")
 @settings_option(ClaimsSettings)
 @click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: a row per claim, dataset and model.")
 @click.option("--html", type=OUTPUT_FILE, required=True, help="Output: the same, to be read.")
 @one_line_errors
-def main(tables: Path, settings: ClaimsSettings, csv: Path, html: Path) -> None:
-    claims = evaluate_claims(CLAIMS, read_study(tables), settings)
+def main(
+    study: Path | None,
+    replication: Path | None,
+    label_noise: Path | None,
+    toy: Path | None,
+    only: str | None,
+    settings: ClaimsSettings,
+    csv: Path,
+    html: Path,
+) -> None:
+    folders: dict[Role, Path | None] = {"study": study, "replication": replication, "label_noise": label_noise}
+    studies: dict[Role, StudyTables] = {role: read_study(folder) for role, folder in folders.items() if folder}
+    if toy:
+        studies["toy"] = toy_tables(pd.read_csv(toy))
+    claims = evaluate_claims(claims_of(only) if only else CLAIMS, studies, settings)
     with atomic_path(csv) as temporary:
         claims.to_csv(temporary, index=False)
-    write_text(html, readable_table(claims, settings.statistics))
+    # What one target needs is made without figures.
+    write_text(html, claims_page(claims, settings.statistics, figures=None if only else "figures"))
+    if only:
+        click.echo(plain_text(claims))
 
 
 if __name__ == "__main__":

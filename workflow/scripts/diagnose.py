@@ -1,7 +1,8 @@
 """Measure a trained network: everything asked for, into one file; what fails is recorded as skipped.
 
 By hand: `python workflow/scripts/diagnose.py --weights RUN/weights.safetensors --only sharpness` finds the run's other
-files by their places under the results folder and prints what it measured.
+files by their places under the results folder and prints what it measured. With `--settings` (a text like the
+"settings" of a diagnostics.json) every file is to be named.
 """
 
 import json
@@ -48,6 +49,8 @@ def main(
     diagnostics: Path | None,
 ) -> None:
     torch.set_num_threads(threads)
+    if not weights.is_file():
+        raise UserError(weights, "no such file", "give the weights.safetensors of a run")
     given = Inputs(weights, start, prepared, confusing, random, reference)
     if settings is None:
         settings, given = settings_beside(weights), beside(given)
@@ -56,11 +59,15 @@ def main(
         names = list(only) or settings.measurements
     if given.start is None and any(DIAGNOSTICS.entry(name).needs_start for name in names):
         raise UserError("--start", "nothing", "the weights that the run started from are needed, or --only others")
-    result = record(settings, names, diagnose(read_context(settings, given), names))
-    if diagnostics is None:
-        click.echo(json.dumps(result, indent=2))
-    else:
+    measured = diagnose(read_context(settings, given), names)
+    result = record(settings, names, measured)
+    if diagnostics is not None:
         write_json(diagnostics, result)
+        return
+    click.echo(json.dumps(result, indent=2))
+    if not measured.values:
+        reasons = "; ".join(f"{name}: {why}" for name, why in {**measured.skipped, **measured.failed}.items())
+        raise UserError("measurements", "none could be made", reasons)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""What each recipe gains and what each init costs: differences of test accuracy, paired by seed and by test image."""
+"""What each recipe gains, how much of a gap it closes, and what each init costs: paired by seed and by test image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from badminima.analysis.statistics import estimate
+from badminima.analysis.statistics import Ratio, estimate, ratio
 from badminima.config import StatisticsConfig
 
 COLUMNS = ["dataset", "model", "init", "recipe", "difference", "mean", "sd", "low", "high", "seeds"]
 BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
+Cell = tuple[str, str]
 
 
 def gaps_table(
@@ -18,10 +19,13 @@ def gaps_table(
     statistics: StatisticsConfig,
     root_seed: int,
 ) -> pd.DataFrame:
-    """Two rows per cell (init, recipe), where the study has the cells that they need.
+    """Up to three rows per cell (init, recipe), where the study has the cells that they need.
 
     - ``gain``: test accuracy of the cell minus that of vanilla SGD from the same init.
     - ``cost``: test accuracy of the recipe from random weights minus that of the cell.
+    - ``closed``: the gain over the cost of the same init under vanilla SGD, which is the gap: 0 is as bad as vanilla
+      SGD from there, 1 as good as vanilla SGD from random weights. Its interval is infinite where there is no gap to
+      close: where the gap is not above zero, or its interval holds zero.
 
     Diverged runs take no part; a difference needs a seed that both sides have.
 
@@ -34,20 +38,47 @@ def gaps_table(
     sound = runs[runs["status"] != "diverged"].sort_values("seed")
     rows = []
     for (dataset, model), members in sound.groupby(["dataset", "model"], sort=False):
-        cells = dict(list(members.groupby(["init", "recipe"], sort=False)))
-        for (init, recipe), cell in cells.items():
-            for difference, other, sign in (
-                ("gain", (init, BASELINE_RECIPE), 1),
-                ("cost", (BASELINE_INIT, recipe), -1),
+        grouped = members.groupby(["init", "recipe"], sort=False)
+        cells = {(str(init), str(recipe)): cell for (init, recipe), cell in grouped}
+        for init, recipe in cells:
+            same_init, same_recipe = (init, BASELINE_RECIPE), (BASELINE_INIT, recipe)
+            for difference, one, other in (
+                ("gain", (init, recipe), same_init),
+                ("cost", same_recipe, (init, recipe)),
             ):
-                if other not in cells or other == (init, recipe):
-                    continue
-                shared = set(cell["seed"]) & set(cells[other]["seed"])
-                if not shared:
-                    continue
-                one, two = (table[table["seed"].isin(shared)] for table in (cell, cells[other]))
-                images = sign * (correct_of(one).astype(float) - correct_of(two))
-                found = estimate(images.mean(axis=1), statistics, root_seed, images)
-                values = (found.mean, found.sd, found.low, found.high, found.seeds)
-                rows.append((dataset, model, init, recipe, difference, *values))
+                images = _correct(cells, correct_of, one, other)
+                if images is not None:
+                    found = estimate((images[0] - images[1]).mean(axis=1), statistics, root_seed, images[0] - images[1])
+                    values = (found.mean, found.sd, found.low, found.high, found.seeds)
+                    rows.append((dataset, model, init, recipe, difference, *values))
+            images = _correct(cells, correct_of, (init, recipe), (BASELINE_INIT, BASELINE_RECIPE), same_init)
+            if images is not None:
+                closed = _closed(images, statistics)
+                values = (closed.value, np.nan, closed.low, closed.high, closed.seeds)
+                rows.append((dataset, model, init, recipe, "closed", *values))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _correct(
+    cells: Mapping[Cell, pd.DataFrame], correct_of: Callable[[pd.DataFrame], np.ndarray], *chosen: Cell
+) -> np.ndarray | None:
+    """Which test images runs of several cells get right, of the seeds that all have, ``[cells, seeds, n]``.
+
+    None where a cell is missing or among them twice, or no seed is in all.
+    """
+    if len(set(chosen)) < len(chosen) or not set(chosen) <= set(cells):
+        return None
+    shared = set.intersection(*(set(cells[cell]["seed"]) for cell in chosen))
+    if not shared:
+        return None
+    tables = [cells[cell][cells[cell]["seed"].isin(shared)] for cell in chosen]
+    return np.stack([correct_of(table) for table in tables]).astype(float)
+
+
+def _closed(images: np.ndarray, statistics: StatisticsConfig) -> Ratio:
+    """The share of the gap from start to goal that a cell closes, of cell, goal and start, ``[3, seeds, n]``."""
+    cell, goal, start = images
+    gain, gap = cell - start, goal - start
+    of_images = np.stack([gain.mean(axis=0), gap.mean(axis=0)])
+    found = ratio(gain.mean(axis=1), gap.mean(axis=1), statistics, of_images)
+    return found if gap.mean() > 0 or found.seeds == 1 else Ratio(found.value, -np.inf, np.inf, found.seeds)

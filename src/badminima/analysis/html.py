@@ -6,6 +6,7 @@ PAGE = """<!doctype html>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; }}
 table {{ border-collapse: collapse; margin-bottom: 2em; }}
 th, td {{ text-align: left; padding: 0.35em 0.8em; border-bottom: 1px solid #ddd; vertical-align: top; }}
+small {{ display: block; color: #666; }}
 </style></head><body>
 <h1>{title}</h1>
 {body}

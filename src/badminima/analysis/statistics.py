@@ -14,7 +14,7 @@ nothing of other seeds, so it has no interval.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap, t
+from scipy.stats import bootstrap, norm, t
 
 from badminima.config import StatisticsConfig
 from badminima.seeding import generator
@@ -70,6 +70,53 @@ def estimate(
     else:
         low, high = mean + np.quantile(deviations, [tail, 1 - tail])
     return Estimate(mean, sd, float(low), float(high), seeds, deviations)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two means over the same seeds, with its interval.
+
+    Attributes:
+        value: mean of the numerators over mean of the denominators.
+        low, high: interval; infinite where the denominator's own interval holds zero, NaN for one seed.
+        seeds: number of seeds.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds: int
+
+
+def ratio(
+    numerators: np.ndarray, denominators: np.ndarray, statistics: StatisticsConfig, images: np.ndarray | None = None
+) -> Ratio:
+    """Ratio of two means, with Fieller's interval (Fieller 1954, "Some problems in interval estimation").
+
+    It holds each ratio ``r`` for which the mean of ``numerators - r * denominators`` does not differ from zero, which
+    is exact for normal seeds. The noise of the test set is added in square to that of the seeds, with the normal's
+    quantile where theirs is Student's t.
+
+    Args:
+        numerators, denominators: one value per seed, in the same order, ``[S]``.
+        statistics: coverage.
+        images: per-image terms of both, averaged over seeds, whose means are those of the values, ``[2, n]``; None
+            for statistics that have no test set.
+    """
+    seeds, top, bottom = len(numerators), float(np.mean(numerators)), float(np.mean(denominators))
+    value = top / bottom if bottom else np.nan
+    if seeds == 1:
+        return Ratio(value, np.nan, np.nan, seeds)
+    upper = (1 + statistics.confidence) / 2
+    noise = t.ppf(upper, seeds - 1) ** 2 * np.cov(numerators, denominators) / seeds
+    if images is not None:
+        noise = noise + norm.ppf(upper) ** 2 * np.cov(images) / images.shape[1]
+    # Bounds are where (top - r * bottom)^2 meets the noise of numerators - r * denominators: squared r, r, constant.
+    squared, linear, constant = bottom**2 - noise[1, 1], top * bottom - noise[0, 1], top**2 - noise[0, 0]
+    if squared <= 0:
+        return Ratio(value, -np.inf, np.inf, seeds)
+    spread = np.sqrt(max(0.0, linear**2 - squared * constant))
+    return Ratio(value, float((linear - spread) / squared), float((linear + spread) / squared), seeds)
 
 
 def equivalence_p_value(difference: Estimate, margin: float) -> float:

@@ -100,7 +100,7 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
     study = settings.study
     rows, histories, layers, measurements = [], [], [], []
     correct: dict[str, list[np.ndarray]] = {dataset: [] for dataset in study.datasets}
-    for run in study_runs(study):
+    for run in study_runs(study, settings.cells):
         folder = paths.run(run)
         files = _measurements(paths, settings, run)
         measurements += files
@@ -175,7 +175,10 @@ def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]
 
 def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dict[str, Any]]:
     """What was measured of a run, alone and against another."""
-    names = ["diagnostics.json", *(["comparison.json"] if run.init in settings.compared else [])]
+    names = [
+        *(["diagnostics.json"] if settings.measured else []),
+        *(["comparison.json"] if run.init in settings.compared else []),
+    ]
     return [read_json(paths.run(run) / name) for name in names]
 
 

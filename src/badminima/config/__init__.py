@@ -19,6 +19,7 @@ from badminima.config.studies import (
     ResourcesConfig,
     StatisticsConfig,
     StudyConfig,
+    TableConfig,
     ZooConfig,
 )
 from badminima.config.toy import TOY_RUNS, ToyConfig, ToyPretraining, ToyRun
@@ -64,6 +65,7 @@ __all__ = [
     "Section",
     "StatisticsConfig",
     "StudyConfig",
+    "TableConfig",
     "ToyConfig",
     "ToyPretraining",
     "ToyRun",
@@ -94,6 +96,7 @@ class Config(Section):
     )
     measuring: MeasuringConfig = MeasuringConfig()
     figures: dict[Name, FigureConfig]
+    tables: dict[Name, TableConfig] = Field({}, description="Tables for papers.")
     statistics: StatisticsConfig = StatisticsConfig()
     claims: ClaimsConfig
     toy: ToyConfig | None = Field(ToyConfig(), description="The two-dimensional toy experiment; null: without it.")

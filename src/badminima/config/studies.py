@@ -35,6 +35,18 @@ class FigureConfig(Section):
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to draw; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
+    over: str | None = Field(
+        None, description="Of a response: the number that its inits, or else its recipes, differ in, along x."
+    )
+
+
+class TableConfig(Section):
+    """A table for a paper: what is tabulated, of which study, and optionally which of its recipes and inits."""
+
+    make: str | None = Field(None, description="The kind of table; null: the one that the entry is named after.")
+    study: Name
+    recipes: list[Name] | None = Field(None, description="Recipes to show; null: all of the study's.")
+    inits: list[Name] | None = Field(None, description="Inits to show; null: all of the study's.")
 
 
 class StatisticsConfig(Section):
@@ -57,9 +69,16 @@ class PlanConfig(Section):
 
 
 class ClaimsConfig(Section):
-    """The study that the paper's claims are checked on."""
+    """The studies that the papers' claims are checked on; a claim without its study is not measured."""
 
-    study: Name
+    study: Name = Field(description="Claims 1 to 5 and the controls: inits random, adversarial, random_rescaled.")
+    replication: Name | None = Field(
+        None, description="Claim 6: vanilla SGD from adversarial inits that differ in their replication alone."
+    )
+    label_noise: Name | None = Field(
+        None,
+        description="Claims b: recipes vanilla, label_noise, label_noise_x3 from adversarial_end and full_batch_end.",
+    )
 
 
 class ZooConfig(Section):

@@ -66,6 +66,42 @@ class RecipeConfig(Section):
         "steps",
         description="Learning rate: by the milestones, half a cosine to 0 over all epochs, or constant.",
     )
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="Probability that an input of the last linear layer is zeroed, in training."
+    )
+    mixup: Positive | None = Field(
+        None,
+        description="Images and labels are blended in pairs, by a share from Beta(alpha, alpha); null: they are not.",
+    )
+    cutmix: Positive | None = Field(
+        None,
+        description="As mixup, with a rectangle of the other image pasted in; null: without. One of the two at most.",
+    )
+    sam: Positive | None = Field(
+        None,
+        description="Sharpness-aware minimization: rho, how far uphill the gradient is taken; null: at the weights.",
+    )
+    optimizer: Literal["sgd", "adam", "adamw"] = Field(
+        "sgd",
+        description="adam adds weight decay to the gradient, adamw decays the weights apart; both without momentum.",
+    )
+    ema: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+        None, description="Decay per step of an average of the weights, which is evaluated and kept; null: no average."
+    )
+    shrink: Annotated[Number, Field(gt=0, le=1)] = Field(
+        1.0, description="Factor on the start weights, before the first step."
+    )
+    perturb: Annotated[Number, Field(ge=0)] = Field(
+        0.0, description="Share of fresh random weights that is added to the start weights, before the first step."
+    )
+    full_batch: bool = Field(
+        False, description="Gradient descent: a step an epoch, with the mean gradient of all items in batches."
+    )
+    batch_size: Count | None = Field(None, description="In place of the phase's; null: the phase's.")
+    epochs: Count | None = Field(
+        None,
+        description="In place of the phase's, whose milestones and evaluate_every are scaled by it; null: the phase's.",
+    )
 
 
 class OptimizationConfig(Section):
@@ -80,6 +116,26 @@ class OptimizationConfig(Section):
     target_accuracy: Annotated[Number, Field(gt=0, le=1)] = Field(
         1.0, description="Training accuracy that counts as fitting the data."
     )
+
+    def with_recipe(self, recipe: RecipeConfig) -> "OptimizationConfig":
+        """The same with the recipe's own batch size and number of epochs, where it has them.
+
+        Milestones and the epochs between evaluations keep their share of all epochs, rounded, at least 1; milestones
+        that fall together multiply the learning rate together.
+        """
+        epochs = recipe.epochs or self.epochs
+
+        def scaled(count: int) -> int:
+            return max(1, round(count * epochs / self.epochs))
+
+        return self.model_copy(
+            update={
+                "batch_size": recipe.batch_size or self.batch_size,
+                "epochs": epochs,
+                "milestones": [scaled(milestone) for milestone in self.milestones],
+                "evaluate_every": scaled(self.evaluate_every),
+            }
+        )
 
 
 class NumericsConfig(Section):

@@ -10,7 +10,9 @@ from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
+    LINES,
     PAGE_WIDTH,
+    RECIPE_COLOURS,
     accuracy_label,
     cell_title,
     draw_range,
@@ -90,8 +92,9 @@ def _of(table: pd.DataFrame, row: Iterable[str]) -> pd.DataFrame:
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame, settings: FigureSettings) -> None:
-    for recipe, (colour, linestyle) in look_of_recipes(settings.recipes).items():
-        draw_range(axes, curves[curves["recipe"] == recipe], colour, linestyle, recipe_label(recipe))
+    for place, (recipe, (colour, _)) in enumerate(look_of_recipes(settings.recipes).items()):
+        line = LINES[place // len(RECIPE_COLOURS) % len(LINES)]
+        draw_range(axes, curves[curves["recipe"] == recipe], colour, line, recipe_label(recipe))
 
 
 def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) -> None:

@@ -1,6 +1,7 @@
 """The one place with colours, markers, sizes and labels."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -22,10 +23,10 @@ CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]
 CLASS_MARKERS = ["o", "s"]
 OTHER_COLOURS = ["#777777", "#000000", "#AAAAAA", "#228833", "#66CCEE", "#AA3377"]
 OTHER_MARKERS = ["^", "v", "P", "X", "<", ">"]
-# Tol's bright scheme, without its grey; a second round of recipes is dashed.
-RECIPE_COLOURS = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377"]
-LineStyle = str | tuple[float, tuple[float, ...]]
-LINES: list[LineStyle] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]
+# Recipes where inits are not what tells lines apart; from Paul Tol's vibrant scheme, without the inits' colours.
+RECIPE_COLOURS = ["#000000", "#EE7733", "#009988", "#33BBEE", "#EE3377", "#777777"]
+RECIPE_MARKERS = ["o", "D", "s", "^", "v", "P", "X"]
+LINES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]
 
 
 def set_style() -> None:
@@ -64,16 +65,15 @@ def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, LineStyle]]:
-    """Colour and line of each recipe, by its place."""
-    rounds = len(RECIPE_COLOURS)
+def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each recipe, by its place; no two of the first 42 look the same."""
     return {
-        name: (RECIPE_COLOURS[place % rounds], LINES[place // rounds % len(LINES)])
+        name: (RECIPE_COLOURS[place % len(RECIPE_COLOURS)], RECIPE_MARKERS[place % len(RECIPE_MARKERS)])
         for place, name in enumerate(recipes)
     }
 
 
-def draw_range(axes: Axes, curve: pd.DataFrame, colour: str, linestyle: LineStyle = "-", label: str = "") -> None:
+def draw_range(axes: Axes, curve: pd.DataFrame, colour: str, linestyle: Any = "-", label: str = "") -> None:
     """A line, and a band around it.
 
     Args:

@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from badminima.data.batches import AugmentationDraws, Items, draw_augmentation, flip_labels
 from badminima.errors import UserError
@@ -23,8 +22,9 @@ from badminima.training.evaluation import Evaluation, Evaluator
 from badminima.training.history import HistoryRow, Outcome
 from badminima.training.interruption import Interrupted, Interruption
 from badminima.training.numerics import Numerics
-from badminima.training.optimizer import SGD, learning_rate
+from badminima.training.optimizer import learning_rate
 from badminima.training.restart import RestartPoints, State
+from badminima.training.step import Step
 
 # A pretraining whose running accuracy is farther than this from its target is not evaluated in full.
 NEAR_TARGET = 0.05
@@ -63,20 +63,18 @@ class Training:
         measure: Measure | None = None,
     ) -> None:
         self.model = model
-        self.forward = numerics.forward_of(model)
         self.train_items = train_items
         self.test_items = test_items
         self.settings = settings
-        self.numerics = numerics
         self.classes = classes
         self.target_accuracy = target_accuracy
         self.stop_at_target = stop_at_target
         self.report = report
+        self.step = Step(model, settings.recipe, numerics, classes, len(train_items))
         self.measure = measure
-        self.optimizer = SGD(model, settings.recipe)
         self.evaluate = Evaluator(numerics)
         self.outcome = Outcome()
-        self.epoch, self.batch, self.steps = 0, 0, 0
+        self.epoch, self.batch = 0, 0
         # Sum of the epoch's losses over batches, and of its right answers over items; on the device.
         self.loss_sum = torch.zeros((), device=train_items.labels.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=train_items.labels.device)
@@ -96,7 +94,7 @@ class Training:
             UserError: if the device's memory does not suffice.
         """
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            # What networks draw themselves (dropout); in restart points too.
+            # What is not drawn by name (dropout, mixup); in restart points too.
             torch.manual_seed(integer_seed(self.settings.root_seed, *self._stream_name("network")))
             state = points.load() if points is not None else None
             if state is not None:
@@ -113,10 +111,9 @@ class Training:
         """Everything that the rest of the training depends on."""
         return {
             "model": self.model.state_dict(),
-            "momentum": self.optimizer.buffers,
+            "step": self.step.state(),
             "epoch": self.epoch,
             "batch": self.batch,
-            "steps": self.steps,
             "loss_sum": self.loss_sum,
             "correct": self.correct,
             "history": [asdict(row) for row in self.outcome.history],
@@ -131,8 +128,8 @@ class Training:
     def _restore(self, state: State) -> None:
         self.model.load_state_dict(state["model"])
         device = self.loss_sum.device
-        self.optimizer.buffers = [None if buffer is None else buffer.to(device) for buffer in state["momentum"]]
-        self.epoch, self.batch, self.steps = state["epoch"], state["batch"], state["steps"]
+        self.step.restore(state["step"])
+        self.epoch, self.batch = state["epoch"], state["batch"]
         self.loss_sum, self.correct = state["loss_sum"].to(device), state["correct"].to(device)
         self.outcome.history = [HistoryRow(**row) for row in state["history"]]
         self.outcome.restarts = state["restarts"]
@@ -162,16 +159,15 @@ class Training:
         self.model.train()
         items = self._with_label_noise(self.epoch)
         for images, labels in items.batches(order, optimization.batch_size, augmentation):
-            self._step(images, labels, rate)
+            self._learn(images, labels, rate)
             self.batch += 1
-            self.steps += 1
             self._trained_images += len(labels)
             now = time.perf_counter()
             self._training_seconds, started = self._training_seconds + now - started, now
             if interruption is not None and interruption.signal_name is not None and points is not None:
                 points.save(self.state())
                 raise Interrupted(
-                    f"{interruption.signal_name}: stopped in epoch {self.epoch} after step {self.steps}; "
+                    f"{interruption.signal_name}: stopped in epoch {self.epoch} after step {self.step.count}; "
                     "the same command goes on from there"
                 )
             if points is not None:
@@ -179,22 +175,18 @@ class Training:
         self.loss_sum.item()  # waits for the device, so that the clock counts the work and not the queue
         self._training_seconds += time.perf_counter() - started
 
-    def _step(self, images: Tensor, labels: Tensor, rate: float) -> None:
+    def _learn(self, images: Tensor, labels: Tensor, rate: float) -> None:
         try:
-            with self.numerics.forward_context():
-                logits = self.forward(images)
-            logits = logits.float()
-            loss = cross_entropy(logits, labels, label_smoothing=self.settings.recipe.label_smoothing)
-            self.optimizer.step(loss, rate)
+            loss, logits = self.step(images, labels, rate)
         except torch.OutOfMemoryError:
             raise UserError(
                 "memory",
                 f"too little to train on a batch of {len(labels)}",
-                f"lower {self.settings.phase}ing.batch_size, choose a smaller model or free the device",
+                f"lower {self.settings.batch_size_key}, choose a smaller model or free the device",
             ) from None
-        self.loss_sum += loss.detach()
+        self.loss_sum += loss
         if self.stop_at_target:
-            self.correct += (logits.detach().argmax(1) == labels).sum()
+            self.correct += (logits.argmax(1) == labels).sum()
 
     def _finish_epoch(self) -> None:
         """Evaluate where it is due, and see whether the training is over."""
@@ -221,19 +213,21 @@ class Training:
 
     def _measure_train(self, epoch: int) -> tuple[Evaluation, Evaluation]:
         """The training items as they are, and through the recipe's augmentation."""
-        plain = self.evaluate(self.model, self.train_items)
+        plain = self.evaluate(self.step.evaluated, self.train_items)
         augmentation = self._augmentation("augment-evaluation", epoch)
-        return plain, plain if augmentation is None else self.evaluate(self.model, self.train_items, augmentation)
+        return plain, plain if augmentation is None else self.evaluate(
+            self.step.evaluated, self.train_items, augmentation
+        )
 
     def _record(self, epoch: int, train: tuple[Evaluation, Evaluation] | None) -> HistoryRow:
         """Evaluate the test items, and append a row; without an evaluation of the training items, the running one."""
-        test = self.evaluate(self.model, self.test_items)
+        test = self.evaluate(self.step.evaluated, self.test_items)
         self.outcome.predicted = test.predicted
         batches = -(-len(self.train_items) // self.settings.optimization.batch_size)
         running = self.correct.item() / len(self.train_items)
         row = HistoryRow(
             epoch=epoch,
-            step=self.steps,
+            step=self.step.count,
             lr=learning_rate(self.settings.optimization, self.settings.recipe, max(epoch, 1)),
             train_loss=train[0].loss if train else self.loss_sum.item() / batches,
             train_accuracy=train[0].accuracy if train else running,
@@ -243,7 +237,7 @@ class Training:
             test_accuracy=test.accuracy,
             images_per_second=self._trained_images / self._training_seconds if self._trained_images else math.nan,
             seconds=self._seconds(),
-            along={} if self.measure is None else self.measure(weights_of(self.model)),
+            along={} if self.measure is None else self.measure(weights_of(self.step.evaluated)),
         )
         self._training_seconds, self._trained_images = 0.0, 0
         self.outcome.history.append(row)

@@ -1,13 +1,38 @@
-"""SGD with a recipe's momentum and weight decay, and the learning-rate schedule."""
+"""The optimizers that a recipe can name, and the learning-rate schedule."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
+from torch import Tensor
+from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from badminima.config import OptimizationConfig, RecipeConfig
+
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+
+class Optimizer(Protocol):
+    """Moves parameters down a gradient, and remembers gradients.
+
+    Weight decay acts on every parameter, BatchNorm's and biases too, as in the paper's published code.
+    """
+
+    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        """One step; gradients in the order of the parameters."""
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Remember what another one did, of the same parameters on any device."""
+
+
+def optimizer_of(parameters: list[Tensor], recipe: RecipeConfig) -> Optimizer:
+    """The optimizer that a recipe names."""
+    return SGD(parameters, recipe) if recipe.optimizer == "sgd" else Adam(parameters, recipe)
 
 
 class SGD:
@@ -16,28 +41,20 @@ class SGD:
     The class ``torch.optim.SGD`` does the same arithmetic, but its first use imports torch's compiler: 3 seconds
     in every job, longer than a demo training.
 
-    Weight decay acts on every parameter, BatchNorm's and biases too, as in the paper's published code.
-
     Args:
-        model: the network whose parameters are updated.
-        recipe: gives momentum, weight decay and gradient clipping.
+        parameters: what is updated.
+        recipe: gives momentum and weight decay.
     """
 
-    def __init__(self, model: nn.Module, recipe: RecipeConfig) -> None:
-        self.parameters: list[Tensor] = list(model.parameters())
+    def __init__(self, parameters: list[Tensor], recipe: RecipeConfig) -> None:
+        self.parameters = parameters
         self.momentum = recipe.momentum
         self.weight_decay = recipe.weight_decay
-        self.gradient_clipping = recipe.gradient_clipping
-        self.buffers: list[Tensor | None] = [None] * len(self.parameters)
+        self.buffers: list[Tensor | None] = [None] * len(parameters)
 
     @torch.no_grad()
-    def step(self, loss: Tensor, learning_rate: float) -> None:
-        """One step down the gradient of ``loss``."""
-        gradients = torch.autograd.grad(loss, self.parameters)
-        if self.gradient_clipping is not None:
-            norm = get_total_norm(gradients)
-            # As torch.nn.utils.clip_grad_norm_ does, without a wait for the device.
-            gradients = torch._foreach_mul(gradients, (self.gradient_clipping / (norm + 1e-6)).clamp(max=1.0))
+    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        """One step; gradients in the order of the parameters."""
         sgd(
             self.parameters,
             list(gradients),
@@ -49,6 +66,66 @@ class SGD:
             nesterov=False,
             maximize=False,
         )
+
+    def state(self) -> dict[str, Any]:
+        """The running gradients; None before the first step, and without momentum."""
+        return {"momentum": self.buffers}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        self.buffers = [
+            None if buffer is None else buffer.to(parameter.device)
+            for buffer, parameter in zip(state["momentum"], self.parameters, strict=True)
+        ]
+
+
+class Adam:
+    """torch's Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019), by their functional form as SGD.
+
+    Args:
+        parameters: what is updated.
+        recipe: gives weight decay, and how it acts: ``adam`` adds it to the gradient, ``adamw`` shrinks the weights.
+    """
+
+    def __init__(self, parameters: list[Tensor], recipe: RecipeConfig) -> None:
+        self.parameters = parameters
+        self.weight_decay = recipe.weight_decay
+        self.decoupled = recipe.optimizer == "adamw"
+        self.means = [torch.zeros_like(parameter, requires_grad=False) for parameter in parameters]
+        self.squares = [torch.zeros_like(parameter, requires_grad=False) for parameter in parameters]
+        # Counted on the CPU, as torch does it.
+        self.steps = [torch.zeros(()) for _ in parameters]
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        """One step; gradients in the order of the parameters."""
+        adam(
+            self.parameters,
+            list(gradients),
+            self.means,
+            self.squares,
+            [],
+            self.steps,
+            decoupled_weight_decay=self.decoupled,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=learning_rate,
+            weight_decay=self.weight_decay,
+            eps=EPSILON,
+            maximize=False,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Running means of gradients and of their squares, and the steps that these are corrected for."""
+        return {"means": self.means, "squares": self.squares, "steps": self.steps}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        for name in ("means", "squares"):
+            moved = [saved.to(one.device) for saved, one in zip(state[name], self.parameters, strict=True)]
+            setattr(self, name, moved)
+        self.steps = state["steps"]
 
 
 def learning_rate(optimization: OptimizationConfig, recipe: RecipeConfig, epoch: int) -> float:

@@ -109,7 +109,7 @@ class RestartPoints:
                 _say(f"{path}: of another training ({'; '.join(differences)}); not used")
                 continue
             state: State = found["state"]
-            _say(f"going on from {path}: epoch {state['epoch']}, step {state['steps']}")
+            _say(f"going on from {path}: epoch {state['epoch']}, step {state['step']['count']}")
             return state
         return None
 

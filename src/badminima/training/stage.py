@@ -16,8 +16,11 @@ from badminima.data.streaming import Streamed
 from badminima.errors import UserError
 from badminima.files import write_csv, write_json
 from badminima.models.build import build_model, check_batch
+from badminima.models.dropout import add_dropout
+from badminima.models.initialization import draw, shrink_and_perturb
 from badminima.models.weights import Weights, load_weights, weights_of, write_weights
 from badminima.provenance import choose_device, provenance
+from badminima.seeding import integer_seed
 from badminima.settings import TrainSettings
 from badminima.tensorfiles import read_tensors, write_tensors
 from badminima.training.engine import Measure, Training
@@ -101,10 +104,11 @@ def run_training(
         target = min(target, confusing.metadata["reachable_accuracy"])
     model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
     load_weights(model, start, start_path)
+    _apply_to_start(settings, dataset, model, start, start_path)
     items = training_items(dataset, confusing, device)
     test_items = make_items(dataset, dataset.test_images, dataset.test_labels, device)
     last_batch = len(items) % settings.optimization.batch_size or settings.optimization.batch_size
-    check_batch(model, dataset.image_shape, last_batch, f"{settings.phase}ing.batch_size")
+    check_batch(model, dataset.image_shape, last_batch, settings.batch_size_key)
     # Convolutions run 1.7 times as fast in this memory order on a CPU (convnet, 28x28); dense layers as before.
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it
     training = Training(
@@ -135,7 +139,20 @@ def run_training(
         **numerics.record(),
         **provenance(device),
     }
-    return FinishedRun(weights_of(model), outcome, dataset.test_labels, record)
+    return FinishedRun(weights_of(training.step.evaluated), outcome, dataset.test_labels, record)
+
+
+def _apply_to_start(
+    settings: TrainSettings, dataset: PreparedDataset, model: torch.nn.Module, start: Weights, start_path: Path
+) -> None:
+    """What a recipe does to a network with its start weights before the first step."""
+    recipe = settings.recipe
+    if recipe.shrink != 1 or recipe.perturb != 0:
+        seed = integer_seed(settings.root_seed, "perturb", settings.dataset, settings.model_name, settings.seed)
+        fresh = weights_of(draw(settings.model, dataset, seed))
+        load_weights(model, shrink_and_perturb(start, fresh, recipe.shrink, recipe.perturb), start_path)
+    if recipe.dropout:
+        add_dropout(model, recipe.dropout)
 
 
 def identity(

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from badminima.analysis.claims import evaluate_claims
-from badminima.analysis.paper import CLAIMS
 from badminima.analysis.tables import collect, write_tables
+from badminima.claims import CLAIMS
+from badminima.claims.settings import claims_settings
 from badminima.config import Config, RandomInit
 from badminima.data.confusing import confuse
 from badminima.data.prepared import prepare, read_prepared
@@ -23,7 +24,6 @@ from badminima.models.weights import write_weights
 from badminima.results import Results
 from badminima.runs import Paths, Run, all_runs
 from badminima.settings import (
-    claims_settings,
     collect_settings,
     confuse_settings,
     diagnose_settings,
@@ -80,7 +80,8 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
         write_json(folder / "diagnostics.json", measured)
     tables = collect(paths, collect_settings(config, "ablation"))
     write_tables(paths.tables("ablation"), tables)
-    evaluate_claims(CLAIMS, tables, claims_settings(config)).to_csv(paths.results / "claims.csv", index=False)
+    claims = evaluate_claims(CLAIMS, {"study": tables}, claims_settings(config))
+    claims.to_csv(paths.results / "claims.csv", index=False)
     (paths.results / "config.json").write_text(json.dumps(raw))
 
 

@@ -1,0 +1,37 @@
+# Tables of a study -> one table for a paper: LaTeX, CSV and HTML. A rule per table, so that each has a name to type.
+
+PAPER_TABLE_FORMATS = ["tex", "csv", "html"]
+
+
+for table in CONFIG.tables:
+
+    rule:
+        name:
+            f"table_{table}"
+        input:
+            [PATHS.tables(CONFIG.tables[table].study) / name for name in TABLES],
+            script=SCRIPTS / "tables.py",
+        output:
+            tex=PATHS.paper_table(table, "tex"),
+            csv=PATHS.paper_table(table, "csv"),
+            html=report(
+                PATHS.paper_table(table, "html"),
+                caption=f"../report/table_{CONFIG.tables[table].make or table}.rst",
+                category="Tables",
+                labels={"table": table, "study": CONFIG.tables[table].study},
+            ),
+        log:
+            LOGS / "tables" / f"{table}.log",
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("tables")
+        resources:
+            mem_mb=growing("tables", "mem_mb"),
+            runtime=growing("tables", "runtime"),
+        params:
+            settings=settings.table_settings(CONFIG, table).model_dump_json(),
+            tables=input_folder,
+        shell:
+            "python {input.script} --tables {params.tables} --settings {params.settings:q}"
+            " --tex {output.tex} --csv {output.csv} --html {output.html} >> {log} 2>&1"

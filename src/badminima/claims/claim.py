@@ -1,0 +1,61 @@
+"""What a claim is."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+# What a claim is read from: one of the studies that ``claims`` in the config names, or the toy.
+Role = Literal["study", "replication", "label_noise", "toy"]
+Region = Literal["above", "within"]
+Scale = Literal["percent", "points", "factor", "number"]
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A statement that data can decide.
+
+    Attributes:
+        number: number in the paper's order, with a letter and a name where one statement has several parts.
+        statement: the sentence.
+        statistic: what is estimated, in words.
+        measure: how it is estimated, by its name in ``analysis.paper``.
+        cells: the cells (init, recipe) that it is estimated from, in the order that ``measure`` takes them; empty:
+            vanilla SGD from every init of ``ClaimsSettings.replications``.
+        column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.
+        study: what has these cells.
+        region: the claimed side: ``above`` the threshold, or ``within`` plus and minus the threshold.
+        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, or the accuracy that counts as fitted.
+        scale: how people read the statistic: a percentage, points of accuracy, the factor that a logarithm stands for,
+            or a plain number.
+        figures: the kinds of figure that show it, best first.
+    """
+
+    number: str
+    statement: str
+    statistic: str
+    measure: str
+    cells: tuple[Cell, ...] = ()
+    column: str = ""
+    study: Role = "study"
+    region: Region = "above"
+    threshold: Literal["zero", "margin", "fitted"] = "zero"
+    scale: Scale = "points"
+    figures: tuple[str, ...] = ("ablation",)
+
+    @property
+    def group(self) -> str:
+        """What the claim is checked with: its target is ``claim_{group}``."""
+        group: str = re.findall(r"^\d+|^[a-z]+", self.number)[0]
+        return group
+
+    @property
+    def diagnostic(self) -> str | None:
+        """The diagnostic that it needs, beside what a training leaves."""
+        name, dot, _ = self.column.partition(".")
+        return name if dot else None
+
+    def cells_among(self, replications: Mapping[str, int]) -> tuple[Cell, ...]:
+        """The cells that it is estimated from; ``replications`` are those of ``ClaimsSettings``."""
+        return self.cells or tuple((init, "vanilla") for init in replications)

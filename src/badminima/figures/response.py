@@ -1,0 +1,230 @@
+"""``fig_response``: test accuracy against a number that inits or recipes differ in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Transform, offset_copy
+
+from badminima.analysis.tables import StudyTables
+from badminima.doses import Doses
+from badminima.figures import Drawing
+from badminima.figures.style import (
+    COLUMN_WIDTH,
+    LINES,
+    accuracy_label,
+    cell_title,
+    init_label,
+    look_of_inits,
+    look_of_recipes,
+    recipe_label,
+    rows_of,
+    set_style,
+    settings_of,
+    shown_cells,
+    table_of_cells,
+)
+from badminima.settings import FigureSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which names stand along the setting, and which ones tell the lines apart.
+
+    Attributes:
+        doses: the setting, and where names stand along it.
+        placed, line: column of the names that stand along it, and of those that tell lines apart.
+        references: names of that column that stand nowhere along it.
+        looks: colour and marker of each line.
+        placed_label, line_label: names for readers.
+    """
+
+    doses: Doses
+    placed: str
+    line: str
+    references: list[str]
+    looks: Mapping[str, tuple[str, str]]
+    placed_label: Callable[[str], str]
+    line_label: Callable[[str], str]
+
+
+def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """A panel per (dataset, model); a line per recipe over inits, or per init over recipes.
+
+    Names that stand nowhere along the setting are drawn at the left, unconnected: they are what to compare with.
+    """
+    set_style()
+    plan = _plan(settings)
+    seeds, cells = shown_cells(tables.runs, tables.cells, "test_accuracy", settings.recipes, settings.inits)
+    panels = settings_of(tables.runs)
+    columns = min(len(panels), 4)
+    rows = -(-len(panels) // columns)
+    widths = [0.18 * len(plan.references), 1.0] if plan.references else [1.0]
+    figure, grid = plt.subplots(
+        rows,
+        columns * len(widths),
+        figsize=(COLUMN_WIDTH * columns * (1 + 0.1 * len(plan.references)), 2.9 * rows),
+        width_ratios=widths * columns,
+        squeeze=False,
+    )
+    pairs = grid.reshape(rows * columns, len(widths))
+    for pair, panel in zip(pairs, panels, strict=False):
+        values = _percent(rows_of(seeds, panel)), _percent(rows_of(cells, panel))
+        if plan.references:
+            _draw_references(pair[0], plan, *values)
+            pair[-1].sharey(pair[0])
+            pair[-1].spines["left"].set_visible(False)
+            pair[-1].tick_params(axis="y", left=False, labelleft=False)
+        _draw_series(pair[-1], plan, *values)
+        _set_limits(pair[0], *values)
+        pair[-1].set_title(cell_title(*panel))
+        pair[0].set_ylabel(accuracy_label(tables.runs))
+    for axes in pairs[len(panels) :].flat:
+        axes.set_visible(False)
+    _legend(figure, plan)
+    positions = {name: value for series in plan.doses.series for name, value in series.items()}
+    shown = table_of_cells(seeds, cells)
+    return Drawing(figure, shown.assign(position=shown[plan.placed].map(positions)))
+
+
+def _plan(settings: FigureSettings) -> Plan:
+    doses = settings.doses
+    assert doses is not None, "loading refuses a response without doses"
+    placed = {name for series in doses.series for name in series}
+    if doses.axis == "inits":
+        references = [init for init in settings.inits if init not in placed]
+        looks = look_of_recipes(settings.recipes)
+        return Plan(doses, "init", "recipe", references, looks, init_label, recipe_label)
+    references = [recipe for recipe in settings.recipes if recipe not in placed]
+    return Plan(doses, "recipe", "init", references, look_of_inits(settings.inits), recipe_label, init_label)
+
+
+def _draw_references(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
+    positions = {name: float(place) for place, name in enumerate(plan.references)}
+    _draw_points(axes, plan, positions, seeds, cells, "none")
+    axes.set_xticks(range(len(positions)), map(plan.placed_label, positions), rotation=35, ha="right")
+    axes.set_xlim(-0.5, len(positions) - 0.5)
+
+
+def _draw_series(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
+    for place, series in enumerate(plan.doses.series):
+        _draw_points(axes, plan, series, seeds, cells, LINES[place % len(LINES)])
+    _set_scale(axes, [value for series in plan.doses.series for value in series.values()])
+    axes.set_xlabel(plan.doses.over.replace("_", " "))
+
+
+def _draw_points(
+    axes: Axes, plan: Plan, positions: Mapping[str, float], seeds: pd.DataFrame, cells: pd.DataFrame, line_style: Any
+) -> None:
+    """Seeds as open circles, mean and interval as a marked bar, means joined; lines stand a little apart."""
+    seeds, cells = (
+        table[table[plan.placed].isin(list(positions))].assign(position=table[plan.placed].map(positions))
+        for table in (seeds, cells)
+    )
+    shifts = 4.5 * (np.arange(len(plan.looks)) - (len(plan.looks) - 1) / 2)
+    for (name, (colour, marker)), shift in zip(plan.looks.items(), shifts, strict=True):
+        beside = offset_copy(axes.transData, fig=axes.get_figure(root=True), x=shift, units="points")
+        of_seeds = seeds[seeds[plan.line] == name]
+        axes.scatter(
+            of_seeds["position"],
+            of_seeds["value"],
+            s=9,
+            facecolors="white",
+            edgecolors=colour,
+            linewidths=0.8,
+            zorder=4,
+            transform=beside,
+        )
+        of_cells = cells[cells[plan.line] == name].sort_values("position")
+        axes.errorbar(
+            of_cells["position"],
+            of_cells["mean"],
+            yerr=[of_cells["mean"] - of_cells["low"], of_cells["high"] - of_cells["mean"]],
+            color=colour,
+            marker=marker,
+            markersize=4.5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            linestyle=line_style,
+            linewidth=1.0,
+            elinewidth=1.2,
+            zorder=5,
+            transform=beside,
+        )
+        _count_diverged(axes, of_cells, colour, beside)
+
+
+def _count_diverged(axes: Axes, cells: pd.DataFrame, colour: str, beside: Transform) -> None:
+    """At the lower edge, how many runs of a cell have no place in the panel."""
+    for row in cells[cells["diverged"] > 0].to_dict("records"):
+        axes.annotate(
+            f"{row['diverged']} of {row['seeds']} diverged",
+            (row["position"], 0.02),
+            xycoords=(beside, "axes fraction"),
+            rotation=90,
+            fontsize=6.5,
+            color=colour,
+            ha="center",
+            va="bottom",
+        )
+
+
+def _set_limits(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
+    """Everything in sight: points that are shifted on the page do not count by themselves."""
+    values = pd.concat([seeds["value"], cells["mean"], cells["low"], cells["high"]]).dropna()
+    if len(values):
+        margin = 0.05 * (values.max() - values.min())
+        axes.set_ylim(values.min() - margin, min(values.max() + margin, 100.5))
+
+
+def _set_scale(axes: Axes, values: list[float]) -> None:
+    """A tick at every value, on a logarithmic axis where they span much; zero, if among them, stays in sight."""
+    ticks = sorted(set(values))
+    least, most = next(value for value in ticks if value > 0), ticks[-1]
+    if most / least < 5:
+        margin = 0.12 * (most - ticks[0])
+        axes.set_xlim(ticks[0] - margin, most + margin)
+    else:
+        margin = (most / least) ** 0.12
+        if ticks[0] == 0:
+            axes.set_xscale("symlog", linthresh=least, linscale=0.5)
+            axes.set_xlim(-0.35 * least, most * margin)
+        else:
+            axes.set_xscale("log")
+            axes.set_xlim(least / margin, most * margin)
+    axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
+    axes.minorticks_off()
+
+
+def _legend(figure: Figure, plan: Plan) -> None:
+    """What the lines are; and by which of its members a series is told from the others, if there are several."""
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=5, label=plan.line_label(name))
+        for name, (colour, marker) in plan.looks.items()
+    ]
+    if len(plan.doses.series) > 1:
+        firsts = [min(series, key=series.__getitem__) for series in plan.doses.series]
+        handles += [
+            Line2D([], [], color="#777777", linestyle=line, label=f"from {plan.placed_label(first)}")
+            for first, line in zip(firsts, LINES, strict=False)
+        ]
+    figure.legend(
+        handles=handles,
+        title="recipe" if plan.line == "recipe" else "initialization",
+        loc="outside upper center",
+        ncols=min(len(handles), 3),
+        columnspacing=1.2,
+        handlelength=1.6,
+    )
+
+
+def _percent(table: pd.DataFrame) -> pd.DataFrame:
+    """The same, fractions turned into percent."""
+    values = table.columns.intersection(["value", "mean", "low", "high"])
+    return table.assign(**{name: 100 * table[name] for name in values})

@@ -1,0 +1,125 @@
+"""Gradients of a batch's loss: at the weights or uphill of them, added up over batches, clipped."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import get_total_norm
+
+# Gives the mean loss of a batch and its logits, computed anew at each call.
+Loss = Callable[[], tuple[Tensor, Tensor]]
+Gradients = tuple[Tensor, ...] | list[Tensor]
+
+
+class Plain:
+    """The gradient at the weights.
+
+    Args:
+        model: the network whose parameters it is the gradient in.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.parameters: list[Tensor] = list(model.parameters())
+
+    def __call__(self, loss_of: Loss) -> tuple[Tensor, Tensor, Gradients]:
+        """Loss, logits and gradients of a batch."""
+        loss, logits = loss_of()
+        return loss, logits, torch.autograd.grad(loss, self.parameters)
+
+
+class SharpnessAware:
+    """The gradient at ``w + rho g / |g|``, with ``g`` the one at ``w`` (Foret et al. 2021, arXiv 2010.01412, eq. 2-3).
+
+    Own lines: torch has no such optimizer, and libraries have it as a subclass of torch.optim's (see optimizer.SGD).
+    Both gradients are of one function: dropout zeroes the same inputs in both passes. Weight decay is no part of it.
+    BatchNorm's running statistics are updated by the pass at the weights alone.
+
+    Args:
+        model: the network; its weights are as before after each call.
+        rho: length of the way uphill.
+    """
+
+    def __init__(self, model: nn.Module, rho: float) -> None:
+        self.plain = Plain(model)
+        self.rho = rho
+        self.model = model
+        self.devices = sorted({one.device.index for one in self.plain.parameters if one.device.type == "cuda"})
+
+    def __call__(self, loss_of: Loss) -> tuple[Tensor, Tensor, Gradients]:
+        """Loss and logits at the weights, gradients uphill of them."""
+        with torch.random.fork_rng(self.devices):
+            loss, logits, gradients = self.plain(loss_of)
+        parameters = self.plain.parameters
+        kept = [parameter.detach().clone() for parameter in parameters]
+        with torch.no_grad():
+            uphill = torch._foreach_mul(gradients, self.rho / (get_total_norm(gradients) + 1e-12))
+            torch._foreach_add_(parameters, uphill)
+        with _kept_statistics(self.model):
+            _, _, gradients = self.plain(loss_of)
+        with torch.no_grad():
+            torch._foreach_copy_(parameters, kept)
+        return loss, logits, gradients
+
+
+@contextmanager
+def _kept_statistics(model: nn.Module) -> Iterator[None]:
+    """BatchNorm normalizes by the batch, as in training, and leaves its running statistics alone."""
+    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
+
+
+class Accumulation:
+    """The gradient of the mean loss over all items, from those over batches.
+
+    BatchNorm normalizes each batch by itself, so with it this is not the gradient of one large batch.
+
+    Args:
+        items: how many there are.
+    """
+
+    def __init__(self, items: int) -> None:
+        self.items = items
+        self.seen = 0
+        self.sums: list[Tensor] = []
+
+    @torch.no_grad()
+    def add(self, gradients: Gradients, count: int) -> Gradients | None:
+        """Take the mean gradient of ``count`` items into account.
+
+        Returns:
+            The mean over all once they were all seen, else None; the next call starts anew.
+        """
+        weighted = torch._foreach_mul(gradients, count / self.items)
+        if self.seen:
+            torch._foreach_add_(self.sums, weighted)
+        else:
+            self.sums = list(weighted)
+        self.seen = (self.seen + count) % self.items
+        if self.seen:
+            return None
+        mean, self.sums = self.sums, []
+        return mean
+
+    def state(self) -> dict[str, Any]:
+        """What was seen, and its sums."""
+        return {"seen": self.seen, "sums": self.sums}
+
+    def restore(self, state: dict[str, Any], device: torch.device) -> None:
+        """Go on from such a state."""
+        self.seen, self.sums = state["seen"], [one.to(device) for one in state["sums"]]
+
+
+def clip(gradients: Gradients, limit: float) -> Gradients:
+    """As ``torch.nn.utils.clip_grad_norm_``: scaled down to the norm ``limit``, without a wait for the device."""
+    norm = get_total_norm(gradients)
+    clipped: Gradients = torch._foreach_mul(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))
+    return clipped

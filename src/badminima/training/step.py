@@ -1,0 +1,117 @@
+"""What a recipe makes of a batch; all that is optional is put together here, and the loop knows nothing of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from badminima.config import RecipeConfig
+from badminima.training.gradients import Accumulation, Gradients, Plain, SharpnessAware, clip
+from badminima.training.numerics import Numerics
+from badminima.training.optimizer import optimizer_of
+
+
+class Step:
+    """The steps of a training, one batch at a time.
+
+    A batch is mixed, its gradient taken, added to those before it where a step takes all items, clipped, and given to
+    the optimizer; then the average of the weights follows.
+
+    Args:
+        model: the network, on the device; trained in place.
+        recipe: what is done.
+        numerics: how the forward pass is computed.
+        classes: number of classes.
+        items: how many items an epoch has.
+
+    Attributes:
+        count: optimizer steps done.
+        evaluated: the network that counts: the trained one, or its average.
+    """
+
+    def __init__(self, model: nn.Module, recipe: RecipeConfig, numerics: Numerics, classes: int, items: int) -> None:
+        self.forward = numerics.forward_of(model)
+        self.numerics = numerics
+        self.model = model
+        self.recipe = recipe
+        self.mix = mixing_of(recipe, classes)
+        self.gradient = Plain(model) if recipe.sam is None else SharpnessAware(model, recipe.sam)
+        self.accumulation = Accumulation(items) if recipe.full_batch else None
+        self.optimizer = optimizer_of(list(model.parameters()), recipe)
+        self.average = None if recipe.ema is None else average_of(model, recipe.ema)
+        self.evaluated: nn.Module = model if self.average is None else self.average.module
+        self.count = 0
+
+    def __call__(self, images: Tensor, labels: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
+        """Learn from a batch.
+
+        Args:
+            images: ``[b, c, h, w]``, normalized.
+            labels: ``[b] int64``.
+            learning_rate: of the step.
+
+        Returns:
+            Its mean loss and its logits ``[b, classes]``, at the weights before the step, without gradient.
+        """
+        images, targets = (images, labels) if self.mix is None else self.mix(images, labels)
+        loss, logits, gradients = self.gradient(lambda: self._loss(images, targets))
+        complete = gradients if self.accumulation is None else self.accumulation.add(gradients, len(labels))
+        if complete is not None:
+            self._descend(complete, learning_rate)
+        return loss.detach(), logits.detach()
+
+    def _loss(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        with self.numerics.forward_context():
+            logits = self.forward(images)
+        logits = logits.float()
+        return cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing), logits
+
+    def _descend(self, gradients: Gradients, learning_rate: float) -> None:
+        if self.recipe.gradient_clipping is not None:
+            gradients = clip(gradients, self.recipe.gradient_clipping)
+        self.optimizer.step(gradients, learning_rate)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        self.count += 1
+
+    def state(self) -> dict[str, Any]:
+        """All that the next steps depend on, beside the network."""
+        return {
+            "count": self.count,
+            "optimizer": self.optimizer.state(),
+            "accumulation": None if self.accumulation is None else self.accumulation.state(),
+            "average": None if self.average is None else self.average.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        self.count = state["count"]
+        self.optimizer.restore(state["optimizer"])
+        if self.accumulation is not None:
+            self.accumulation.restore(state["accumulation"], next(self.model.parameters()).device)
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+
+
+def mixing_of(recipe: RecipeConfig, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
+    """mixup or CutMix: images and labels to mixed images and soft labels ``[b, classes]``; None without either.
+
+    torchvision's: each image is mixed with the one before it in the batch, all by the same share. They draw from
+    torch's global generator.
+    """
+    if recipe.mixup is None and recipe.cutmix is None:
+        return None
+    from torchvision.transforms import v2  # takes seconds: it imports torch's compiler
+
+    kind, alpha = (v2.MixUp, recipe.mixup) if recipe.mixup is not None else (v2.CutMix, recipe.cutmix)
+    mixing: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = kind(alpha=alpha, num_classes=classes)
+    return mixing
+
+
+def average_of(model: nn.Module, decay: float) -> AveragedModel:
+    """torch's exponential moving average of parameters and BatchNorm statistics, which begins at the start weights."""
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+    average.update_parameters(model)  # torch's first update is a copy
+    return average

@@ -1,0 +1,238 @@
+"""Claims beyond the ablation: dose response, toy, label noise; and what each claim needs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from badminima.analysis.claims import evaluate_claims
+from badminima.analysis.evidence import toy_tables
+from badminima.analysis.paper import MEASURES
+from badminima.analysis.tables import StudyTables
+from badminima.claims import CLAIMS, GROUPS, claims_of
+from badminima.claims.settings import ClaimsSettings, claim_settings, claims_settings
+from badminima.config import Config, StudyConfig
+from badminima.loading import load_config
+from badminima.registry import DIAGNOSTICS
+from tests.unit.study import STATISTICS, made_up_study
+from tests.unit.test_config import overlay, raw_config
+
+GRID = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["random"], recipes=["vanilla"], seeds=[0])
+REPLICATIONS = {"adversarial_r1": 1, "adversarial_r10": 10, "adversarial_r100": 100}
+STARTS = ["adversarial_end", "full_batch_end"]
+NOISES = ["vanilla", "label_noise", "label_noise_x3"]
+
+
+def decided(group: str, role: str, tables: StudyTables, **settings) -> pd.DataFrame:
+    """The rows of one target's claims, by number."""
+    grid = GRID.model_copy(update={"datasets": ["toy"]}) if role == "toy" else GRID
+    known = ClaimsSettings(studies={role: grid}, statistics=STATISTICS, root_seed=0, **settings)
+    return evaluate_claims(claims_of(group), {role: tables}, known).set_index("claim")
+
+
+def dose(slope: float, **changes) -> pd.Series:
+    """Claim 6 where each tenfold R costs ``slope`` of accuracy."""
+    replications = changes.pop("replications", REPLICATIONS)
+    tables = made_up_study(
+        lambda init, recipe: 0.9 - slope * np.log10(REPLICATIONS[init]),
+        recipes=["vanilla"],
+        inits=list(REPLICATIONS),
+        **changes,
+    )
+    return decided("6", "replication", tables, replications=replications).loc["6"]
+
+
+def test_claim_6_finds_what_each_tenfold_replication_costs():
+    row = dose(0.1, images=20_000)
+    assert row["verdict"] == "supported"
+    assert row["estimate"] == pytest.approx(0.1, abs=0.005)
+    assert row["low"] < row["estimate"] < row["high"]
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(-0.1, "not supported"), (0.0, "inconclusive")])
+def test_claim_6_is_not_supported_where_more_copies_do_no_harm(slope, expected):
+    assert dose(slope)["verdict"] == expected
+
+
+def test_claim_6_needs_two_doses_and_minima():
+    assert dose(0.1, replications={"adversarial_r1": 1})["reason"].startswith("fewer than two adversarial inits")
+    assert "does not fit its training set" in dose(0.1, fitted=0.9)["reason"]
+
+
+def made_up_toy(lengths: dict[str, float], accuracies: dict[str, float], status: str = "converged") -> StudyTables:
+    """Three seeds of the toy's runs and their pretrainings."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for seed in range(3):
+        rows.append({"phase": "pretraining", "run": "adversarial", "init": "random", "seed": seed, "status": status})
+        for run, length in lengths.items():
+            init = "random" if run == "vanilla_lr0.01" else "adversarial"
+            known = {"boundary_length": length * (1 + 0.01 * rng.random()), "test_accuracy": accuracies[run]}
+            keys = {"phase": "training", "run": run, "init": init, "seed": seed, "status": "converged"}
+            rows.append(keys | known | {"train_accuracy": 1.0})
+    return toy_tables(pd.DataFrame(rows))
+
+
+LENGTHS = {"vanilla_lr0.01": 1.0, "vanilla": 4.0, "da+m+l2": 1.0}
+ACCURACIES = {"vanilla_lr0.01": 1.0, "vanilla": 0.9, "da+m+l2": 1.0}
+
+
+def test_claim_7_reads_the_toys_boundaries_and_accuracies():
+    rows = decided("7", "toy", made_up_toy(LENGTHS, ACCURACIES))
+    assert set(rows["verdict"]) == {"supported"}
+    assert np.exp(rows.loc["7a", "estimate"]) == pytest.approx(4, rel=0.02)
+    assert rows.loc["7c", "estimate"] == pytest.approx(0.1)
+    smooth = decided("7", "toy", made_up_toy({**LENGTHS, "vanilla": 0.5}, dict.fromkeys(LENGTHS, 1.0)))
+    assert list(smooth["verdict"]) == ["not supported"] * 3
+
+
+def test_claim_7_needs_random_labels_that_were_fitted_and_the_runs_it_names():
+    behind = {"adversarial": "adversarial"}
+    rows = decided("7", "toy", made_up_toy(LENGTHS, ACCURACIES, "max_epochs"), behind=behind)
+    assert set(rows["verdict"]) == {"not measured"}
+    without = {run: length for run, length in LENGTHS.items() if run != "da+m+l2"}
+    assert (
+        decided("7", "toy", made_up_toy(without, ACCURACIES)).loc["7a", "reason"] == "no runs of adversarial, da+m+l2"
+    )
+
+
+def label_noise_study(traces: dict[str, float], accuracies: dict[str, float]) -> StudyTables:
+    """Runs from both starts, with a trace of the Hessian per recipe."""
+    tables = made_up_study(lambda init, recipe: accuracies[recipe], recipes=NOISES, inits=STARTS)
+    noise = 1 + 0.01 * np.random.default_rng(0).random(len(tables.runs))
+    return replace(tables, runs=tables.runs.assign(**{"trace.hessian": tables.runs["recipe"].map(traces) * noise}))
+
+
+def test_claims_b_follow_accuracy_and_flatness():
+    accuracies = {"vanilla": 0.7, "label_noise": 0.8, "label_noise_x3": 0.9}
+    tables = label_noise_study({"vanilla": 100.0, "label_noise": 10.0, "label_noise_x3": 1.0}, accuracies)
+    rows = decided("b", "label_noise", tables)
+    assert set(rows["verdict"]) == {"supported"}
+    assert np.exp(rows.loc["b2 adversarial_end", "estimate"]) == pytest.approx(10, rel=0.02)
+    assert rows.loc["b4 full_batch_end", "estimate"] == pytest.approx(1, abs=0.01)
+    tables = label_noise_study({"vanilla": 1.0, "label_noise": 5.0, "label_noise_x3": 9.0}, accuracies)
+    verdicts = decided("b", "label_noise", tables)["verdict"]
+    assert verdicts["b1 adversarial_end"] == "supported"
+    assert {verdicts[f"{claim} adversarial_end"] for claim in ("b2", "b3", "b4")} == {"not supported"}
+
+
+def test_a_trace_that_is_not_positive_or_not_measured_decides_nothing():
+    accuracies = dict.fromkeys(NOISES, 0.8)
+    negative = label_noise_study({"vanilla": -1.0, "label_noise": 1.0, "label_noise_x3": 1.0}, accuracies)
+    assert decided("b", "label_noise", negative).loc["b2 adversarial_end", "reason"] == "a value is not finite"
+    without = replace(negative, runs=negative.runs.drop(columns="trace.hessian"))
+    assert decided("b", "label_noise", without).loc["b3 full_batch_end", "reason"] == "no measurement trace.hessian"
+
+
+def test_a_claim_whose_study_is_not_configured_says_so_once():
+    settings = ClaimsSettings(statistics=STATISTICS, root_seed=0)
+    rows = evaluate_claims(CLAIMS, {}, settings)
+    assert list(rows["claim"]) == [claim.number for claim in CLAIMS]
+    assert set(rows["verdict"]) == {"not measured"}
+    reasons = rows.set_index("claim")["reason"]
+    assert reasons["6"] == "no study of replication is configured (claims.replication)"
+    assert reasons["b1 adversarial_end"] == "no study of label noise is configured (claims.label_noise)"
+    assert reasons["7a"] == "no toy is configured (toy)"
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    """The paper's experiment on one dataset and model, with every study that claims are read from."""
+    adversarial = {"kind": "adversarial", "noise": 0.1, "start": "random"}
+    study = {"question": "?", "datasets": ["cifar10"], "models": ["vgg16"], "seeds": [0, 1]}
+    change = {
+        "inits": {
+            **{name: {**adversarial, "replication": r} for name, r in REPLICATIONS.items()},
+            "labels_only": {**adversarial, "replication": 1, "noise": 0.0},
+            **{name: {**adversarial, "replication": 2} for name in STARTS},
+        },
+        "recipes": {"label_noise": {"label_noise": 0.2}, "label_noise_x3": {"learning_rate_scale": 3.0}},
+        "studies": {
+            "ablation": {**study, "inits": ["random", "adversarial", "random_rescaled"]},
+            "dose": {**study, "inits": ["random", "labels_only", *REPLICATIONS], "recipes": ["vanilla", "da+m+l2"]},
+            "noise": {**study, "inits": STARTS, "recipes": NOISES},
+        },
+        "figures": {"noise": {"draw": "ablation", "study": "noise"}, "dose": {"draw": "ablation", "study": "dose"}},
+        "claims": {"replication": "dose", "label_noise": "noise"},
+    }
+    return load_config(overlay(raw_config(), change))
+
+
+def whole_tables(config: Config) -> dict[str, StudyTables]:
+    """Made-up tables of all cells of each study, with every column that a claim is read from."""
+    tables = {}
+    for role, study in claims_settings(config).studies.items():
+        if role == "toy":
+            tables[role] = made_up_toy(LENGTHS, ACCURACIES)
+            continue
+        made_up = made_up_study(lambda init, recipe: 0.8, recipes=study.recipes, inits=study.inits, seeds=2)
+        runs = made_up.runs.assign(dataset="cifar10", model="vgg16")
+        traced = runs.assign(**{"trace.hessian": 1 + np.random.default_rng(0).random(len(runs))})
+        records = [
+            {"dataset": "cifar10", "model": "vgg16", "init": init, "seed": seed, "status": "converged"}
+            for init in config.inits
+            for seed in (0, 1)
+        ]
+        correct = {"cifar10": made_up.correct["digits"]}
+        tables[role] = replace(made_up, runs=traced, pretraining=pd.DataFrame(records), correct=correct)
+    return tables
+
+
+def reduced(tables: StudyTables, cells: dict[str, list[str]], measured: bool) -> StudyTables:
+    """What is left of a study's tables where only some cells were trained."""
+    chosen = [recipe in cells.get(init, []) for init, recipe in tables.runs[["init", "recipe"]].itertuples(index=False)]
+    columns = [name for name in tables.runs if measured or "." not in name]
+    return replace(
+        tables,
+        runs=tables.runs.loc[chosen, columns].reset_index(drop=True),
+        correct={dataset: right[np.array(chosen)] for dataset, right in tables.correct.items()},
+    )
+
+
+def test_every_claim_is_decided_where_all_its_studies_are_configured(config):
+    rows = evaluate_claims(CLAIMS, whole_tables(config), claims_settings(config))
+    assert list(rows.loc[rows["verdict"] == "not measured", "reason"]) == []
+    assert len(rows) == len(CLAIMS)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_what_a_claim_says_it_needs_suffices_and_decides_the_same(config, group):
+    settings, tables = claims_settings(config), whole_tables(config)
+    whole = evaluate_claims(CLAIMS, tables, settings)
+    whole = whole[whole["claim"].isin([claim.number for claim in claims_of(group)])].reset_index(drop=True)
+    needed = claim_settings(config, group)
+    role = claims_of(group)[0].study
+    assert (needed is None) == (role == "toy")
+    if needed is not None:
+        tables = {role: reduced(tables[role], needed.cells, needed.measured)}
+    alone = evaluate_claims(claims_of(group), {role: tables[role]}, settings)
+    pd.testing.assert_frame_equal(alone, whole)
+
+
+def test_what_a_claim_needs_is_no_more_than_its_cells(config):
+    two = claim_settings(config, "2")
+    assert two.cells == {"random": ["da+m+l2"], "adversarial": ["da+m+l2"]}
+    assert not two.measured
+    assert claim_settings(config, "4").measured
+    six = claim_settings(config, "6")
+    # Another noise is another question.
+    assert six.cells == {init: ["vanilla"] for init in REPLICATIONS}
+    assert six.pretrained == list(REPLICATIONS)
+
+
+def test_the_claims_of_a_target_are_read_from_one_study_by_known_measures_and_diagnostics():
+    for group in GROUPS:
+        assert len({claim.study for claim in claims_of(group)}) == 1
+    assert {claim.measure for claim in CLAIMS} <= set(MEASURES)
+    assert {claim.diagnostic for claim in CLAIMS} - {None, "trace"} <= set(DIAGNOSTICS.names)
+    assert len({claim.number for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_a_claim_is_shown_by_a_figure_of_its_own_study(config):
+    figures = claims_settings(config).figures
+    assert figures["1b"] == "ablation"
+    assert figures["4a"] == "distance"
+    assert figures["6"] == "dose"
+    assert figures["7a"] == "toy"
+    assert figures["b1 adversarial_end"] == "noise"

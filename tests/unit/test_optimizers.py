@@ -1,0 +1,70 @@
+"""Adam beside SGD: torch's own arithmetic, whichever way it is called."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from badminima.config import RecipeConfig
+from badminima.training.optimizer import Adam, optimizer_of
+
+CLASSES = {
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, weight_decay=0.05),
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.1, weight_decay=0.05),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=0.1, weight_decay=0.05),
+}
+
+
+def two_networks() -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    ours, theirs = (nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_each_optimizer_steps_as_torchs_class_of_its_name(name):
+    ours, theirs = two_networks()
+    parameters = list(ours.parameters())
+    optimizer = optimizer_of(parameters, RecipeConfig(optimizer=name, weight_decay=0.05))
+    reference = CLASSES[name](theirs.parameters())
+    images, labels = torch.randn(30, 6), torch.randint(3, (30,))
+    for rate in (0.1, 0.1, 0.1, 0.01, 0.01):
+        optimizer.step(torch.autograd.grad(cross_entropy(ours(images), labels), parameters), rate)
+        reference.param_groups[0]["lr"] = rate
+        reference.zero_grad()
+        cross_entropy(theirs(images), labels).backward()
+        reference.step()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_decay_in_the_gradient_and_decay_of_the_weights_differ():
+    ends = []
+    for name in ("adam", "adamw"):
+        weight = torch.ones(3)
+        Adam([weight], RecipeConfig(optimizer=name, weight_decay=0.5)).step([torch.zeros(3)], 0.1)
+        ends.append(weight)
+    # Without a gradient, Adam steps by the rate down the sign of the decay, and AdamW shrinks by rate * decay.
+    torch.testing.assert_close(ends[0], torch.full((3,), 0.9))
+    torch.testing.assert_close(ends[1], torch.full((3,), 0.95))
+
+
+def test_no_step_of_any_optimizer_loads_torchs_compiler():
+    code = """
+import sys, torch
+from badminima.config import RecipeConfig
+from badminima.training.numerics import Numerics
+from badminima.training.step import Step
+for optimizer in ("sgd", "adam", "adamw"):
+    recipe = RecipeConfig(optimizer=optimizer, sam=0.1, ema=0.9, full_batch=True, gradient_clipping=1.0)
+    step = Step(torch.nn.Linear(4, 3), recipe, Numerics(torch.device("cpu"), "fp32", "none", True), 3, 5)
+    for _ in range(3):
+        step(torch.randn(5, 4), torch.randint(3, (5,)), 0.1)
+print({"torch._dynamo", "torchvision"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,232 @@
+"""Whole trainings by every recipe: what they start from, end with, and that they can be broken off anywhere."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from badminima.config import AugmentationConfig, ModelConfig, OptimizationConfig, RecipeConfig
+from badminima.models.build import build_model
+from badminima.models.initialization import initialize, shrink_and_perturb
+from badminima.models.trained import trained_network
+from badminima.models.weights import Weights, read_weights, weights_of, write_weights
+from badminima.seeding import integer_seed
+from badminima.settings import InitializeSettings, TrainSettings
+from badminima.training.evaluation import Evaluator
+from badminima.training.interruption import Interrupted, Interruption
+from badminima.training.numerics import Numerics
+from badminima.training.restart import RestartPoints
+from badminima.training.stage import make_items, run_training
+from badminima.training.step import Step, average_of
+from tests.conftest import REPOSITORY
+
+CPU = torch.device("cpu")
+EXACT = Numerics(CPU, "fp32", "none", True)
+MODELS = {
+    "mlp": ModelConfig(architecture="mlp", options={"widths": [32]}),
+    "convnet": ModelConfig(architecture="convnet", options={"widths": [4]}),
+}
+RECIPES = {
+    "dropout": {"dropout": 0.3},
+    "mixup": {"mixup": 0.4},
+    "cutmix": {"cutmix": 1.0},
+    "sam": {"sam": 0.05},
+    "adam": {"optimizer": "adam", "weight_decay": 0.01, "learning_rate_scale": 0.1},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1, "learning_rate_scale": 0.1},
+    "ema": {"ema": 0.8},
+    "shrink_perturb": {"shrink": 0.6, "perturb": 0.3},
+    "full_batch": {"full_batch": True, "momentum": 0.5},
+    "many": {
+        "augmentation": True,
+        "momentum": 0.9,
+        "label_noise": 0.1,
+        "label_smoothing": 0.1,
+        "gradient_clipping": 1.0,
+        "dropout": 0.2,
+        "mixup": 0.4,
+        "sam": 0.05,
+        "ema": 0.5,
+        "shrink": 0.9,
+        "full_batch": True,
+    },
+}
+CLOCKS = ("seconds", "images_per_second", "restarts")
+
+
+class After(Interruption):
+    """Asks for the end after so many batches, each of which looks once whether it is asked for."""
+
+    def __init__(self, batches: int) -> None:
+        self.left = batches
+
+    @property
+    def signal_name(self):
+        self.left -= 1
+        return "SIGTERM" if self.left <= 0 else None
+
+
+@pytest.fixture
+def train(digits, digits_on_torch, train_settings, tmp_path):
+    """Train a model from the same weights by a recipe; breaks off after every so many batches if told to."""
+
+    def run(recipe, model="mlp", break_off=None, start=None, seed=0, **optimization):
+        recipe = RecipeConfig(**recipe)
+        changes = {
+            "model": MODELS[model],
+            "model_name": model,
+            "recipe": recipe,
+            "seed": seed,
+            "augmentation": AugmentationConfig(padding=1) if recipe.augmentation else None,
+            "optimization": {**train_settings.optimization.model_dump(), "epochs": 4, **optimization},
+        }
+        settings = TrainSettings(**{**train_settings.model_dump(), **changes})
+        start = start or first_weights(digits, model)
+        arguments = (settings, digits_on_torch, start, tmp_path / "start", None, lambda row: None)
+        if break_off is None:
+            return run_training(*arguments)
+        for _ in range(100):
+            with RestartPoints(tmp_path / "run", {}, 1000) as points:
+                try:
+                    return run_training(*arguments, points, After(break_off))
+                except Interrupted:
+                    torch.rand(17)  # numbers drawn elsewhere must not matter
+        raise AssertionError("never finished")
+
+    return run
+
+
+def first_weights(digits, model: str) -> Weights:
+    settings = InitializeSettings(model=MODELS[model], dataset="digits", model_name=model, root_seed=0, seed=0)
+    return initialize(settings, digits)
+
+
+def same(one: Weights, other: Weights) -> bool:
+    return all(
+        np.array_equal(array, getattr(other, kind)[name])
+        for kind in ("parameters", "buffers")
+        for name, array in getattr(one, kind).items()
+    )
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_training_broken_off_in_mid_epoch_again_and_again_ends_with_the_same_bits(train, recipe, model):
+    undisturbed, again = (train(RECIPES[recipe], model, break_off) for break_off in (None, 5))  # of 8 batches
+    assert again.outcome.restarts == 6
+    assert same(undisturbed.weights, again.weights)
+    for one, other in zip(undisturbed.outcome.history, again.outcome.history, strict=True):
+        assert {**asdict(one), **dict.fromkeys(CLOCKS)} == {**asdict(other), **dict.fromkeys(CLOCKS)}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_changes_the_result_and_learns(train, recipe):
+    epochs = 200 if RECIPES[recipe].get("full_batch") else 20
+    plain, other = (train(changes, epochs=epochs, evaluate_every=epochs) for changes in ({}, RECIPES[recipe]))
+    assert not np.array_equal(plain.weights.vector(), other.weights.vector())
+    assert other.outcome.final["train_accuracy"] > 0.8
+    assert list(other.weights.parameters) == list(plain.weights.parameters)
+
+
+def test_the_average_is_that_of_the_weights_after_each_step_from_the_start_on(digits_on_torch):
+    torch.manual_seed(0)
+    network = build_model(MODELS["convnet"], (1, 8, 8), 10)
+    step = Step(network, RecipeConfig(ema=0.7), EXACT, 10, 120)
+
+    def values():
+        found = [*network.parameters(), *(one for one in network.buffers() if one.is_floating_point())]
+        return [one.detach().clone() for one in found]
+
+    average = values()
+    for _ in range(5):
+        step(torch.randn(12, 1, 8, 8), torch.randint(10, (12,)), 0.1)
+        average = [0.7 * one + 0.3 * new for one, new in zip(average, values(), strict=True)]
+    buffers = [one for one in step.evaluated.buffers() if one.is_floating_point()]
+    for one, other in zip([*step.evaluated.parameters(), *buffers], average, strict=True):
+        torch.testing.assert_close(one.detach(), other)
+    assert not torch.equal(network[0].weight, step.evaluated[0].weight)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_average_is_what_is_evaluated_and_kept(train, digits_on_torch, model):
+    run = train({"ema": 0.9}, model)
+    network = trained_network(MODELS[model], (1, 8, 8), 10, run.weights, None)
+    items = make_items(digits_on_torch, digits_on_torch.test_images, digits_on_torch.test_labels, CPU)
+    measured = Evaluator(EXACT)(network, items)
+    assert run.outcome.final["test_loss"] == measured.loss
+    assert torch.equal(run.outcome.predicted, measured.predicted)
+    # A slow average lags behind: less learnt than by the weights that it follows, which are those of a plain run.
+    assert run.outcome.final["train_loss"] > train({}, model).outcome.final["train_loss"]
+
+
+def test_an_average_of_one_is_the_network_itself():
+    network = build_model(MODELS["convnet"], (1, 8, 8), 10)
+    assert same(weights_of(average_of(network, 0.9).module), weights_of(network))
+
+
+def test_gradient_descent_is_one_step_an_epoch_and_that_of_one_large_batch(train):
+    in_batches = train({"full_batch": True}, batch_size=32, epochs=6)  # 32, 32, 32 and 24
+    at_once = train({}, batch_size=120, epochs=6)
+    assert [row.step for row in in_batches.outcome.history] == [0, 1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose(in_batches.weights.vector(), at_once.weights.vector(), rtol=1e-4, atol=1e-6)
+    assert np.abs(in_batches.weights.vector() - train({}, batch_size=32, epochs=6).weights.vector()).max() > 1e-3
+
+
+def drawn_for_perturbation(model: str, seed: int) -> Weights:
+    torch.manual_seed(integer_seed(0, "perturb", "digits", model, seed))
+    return weights_of(build_model(MODELS[model], (1, 8, 8), 10))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_run_starts_from_shrunken_weights_and_a_share_of_fresh_ones(train, digits, model, seed):
+    start = first_weights(digits, model)
+    fresh = drawn_for_perturbation(model, seed)
+    still = {"learning_rate": 1e-30, "epochs": 1}  # steps too small to change a number
+    run = train({"shrink": 0.4, "perturb": 0.3}, model, start=start, seed=seed, **still)
+    for name, array in run.weights.parameters.items():
+        expected = 0.4 * start.parameters[name] + 0.3 * fresh.parameters[name]
+        np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-7, err_msg=name)
+    assert not np.allclose(fresh.vector(), start.vector())  # a stream of its own
+    assert same(train({"shrink": 1.0, "perturb": 0.0}, model, **still).weights, train({}, model, **still).weights)
+
+
+def test_statistics_of_batchnorm_begin_anew_with_shrunken_weights(digits):
+    start = first_weights(digits, "convnet")
+    used = Weights(start.parameters, {name: array + 5 for name, array in start.buffers.items()})
+    fresh = drawn_for_perturbation("convnet", 0)
+    found = shrink_and_perturb(used, fresh, 0.5, 0.1)
+    assert same(Weights({}, found.buffers), Weights({}, fresh.buffers))
+    assert found.parameters["1.weight"] == pytest.approx(0.5 * 1 + 0.1 * 1)  # BatchNorm's scale, drawn as 1
+    assert found.parameters["1.bias"] == pytest.approx(0)
+    assert {array.dtype for array in found.parameters.values()} == {np.dtype(np.float32)}
+
+
+def test_a_recipe_of_many_parts_runs_by_hand(tmp_path, digits, prepared_path, train_settings):
+    write_weights(tmp_path / "start.safetensors", first_weights(digits, "mlp"))
+    recipe = RecipeConfig(**{**RECIPES["many"], "batch_size": 40, "epochs": 30})
+    settings = train_settings.model_copy(
+        update={
+            "recipe": recipe,
+            "augmentation": AugmentationConfig(padding=1),
+            "optimization": OptimizationConfig(epochs=10, milestones=[5]).with_recipe(recipe),
+        }
+    )
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings.model_dump()))
+    command = [sys.executable, "workflow/scripts/train.py", f"--settings=@{tmp_path / 'settings.yaml'}"]
+    command += [f"--start={tmp_path / 'start.safetensors'}", f"--prepared={prepared_path}", f"--output={tmp_path}/run"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert history["step"].iloc[-1] == 30
+    assert history["epoch"].tolist() == [0, *range(3, 31, 3)]
+    assert history["lr"].tolist()[4:8] == pytest.approx([0.1, 0.1, 0.01, 0.01])  # falls after epoch 15
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["settings"]["recipe"] == recipe.model_dump(mode="json")
+    assert record["settings"]["optimization"]["batch_size"] == 40
+    assert read_weights(tmp_path / "run" / "weights.safetensors").is_finite()

@@ -1,0 +1,39 @@
+"""The SLURM profile as a site would edit it; a real cluster is in tests/slurm."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+from tests.workflow.conftest import Checkout
+
+PROFILE = REPOSITORY / "slurm" / "config.yaml"
+# Commented lines that are settings, not sentences.
+SETTING = re.compile(r"^# ((?:[a-z-]+:.*|  - .*)\n)", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def edited() -> str:
+    """The profile with all its commented settings taken in."""
+    return SETTING.sub(r"\1", PROFILE.read_text())
+
+
+def test_every_commented_setting_can_be_taken_in(edited: str, checkout: Checkout, tmp_path: Path) -> None:
+    taken = yaml.safe_load(edited).keys() - yaml.safe_load(PROFILE.read_text()).keys()
+    assert taken >= {"default-resources", "set-resources", "slurm-partition-config", "slurm-status-command"}
+    shutil.copytree(PROFILE.parent, checkout.folder / "slurm", dirs_exist_ok=True)
+    (tmp_path / "config.yaml").write_text(edited)
+    dry_run = ["--profile", str(tmp_path), "--dry-run", "--configfile", "presets/smoke.yaml", "--", "all"]
+    assert "slurm_partition=gpu" in checkout.snakemake(*dry_run).stdout
+
+
+def test_the_profile_names_all_rules_that_ask_for_a_gpu(edited: str) -> None:
+    named = {entry.partition(":")[0] for entry in yaml.safe_load(edited)["set-resources"]}
+    rules = (REPOSITORY / "rules").glob("*.smk")
+    text = "\n".join(path.read_text() for path in rules)
+    assert named == {
+        rule for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S) if "gpus_of" in body
+    }

@@ -1,0 +1,27 @@
+"""Write the report's first page: answer, figure, claims, settings and provenance."""
+
+from pathlib import Path
+
+import click
+
+from badminima.analysis.overview import overview_page
+from badminima.claims.overview import OverviewSettings
+from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.files import write_text
+from badminima.results import Results
+
+
+@click.command(help=__doc__)
+@click.option("--results", type=FOLDER, required=True, help="Folder that holds claims.csv, tables/, figures/, runs/.")
+@settings_option(OverviewSettings)
+@click.option("--html", type=OUTPUT_FILE, required=True, help="Output: a piece of HTML.")
+@one_line_errors
+def main(results: Path, settings: OverviewSettings, html: Path) -> None:
+    found = Results(results)
+    studies = {study: found.tables(study) for study in settings.studies}
+    claims = found.claims.fillna({"reason": "", "figure": "", "dataset": "", "model": ""})
+    write_text(html, overview_page(claims, studies, settings, found.paths))
+
+
+if __name__ == "__main__":
+    main()
