@@ -210,7 +210,7 @@ def test_a_response_says_how_many_runs_of_a_cell_diverged(tables):
     spoilt = replace(tables, runs=runs)
     spoilt = replace(spoilt, cells=summarize_cells(spoilt, STATISTICS, root_seed=0))
     axes = draw_figure(spoilt, settings("response")).figure.axes[-1]
-    assert [text.get_text() for text in axes.texts] == ["1 of 3 diverged"]
+    assert [text.get_text() for text in axes.texts] == ["1/3 diverged"]
 
 
 @pytest.fixture(scope="module")

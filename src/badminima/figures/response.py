@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import Transform, offset_copy
+from matplotlib.transforms import offset_copy
 
 from badminima.analysis.tables import StudyTables
 from badminima.doses import Doses
@@ -82,7 +82,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             pair[-1].spines["left"].set_visible(False)
             pair[-1].tick_params(axis="y", left=False, labelleft=False)
         _draw_series(pair[-1], plan, *values)
-        _set_limits(pair[0], *values)
+        _set_limits(pair[0], plan, *values)
         pair[-1].set_title(cell_title(*panel))
         pair[0].set_ylabel(accuracy_label(tables.runs))
     for axes in pairs[len(panels) :].flat:
@@ -157,30 +157,36 @@ def _draw_points(
             zorder=5,
             transform=beside,
         )
-        _count_diverged(axes, of_cells, colour, beside)
+    _count_diverged(axes, plan, positions, cells)
 
 
-def _count_diverged(axes: Axes, cells: pd.DataFrame, colour: str, beside: Transform) -> None:
-    """At the lower edge, how many runs of a cell have no place in the panel."""
-    for row in cells[cells["diverged"] > 0].to_dict("records"):
-        axes.annotate(
-            f"{row['diverged']} of {row['seeds']} diverged",
-            (row["position"], 0.02),
-            xycoords=(beside, "axes fraction"),
-            rotation=90,
-            fontsize=6.5,
-            color=colour,
-            ha="center",
-            va="bottom",
-        )
+def _count_diverged(axes: Axes, plan: Plan, positions: Mapping[str, float], cells: pd.DataFrame) -> None:
+    """At the lower edge, below each other, how many runs of a cell have no place in the panel."""
+    for name, position in positions.items():
+        diverged = cells[(cells[plan.placed] == name) & (cells["diverged"] > 0)]
+        for line, row in enumerate(diverged.to_dict("records")):
+            axes.annotate(
+                f"{row['diverged']}/{row['seeds']} diverged",
+                (position, 0.01),
+                (0, 7 * line),
+                xycoords=axes.get_xaxis_transform(),
+                textcoords="offset points",
+                fontsize=6,
+                color=plan.looks[row[plan.line]][0],
+                ha="center",
+                va="bottom",
+            )
 
 
-def _set_limits(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
-    """Everything in sight: points that are shifted on the page do not count by themselves."""
+def _set_limits(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
+    """Everything in sight, and room for the counts of diverged runs; matplotlib overlooks points that are shifted."""
     values = pd.concat([seeds["value"], cells["mean"], cells["low"], cells["high"]]).dropna()
     if len(values):
+        counts = cells[cells["diverged"] > 0].groupby(plan.placed).size().max() if cells["diverged"].any() else 0
         margin = 0.05 * (values.max() - values.min())
-        axes.set_ylim(values.min() - margin, min(values.max() + margin, 100.5))
+        axes.set_ylim(values.min() - margin * (1 + 1.5 * counts), min(values.max() + margin, 100.5))
+        # The room below may reach where no accuracy is.
+        axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:g}" if percent >= 0 else "")
 
 
 def _set_scale(axes: Axes, values: list[float]) -> None:
