@@ -67,8 +67,8 @@ def _figure(name: str | None, paths: Paths) -> str:
 
 
 def _table(claims: pd.DataFrame, settings: OverviewSettings, paths: Paths) -> str:
-    """A row per claim that was measured."""
-    measured = claims[claims["seeds"] > 0]
+    """A row per claim that was measured, on all data or on some."""
+    measured = claims[_is_measured(claims)]
     if measured.empty:
         return "<p>None was measured.</p>"
     interval = f"effect [{settings.statistics.confidence:.0%} interval]"
@@ -86,20 +86,25 @@ def _row(number: str, rows: pd.DataFrame, paths: Paths) -> str:
         escape(number),
         f"{escape(first['statement'])}<small>{explanation(first)}</small>",
         *(_verdicts(rows), _effects(rows)),
-        " or ".join(str(seeds) for seeds in sorted(rows["seeds"].unique())),
+        " or ".join(str(seeds) for seeds in sorted(rows["seeds"].unique()) if seeds),
         _link(paths.figure(first["figure"], "png"), figure) if first["figure"] else "",
     ]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _unmeasured(claims: pd.DataFrame) -> str:
-    """The claims without a verdict, by reason."""
-    rows = claims[claims["seeds"] == 0]
+    """The claims without any verdict, by reason."""
+    rows = claims[~_is_measured(claims)]
     if rows.empty:
         return ""
     reasons = rows.groupby("reason", sort=False)["claim"].unique()
     items = [f"<li>{escape(', '.join(numbers))}: {escape(str(reason))}</li>" for reason, numbers in reasons.items()]
     return f'<p>Not measured by these results:</p><ul class="reasons">{"".join(items)}</ul>'
+
+
+def _is_measured(claims: pd.DataFrame) -> pd.Series:
+    """Whether each row is of a claim that was measured somewhere, ``[rows] bool``."""
+    return claims.groupby("claim")["seeds"].transform("max") > 0
 
 
 def _verdicts(rows: pd.DataFrame) -> str:
