@@ -27,7 +27,15 @@ def doses_of(config: Config, figure: FigureConfig, over: str) -> Doses | None:
     """What a figure draws over a setting of its inits, or else of its recipes; None if no two differ in it alone."""
     study = config.studies[figure.study]
     inits = {name: config.inits[name] for name in figure.inits or study.inits}
-    recipes = {name: config.recipes[name] for name in figure.recipes or study.recipes}
+    phase = config.training
+    recipes = {
+        # What a recipe leaves to the phase is a number too.
+        name: recipe.model_copy(
+            update={"batch_size": recipe.batch_size or phase.batch_size, "epochs": recipe.epochs or phase.epochs}
+        )
+        for name in figure.recipes or study.recipes
+        for recipe in (config.recipes[name],)
+    }
     if series := _series(inits, over):
         return Doses(over=over, axis="inits", series=series)
     if series := _series(recipes, over):

@@ -85,3 +85,9 @@ def test_a_message_can_name_what_could_be_drawn_over(config):
 def test_a_figures_settings_hold_all_that_it_needs_of_the_config(config):
     assert figure_settings(config, "mine").doses == doses(config, "replication")
     assert figure_settings(config, "ablation").doses is None
+
+
+def test_a_batch_size_that_is_the_phases_stands_along_it_too():
+    small = {"recipes": {"batch_16": {"batch_size": 16}}, "studies": {"dose": {"recipes": ["vanilla", "batch_16"]}}}
+    chosen = doses(load_config(overlay(overlay(raw_config(), VARIED), small)), "batch_size")
+    assert chosen == Doses(over="batch_size", axis="recipes", series=[{"vanilla": 128, "batch_16": 16}])
