@@ -1,21 +1,15 @@
 """``fig_curves``: train and test accuracy against epochs."""
 
-from itertools import product
-
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing
+from badminima.figures.lines import draw_cells
 from badminima.figures.style import (
-    LINES,
     PAGE_WIDTH,
     accuracy_label,
     cell_title,
-    init_label,
-    look_of_inits,
-    recipe_label,
     rows_of,
     set_style,
     settings_of,
@@ -40,7 +34,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         labels = ["train accuracy (%)", accuracy_label(tables.runs)]
         for axes, statistic, label in zip(line, PANELS, labels, strict=True):
             chosen = rows_of(shown[shown["statistic"] == statistic], setting)
-            _draw_lines(axes, chosen, settings)
+            draw_cells(axes, chosen, "epoch", settings, spread=True)
             axes.set_ylabel(label)
             axes.set_ylim(_floor_of(shown, setting), 101)
             axes.set_title(cell_title(*setting))
@@ -56,27 +50,6 @@ def _floor_of(shown: pd.DataFrame, setting: tuple[str, str]) -> float:
     trained = rows_of(shown[shown["epoch"] > 0], setting)
     lowest = trained["low"].min() * 100
     return max(0.0, lowest - 0.05 * (100 - lowest)) if pd.notna(lowest) else 0.0
-
-
-def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
-    looks = look_of_inits(settings.inits)
-    for init, (position, recipe) in product(settings.inits, enumerate(settings.recipes)):
-        curve = shown[(shown["init"] == init) & (shown["recipe"] == recipe)]
-        colour, marker = looks[init]
-        axes.plot(
-            curve["epoch"],
-            curve["mean"] * 100,
-            color=colour,
-            linestyle=LINES[position % len(LINES)],
-            linewidth=1.3,
-            marker=marker,
-            markevery=(0.05 + 0.05 * position, 0.2),
-            markersize=3.5,
-            label=f"{init_label(init)} init, {recipe_label(recipe)}",
-        )
-        axes.fill_between(
-            curve["epoch"], curve["low"] * 100, curve["high"] * 100, color=colour, alpha=0.15, linewidth=0
-        )
 
 
 def _summary(histories: pd.DataFrame) -> pd.DataFrame:

@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.figures import Drawing, nothing_to_draw
+from badminima.figures.lines import draw_range
 from badminima.figures.style import (
     LINES,
     PAGE_WIDTH,
     RECIPE_COLOURS,
     accuracy_label,
     cell_title,
-    draw_range,
     init_label,
     look_of_recipes,
     recipe_label,
@@ -94,7 +94,8 @@ def _of(table: pd.DataFrame, row: Iterable[str]) -> pd.DataFrame:
 def _draw_curves(axes: Axes, curves: pd.DataFrame, settings: FigureSettings) -> None:
     for place, (recipe, (colour, _)) in enumerate(look_of_recipes(settings.recipes).items()):
         line = LINES[place // len(RECIPE_COLOURS) % len(LINES)]
-        draw_range(axes, curves[curves["recipe"] == recipe], colour, line, recipe_label(recipe))
+        cell = curves[curves["recipe"] == recipe]
+        draw_range(axes, cell, "epoch", "value", colour, linestyle=line, label=recipe_label(recipe))
 
 
 def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) -> None:

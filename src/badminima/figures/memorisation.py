@@ -5,11 +5,11 @@ import pandas as pd
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing, nothing_to_draw
+from badminima.figures.lines import draw_range
 from badminima.figures.style import (
     PAGE_WIDTH,
     accuracy_label,
     cell_title,
-    draw_range,
     init_label,
     look_of_inits,
     rows_of,
@@ -44,7 +44,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         for axes, (name, label) in zip(line, panels.items(), strict=True):
             of_panel = of_row[of_row["statistic"] == name]
             for init, (colour, _) in looks.items():
-                draw_range(axes, of_panel[of_panel["init"] == init], colour, label=init_label(init))
+                draw_range(axes, of_panel[of_panel["init"] == init], "epoch", "value", colour, label=init_label(init))
             axes.set_ylabel(label)
             axes.set_xlabel("epoch of pretraining")
             axes.set_ylim(0, None if name == DISTANCE else 102)

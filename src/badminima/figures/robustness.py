@@ -1,20 +1,14 @@
 """``fig_robustness``: accuracy against the strength of attacks, of noise, and of the data's own corruptions."""
 
-from itertools import product
-
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing, nothing_to_draw
+from badminima.figures.lines import draw_cells
 from badminima.figures.style import (
-    LINES,
     PAGE_WIDTH,
     cell_title,
-    init_label,
-    look_of_inits,
-    recipe_label,
     rows_of,
     set_style,
     settings_of,
@@ -45,7 +39,8 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     rows = -(-len(panels) // COLUMNS)
     figure, grid = plt.subplots(rows, COLUMNS, figsize=(PAGE_WIDTH, 1.9 * rows + 0.6), squeeze=False, sharey=True)
     for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
-        _draw_lines(axes, rows_of(shown[shown["kind"] == kind], setting), settings)
+        draw_cells(axes, rows_of(shown[shown["kind"] == kind], setting), "strength", settings)
+        axes.set_ylim(0, 101)
         axes.set_xlabel(KINDS[kind])
         if kind == panels[0][1]:
             axes.set_title(cell_title(*setting))
@@ -70,24 +65,3 @@ def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
     kinds = [kind for kind in KINDS if (measured["kind"] == kind).any()]
     shown = pd.concat([measured[measured["kind"].isin(kinds)], *(clean.assign(kind=kind) for kind in kinds)])
     return shown.sort_values(["dataset", "model", "kind", "init", "recipe", "strength"], ignore_index=True)
-
-
-def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
-    looks = look_of_inits(settings.inits)
-    for init, (position, recipe) in product(settings.inits, enumerate(settings.recipes)):
-        line = shown[(shown["init"] == init) & (shown["recipe"] == recipe)]
-        colour, marker = looks[init]
-        axes.plot(
-            line["strength"],
-            line["mean"] * 100,
-            color=colour,
-            linestyle=LINES[position % len(LINES)],
-            linewidth=1.3,
-            marker=marker,
-            markersize=3.5,
-            label=f"{init_label(init)} init, {recipe_label(recipe)}",
-        )
-        axes.fill_between(
-            line["strength"], line["low"] * 100, line["high"] * 100, color=colour, alpha=0.12, linewidth=0
-        )
-    axes.set_ylim(0, 101)

@@ -73,18 +73,6 @@ def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def draw_range(axes: Axes, curve: pd.DataFrame, colour: str, linestyle: Any = "-", label: str = "") -> None:
-    """A line, and a band around it.
-
-    Args:
-        axes: where to draw.
-        curve: one row per epoch, with columns epoch, value, low and high.
-        colour, linestyle, label: of the line.
-    """
-    axes.plot(curve["epoch"], curve["value"], color=colour, linestyle=linestyle, linewidth=1.3, label=label)
-    axes.fill_between(curve["epoch"], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
-
-
 def init_label(init: str) -> str:
     """An init's name for readers."""
     return init.replace("_", " ")

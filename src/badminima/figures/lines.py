@@ -1,0 +1,53 @@
+"""Lines with bands, as several figures draw them."""
+
+from itertools import product
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from badminima.figures.style import LINES, init_label, look_of_inits, recipe_label
+from badminima.settings import FigureSettings
+
+
+def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: str, **look: Any) -> None:
+    """A line, and a band around it.
+
+    Args:
+        axes: where to draw.
+        curve: one row per point, with the columns ``over`` and ``middle``, and the band from ``low`` to ``high``.
+        over: what the line runs along.
+        middle: what it shows.
+        colour: of both.
+        look: other properties of the line, for matplotlib.
+    """
+    axes.plot(curve[over], curve[middle], color=colour, linewidth=1.3, **look)
+    axes.fill_between(curve[over], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
+
+
+def draw_cells(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSettings, spread: bool = False) -> None:
+    """A line in percent per init (colour, marker) and recipe (dashes), with its band.
+
+    Args:
+        axes: where to draw.
+        shown: columns init, recipe, ``over``, and the fractions mean, low and high.
+        over: what lines run along.
+        settings: which inits and recipes.
+        spread: whether markers stand a few to a line, at other places on each, and not on every point.
+    """
+    looks = look_of_inits(settings.inits)
+    percent = shown.assign(**{name: shown[name] * 100 for name in ("mean", "low", "high")})
+    for init, (position, recipe) in product(settings.inits, enumerate(settings.recipes)):
+        colour, marker = looks[init]
+        draw_range(
+            axes,
+            percent[(percent["init"] == init) & (percent["recipe"] == recipe)],
+            over,
+            "mean",
+            colour,
+            linestyle=LINES[position % len(LINES)],
+            marker=marker,
+            markevery=(0.05 + 0.05 * position, 0.2) if spread else None,
+            markersize=3.5,
+            label=f"{init_label(init)} init, {recipe_label(recipe)}",
+        )
