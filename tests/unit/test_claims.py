@@ -1,5 +1,6 @@
 """Claims: verdicts follow from planted data."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -150,7 +151,7 @@ def test_the_page_shows_every_claim_and_its_verdict():
     text = plain_text(claims)
     assert all(statement in text for statement in claims["statement"])
     # 20 points are planted, and log ratios are read as ratios.
-    assert "random minus adversarial, vanilla: +20" in text.replace("+19.", "+20")
+    assert re.search(r"\+(19|20)\.\d points \[.*\], 3 seeds: test accuracy, random minus adversarial, vanilla", text)
     assert "ratio of relative distances" in text
     assert "log ratio" not in text
 
