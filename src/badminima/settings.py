@@ -35,6 +35,7 @@ from badminima.runs import (
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
 # results are made anew and no cache offers them.
+MEASUREMENTS_REVISION = 1  # shared by what is measured at the end of a run and what is measured along its way
 
 
 class PrepareSettings(Section):
@@ -78,6 +79,7 @@ class InitializeSettings(Section):
 class AlongSettings(Section):
     """What is measured at every evaluated epoch of a training, and how."""
 
+    revision: int = MEASUREMENTS_REVISION
     measurements: list[str]
     images: int = MeasuringConfig().images
     options: dict[str, dict[str, Any]] = Field({})
@@ -118,7 +120,7 @@ class TrainSettings(Section):
 class DiagnoseSettings(Section):
     """What the measurements of a run depend on, beside its files."""
 
-    revision: int = 1
+    revision: int = MEASUREMENTS_REVISION
     dataset: str
     model_name: str
     init: str
