@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from badminima.config import AdversarialInit, InitConfig, RandomInit, RescaledInit
+from badminima.config import AdversarialInit, InitConfig, RandomInit, RescaledInit, RunInit
 from badminima.errors import UserError
 from badminima.files import read_json
 from badminima.loading import load_inits
 
-# What these names are made of in every config (badminima.loading); nothing else of them is looked at.
+# What these names are made of in every config (badminima.meanings); nothing else of them is looked at.
 FIXED: dict[str, InitConfig] = {
     "random": RandomInit(kind="random"),
     "adversarial": AdversarialInit(kind="adversarial", replication=1, noise=0.0),
     "random_rescaled": RescaledInit(kind="rescaled"),
+    "adversarial_end": RunInit(kind="run", start="adversarial", recipe="vanilla"),
+    "full_batch_end": RunInit(kind="run", start="random", recipe="full_batch"),
 }
 
 

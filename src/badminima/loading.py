@@ -13,7 +13,6 @@ from badminima.config import (
     Name,
     OptimizationConfig,
     RandomInit,
-    RecipeConfig,
     RescaledInit,
     RunInit,
     Section,
@@ -21,6 +20,7 @@ from badminima.config import (
 )
 from badminima.doses import doses_of, settings_varied
 from badminima.errors import UserError
+from badminima.meanings import check_meanings
 from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
 from badminima.validation import parse
 
@@ -89,7 +89,7 @@ def _check_references(config: Config) -> None:
         _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
     _check_inits(config)
     _check_recipes(config)
-    _check_meanings(config)
+    check_meanings(config)
     for name, study in config.studies.items():
         for axis in ("datasets", "models", "inits", "recipes"):
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
@@ -211,33 +211,6 @@ def _check_recipes(config: Config) -> None:
             raise UserError(
                 f"recipes.{name}.momentum", recipe.momentum, f"{recipe.optimizer} has momentum of its own: expected 0"
             )
-
-
-def _check_meanings(config: Config) -> None:
-    """The paper's names mean what they mean there, since claims are read by them."""
-    for name, recipe in config.recipes.items():
-        parts = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
-        expected = {part for field, part in parts.items() if getattr(recipe, field)}
-        named = set() if name == "vanilla" else set(name.split("+"))
-        others = recipe.model_dump(exclude=set(parts)) != RecipeConfig().model_dump(exclude=set(parts))
-        if named <= set(parts.values()) and (named != expected or others):
-            raise UserError(
-                f"recipes.{name}",
-                recipe.model_dump(exclude_defaults=True),
-                "this name means exactly these regularizers, at the phase's learning rate; choose another name",
-            )
-    fixed: dict[str, dict[str, object]] = {
-        "random": {"kind": "random", "gain": 1.0},
-        "adversarial": {"kind": "adversarial", "start": "random"},
-        "random_rescaled": {"kind": "rescaled", "start": "random", "like": "adversarial"},
-    }
-    for name, entries in fixed.items():
-        for field, value in entries.items() if name in config.inits else ():
-            if getattr(config.inits[name], field, None) != value:
-                found = repr(getattr(config.inits[name], field, None))
-                raise UserError(
-                    f"inits.{name}.{field}", found, f"an init of this name has {value}; choose another name"
-                )
 
 
 def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:

@@ -206,6 +206,38 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"recipes": {"vanilla": {"momentum": 0.9}}}, "recipes.vanilla", "'momentum': 0.9", "exactly these"),
         ({"recipes": {"da": {"augmentation": False}}}, "recipes.da", "{}", "exactly these"),
         ({"recipes": {"m": {"learning_rate_scale": 0.1}}}, "recipes.m", "learning_rate_scale", "exactly these"),
+        ({"recipes": {"label_noise": {}}}, "recipes.label_noise", "{}", "label_noise > 0"),
+        (
+            {"recipes": {"label_noise": {"label_noise": 0.2, "batch_size": 9}}},
+            "recipes.label_noise",
+            "9",
+            "nothing else",
+        ),
+        ({"recipes": {"label_noise_x3": {"label_noise": 0.2}}}, "recipes.label_noise_x3", "0.2", "at 3 times"),
+        (
+            {
+                "recipes": {
+                    "label_noise": {"label_noise": 0.2},
+                    "label_noise_x3": {"label_noise": 0.1, "learning_rate_scale": 3},
+                }
+            },
+            "recipes.label_noise_x3.label_noise",
+            "0.1",
+            "that of recipes.label_noise, 0.2",
+        ),
+        ({"recipes": {"full_batch": {}}}, "recipes.full_batch.full_batch", "False", "true"),
+        (
+            {"inits": {"adversarial_end": {"kind": "run", "start": "random", "recipe": "vanilla"}}},
+            "inits.adversarial_end.start",
+            "'random'",
+            "adversarial",
+        ),
+        (
+            {"inits": {"full_batch_end": {"kind": "run", "start": "random", "recipe": "vanilla"}}},
+            "inits.full_batch_end.recipe",
+            "'vanilla'",
+            "full_batch",
+        ),
         ({"studies": {"ablation": {"along": ["trac"]}}}, "studies.ablation.along", "'trac'", "sharpness"),
         ({"studies": {"ablation": {"along": ["landscape"]}}}, "studies.ablation.along", "'landscape'", "sharpness"),
         ({"diagnostics": []}, "diagnostics", "[]", "not empty"),

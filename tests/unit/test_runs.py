@@ -91,12 +91,12 @@ def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_l
 def chained():
     """Inits that are end points of runs: from random, adversarial and rescaled weights, and from one another."""
     inits = {
-        "full_batch_end": {"kind": "run", "start": "random", "recipe": "m"},
+        "momentum_end": {"kind": "run", "start": "random", "recipe": "m"},
         "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},
         "rescaled_end": {"kind": "run", "start": "random_rescaled", "recipe": "vanilla"},
         "later": {"kind": "run", "start": "adversarial_end", "recipe": "da"},
     }
-    study = {"inits": ["random", "full_batch_end", "rescaled_end", "later"]}
+    study = {"inits": ["random", "momentum_end", "rescaled_end", "later"]}
     return load_config(overlay(raw_config(), {"inits": inits, "studies": {"ablation": study}}))
 
 
@@ -111,7 +111,7 @@ def test_an_end_point_lies_where_its_run_left_it(chained):
 
 def test_a_chain_of_runs_leads_back_to_what_it_began_with(chained):
     inits = chained.inits
-    assert [root_of(inits, name) for name in ("random", "full_batch_end", "rescaled_end", "later")] == [
+    assert [root_of(inits, name) for name in ("random", "momentum_end", "rescaled_end", "later")] == [
         "random",
         "random",
         "random_rescaled",
@@ -119,7 +119,7 @@ def test_a_chain_of_runs_leads_back_to_what_it_began_with(chained):
     ]
     assert {random_behind(inits, name) for name in inits} == {"random"}
     behind = {name: runs.pretraining_behind(chained, name) for name in inits}
-    assert behind["full_batch_end"] is behind["random"] is None
+    assert behind["momentum_end"] is behind["random"] is None
     assert {behind[name] for name in ("adversarial_end", "rescaled_end", "later")} == {"adversarial"}
 
 
@@ -131,7 +131,7 @@ def test_a_run_rests_on_the_runs_behind_its_init_whether_a_study_has_them_or_not
 
 
 def test_a_run_from_an_end_point_is_compared_with_its_recipe_from_the_random_weights_at_the_root(chained):
-    for init in ("full_batch_end", "later", "rescaled_end"):
+    for init in ("momentum_end", "later", "rescaled_end"):
         run = Run("cifar10", "vgg16", init, "l2", 1)
         assert runs.reference_of(chained, run) == Run("cifar10", "vgg16", "random", "l2", 1)
     study = chained.studies["ablation"]
