@@ -5,13 +5,14 @@ def claimed_tables(role):
     """The tables of the study that some claims are read from, or of the toy."""
     if role == "toy":
         return [] if CONFIG.toy is None else [rules.toy.output.csv]
-    study = getattr(CONFIG.claims, role)
+    study = claimed_study(CONFIG, role)
     return [] if study is None else [PATHS.tables(study) / table for table in TABLES]
 
 
 rule claims:
     input:
         study=claimed_tables("study"),
+        control=claimed_tables("control"),
         replication=claimed_tables("replication"),
         label_noise=claimed_tables("label_noise"),
         toy=claimed_tables("toy"),

@@ -18,7 +18,7 @@ sys.path.insert(0, str(SOURCE))
 
 from badminima import claims, runs, settings
 from badminima.claims.overview import overview_settings
-from badminima.claims.settings import claim_settings, claims_settings
+from badminima.claims.settings import claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.environment import use_checkout
 from badminima.errors import UserError

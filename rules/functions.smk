@@ -192,7 +192,7 @@ def claims_options(wildcards, input):
     """The options that name the tables of each study, and the toy's."""
     folders = {
         role: os.path.dirname(input[role][0])
-        for role in ("study", "replication", "label_noise")
+        for role in ("study", "control", "replication", "label_noise")
         if role in input.keys() and len(input[role])
     }
     toy = input["toy"] if "toy" in input.keys() else []

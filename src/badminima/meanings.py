@@ -52,7 +52,7 @@ def _check_label_noise(recipes: dict[str, RecipeConfig]) -> None:
             raise UserError(
                 f"recipes.{name}",
                 recipe.model_dump(exclude_defaults=True),
-                f"this name means label_noise > 0 at {scales[name]:g} times the phase's learning rate, and nothing else; "
+                f"this name means label_noise > 0 at {scales[name]:g} times the phase's learning rate, nothing else; "
                 "choose another name",
             )
     noises = [recipe.label_noise for recipe in given.values()]

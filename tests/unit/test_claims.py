@@ -17,14 +17,19 @@ from tests.unit.study import STATISTICS, made_up_study
 
 # One dataset and one model; which of its cells a made-up study has, its tables say.
 GRID = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["random"], recipes=["vanilla"], seeds=[0])
-SETTINGS = ClaimsSettings(studies={"study": GRID}, statistics=STATISTICS, root_seed=0)
-ABLATION = [claim for claim in CLAIMS if claim.study == "study"]
+SETTINGS = ClaimsSettings(studies={"study": GRID, "control": GRID}, statistics=STATISTICS, root_seed=0)
+ABLATION = [claim for claim in CLAIMS if claim.study in ("study", "control")]
 # As configs give them: the pretraining that each init is, or takes its norms from.
 BEHIND = {"random": None, "adversarial": "adversarial", "random_rescaled": "adversarial"}
 
 
+def decided(tables, settings=SETTINGS) -> pd.DataFrame:
+    """The claims of the ablation and of the controls, by number, where one study has the cells of both."""
+    return evaluate_claims(ABLATION, {"study": tables, "control": tables}, settings).set_index("claim")
+
+
 def verdicts(tables, settings=SETTINGS) -> dict[str, str]:
-    return evaluate_claims(ABLATION, {"study": tables}, settings).set_index("claim")["verdict"].to_dict()
+    return decided(tables, settings)["verdict"].to_dict()
 
 
 def as_in_the_paper(init: str, recipe: str) -> float:
@@ -101,7 +106,7 @@ def test_the_gap_is_paired_by_seed_and_image():
 
 
 def reasons(tables, settings=SETTINGS) -> dict[str, str]:
-    return evaluate_claims(ABLATION, {"study": tables}, settings).set_index("claim")["reason"].to_dict()
+    return decided(tables, settings)["reason"].to_dict()
 
 
 def test_a_diverged_run_supports_nothing_and_contradicts_1a():
@@ -143,7 +148,7 @@ def test_one_seed_decides_nothing():
 
 
 def test_the_page_shows_every_claim_and_its_verdict():
-    claims = evaluate_claims(ABLATION, {"study": made_up_study(as_in_the_paper)}, SETTINGS)
+    claims = decided(made_up_study(as_in_the_paper)).reset_index()
     page = claims_page(claims, STATISTICS)
     assert page.count("supported</td>") == len(claims)
     assert all(statement in page for statement in claims["statement"])

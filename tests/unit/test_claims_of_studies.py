@@ -97,32 +97,73 @@ def test_claim_7_needs_random_labels_that_were_fitted_and_the_runs_it_names():
     )
 
 
-def label_noise_study(traces: dict[str, float], accuracies: dict[str, float]) -> StudyTables:
-    """Runs from both starts, with a trace of the Hessian per recipe."""
-    tables = made_up_study(lambda init, recipe: accuracies[recipe], recipes=NOISES, inits=STARTS)
+def label_noise_study(hessian: dict[str, float], covariance: dict[str, float], start: float = 1.0) -> StudyTables:
+    """Runs from both starts, which fit ``start`` of the training set, with the traces of each recipe's end."""
+    tables = made_up_study(lambda init, recipe: ACCURACIES_B[recipe], recipes=NOISES, inits=STARTS)
     noise = 1 + 0.01 * np.random.default_rng(0).random(len(tables.runs))
-    return replace(tables, runs=tables.runs.assign(**{"trace.hessian": tables.runs["recipe"].map(traces) * noise}))
+    recipes = tables.runs["recipe"]
+    traces = {"trace.hessian": recipes.map(hessian) * noise, "trace.noise_covariance": recipes.map(covariance) * noise}
+    return replace(tables, runs=tables.runs.assign(**traces), histories=tables.histories.assign(train_accuracy=start))
 
 
-def test_claims_b_follow_accuracy_and_flatness():
-    accuracies = {"vanilla": 0.7, "label_noise": 0.8, "label_noise_x3": 0.9}
-    tables = label_noise_study({"vanilla": 100.0, "label_noise": 10.0, "label_noise_x3": 1.0}, accuracies)
-    rows = decided("b", "label_noise", tables)
+ACCURACIES_B = {"vanilla": 0.7, "label_noise": 0.8, "label_noise_x3": 0.9}
+# As networks have them: sure of its answers, that of vanilla SGD is flat, and a wrong label pulls hard.
+HESSIAN = {"vanilla": 1.0, "label_noise": 30.0, "label_noise_x3": 10.0}
+COVARIANCE = {"vanilla": 1000.0, "label_noise": 10.0, "label_noise_x3": -1.0}
+
+
+def with_train_accuracy(tables: StudyTables, recipe: str, accuracy: float) -> StudyTables:
+    """The same where the first seed of a recipe ends at a training accuracy."""
+    runs = tables.runs.copy()
+    runs.loc[(runs["recipe"] == recipe) & (runs["seed"] == 0), "train_accuracy"] = accuracy
+    return replace(tables, runs=runs)
+
+
+def test_claims_b_follow_accuracy_noise_covariance_and_among_equal_noises_flatness():
+    rows = decided("b", "label_noise", label_noise_study(HESSIAN, COVARIANCE), ends=STARTS)
+    assert list(rows.index) == [f"{claim} {start}" for start in STARTS for claim in ("b1", "b2", "b3")]
     assert set(rows["verdict"]) == {"supported"}
-    assert np.exp(rows.loc["b2 adversarial_end", "estimate"]) == pytest.approx(10, rel=0.02)
-    assert rows.loc["b4 full_batch_end", "estimate"] == pytest.approx(1, abs=0.01)
-    tables = label_noise_study({"vanilla": 1.0, "label_noise": 5.0, "label_noise_x3": 9.0}, accuracies)
+    assert rows.loc["b2 adversarial_end", "estimate"] == pytest.approx(990, rel=0.02)
+    assert np.exp(rows.loc["b3 full_batch_end", "estimate"]) == pytest.approx(3, rel=0.02)
+    tables = label_noise_study({**HESSIAN, "label_noise_x3": 90.0}, {**COVARIANCE, "label_noise": 2000.0})
     verdicts = decided("b", "label_noise", tables)["verdict"]
     assert verdicts["b1 adversarial_end"] == "supported"
-    assert {verdicts[f"{claim} adversarial_end"] for claim in ("b2", "b3", "b4")} == {"not supported"}
+    assert {verdicts[f"{claim} adversarial_end"] for claim in ("b2", "b3")} == {"not supported"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "undecided"), [("vanilla", {"b2"}), ("label_noise", {"b2", "b3"}), ("label_noise_x3", {"b3"})]
+)
+def test_a_collapsed_run_is_not_flat(recipe, undecided):
+    tables = with_train_accuracy(label_noise_study(HESSIAN, COVARIANCE), recipe, 0.1)
+    rows = decided("b", "label_noise", tables, ends=STARTS)
+    reason = f"adversarial_end, {recipe} has lost the fit to its training set, so it is at no minimum"
+    found = rows[rows.index.str.endswith(" adversarial_end")]["reason"].to_dict()
+    assert found == {f"{claim} adversarial_end": reason if claim in undecided else "" for claim in ("b1", "b2", "b3")}
+
+
+def test_label_noise_may_leave_some_training_items_wrong():
+    tables = with_train_accuracy(label_noise_study(HESSIAN, COVARIANCE), "label_noise_x3", 0.96)
+    assert set(decided("b", "label_noise", tables, ends=STARTS)["verdict"]) == {"supported"}
+
+
+def test_claims_b_need_starts_that_are_minima():
+    tables = label_noise_study(HESSIAN, COVARIANCE, start=0.99)
+    rows = decided("b", "label_noise", tables, ends=["full_batch_end"])
+    reason = "full_batch_end, seed 0, does not fit its training set, so it is no minimum"
+    assert set(rows.loc[rows.index.str.endswith("full_batch_end"), "reason"]) == {reason}
+    # Other inits are starts as they are.
+    assert set(rows.loc[rows.index.str.endswith("adversarial_end"), "verdict"]) == {"supported"}
+    later = replace(tables, histories=tables.histories.query("epoch > 0").assign(train_accuracy=1.0))
+    assert decided("b", "label_noise", later, ends=STARTS)["reason"].str.contains("does not fit").all()
 
 
 def test_a_trace_that_is_not_positive_or_not_measured_decides_nothing():
-    accuracies = dict.fromkeys(NOISES, 0.8)
-    negative = label_noise_study({"vanilla": -1.0, "label_noise": 1.0, "label_noise_x3": 1.0}, accuracies)
-    assert decided("b", "label_noise", negative).loc["b2 adversarial_end", "reason"] == "a value is not finite"
-    without = replace(negative, runs=negative.runs.drop(columns="trace.hessian"))
-    assert decided("b", "label_noise", without).loc["b3 full_batch_end", "reason"] == "no measurement trace.hessian"
+    negative = label_noise_study({**HESSIAN, "label_noise": -1.0}, COVARIANCE)
+    assert decided("b", "label_noise", negative).loc["b3 adversarial_end", "reason"] == "a value is not finite"
+    without = replace(negative, runs=negative.runs.drop(columns="trace.noise_covariance"))
+    reason = "no measurement trace.noise_covariance"
+    assert decided("b", "label_noise", without).loc["b2 full_batch_end", "reason"] == reason
 
 
 def test_a_claim_whose_study_is_not_configured_says_so_once():
@@ -154,12 +195,14 @@ def config() -> Config:
             "full_batch": {"full_batch": True, "epochs": 5000},
         },
         "studies": {
-            "ablation": {**study, "inits": ["random", "adversarial", "random_rescaled"]},
+            "ablation": {**study, "inits": ["random", "adversarial"]},
+            "scale": study,
             "dose": {**study, "inits": ["random", "labels_only", *REPLICATIONS], "recipes": ["vanilla", "da+m+l2"]},
             "noise": {**study, "inits": STARTS, "recipes": NOISES},
         },
         "figures": {"noise": {"draw": "ablation", "study": "noise"}, "dose": {"draw": "ablation", "study": "dose"}},
         "claims": {"replication": "dose", "label_noise": "noise"},
+        "diagnostics": [*raw_config()["diagnostics"], "trace"],
     }
     return load_config(overlay(raw_config(), change))
 
@@ -173,14 +216,18 @@ def whole_tables(config: Config) -> dict[str, StudyTables]:
             continue
         made_up = made_up_study(lambda init, recipe: 0.8, recipes=study.recipes, inits=study.inits, seeds=2)
         runs = made_up.runs.assign(dataset="cifar10", model="vgg16")
-        traced = runs.assign(**{"trace.hessian": 1 + np.random.default_rng(0).random(len(runs))})
+        random = np.random.default_rng(0).random(len(runs))
+        traced = runs.assign(**{"trace.hessian": 1 + random, "trace.noise_covariance": random - 0.5})
+        histories = made_up.histories.assign(dataset="cifar10", model="vgg16", train_accuracy=1.0)
         records = [
             {"dataset": "cifar10", "model": "vgg16", "init": init, "seed": seed, "status": "converged"}
             for init in config.inits
             for seed in (0, 1)
         ]
         correct = {"cifar10": made_up.correct["digits"]}
-        tables[role] = replace(made_up, runs=traced, pretraining=pd.DataFrame(records), correct=correct)
+        tables[role] = replace(
+            made_up, runs=traced, histories=histories, pretraining=pd.DataFrame(records), correct=correct
+        )
     return tables
 
 
@@ -224,6 +271,41 @@ def test_what_a_claim_needs_is_no_more_than_its_cells(config):
     # Another noise is another question.
     assert six.cells == {init: ["vanilla"] for init in REPLICATIONS}
     assert six.pretrained == list(REPLICATIONS)
+
+
+def test_the_controls_have_a_study_of_their_own(config):
+    needed = claim_settings(config, "control")
+    assert needed.cells == {init: ["vanilla"] for init in ("random", "adversarial", "random_rescaled")}
+    assert needed.study.question == config.studies["scale"].question
+
+
+def changed(config: Config, **change) -> Config:
+    """The same configuration with other sections."""
+    return config.model_copy(update=change)
+
+
+@pytest.mark.parametrize(
+    ("group", "section", "update", "reason"),
+    [
+        # The ablation has no random_rescaled: two of three cells decide nothing.
+        ("control", "claims", {"control": None}, "no runs of random_rescaled, vanilla"),
+        ("b", "claims", {"label_noise": "dose"}, "no runs of adversarial_end, label_noise"),
+        ("4", "diagnostics", ["norms"], "distance is not among the diagnostics"),
+    ],
+)
+def test_nothing_is_trained_for_a_claim_that_its_study_cannot_decide(config, group, section, update, reason):
+    section_of = getattr(config, section)
+    other = changed(config, **{section: section_of.model_copy(update=update) if isinstance(update, dict) else update})
+    assert claim_settings(other, group) is None
+    rows = evaluate_claims(claims_of(group), {}, claims_settings(other))
+    assert rows["reason"].iloc[0] == reason
+    assert set(rows["verdict"]) == {"not measured"}
+
+
+def test_of_a_target_only_the_claims_that_can_be_decided_count(config):
+    narrow = changed(config, diagnostics=["distance"])
+    assert not claim_settings(narrow, "b").measured
+    assert claim_settings(narrow, "b").cells == {init: ["vanilla", "label_noise"] for init in STARTS}
 
 
 def test_the_claims_of_a_target_are_read_from_one_study_by_known_measures_and_diagnostics():

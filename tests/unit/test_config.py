@@ -14,6 +14,7 @@ from badminima.loading import load_config
 from badminima.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from tests.conftest import REPOSITORY
 
+WITHOUT_SCALE = {"studies": {"scale": None}, "claims": {"control": None}}
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 
 
@@ -63,7 +64,9 @@ def with_presets(*names: str) -> Config:
 
 def test_numbers_and_truth_values_may_arrive_as_text():
     raw = overlay(raw_config(), {"training": {"epochs": "300"}, "recipes": {"da": {"augmentation": "true"}}})
-    config = load_config(overlay(raw, {"studies": {"ablation": {"seeds": ["0", "1"]}, "scale": "null"}}))
+    config = load_config(
+        overlay(raw, {"studies": {"ablation": {"seeds": ["0", "1"]}, "scale": "null"}, "claims": {"control": "null"}})
+    )
     assert config.training.epochs == 300
     assert config.recipes["da"].augmentation is True
     assert config.studies["ablation"].seeds == [0, 1]
@@ -93,11 +96,11 @@ def test_the_name_of_a_paper_init_is_kept_for_it():
     with pytest.raises(
         UserError, match=r"inits\.adversarial\.kind: found 'random'; an init of this name has adversarial"
     ):
-        load_config(overlay(raw, {"inits": {"random_rescaled": None}, "studies": {"scale": None}}))
+        load_config(overlay(raw, {"inits": {"random_rescaled": None}, **WITHOUT_SCALE}))
 
 
 def test_null_removes_an_entry():
-    config = load_config(overlay(raw_config(), {"studies": {"scale": None}}))
+    config = load_config(overlay(raw_config(), WITHOUT_SCALE))
     assert set(config.studies) == {"ablation"}
 
 
@@ -268,6 +271,7 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"tables": {"main": {"study": "x"}}}, "tables.main.study", "'x'", "ablation"),
         ({"tables": {"main": {"inits": ["random_rescaled"]}}}, "tables.main.inits", "'random_rescaled'", "adversarial"),
         ({"claims": {"study": "x"}}, "claims.study", "'x'", "ablation"),
+        ({"studies": {"scale": None}}, "claims.control", "'scale'", "ablation"),
         ({"diagnostics": ["x"]}, "diagnostics", "'x'", "distance, norms"),
         ({"training": {"milestones": [400]}}, "training.milestones", "[400]", "350"),
         ({"training": {"milestones": [3, 2]}}, "training.milestones", "[3, 2]", "increasing"),

@@ -18,7 +18,11 @@ ONE = {
 
 
 def config(**changes):
-    study = {"studies": {"ablation": ONE, "scale": None}, "figures": {"curves": {"recipes": None}, "robustness": None}}
+    study = {
+        "studies": {"ablation": ONE, "scale": None},
+        "claims": {"control": None},
+        "figures": {"curves": {"recipes": None}, "robustness": None},
+    }
     return load_config(overlay(overlay(raw_config(), study), changes))
 
 

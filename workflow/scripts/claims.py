@@ -16,7 +16,8 @@ from badminima.files import atomic_path, write_text
 
 
 @click.command(help=__doc__)
-@click.option("--study", type=FOLDER, help="Folder of tables: the study of claims 1 to 5 and of the controls.")
+@click.option("--study", type=FOLDER, help="Folder of tables: the study of claims 1 to 5.")
+@click.option("--control", type=FOLDER, help="Folder of tables: the study of the controls.")
 @click.option("--replication", type=FOLDER, help="Folder of tables: the study of claim 6.")
 @click.option("--label-noise", type=FOLDER, help="Folder of tables: the study of claims b.")
 @click.option("--toy", type=INPUT_FILE, help="Table of the toy.")
@@ -27,6 +28,7 @@ from badminima.files import atomic_path, write_text
 @one_line_errors
 def main(
     study: Path | None,
+    control: Path | None,
     replication: Path | None,
     label_noise: Path | None,
     toy: Path | None,
@@ -35,7 +37,12 @@ def main(
     csv: Path,
     html: Path,
 ) -> None:
-    folders: dict[Role, Path | None] = {"study": study, "replication": replication, "label_noise": label_noise}
+    folders: dict[Role, Path | None] = {
+        "study": study,
+        "control": control,
+        "replication": replication,
+        "label_noise": label_noise,
+    }
     studies: dict[Role, StudyTables] = {role: read_study(folder) for role, folder in folders.items() if folder}
     if toy:
         studies["toy"] = toy_tables(pd.read_csv(toy))

@@ -3,7 +3,8 @@
 A claim is a statistic with a threshold. Its verdict is read off the interval alone: ``supported`` if the whole
 interval is on the claimed side, ``not supported`` if the whole interval is on the other, ``inconclusive`` if it
 covers both. ``not measured`` comes with the reason: no study is configured for it, the study lacks a run it needs, a
-run diverged, an adversarial init does not fit its confusing set, or there is one seed only. Differences are paired by
+run diverged, an adversarial init does not fit its confusing set, a run that others start from or a run itself is no
+minimum, or there is one seed only. Differences are paired by
 seed and by test image. Nothing of a row depends on runs that its claim does not name.
 """
 
@@ -57,6 +58,9 @@ def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSet
     tables = studies.get(claim.study) or no_tables()
     for dataset, model in product(study.datasets, study.models):
         row = _statement(claim, dataset, model, settings)
+        if claim.number in settings.lacking:
+            yield {**row, **_unmeasured(settings.lacking[claim.number])}
+            continue
         try:
             found = MEASURES[claim.measure](Setting(tables, dataset, model, settings), claim)
         except NotMeasured as reason:

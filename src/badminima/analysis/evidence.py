@@ -29,7 +29,8 @@ class Setting:
 
         Raises:
             NotMeasured: if there are none, if one diverged (unless that is wanted), or if they start from weights
-                made of a pretraining that did not fit its confusing set.
+                made of a pretraining that did not fit its confusing set, or where a run ended that did not fit its
+                training set.
         """
         cell = self._of(self.tables.runs, init=init, recipe=recipe).sort_values("seed")
         if cell.empty:
@@ -38,6 +39,8 @@ class Setting:
             seeds = ", ".join(str(seed) for seed in cell.loc[cell["status"] == "diverged", "seed"])
             raise NotMeasured(f"{init}, {recipe} diverged (seed {seeds})")
         self._require_fitted(self.settings.behind.get(init))
+        if init in self.settings.ends:
+            self._require_minima(init, recipe, cell)
         return cell
 
     def paired(self, *cells: Cell) -> list[pd.DataFrame]:
@@ -50,11 +53,17 @@ class Setting:
 
     def minima(self, *cells: Cell) -> list[pd.DataFrame]:
         """The same of runs that fit their training set; raises NotMeasured if one does not."""
-        found = self.paired(*cells)
-        for (init, recipe), runs in zip(cells, found, strict=True):
-            if (runs["train_accuracy"] < 1 - self.settings.statistics.fitted_tolerance).any():
-                raise NotMeasured(f"{init}, {recipe} does not fit its training set, so it is no minimum")
-        return found
+        tolerance = self.settings.statistics.fitted_tolerance
+        return self._within(tolerance, "does not fit its training set, so it is no minimum", *cells)
+
+    def kept(self, *cells: Cell) -> list[pd.DataFrame]:
+        """The same of runs that have not collapsed; raises NotMeasured if one has.
+
+        Label noise keeps a network moving about a minimum, some training items wrong. One that answers by chance is
+        as flat as any, and says nothing of minima.
+        """
+        tolerance = self.settings.statistics.kept_tolerance
+        return self._within(tolerance, "has lost the fit to its training set, so it is at no minimum", *cells)
 
     def column(self, runs: pd.DataFrame, name: str) -> np.ndarray:
         """A measurement of each run, ``[runs]``; raises NotMeasured if it was not made."""
@@ -94,6 +103,22 @@ class Setting:
         for row in pretraining.itertuples():
             if row.status != "converged":
                 raise NotMeasured(f"{row.init}, seed {row.seed}, does not fit its confusing set ({row.status})")
+
+    def _require_minima(self, init: str, recipe: str, cell: pd.DataFrame) -> None:
+        """Raises NotMeasured unless the training of each run of a cell begins where its training set is fitted."""
+        history = self._of(self.tables.histories, init=init, recipe=recipe)
+        starts = history[history["epoch"] == 0].set_index("seed")["train_accuracy"].reindex(cell["seed"])
+        for seed, accuracy in starts.items():
+            if not accuracy >= 1 - self.settings.statistics.fitted_tolerance:
+                raise NotMeasured(f"{init}, seed {seed}, does not fit its training set, so it is no minimum")
+
+    def _within(self, tolerance: float, otherwise: str, *cells: Cell) -> list[pd.DataFrame]:
+        """Paired runs; raises NotMeasured if the training error of one is above a tolerance."""
+        found = self.paired(*cells)
+        for (init, recipe), runs in zip(cells, found, strict=True):
+            if (runs["train_accuracy"] < 1 - tolerance).any():
+                raise NotMeasured(f"{init}, {recipe} {otherwise}")
+        return found
 
     def _of(self, table: pd.DataFrame, **keys: str) -> pd.DataFrame:
         """The rows of a table for this dataset and model."""

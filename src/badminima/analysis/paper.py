@@ -42,15 +42,16 @@ def excess_kept_under_attack(setting: Setting, claim: Claim) -> Estimate:
     return setting.estimate(more - less)
 
 
-def anticorrelation(setting: Setting, claim: Claim) -> Estimate:
-    """Minus Pearson's correlation of test accuracy with a log measurement, over the cells of each seed."""
-    members = setting.paired(*claim.cells)
-    accuracies = np.array([setting.column(runs, "test_accuracy") for runs in members])
-    measured = _logarithm(np.array([setting.column(runs, claim.column) for runs in members]))
-    x, y = (values - values.mean(axis=0) for values in (accuracies, measured))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlations = (x * y).sum(axis=0) / np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
-    return setting.estimate(-correlations)
+def reduction(setting: Setting, claim: Claim) -> Estimate:
+    """A measurement of the first cell's runs minus that of the second's, paired by seed; none has collapsed."""
+    larger, smaller = (setting.column(runs, claim.column) for runs in setting.kept(*claim.cells))
+    return setting.estimate(larger - smaller)
+
+
+def flattening(setting: Setting, claim: Claim) -> Estimate:
+    """Log of the first cell's measurement over the second's, paired by seed; none has collapsed."""
+    over, under = (_logarithm(setting.column(runs, claim.column)) for runs in setting.kept(*claim.cells))
+    return setting.estimate(over - under)
 
 
 def loss_per_tenfold_replication(setting: Setting, claim: Claim) -> Estimate:
@@ -67,7 +68,7 @@ def loss_per_tenfold_replication(setting: Setting, claim: Claim) -> Estimate:
 MEASURES: dict[str, Measure] = {
     measure.__name__: measure
     for measure in (
-        *(fitted, accuracy_difference, log_ratio, excess, excess_kept_under_attack, anticorrelation),
+        *(fitted, accuracy_difference, log_ratio, excess, excess_kept_under_attack, reduction, flattening),
         loss_per_tenfold_replication,
     )
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # What a claim is read from: one of the studies that ``claims`` in the config names, or the toy.
-Role = Literal["study", "replication", "label_noise", "toy"]
+Role = Literal["study", "control", "replication", "label_noise", "toy"]
 Region = Literal["above", "within"]
 Scale = Literal["percent", "points", "factor", "number"]
 Cell = tuple[str, str]

@@ -3,10 +3,12 @@
 Pure and fast: no torch, no file access.
 """
 
+from typing import get_args
+
 from pydantic import Field
 
 from badminima.claims import CLAIMS, Claim, Role, claims_of
-from badminima.config import AdversarialInit, Config, Section, StatisticsConfig, StudyConfig
+from badminima.config import AdversarialInit, Config, RunInit, Section, StatisticsConfig, StudyConfig
 from badminima.runs import pretrained_inits, pretraining_behind
 from badminima.settings import CollectSettings
 
@@ -18,12 +20,16 @@ class ClaimsSettings(Section):
         studies: the grid that each kind of claim is read from; the toy's runs are a grid too.
         figures: the name of the figure that shows a claim, if there is one, by the claim's number.
         behind: the pretraining behind each init.
+        ends: the inits that are end points of runs, which claims take for minima.
+        lacking: why its study cannot decide a claim, whatever the runs say, by the claim's number.
         replications: the inits of claim 6, with their R.
     """
 
     studies: dict[Role, StudyConfig] = Field({})
     figures: dict[str, str | None] = Field({})
     behind: dict[str, str | None] = Field({})
+    ends: list[str] = Field([])
+    lacking: dict[str, str] = Field({})
     replications: dict[str, int] = Field({})
     statistics: StatisticsConfig
     root_seed: int
@@ -40,20 +46,29 @@ def claims_settings(config: Config) -> ClaimsSettings:
         studies=studies,
         figures={claim.number: figure_of_claim(config, claim) for claim in CLAIMS},
         behind=behind,
+        ends=[init for init in inits if isinstance(config.inits.get(init), RunInit)],
+        lacking={claim.number: reason for claim in CLAIMS if (reason := lacking(config, claim)) is not None},
         replications=replications(config),
         statistics=config.statistics,
         root_seed=config.seed,
     )
 
 
-def claimed_studies(config: Config) -> dict[Role, StudyConfig]:
-    """The grids that claims are read from, as far as the config has them."""
+def claimed_study(config: Config, role: Role) -> str | None:
+    """The name of the study that some claims are read from, if it is configured; the toy is none."""
     named: dict[Role, str | None] = {
         "study": config.claims.study,
+        "control": config.claims.control or config.claims.study,
         "replication": config.claims.replication,
         "label_noise": config.claims.label_noise,
     }
-    studies = {role: config.studies[name] for role, name in named.items() if name is not None}
+    return named.get(role)
+
+
+def claimed_studies(config: Config) -> dict[Role, StudyConfig]:
+    """The grids that claims are read from, as far as the config has them."""
+    named = {role: claimed_study(config, role) for role in get_args(Role)}
+    studies: dict[Role, StudyConfig] = {role: config.studies[name] for role, name in named.items() if name is not None}
     if config.toy is not None:
         studies["toy"] = StudyConfig(
             question="What do the boundaries of bad minima look like?",
@@ -66,11 +81,24 @@ def claimed_studies(config: Config) -> dict[Role, StudyConfig]:
     return studies
 
 
+def lacking(config: Config, claim: Claim) -> str | None:
+    """Why a claim's study cannot decide it: a cell that is not in its grid, or a diagnostic that is not configured."""
+    study = claimed_studies(config).get(claim.study)
+    if study is None:
+        return None  # which is for all of its claims to say
+    for init, recipe in claim.cells_among(replications(config)):
+        if init not in study.inits or recipe not in study.recipes:
+            return f"no runs of {init}, {recipe}"
+    if claim.diagnostic is not None and claim.diagnostic not in config.diagnostics:
+        return f"{claim.diagnostic} is not among the diagnostics"
+    return None
+
+
 def claim_settings(config: Config, group: str) -> CollectSettings | None:
-    """Settings of the tables that the claims of one target need; None where no cell of them is in a study."""
-    claims = claims_of(group)
-    study = claimed_studies(config).get(claims[0].study)
-    if study is None or claims[0].study == "toy":
+    """Settings of the tables that the claims of one target need; None where its study can decide none of them."""
+    study = claimed_studies(config).get(claims_of(group)[0].study)
+    claims = [claim for claim in claims_of(group) if lacking(config, claim) is None]
+    if study is None or not claims or claims[0].study == "toy":
         return None
     needed = {cell for claim in claims for cell in claim.cells_among(replications(config))}
     cells = {init: [recipe for recipe in study.recipes if (init, recipe) in needed] for init in study.inits}
@@ -111,6 +139,6 @@ def figure_of_claim(config: Config, claim: Claim) -> str | None:
     """The configured figure that shows a claim best, if there is one."""
     if claim.study == "toy":
         return None if config.toy is None else "toy"
-    study = getattr(config.claims, claim.study)
+    study = claimed_study(config, claim.study)
     kinds = {name: figure.draw or name for name, figure in config.figures.items() if figure.study == study}
     return next((name for kind in claim.figures for name in kinds if kinds[name] == kind), None)

@@ -58,6 +58,9 @@ class StatisticsConfig(Section):
     fitted_tolerance: Annotated[Number, Field(gt=0, lt=1)] = Field(
         0.001, description="Training error below which a run counts as having fitted its training set."
     )
+    kept_tolerance: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        0.05, description="Training error up to which a run with label noise counts as not having collapsed (claims b)."
+    )
 
 
 class PlanConfig(Section):
@@ -71,7 +74,10 @@ class PlanConfig(Section):
 class ClaimsConfig(Section):
     """The studies that the papers' claims are checked on; a claim without its study is not measured."""
 
-    study: Name = Field(description="Claims 1 to 5 and the controls: inits random, adversarial, random_rescaled.")
+    study: Name = Field(description="Claims 1 to 5: inits random and adversarial.")
+    control: Name | None = Field(
+        None, description="The controls: vanilla SGD from random, adversarial and random_rescaled; null: that of study."
+    )
     replication: Name | None = Field(
         None, description="Claim 6: vanilla SGD from adversarial inits that differ in their replication alone."
     )
