@@ -22,6 +22,7 @@ def config(**changes):
         "studies": {"ablation": ONE, "scale": None},
         "claims": {"control": None},
         "figures": {"curves": {"recipes": None}, "robustness": None},
+        "tables": {"main": {"recipes": None}},
     }
     return load_config(overlay(overlay(raw_config(), study), changes))
 
