@@ -200,6 +200,19 @@ def test_every_value_of_a_response_is_in_sight_with_its_seeds_and_intervals(tabl
         assert all(after[0] - before[0] > 0.1 for before, after in pairwise(places))
 
 
+def test_values_whose_names_would_run_into_each_other_are_evenly_spaced_and_the_axis_says_so(tables):
+    doses = Doses(over="x", axis="recipes", series=[dict(zip(RECIPES, (0.0, 0.5, 0.9, 0.95, 0.99), strict=False))])
+    figure = draw_figure(tables, settings("response", doses=doses)).figure
+    figure.canvas.draw()
+    axes = figure.axes[-1]
+    assert axes.get_xlabel() == "x (not to scale)"
+    for points in lines_by_colour(axes).values():
+        places = [x for x, _ in in_panel(axes, points)]
+        assert [after - before for before, after in pairwise(places)] == pytest.approx([0.2] * 4)
+    labels = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert all(before.x1 < after.x0 for before, after in pairwise(labels))
+
+
 def test_a_response_without_anything_to_compare_with_is_one_panel(tables):
     doses = Doses(over="x", axis="recipes", series=[{"vanilla": 0.0, "da": 1.0}])
     figure = draw_figure(tables, settings("response", recipes=["vanilla", "da"], doses=doses)).figure
