@@ -30,6 +30,8 @@ for figure in CONFIG.figures:
             mem_mb=growing("figures", "mem_mb"),
             runtime=growing("figures", "runtime"),
         params:
+            # For captions: a workflow that imports this one gives rules names of its own.
+            figure=figure,
             settings=settings.figure_settings(CONFIG, figure).model_dump_json(),
             tables=input_folder,
         shell:

@@ -1,5 +1,6 @@
 """Figures show what their table says, and open."""
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import summarize_cells
 from badminima.doses import Doses
 from badminima.figures import draw_figure, write_drawing
@@ -198,6 +200,19 @@ def test_every_value_of_a_response_is_in_sight_with_its_seeds_and_intervals(tabl
         assert all(after[0] - before[0] > 0.1 for before, after in pairwise(places))
 
 
+def test_values_whose_names_would_run_into_each_other_are_evenly_spaced_and_the_axis_says_so(tables):
+    doses = Doses(over="x", axis="recipes", series=[dict(zip(RECIPES, (0.0, 0.5, 0.9, 0.95, 0.99), strict=False))])
+    figure = draw_figure(tables, settings("response", doses=doses)).figure
+    figure.canvas.draw()
+    axes = figure.axes[-1]
+    assert axes.get_xlabel() == "x (not to scale)"
+    for points in lines_by_colour(axes).values():
+        places = [x for x, _ in in_panel(axes, points)]
+        assert [after - before for before, after in pairwise(places)] == pytest.approx([0.2] * 4)
+    labels = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert all(before.x1 < after.x0 for before, after in pairwise(labels))
+
+
 def test_a_response_without_anything_to_compare_with_is_one_panel(tables):
     doses = Doses(over="x", axis="recipes", series=[{"vanilla": 0.0, "da": 1.0}])
     figure = draw_figure(tables, settings("response", recipes=["vanilla", "da"], doses=doses)).figure
@@ -230,18 +245,70 @@ def test_recipes_are_ranked_by_the_share_of_the_gap_that_they_close(escapes):
     assert right > 1
 
 
+def without(tables, *diverged: tuple[str, str, int]):
+    """The same study, had some runs (init, recipe, seed) diverged."""
+    runs = tables.runs.copy()
+    runs.loc[runs.set_index(["init", "recipe", "seed"]).index.isin(diverged), "status"] = "diverged"
+    spoilt = replace(tables, runs=runs, gaps=gaps_table(runs, tables.correct_of, STATISTICS, root_seed=0))
+    return replace(spoilt, cells=summarize_cells(spoilt, STATISTICS, root_seed=0))
+
+
+def escape(tables, inits=("random", "adversarial")) -> tuple[list[str], dict[str, str], list[str]]:
+    """What fig_escape says: the recipes from top to bottom, the words in their rows, the notes below."""
+    drawing = draw_figure(tables, settings("escape", recipes=["vanilla", "m", "da"], inits=list(inits)))
+    axes = drawing.figure.axes[0]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    words = {rows[round(text.get_position()[1])]: text.get_text() for text in axes.texts}
+    return rows, words, axes.get_xlabel().splitlines()[1:]
+
+
 def test_an_init_that_costs_nothing_has_no_gap_to_close_and_the_figure_says_so(escapes):
-    axes = draw_figure(escapes, settings("escape")).figure.axes[0]
-    assert [text.get_text() for text in axes.texts] == ["random rescaled: no gap to close"]
-    alone = draw_figure(escapes, settings("escape", inits=["random", "random_rescaled"])).figure.axes[0]
-    assert [text.get_text() for text in alone.texts] == ["random rescaled: no gap to close"]
+    assert escape(escapes, INITS) == (["DA", "M"], {}, ["random rescaled: no gap to close"])
+    assert escape(escapes, ["random", "random_rescaled"])[1:] == ({}, ["random rescaled: no gap to close"])
 
 
 def test_a_recipe_whose_runs_all_diverged_keeps_its_row(escapes):
-    gaps = escapes.gaps[escapes.gaps["recipe"] != "m"]
-    axes = draw_figure(replace(escapes, gaps=gaps), settings("escape", inits=["random", "adversarial"])).figure.axes[0]
-    assert axes.get_yticklabels()[-1].get_text() == "M"
-    assert [text.get_text() for text in axes.texts] == ["all diverged"]
+    spoilt = without(escapes, *(("adversarial", "da", seed) for seed in range(3)))
+    assert escape(spoilt) == (["M", "DA"], {"DA": "3 of 3 diverged"}, [])
+
+
+def test_a_lucky_seed_is_drawn_hollow_and_not_ranked(escapes):
+    spoilt = without(escapes, ("adversarial", "da", 0), ("adversarial", "da", 1))
+    assert escape(spoilt) == (["M", "DA"], {"DA": "2 of 3 diverged"}, [])
+    drawing = draw_figure(spoilt, settings("escape", recipes=["vanilla", "m", "da"], inits=["adversarial"]))
+    faces = {line.get_ydata()[0]: line.get_markerfacecolor() for line in drawing.figure.axes[0].lines[:2]}
+    assert faces == {0: COLOURS["adversarial"], 1: "white"}
+    assert drawing.shown.set_index("recipe")["diverged"].to_dict() == {"m": 0, "da": 2}
+
+
+def test_a_row_whose_interval_is_unbounded_says_so(escapes):
+    gaps = without(escapes, ("adversarial", "da", 0)).gaps
+    gaps.loc[(gaps["recipe"] == "da") & (gaps["difference"] == "closed"), ["low", "high"]] = -math.inf, math.inf
+    spoilt = replace(without(escapes, ("adversarial", "da", 0)), gaps=gaps)
+    assert escape(spoilt) == (["M", "DA"], {"DA": "1 of 3 diverged, interval unbounded"}, [])
+
+
+@pytest.mark.parametrize("init", ["random", "adversarial"])
+def test_diverged_runs_of_vanilla_are_told_from_those_of_recipes(escapes, init):
+    rows, words, notes = escape(without(escapes, (init, "vanilla", 0)))
+    assert (rows, words) == (["DA", "M"], {})
+    assert notes == [f"vanilla from {init}: 1 of 3 diverged"]
+
+
+def test_an_init_all_of_whose_vanilla_runs_diverged_is_named(escapes):
+    lost = without(escapes, *(("adversarial", "vanilla", seed) for seed in range(3)))
+    notes = escape(lost, INITS)[2]
+    assert notes == ["random rescaled: no gap to close", "vanilla from adversarial: 3 of 3 diverged"]
+
+
+def test_a_share_out_of_sight_is_a_number_beside_an_arrow():
+    found = {"vanilla": 0.8, "m": 0.3, "da": 0.9}
+    tables = made_up_study(lambda init, recipe: found[recipe] if init == "adversarial" else 0.9, recipes=list(found))
+    rows, words, _ = escape(tables)
+    assert rows == ["DA", "M"]
+    arrow, number = words["M"].split()
+    assert arrow == "\N{LEFTWARDS ARROW}"
+    assert float(number.replace("\N{MINUS SIGN}", "-")) == pytest.approx(-5, abs=0.5)
 
 
 def test_label_noise_has_a_row_per_init_and_shows_medians_ranges_and_the_ends_rank_correlation(tables):

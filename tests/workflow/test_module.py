@@ -123,3 +123,7 @@ def test_a_module_with_a_prefix_in_a_subfolder_trains_reports_and_exports(checko
     assert zoo["digits/mlp/random/vanilla/seed0"].card.measurements["distance.total"] > 0
 
     assert other.planned("--", "badminima_report", "badminima_zoo") == {}
+
+    # Snakemake's own report of the importing workflow shows the figures with their captions, too.
+    other.snakemake("--report", "own.html", "badminima_all")
+    assert "Open circles are seeds" in (tmp_path / "own.html").read_text()

@@ -7,6 +7,7 @@ from badminima.analysis.tables import StudyTables
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.lines import draw_range
 from badminima.figures.style import (
+    LINES,
     PAGE_WIDTH,
     accuracy_label,
     cell_title,
@@ -31,8 +32,8 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         return nothing_to_draw(f"no pretraining was measured along its path by {', '.join(missing)}", shown)
     set_style()
     panels = {
-        WRONG: "accuracy on wrong labels (%)",
-        TRUE: "accuracy on true labels (%)",
+        WRONG: "accuracy on\nwrong labels (%)",
+        TRUE: "accuracy on\ntrue labels (%)",
         TEST: accuracy_label(tables.runs),
         DISTANCE: "relative distance",
     }
@@ -43,8 +44,9 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         of_row = rows_of(shown, setting)
         for axes, (name, label) in zip(line, panels.items(), strict=True):
             of_panel = of_row[of_row["statistic"] == name]
-            for init, (colour, _) in looks.items():
-                draw_range(axes, of_panel[of_panel["init"] == init], "epoch", "value", colour, label=init_label(init))
+            for place, (init, (colour, _)) in enumerate(looks.items()):
+                curve, dashes = of_panel[of_panel["init"] == init], LINES[place % len(LINES)]
+                draw_range(axes, curve, "epoch", "value", colour, linestyle=dashes, label=init_label(init))
             axes.set_ylabel(label)
             axes.set_xlabel("epoch of pretraining")
             axes.set_ylim(0, None if name == DISTANCE else 102)

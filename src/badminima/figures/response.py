@@ -32,6 +32,9 @@ from badminima.figures.style import (
 )
 from badminima.settings import FigureSettings
 
+# Values nearer to each other than this share of their span are evenly spaced.
+CROWDED = 0.1
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -115,8 +118,7 @@ def _draw_references(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.Data
 def _draw_series(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
     for place, series in enumerate(plan.doses.series):
         _draw_points(axes, plan, series, seeds, cells, LINES[place % len(LINES)])
-    _set_scale(axes, [value for series in plan.doses.series for value in series.values()])
-    axes.set_xlabel(plan.doses.over.replace("_", " "))
+    _set_scale(axes, plan)
 
 
 def _draw_points(
@@ -189,23 +191,42 @@ def _set_limits(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame
         axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:g}" if percent >= 0 else "")
 
 
-def _set_scale(axes: Axes, values: list[float]) -> None:
-    """A tick at every value, on a logarithmic axis where they span much; zero, if among them, stays in sight."""
-    ticks = sorted(set(values))
+def _set_scale(axes: Axes, plan: Plan) -> None:
+    """A tick at every value, on a logarithmic axis where they span much; zero, if among them, stays in sight.
+
+    Where the names of neighbours would run into each other, values are evenly spaced, and the label says so.
+    """
+    ticks = sorted({value for series in plan.doses.series for value in series.values()})
     least, most = next(value for value in ticks if value > 0), ticks[-1]
+    label = plan.doses.over.replace("_", " ")
     if most / least < 5:
         margin = 0.12 * (most - ticks[0])
-        axes.set_xlim(ticks[0] - margin, most + margin)
+        limits = ticks[0] - margin, most + margin
     else:
         margin = (most / least) ** 0.12
         if ticks[0] == 0:
             axes.set_xscale("symlog", linthresh=least, linscale=0.5)
-            axes.set_xlim(-0.35 * least, most * margin)
+            limits = -0.35 * least, most * margin
         else:
             axes.set_xscale("log")
-            axes.set_xlim(least / margin, most * margin)
+            limits = least / margin, most * margin
+    places = axes.get_xaxis().get_transform().transform(np.array(ticks))
+    if np.diff(places).min(initial=np.inf) < CROWDED * (places[-1] - places[0]):
+        label = f"{label} (not to scale)"
+        limits = _space_evenly(axes, ticks)
+    axes.set_xlim(*limits)
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
     axes.minorticks_off()
+    axes.set_xlabel(label)
+
+
+def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
+    """A scale on which neighbours are equally far apart; gives limits half a step beyond the outermost."""
+    values = np.array([2 * ticks[0] - ticks[1], *ticks, 2 * ticks[-1] - ticks[-2]])
+    places = np.arange(len(values))
+    functions = (lambda value: np.interp(value, values, places), lambda place: np.interp(place, places, values))
+    axes.set_xscale("function", functions=functions)
+    return (values[0] + values[1]) / 2, (values[-2] + values[-1]) / 2
 
 
 def _legend(figure: Figure, plan: Plan) -> None:
