@@ -27,7 +27,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     panels = settings_of(tables.runs)
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
-    height = 1.1 + max(0.3, 0.1 * len(settings.inits)) * len(settings.recipes)
+    height = 1.1 + max(0.3, 0.12 * len(settings.inits)) * len(settings.recipes)
     figure, grid = plt.subplots(
         rows, columns, figsize=(COLUMN_WIDTH * columns, height * rows), squeeze=False, sharey=True
     )

@@ -18,9 +18,12 @@ from badminima.figures import Drawing
 from badminima.figures.style import (
     COLUMN_WIDTH,
     LINES,
+    MEAN_LOOK,
+    SEED_LOOK,
     accuracy_label,
     cell_title,
     init_label,
+    legend_above,
     look_of_inits,
     look_of_recipes,
     recipe_label,
@@ -133,16 +136,7 @@ def _draw_points(
     for (name, (colour, marker)), shift in zip(plan.looks.items(), shifts, strict=True):
         beside = offset_copy(axes.transData, fig=axes.get_figure(root=True), x=shift, units="points")
         of_seeds = seeds[seeds[plan.line] == name]
-        axes.scatter(
-            of_seeds["position"],
-            of_seeds["value"],
-            s=9,
-            facecolors="white",
-            edgecolors=colour,
-            linewidths=0.8,
-            zorder=4,
-            transform=beside,
-        )
+        axes.scatter(of_seeds["position"], of_seeds["value"], edgecolors=colour, transform=beside, **SEED_LOOK)
         of_cells = cells[cells[plan.line] == name].sort_values("position")
         axes.errorbar(
             of_cells["position"],
@@ -150,14 +144,10 @@ def _draw_points(
             yerr=[of_cells["mean"] - of_cells["low"], of_cells["high"] - of_cells["mean"]],
             color=colour,
             marker=marker,
-            markersize=4.5,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
             linestyle=line_style,
             linewidth=1.0,
-            elinewidth=1.2,
-            zorder=5,
             transform=beside,
+            **MEAN_LOOK,
         )
     _count_diverged(axes, plan, positions, cells)
 
@@ -188,7 +178,9 @@ def _set_limits(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame
         margin = 0.05 * (values.max() - values.min())
         axes.set_ylim(values.min() - margin * (1 + 1.5 * counts), min(values.max() + margin, 100.5))
         # The room below may reach where no accuracy is.
-        axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:g}" if percent >= 0 else "")
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in axes.get_yticks() if max(low, 0) <= tick <= high]
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
 
 
 def _set_scale(axes: Axes, plan: Plan) -> None:
@@ -241,14 +233,7 @@ def _legend(figure: Figure, plan: Plan) -> None:
             Line2D([], [], color="#777777", linestyle=line, label=f"from {plan.placed_label(first)}")
             for first, line in zip(firsts, LINES, strict=False)
         ]
-    figure.legend(
-        handles=handles,
-        title="recipe" if plan.line == "recipe" else "initialization",
-        loc="outside upper center",
-        ncols=min(len(handles), 3),
-        columnspacing=1.2,
-        handlelength=1.6,
-    )
+    legend_above(figure, handles, "recipe" if plan.line == "recipe" else "initialization")
 
 
 def _percent(table: pd.DataFrame) -> pd.DataFrame:

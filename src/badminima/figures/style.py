@@ -21,11 +21,20 @@ MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s"}
 # The toy's two classes: regions and points.
 CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]
 CLASS_MARKERS = ["o", "s"]
-OTHER_COLOURS = ["#777777", "#000000", "#AAAAAA", "#228833", "#66CCEE", "#AA3377"]
-OTHER_MARKERS = ["^", "v", "P", "X", "<", ">"]
+OTHER_COLOURS = ["#777777", "#000000", "#228833", "#66CCEE", "#AA3377", "#AAAAAA"]
+OTHER_MARKERS = ["^", "v", "<", ">", "P", "X"]
 # Recipes where inits are not what tells lines apart; from Paul Tol's vibrant scheme, without the inits' colours.
 RECIPE_COLOURS = ["#000000", "#EE7733", "#009988", "#33BBEE", "#EE3377", "#777777"]
 RECIPE_MARKERS = ["o", "D", "s", "^", "v", "P", "X"]
+# Of a cell: its seeds as open circles, its mean and interval as a marked bar.
+SEED_LOOK: dict[str, Any] = {"s": 9, "facecolors": "white", "linewidths": 0.8, "zorder": 4}
+MEAN_LOOK: dict[str, Any] = {
+    "markersize": 4.5,
+    "markeredgecolor": "white",
+    "markeredgewidth": 0.5,
+    "elinewidth": 1.2,
+    "zorder": 5,
+}
 LINES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]
 
 
@@ -106,14 +115,19 @@ def rows_of(table: pd.DataFrame, setting: tuple[str, str]) -> pd.DataFrame:
 
 
 def init_legend(figure: Figure, inits: Iterable[str]) -> None:
-    """One line above the panels that tells the inits apart."""
+    """A legend above the panels that tells the inits apart."""
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="-", markersize=5, label=init_label(init))
         for init, (colour, marker) in look_of_inits(inits).items()
     ]
+    legend_above(figure, handles, "initialization")
+
+
+def legend_above(figure: Figure, handles: list[Line2D], title: str) -> None:
+    """A legend above the panels, three names to a line."""
     figure.legend(
         handles=handles,
-        title="initialization",
+        title=title,
         loc="outside upper center",
         ncols=min(len(handles), 3),
         columnspacing=1.2,
@@ -133,31 +147,18 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
         recipes: rows, from top to bottom.
         inits: offsets within a row, from top to bottom.
     """
-    offsets = np.linspace(-0.22, 0.22, len(inits)) if len(inits) > 1 else np.zeros(1)
+    offsets = 0.44 * (np.arange(len(inits)) * 2 + 1 - len(inits)) / len(inits)
     for offset, (init, (colour, marker)) in zip(offsets, look_of_inits(inits).items(), strict=True):
         of_seeds = seeds[seeds["init"] == init]
         rows = of_seeds["recipe"].map(recipes.index)
-        axes.scatter(
-            of_seeds["value"], rows + offset, s=9, facecolors="white", edgecolors=colour, linewidths=0.8, zorder=4
-        )
+        axes.scatter(of_seeds["value"], rows + offset, edgecolors=colour, **SEED_LOOK)
         of_cells = cells[cells["init"] == init]
         rows = of_cells["recipe"].map(recipes.index)
         errors = [
             (of_cells["mean"] - of_cells["low"]).clip(lower=0),
             (of_cells["high"] - of_cells["mean"]).clip(lower=0),
         ]
-        axes.errorbar(
-            of_cells["mean"],
-            rows + offset,
-            xerr=errors,
-            fmt=marker,
-            color=colour,
-            markersize=4.5,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            elinewidth=1.2,
-            zorder=5,
-        )
+        axes.errorbar(of_cells["mean"], rows + offset, xerr=errors, fmt=marker, color=colour, **MEAN_LOOK)
         for diverged, of, row in zip(of_cells["diverged"], of_cells["seeds"], rows + offset, strict=True):
             if diverged:
                 text = f"{diverged} of {of} diverged"
