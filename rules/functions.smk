@@ -124,7 +124,7 @@ def like_weights(wildcards):
 
 def training_group(wildcards):
     """On a cluster a run and its measurements share one job, but not with the run whose end point it starts from."""
-    behind = runs.with_runs_behind(CONFIG, [as_run(wildcards)])[1:]
+    behind = runs.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
     return f"training_{len(behind)}" if behind else "training"
 
 

@@ -85,7 +85,7 @@ def cost_of_runs(config: Config, runs: list[Run], speeds: Mapping[str, Speed]) -
         UserError: if a model was not measured.
     """
     total = Cost()
-    runs = with_runs_behind(config, runs)
+    runs = with_runs_behind(config.inits, runs)
     for run in runs:
         total += _training(config, run, speeds)
     inits = {(run.dataset, run.model, run.init, run.seed) for run in runs}

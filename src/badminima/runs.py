@@ -107,11 +107,11 @@ def run_behind(inits: Mapping[str, InitConfig], run: Run) -> Run | None:
     return replace(run, init=entry.start, recipe=entry.recipe) if isinstance(entry, RunInit) else None
 
 
-def with_runs_behind(config: Config, runs: list[Run]) -> list[Run]:
+def with_runs_behind(inits: Mapping[str, InitConfig], runs: list[Run]) -> list[Run]:
     """Some runs and all that they rest on, each once."""
     found = dict.fromkeys(runs)
     for run in runs:
-        while (behind := run_behind(config.inits, run)) is not None:
+        while (behind := run_behind(inits, run)) is not None:
             found[behind] = None
             run = behind
     return list(found)

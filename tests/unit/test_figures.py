@@ -313,21 +313,34 @@ def test_a_share_out_of_sight_is_a_number_beside_an_arrow():
 
 def test_label_noise_has_a_row_per_init_and_shows_medians_ranges_and_the_ends_rank_correlation(tables):
     drawing = draw_figure(tables, settings("label_noise", ["vanilla", "da"], ["random", "adversarial"]))
-    assert len(drawing.figure.axes) == 2 * 3
+    assert len(drawing.figure.axes) == 2 * 4
     curves = drawing.shown[drawing.shown["kind"] == "curve"]
     expected = tables.histories.query("init == 'random' and recipe == 'da' and epoch == 10")["test_accuracy"] * 100
     row = curves.query("init == 'random' and recipe == 'da' and epoch == 10 and statistic == 'test_accuracy'").iloc[0]
     assert (row["value"], row["low"], row["high"], row["seeds"]) == pytest.approx(
         (expected.median(), expected.min(), expected.max(), 3)
     )
-    # The made-up trace falls as accuracy rises, without exception.
+    # The made-up covariance falls as accuracy rises, without exception.
     points = drawing.shown[drawing.shown["kind"] == "point"]
     assert (points["tau"] == -1).all()
     assert (points["runs"] == 2 * 3).all()
     assert len(points) == 2 * 2 * 3 * 3
-    first, second = drawing.figure.axes[1], drawing.figure.axes[4]
-    assert first.get_yscale() == second.get_yscale() == "log"
-    assert first.get_ylim() == second.get_ylim()
+    for place, scale in ((1, "log"), (2, "symlog")):
+        first, second = drawing.figure.axes[place], drawing.figure.axes[4 + place]
+        assert first.get_yscale() == second.get_yscale() == scale
+        assert first.get_ylim() == second.get_ylim()
+
+
+def test_a_trace_that_is_missing_takes_no_accuracy_with_it_and_moves_no_end(tables):
+    histories = tables.histories.copy()
+    last = (histories["seed"] == 0) & (histories["epoch"] == 10)
+    histories.loc[last, ["trace.hessian", "trace.noise_covariance"]] = None
+    shown = draw_figure(replace(tables, histories=histories), settings("label_noise", ["vanilla"], ["random"])).shown
+    seeds = shown.query("kind == 'curve' and epoch == 10").set_index("statistic")["seeds"]
+    assert seeds.to_dict() == {"test_accuracy": 3, "trace.hessian": 2, "trace.noise_covariance": 2}
+    points = shown[shown["kind"] == "point"]
+    assert (points["runs"] == 2).all()
+    assert set(points.loc[points["end"].astype(bool), "epoch"]) == {10}
 
 
 def test_label_noise_leaves_out_what_diverged(tables):

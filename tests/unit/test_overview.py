@@ -8,6 +8,7 @@ import pytest
 
 from badminima.analysis.claims import evaluate_claims
 from badminima.analysis.overview import overview_page
+from badminima.analysis.tables import RUN_KEYS
 from badminima.claims import CLAIMS
 from badminima.claims.overview import OverviewSettings, headline_figure, overview_settings
 from badminima.claims.settings import ClaimsSettings
@@ -21,15 +22,17 @@ from tests.unit.test_config import overlay, raw_config
 STUDY = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["random"], recipes=["vanilla"], seeds=[0])
 
 
-def page_of(tmp_path, models=("mlp",), figure: str | None = "ablation") -> str:
-    """The page of a made-up study; further models have no runs."""
+def page_of(tmp_path, models=("mlp",), figure: str | None = "ablation", ends=None, behind=()) -> str:
+    """The page of a made-up study; further models have no runs, and some runs are in no table."""
     tables = made_up_study(as_in_the_paper)
     paths = Paths(tmp_path)
-    for keys in tables.runs[["dataset", "model", "init", "recipe", "seed"]].itertuples(index=False):
-        folder = paths.run(Run(*keys))
+    runs = [Run(*keys) for keys in tables.runs[RUN_KEYS].itertuples(index=False)]
+    for run in [*runs, *behind]:
+        folder = paths.run(run)
         folder.mkdir(parents=True)
-        record = {"python": "3.12", "versions": {"torch": "9.9"}, "precision": "fp32" if keys.seed else "bf16"}
-        (folder / "run.json").write_text(json.dumps(record))
+        record = {"python": "3.12", "versions": {"torch": "9.9"}, "precision": "bf16" if run.seed == 0 else "fp32"}
+        record |= {"status": "max_epochs" if run in behind else "converged", "revision": None}
+        (folder / "run.json").write_text(json.dumps(record | {"evaluated_on": "test", "device": "cpu"}))
     if figure:
         paths.figure(figure, "png").parent.mkdir()
         paths.figure(figure, "png").write_bytes(b"a picture")
@@ -37,7 +40,8 @@ def page_of(tmp_path, models=("mlp",), figure: str | None = "ablation") -> str:
     figures = {claim.number: "ablation" for claim in CLAIMS}
     settings = ClaimsSettings(studies={"study": study}, figures=figures, statistics=STATISTICS, root_seed=0)
     claims = evaluate_claims(CLAIMS, {"study": tables}, settings)
-    shown = OverviewSettings(figure=figure, studies=["ablation"], facts={"Root <seed>": "7"}, statistics=STATISTICS)
+    known = {"facts": {"Root <seed>": "7"}, "ends": ends or {}}
+    shown = OverviewSettings(figure=figure, studies=["ablation"], statistics=STATISTICS, **known)
     return overview_page(claims, {"ablation": tables}, shown, paths)
 
 
@@ -74,7 +78,29 @@ def test_provenance_counts_what_differs_and_names_what_does_not(tmp_path):
     assert "Runs 72: converged" in text
     assert "Precision fp32 (48); bf16 (24)" in text
     assert "Versions python 3.12, torch 9.9" in text
+    assert "Code revision unknown" in text
     assert "Root &lt;seed&gt;" in page
+
+
+def test_runs_behind_the_starts_of_others_are_counted_too(tmp_path):
+    # As if the made-up adversarial start were where full-batch training ends.
+    ends = {"adversarial": {"kind": "run", "start": "random", "recipe": "full_batch"}}
+    behind = [Run("digits", "mlp", "random", "full_batch", seed) for seed in range(3)]
+    text = words(page_of(tmp_path, ends=ends, behind=behind))
+    assert "Runs 75 (of which 3 only to start others from): converged (72); max_epochs (3)" in text
+
+
+def test_the_facts_name_what_stands_behind_a_start():
+    change = {
+        "inits": {"full_batch_end": {"kind": "run", "start": "random", "recipe": "full_batch"}},
+        "recipes": {"full_batch": {"full_batch": True}, "spare": {"epochs": 3}},
+        "studies": {"ablation": {"inits": ["random", "adversarial", "full_batch_end"]}},
+    }
+    settings = overview_settings(load_config(overlay(raw_config(), change)))
+    assert "full_batch_end (kind run, start random, recipe full_batch)" in settings.facts["Initializations"]
+    assert "full_batch (full batch yes)" in settings.facts["Recipes"]
+    assert "spare" not in settings.facts["Recipes"]
+    assert list(settings.ends) == ["full_batch_end"]
 
 
 def test_without_a_figure_the_page_says_so(tmp_path):

@@ -126,7 +126,7 @@ def test_a_chain_of_runs_leads_back_to_what_it_began_with(chained):
 def test_a_run_rests_on_the_runs_behind_its_init_whether_a_study_has_them_or_not(chained):
     run = Run("cifar10", "vgg16", "later", "l2", 1)
     behind = [Run("cifar10", "vgg16", "adversarial_end", "da", 1), Run("cifar10", "vgg16", "adversarial", "vanilla", 1)]
-    assert with_runs_behind(chained, [run, behind[1]]) == [run, behind[1], behind[0]]
+    assert with_runs_behind(chained.inits, [run, behind[1]]) == [run, behind[1], behind[0]]
     assert behind[0] not in all_runs(chained)
 
 

@@ -17,7 +17,7 @@ from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.analysis.wording import UNITS, VERDICT_STYLES, amount, effect, explanation
 from badminima.claims.overview import OverviewSettings
 from badminima.files import read_json
-from badminima.runs import Paths, Run
+from badminima.runs import Paths, Run, with_runs_behind
 
 # The answer: bad minima are reached, they are bad, and regularizers escape them.
 HEADLINES = ("1a", "1b", "2")
@@ -34,7 +34,7 @@ def overview_page(
         settings: what is shown and said.
         paths: where the figures and the records of the runs lie, by the names that the report gives them.
     """
-    facts = {**settings.facts, **_provenance(list(studies.values()), paths)}
+    facts = {**settings.facts, **_provenance(list(studies.values()), settings, paths)}
     return "\n".join(
         [
             '<div class="overview">',
@@ -139,23 +139,30 @@ def _opening(path: Path, shown: str, view: str) -> str:
     return f'<a href="#" onclick="{escape(script)};return false">{shown}</a>'
 
 
-def _provenance(studies: list[StudyTables], paths: Paths) -> dict[str, str]:
-    """Statuses, devices, code and versions of all runs, a run that studies share once."""
-    runs = pd.concat([tables.runs for tables in studies]).drop_duplicates(RUN_KEYS)
+def _provenance(studies: list[StudyTables], settings: OverviewSettings, paths: Paths) -> dict[str, str]:
+    """Statuses, devices, code and versions of all runs and of those behind their starts, each once."""
+    tabled = pd.concat([tables.runs[RUN_KEYS] for tables in studies]).drop_duplicates()
+    runs = with_runs_behind(settings.ends, [Run(*keys) for keys in tabled.itertuples(index=False)])
+    records = [read_json(paths.run(run) / "run.json") for run in runs]
+    behind = f" (of which {len(runs) - len(tabled)} only to start others from)" if len(runs) > len(tabled) else ""
     pretraining = pd.concat([tables.pretraining for tables in studies])
     pretraining = pretraining.drop_duplicates(["dataset", "model", "init", "seed"])
-    records = [read_json(paths.run(Run(*keys)) / "run.json") for keys in runs[RUN_KEYS].itertuples(index=False)]
     versions = [{"python": record["python"], **record["versions"]} for record in records]
     return {
-        "Runs": f"{len(runs)}: {_counted(runs['status'])}",
+        "Runs": f"{len(runs)}{behind}: {_of_all(records, 'status')}",
         "Pretrainings": f"{len(pretraining)}: {_counted(pretraining['status'])}" if len(pretraining) else "none",
-        "Seeds": ", ".join(str(seed) for seed in sorted(runs["seed"].unique())),
-        "Accuracies on": _counted(runs["evaluated_on"]),
-        "Device": _counted(runs["device"]),
-        "Precision": _counted(record["precision"] for record in records),
+        "Seeds": ", ".join(str(seed) for seed in sorted(tabled["seed"].unique())),
+        "Accuracies on": _of_all(records, "evaluated_on"),
+        "Device": _of_all(records, "device"),
+        "Precision": _of_all(records, "precision"),
         "Versions": _counted(", ".join(f"{name} {value}" for name, value in of_run.items()) for of_run in versions),
-        "Code revision": _counted(runs["revision"].fillna("unknown")),
+        "Code revision": _of_all(records, "revision"),
     }
+
+
+def _of_all(records: Iterable[Mapping[str, object]], key: str) -> str:
+    """What records say under a key; of several, how often."""
+    return _counted(record[key] or "unknown" for record in records)
 
 
 def _counted(values: Iterable[object]) -> str:

@@ -5,7 +5,8 @@ Pure and fast: no torch, no file access.
 
 from pydantic import Field
 
-from badminima.config import Config, OptimizationConfig, Section, StatisticsConfig
+from badminima.config import Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
+from badminima.runs import all_runs, with_runs_behind
 
 
 class OverviewSettings(Section):
@@ -14,6 +15,7 @@ class OverviewSettings(Section):
     Attributes:
         figure: the name of the figure on it, if there is one.
         studies: the studies whose runs it counts.
+        ends: the inits that are end points of runs, which are counted too.
         facts: what the experiment is, by name.
         statistics: how intervals are made.
     """
@@ -21,6 +23,7 @@ class OverviewSettings(Section):
     revision: int = 1
     figure: str | None
     studies: list[str]
+    ends: dict[str, InitConfig] = Field({})
     facts: dict[str, str] = Field({})
     statistics: StatisticsConfig
 
@@ -30,6 +33,7 @@ def overview_settings(config: Config) -> OverviewSettings:
     return OverviewSettings(
         figure=headline_figure(config),
         studies=list(config.studies),
+        ends={name: init for name, init in config.inits.items() if isinstance(init, RunInit)},
         facts=_facts(config),
         statistics=config.statistics,
     )
@@ -43,10 +47,9 @@ def headline_figure(config: Config) -> str | None:
 
 
 def _facts(config: Config) -> dict[str, str]:
-    """The experiment in words; of inits and recipes, those that a study uses."""
-    studies = config.studies.values()
-    inits = dict.fromkeys(name for study in studies for name in study.inits)
-    recipes = dict.fromkeys(name for study in studies for name in study.recipes)
+    """The experiment in words; of inits and recipes, those of the runs of its studies, and of the runs behind them."""
+    runs = with_runs_behind(config.inits, all_runs(config))
+    inits, recipes = dict.fromkeys(run.init for run in runs), dict.fromkeys(run.recipe for run in runs)
     return {
         "Studies": "; ".join(f"{name}: {study.question}" for name, study in config.studies.items()),
         "Data": "; ".join(f"{name} ({_described(entry)})" for name, entry in config.datasets.items()),

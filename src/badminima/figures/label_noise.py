@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
@@ -23,64 +25,68 @@ from badminima.figures.style import (
 )
 from badminima.settings import FigureSettings
 
-ACCURACY, TRACE = "test_accuracy", "trace.hessian"
-TRACE_LABEL = "trace of the Hessian"
+ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
+HESSIAN_LABEL, COVARIANCE_LABEL = "trace of the Hessian", "label-noise covariance"
 ROW = ["dataset", "model", "init"]
 # A range of values that a linear axis would squeeze.
 WIDE = 30
+# Below this share of the largest covariance, or less, its axis is linear: about zero it is noise, of either sign.
+LINEAR = 0.01
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A row per (dataset, model, init): accuracy and tr(H) along the path, and one against the other.
+    """A row per (dataset, model, init): accuracy, tr(H) and noise covariance along the path; the first by the last.
 
-    Lines are medians over seeds, bands their range; diverged runs take no part.
+    Lines are medians over seeds, bands their range; diverged runs take no part. What could not be measured at an epoch
+    is missing there and nowhere else.
     """
     chosen = tables.runs[tables.runs["recipe"].isin(settings.recipes) & tables.runs["init"].isin(settings.inits)]
     sound = chosen.loc[chosen["status"] != "diverged", RUN_KEYS]
-    if TRACE not in tables.histories:
+    if not {HESSIAN, COVARIANCE} <= set(tables.histories):
         return nothing_to_draw("no run was measured along its path by trace: see the logs of train", sound)
-    points = tables.histories.merge(sound)[[*RUN_KEYS, "epoch", ACCURACY, TRACE]].dropna()
-    if points.empty:
+    points = tables.histories.merge(sound)[[*RUN_KEYS, "epoch", *STATISTICS]]
+    if points.empty or points[[HESSIAN, COVARIANCE]].isna().all(axis=None):
         return nothing_to_draw("every run diverged, or trace could not be measured: see the logs of train", points)
     set_style()
     points[ACCURACY] *= 100
-    points = points.merge(_correlations(points, settings))
+    points["end"] = points["epoch"] == points.groupby(RUN_KEYS)["epoch"].transform("max")
+    points = points.merge(_correlations(points, settings), how="left")
     curves = _curves(points)
     rows = [tuple(row) for row in points[ROW].drop_duplicates().itertuples(index=False)]
-    figure, grid = plt.subplots(len(rows), 3, figsize=(PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
+    figure, grid = plt.subplots(len(rows), 4, figsize=(PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
     for line, row in zip(grid, rows, strict=True):
         of_row = _of(curves, row)
-        for axes, statistic in zip(line, (ACCURACY, TRACE), strict=False):
+        for axes, statistic in zip(line, STATISTICS, strict=False):
             _draw_curves(axes, of_row[of_row["statistic"] == statistic], settings)
             axes.set_xlabel("epoch")
-        _draw_scatter(line[2], _of(points, row), settings)
-        line[0].set_ylabel(accuracy_label(tables.runs))
-        line[1].set_ylabel(TRACE_LABEL)
-        line[2].set_ylabel(accuracy_label(tables.runs))
-        line[2].set_xlabel(TRACE_LABEL)
+        _draw_scatter(line[3], _of(points, row), settings)
+        line[3].set_xlabel(COVARIANCE_LABEL)
+        for axes, label in zip(line, (accuracy_label(tables.runs), HESSIAN_LABEL, COVARIANCE_LABEL), strict=False):
+            axes.set_ylabel(label)
+        line[3].set_ylabel(accuracy_label(tables.runs))
         line[0].set_title(f"{cell_title(*row[:2])}: from {init_label(row[2])}", loc="left")
     for setting in dict.fromkeys(row[:2] for row in rows):
         _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting], _of(points, setting))
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, title="recipe", loc="outside upper center", ncols=min(len(labels), 4))
+    figure.legend(handles, labels, title="recipe", loc="outside upper center", ncols=min(len(labels), 5))
     return Drawing(figure, pd.concat([curves.assign(kind="curve"), points.assign(kind="point")], ignore_index=True))
 
 
 def _correlations(points: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
-    """Kendall's tau of accuracy and trace over the ends of the runs of each row of the figure, with its interval."""
-    ends = points[points["epoch"] == points.groupby(RUN_KEYS)["epoch"].transform("max")]
+    """Kendall's tau of accuracy and noise covariance over the ends of the runs of each row, with its interval."""
+    ends = points[points["end"]].dropna(subset=[ACCURACY, COVARIANCE])
     rows = []
     for row, runs in ends.groupby(ROW, sort=False):
-        trace, accuracy = (runs[name].to_numpy(dtype=float) for name in (TRACE, ACCURACY))
-        tau, low, high = tau_and_interval(trace, accuracy, settings.statistics, settings.root_seed)
+        covariance, accuracy = (runs[name].to_numpy(dtype=float) for name in (COVARIANCE, ACCURACY))
+        tau, low, high = tau_and_interval(covariance, accuracy, settings.statistics, settings.root_seed)
         rows.append((*row, tau, low, high, len(runs)))
     return pd.DataFrame(rows, columns=[*ROW, "tau", "tau_low", "tau_high", "runs"])
 
 
 def _curves(points: pd.DataFrame) -> pd.DataFrame:
-    """Median and range over seeds of accuracy and trace at each evaluated epoch."""
+    """Median and range over seeds of each statistic at each evaluated epoch."""
     keys = [*ROW, "recipe", "epoch"]
-    tidy = points.melt(id_vars=keys, value_vars=[ACCURACY, TRACE], var_name="statistic", value_name="value")
+    tidy = points.melt(id_vars=keys, value_vars=list(STATISTICS), var_name="statistic", value_name="value").dropna()
     groups = tidy.groupby([*keys[:-1], "statistic", "epoch"], sort=False)["value"]
     return groups.agg(value="median", low="min", high="max", seeds="size").reset_index()
 
@@ -100,28 +106,34 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, settings: FigureSettings) -> 
 
 def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) -> None:
     """Every evaluated epoch as a speck, the end of each run as a marker; tau over the ends."""
-    last = points["epoch"] == points.groupby(RUN_KEYS)["epoch"].transform("max")
     for recipe, (colour, _) in look_of_recipes(settings.recipes).items():
-        along, ends = (points[(points["recipe"] == recipe) & chosen] for chosen in (~last, last))
-        axes.scatter(along[TRACE], along[ACCURACY], s=3, color=colour, alpha=0.25, linewidths=0)
-        axes.scatter(ends[TRACE], ends[ACCURACY], s=16, color=colour, edgecolors="white", linewidths=0.5, zorder=4)
+        along, ends = (points[(points["recipe"] == recipe) & chosen] for chosen in (~points["end"], points["end"]))
+        axes.scatter(along[COVARIANCE], along[ACCURACY], s=3, color=colour, alpha=0.25, linewidths=0)
+        axes.scatter(ends[COVARIANCE], ends[ACCURACY], s=16, color=colour, edgecolors="white", linewidths=0.5, zorder=4)
     tau, low, high, runs = points[["tau", "tau_low", "tau_high", "runs"]].iloc[0]
-    text = f"tau {tau:.2f} [{low:.2f}, {high:.2f}]" if pd.notna(low) else "tau is not defined"
-    axes.set_title(f"{text}, {runs:.0f} runs")
+    text = f"tau {tau:.2f} [{low:.2f}, {high:.2f}], {runs:.0f} runs" if pd.notna(low) else "tau is not defined"
+    axes.set_title(text, fontsize="small")
 
 
 def _share_axes(lines: list[list[Axes]], points: pd.DataFrame) -> None:
     """One scale for the rows of a (dataset, model); traces on a logarithmic one where they need it."""
-    wide = points[TRACE].min() > 0 and points[TRACE].max() > WIDE * points[TRACE].min()
-    for accuracies, traces, scatters in lines:
-        traces.set_yscale("log" if wide else "linear")
-        scatters.set_xscale("log" if wide else "linear")
-        for axes in (traces, scatters, accuracies):
+    wide = points[HESSIAN].min() > 0 and points[HESSIAN].max() > WIDE * points[HESSIAN].min()
+    largest = points[COVARIANCE].abs().max()
+    linear = 10 ** np.floor(np.log10(LINEAR * largest)) if largest > 0 else 1.0
+    for accuracies, hessians, covariances, scatters in lines:
+        hessians.set_yscale("log" if wide else "linear")
+        covariances.set_yscale("symlog", linthresh=linear)
+        scatters.set_xscale("symlog", linthresh=linear)
+        for axis in (covariances.yaxis, scatters.xaxis):
+            # Every other power of ten, for want of room.
+            axis.set_major_locator(FixedLocator([0.0, *(linear * 10.0 ** np.arange(1, 5, 2))]))
+            axis.set_minor_locator(NullLocator())
+        for axes in (accuracies, hessians, covariances, scatters):
             axes.margins(0.06)
     first = lines[0]
     for line in lines[1:]:
         for axes, other in zip(line, first, strict=True):
             axes.sharey(other)
-        line[2].sharex(first[2])
+        line[3].sharex(first[3])
     for axes in first:
         axes.autoscale()
