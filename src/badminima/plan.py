@@ -106,7 +106,7 @@ def plan(config: Config, speeds: Mapping[str, Speed]) -> pd.DataFrame:
     for name, figure in config.figures.items():
         rows.append((f"fig_{name}", cost_of_runs(config, study_runs(config.studies[figure.study]), speeds)))
     rows.append(("all", cost_of_runs(config, all_runs(config), speeds)))
-    columns = ["target", "trainings and pretrainings", "device-hours, at most", "gigabytes"]
+    columns = ["target", "trainings and pretrainings", "device-hours of training, at most", "gigabytes"]
     return pd.DataFrame([(name, cost.jobs, cost.hours, cost.gigabytes) for name, cost in rows], columns=columns)
 
 

@@ -127,7 +127,7 @@ CLAIMS = (
     ),
     _travel(
         "4a",
-        "From the adversarial init, SOTA SGD travels farther than vanilla SGD.",
+        "From the adversarial init, SGD with all three regularizers travels farther than vanilla SGD.",
         "distance.relative",
         "relative distances",
     ),

@@ -44,7 +44,7 @@ def draw_panels(
     set_style()
     chosen = {name: shown_cells(tables.runs, tables.cells, name, settings.recipes, settings.inits) for name in panels}
     rows = settings_of(tables.runs)
-    height = 0.7 + 0.27 * len(settings.recipes)
+    height = 1.0 + max(0.27, 0.12 * len(settings.inits)) * len(settings.recipes)
     figure, grid = plt.subplots(
         len(rows), len(panels), figsize=(PAGE_WIDTH, height * len(rows)), squeeze=False, sharey=True
     )
