@@ -16,6 +16,8 @@ ONE = {
     "seeds": [0],
 }
 
+HOURS = "device-hours of training, at most"
+
 
 def config(**changes):
     study = {
@@ -38,7 +40,7 @@ def test_one_cell_from_both_inits_is_two_trainings_and_a_pretraining():
     training = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
     pretraining = 350 * 500_000 / 1000 + 15 * (500_000 + 10_000) / 4000
     assert found.loc["all", "trainings and pretrainings"] == 3
-    assert found.loc["all", "device-hours of training, at most"] == pytest.approx((2 * training + pretraining) / 3600)
+    assert found.loc["all", HOURS] == pytest.approx((2 * training + pretraining) / 3600)
     # Three sets of weights, and labels (8 bytes) and masks (384) of 500,000 copies.
     disk = 3 * (4 * 11_173_962 + 16 * 10_000) + 500_000 * (8 + 384)
     assert found.loc["all", "gigabytes"] == pytest.approx(disk / 1e9)
@@ -46,10 +48,10 @@ def test_one_cell_from_both_inits_is_two_trainings_and_a_pretraining():
 
 def test_figures_of_one_study_cost_the_same_and_augmentation_is_evaluated_twice():
     found = rows(config())
-    assert found.loc["fig_ablation", "device-hours of training, at most"] == found.loc["all", "device-hours, at most"]
+    assert found.loc["fig_ablation", HOURS] == found.loc["all", HOURS]
     augmented = rows(config(studies={"ablation": {"recipes": ["da"], "inits": ["random"]}}))
     expected = (350 * 50 + 71 * (2 * 50_000 + 10_000) / 4000) / 3600
-    assert augmented.loc["all", "device-hours of training, at most"] == pytest.approx(expected)
+    assert augmented.loc["all", HOURS] == pytest.approx(expected)
 
 
 def test_a_recipe_costs_its_own_epochs_and_sharpness_awareness_twice():
@@ -58,11 +60,10 @@ def test_a_recipe_costs_its_own_epochs_and_sharpness_awareness_twice():
         name: rows(config(recipes=recipes, studies={"ablation": {"recipes": [name], "inits": ["random"]}}))
         for name in recipes
     }
-    column = "device-hours of training, at most"
     short = 35 * 50_000 / 1000 + (1 + 35) * 60_000 / 4000  # evaluated every 5 of 350 epochs, now every one (0.5) of 35
-    assert costs["short"].loc["all", column] == pytest.approx(short / 3600)
+    assert costs["short"].loc["all", HOURS] == pytest.approx(short / 3600)
     twice = 2 * 350 * 50_000 / 1000 + 71 * 60_000 / 4000
-    assert costs["sam"].loc["all", column] == pytest.approx(twice / 3600)
+    assert costs["sam"].loc["all", HOURS] == pytest.approx(twice / 3600)
 
 
 def test_larger_images_cost_by_their_pixels():
@@ -70,8 +71,7 @@ def test_larger_images_cost_by_their_pixels():
     small, large = (
         rows(config(studies=study, datasets={"restricted_imagenet": {"options": {"side": side}}})) for side in (32, 64)
     )
-    column = "device-hours of training, at most"
-    assert large.loc["all", column] == pytest.approx(4 * small.loc["all", column])
+    assert large.loc["all", HOURS] == pytest.approx(4 * small.loc["all", HOURS])
 
 
 def test_a_rescaled_init_pays_for_the_pretraining_behind_it_once():
