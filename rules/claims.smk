@@ -1,14 +1,6 @@
 # Tables of the claims' studies -> verdicts; and those of one claim, from the runs that it needs.
 
 
-def claimed_tables(role):
-    """The tables of the study that some claims are read from, or of the toy."""
-    if role == "toy":
-        return [] if CONFIG.toy is None else [rules.toy.output.csv]
-    study = claimed_study(CONFIG, role)
-    return [] if study is None else [PATHS.tables(study) / table for table in TABLES]
-
-
 rule claims:
     input:
         study=claimed_tables("study"),

@@ -188,6 +188,14 @@ def claim_tables(group):
     return [PATHS.claims(group) / table for table in TABLES] if claim_settings(CONFIG, group) else []
 
 
+def claimed_tables(role):
+    """The tables of the study that some claims are read from, or of the toy."""
+    if role == "toy":
+        return [] if CONFIG.toy is None else [rules.toy.output.csv]
+    study = claimed_study(CONFIG, role)
+    return [] if study is None else [PATHS.tables(study) / table for table in TABLES]
+
+
 def claims_options(wildcards, input):
     """The options that name the tables of each study, and the toy's."""
     folders = {

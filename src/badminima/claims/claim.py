@@ -42,7 +42,7 @@ class Claim:
     region: Region = "above"
     threshold: Literal["zero", "margin", "fitted"] = "zero"
     scale: Scale = "points"
-    figures: tuple[str, ...] = ("ablation",)
+    figures: tuple[str, ...] = ("ablation", "escape")
 
     @property
     def group(self) -> str:

@@ -111,7 +111,7 @@ def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) ->
         axes.scatter(along[COVARIANCE], along[ACCURACY], s=3, color=colour, alpha=0.25, linewidths=0)
         axes.scatter(ends[COVARIANCE], ends[ACCURACY], s=16, color=colour, edgecolors="white", linewidths=0.5, zorder=4)
     tau, low, high, runs = points[["tau", "tau_low", "tau_high", "runs"]].iloc[0]
-    text = f"tau {tau:.2f} [{low:.2f}, {high:.2f}], {runs:.0f} runs" if pd.notna(low) else "tau is not defined"
+    text = f"tau {tau:.2f} [{low:.2f}, {high:.2f}]\n{runs:.0f} runs" if pd.notna(low) else "tau is not defined"
     axes.set_title(text, fontsize="small")
 
 
