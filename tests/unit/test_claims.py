@@ -9,7 +9,7 @@ import pytest
 
 from badminima.analysis.claims import evaluate_claims, verdict
 from badminima.analysis.statistics import Estimate
-from badminima.analysis.wording import claims_page, plain_text
+from badminima.analysis.wording import amount, claims_page, plain_text
 from badminima.claims import CLAIMS
 from badminima.claims.settings import ClaimsSettings
 from badminima.config import StudyConfig
@@ -183,3 +183,18 @@ def test_claim_5_needs_minima():
     found = reasons(made_up_study(as_in_the_paper, fitted=0.99))
     assert found["5b"] == "random, vanilla does not fit its training set, so it is no minimum"
     assert found["5a path"] == "adversarial, vanilla does not fit its training set, so it is no minimum"
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "text"),
+    [
+        (0.05463, "points", "+5.5"),
+        (0.99127, "percent", "99.13"),
+        (np.log(15.71), "factor", "15.7"),
+        (4.4312, "number", "+4.43"),
+        (-6252.17, "number", "-6,252"),
+        (np.nan, "points", "-"),
+    ],
+)
+def test_numbers_are_written_as_one_says_them(value, scale, text):
+    assert amount(value, scale) == text

@@ -15,7 +15,9 @@ def amount(value: float, scale: str) -> str:
         return "-"
     if scale == "factor":
         return f"{np.exp(value):.3g}"
-    return {"percent": f"{100 * value:.2f}", "points": f"{100 * value:+.1f}"}.get(scale, f"{value:+.3g}")
+    if scale in ("percent", "points"):
+        return f"{100 * value:.2f}" if scale == "percent" else f"{100 * value:+.1f}"
+    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
 
 
 def effect(row: pd.Series) -> str:
