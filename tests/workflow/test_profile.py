@@ -1,7 +1,6 @@
 """The SLURM profile as a site would edit it; a real cluster is in tests/slurm."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ def edited() -> str:
 def test_every_commented_setting_can_be_taken_in(edited: str, checkout: Checkout, tmp_path: Path) -> None:
     taken = yaml.safe_load(edited).keys() - yaml.safe_load(PROFILE.read_text()).keys()
     assert taken >= {"default-resources", "set-resources", "slurm-partition-config", "slurm-status-command"}
-    shutil.copytree(PROFILE.parent, checkout.folder / "slurm", dirs_exist_ok=True)
     (tmp_path / "config.yaml").write_text(edited)
     dry_run = ["--profile", str(tmp_path), "--dry-run", "--configfile", "presets/smoke.yaml", "--", "all"]
     assert "slurm_partition=gpu" in checkout.snakemake(*dry_run).stdout

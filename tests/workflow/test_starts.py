@@ -32,6 +32,7 @@ OVERLAY = {
     },
     "diagnostics": ["distance", "norms", "memory", "functions"],
     "figures": dict.fromkeys(("curves", "landscape", "measures", "escape")),
+    "tables": {"main": None},
     "toy": None,
 }
 CONFIG = ["--configfile", "presets/smoke.yaml", "starts.yaml", "--"]
