@@ -23,7 +23,6 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/functions.smk"
 include: "rules/fetch_data.smk"
 include: "rules/prepare_data.smk"
 include: "rules/confuse.smk"
@@ -42,7 +41,11 @@ report: "report/workflow.rst"
 
 
 onstart:
-    check_executor()
+    prepare_start()
+
+
+onerror:
+    print(FAILURES.report(), file=sys.stderr)
 
 
 rule figures:
@@ -60,6 +63,7 @@ rule tables:
 include: "rules/report.smk"
 include: "rules/plan.smk"
 include: "rules/zoo.smk"
+include: "rules/start.smk"
 
 
 rule all:

@@ -7,6 +7,31 @@ TABLES = [
 ]
 
 
+def collected_runs(wildcards):
+    """The files of every run of a study that its tables are made from."""
+    names = ["history.csv", "run.json", "predictions.safetensors", "diagnostics.json"]
+    study = CONFIG.studies[wildcards.study]
+    compared = runs.compared_inits(CONFIG, study)
+    return [
+        PATHS.run(run) / name
+        for run in runs.study_runs(study)
+        for name in (*names, *(["comparison.json"] if run.init in compared else []))
+    ]
+
+
+def collected_pretraining(wildcards):
+    """The records and histories of every trained init of a study."""
+    study = CONFIG.studies[wildcards.study]
+    return pretraining_records(study, runs.pretrained_inits(CONFIG, study))
+
+
+def collected_landscapes(wildcards):
+    """The landscapes of a study."""
+    study = CONFIG.studies[wildcards.study]
+    found = runs.landscape_runs(study, runs.landscapes(CONFIG, study))
+    return [PATHS.run(run) / "landscape.csv" for run in found]
+
+
 rule collect:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
@@ -32,9 +57,9 @@ rule collect:
         mem_mb=growing("collect", "mem_mb"),
         runtime=growing("collect", "runtime"),
     params:
-        settings=collect_params,
+        settings=settings_of(settings.collect_settings),
         results=results_folder,
         tables=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings {params.settings:q} --tables {params.tables}"
+        "python {input.script} --results {params.results:q} --settings @{params.settings} --tables {params.tables}"
         " >> {log} 2>&1"

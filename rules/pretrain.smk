@@ -26,10 +26,11 @@ rule pretrain:
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
-        settings=pretrain_params,
+        settings=settings_of(settings.pretrain_settings),
     shell:
         "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
-        " --settings {params.settings:q} --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
+        " --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
 
 
 # Snakemake forbids a benchmark on a rule whose outputs may come from a cache.

@@ -1,6 +1,4 @@
 # Everything that was found -> one HTML file, with a first page that answers the question.
-import json
-
 HEADLINE = overview_settings(CONFIG).figure
 OVERVIEW_FIGURE = [] if HEADLINE is None else [PATHS.figure(HEADLINE, "png")]
 
@@ -14,9 +12,9 @@ rule record_config:
     conda:
         "../envs/analysis.yaml"
     params:
-        config=json.dumps(config, indent=2),
+        settings=SETTINGS.path_of_config(config),
     shell:
-        "printf '%s\\n' {params.config:q} > {output.config} 2>> {log}"
+        "cp {params.settings} {output.config} 2>> {log}"
 
 
 rule overview:
@@ -38,10 +36,10 @@ rule overview:
         mem_mb=growing("overview", "mem_mb"),
         runtime=growing("overview", "runtime"),
     params:
-        settings=overview_settings(CONFIG).model_dump_json(),
+        settings=SETTINGS.path(overview_settings(CONFIG)),
         results=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings {params.settings:q} --html {output.html}"
+        "python {input.script} --results {params.results:q} --settings @{params.settings} --html {output.html}"
         " >> {log} 2>&1"
 
 

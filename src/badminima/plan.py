@@ -1,6 +1,6 @@
 """What a configuration will cost, before anything runs: hours and bytes, from measured speeds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,28 @@ def cost_of_runs(config: Config, runs: list[Run], speeds: Mapping[str, Speed]) -
         adversarial = init if isinstance(entry, AdversarialInit) else getattr(entry, "like", None)
         if adversarial is not None and (adversarial == init or (dataset, model, adversarial, seed) not in inits):
             total += _pretraining(config, dataset, model, adversarial, speeds)
+    return total
+
+
+def cost_of_jobs(
+    config: Config, trainings: Sequence[Run], pretrainings: Sequence[Run], speeds: Mapping[str, Speed]
+) -> Cost:
+    """Return what exactly these trainings and pretrainings cost at most.
+
+    Args:
+        config: the configuration.
+        trainings: trainings on the true labels.
+        pretrainings: trainings on confusing sets, as runs whose recipe does not matter.
+        speeds: by architecture.
+
+    Raises:
+        UserError: if a model was not measured or the size of a dataset is not known.
+    """
+    total = Cost()
+    for run in trainings:
+        total += _training(config, run, speeds)
+    for run in pretrainings:
+        total += _pretraining(config, run.dataset, run.model, run.init, speeds)
     return total
 
 

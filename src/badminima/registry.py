@@ -22,6 +22,7 @@ class Entry:
         choices: for options that are names, which ones there are.
         needs: the diagnostics that a figure shows.
         along: the diagnostics that a figure shows along the path of its study's runs or pretrainings.
+        origin: where a dataset source has its files from: this package, the network, or the user alone.
         verified: whether a dataset source compares files of a local folder with published digests.
         stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
         whole_study: whether a figure shows all of a study, so that recipes and inits cannot be chosen.
@@ -35,6 +36,7 @@ class Entry:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     along: tuple[str, ...] = ()
+    origin: Literal["embedded", "download", "local"] = "download"
     verified: bool = False
     stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
     whole_study: bool = False
@@ -76,7 +78,7 @@ class Registry:
 SOURCES = Registry(
     "dataset source",
     {
-        "digits": Entry("badminima.data.sources.digits:Digits", verified=True),
+        "digits": Entry("badminima.data.sources.digits:Digits", origin="embedded", verified=True),
         "fashion_mnist": Entry("badminima.data.sources.fashion_mnist:FashionMNIST", verified=True),
         "cifar10": Entry("badminima.data.sources.cifar:Cifar10", verified=True),
         "cifar100": Entry("badminima.data.sources.cifar:Cifar100", verified=True),
@@ -85,7 +87,9 @@ SOURCES = Registry(
             {"train_parts": ["train"]},
             choices={"train_parts": ("train", "valid")},
         ),
-        "restricted_imagenet": Entry("badminima.data.sources.restricted_imagenet:RestrictedImageNet", {"side": 64}),
+        "restricted_imagenet": Entry(
+            "badminima.data.sources.restricted_imagenet:RestrictedImageNet", {"side": 64}, origin="local"
+        ),
     },
 )
 

@@ -16,7 +16,19 @@ from badminima.loading import load_config
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay
 
-PARTS = ["Snakefile", "config.yaml", "envs", "presets", "profiles", "report", "rules", "slurm", "src", "workflow"]
+PARTS = [
+    "Snakefile",
+    "benchmarks",
+    "config.yaml",
+    "envs",
+    "presets",
+    "profiles",
+    "report",
+    "rules",
+    "slurm",
+    "src",
+    "workflow",
+]
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,14 @@ class StatisticsConfig(Section):
 
 
 class PlanConfig(Section):
-    """The cost plan."""
+    """What a grid costs, and how much of it may run on the machine where it is started."""
 
     speeds: str = Field(
         "benchmarks/cpu.csv", description="Speeds to reckon with: a table of `make bench`, from the checkout's folder."
+    )
+    local_hours: Annotated[Number, Field(gt=0)] | None = Field(
+        24,
+        description="Device-hours above which trainings are not started without a cluster; null: no limit.",
     )
 
 

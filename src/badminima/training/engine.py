@@ -20,7 +20,7 @@ from badminima.seeding import integer_seed
 from badminima.settings import TrainSettings
 from badminima.training.evaluation import Evaluation, Evaluator
 from badminima.training.history import HistoryRow, Outcome
-from badminima.training.interruption import Interrupted, Interruption
+from badminima.training.interruption import STOPPED, Interrupted, Interruption
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import learning_rate
 from badminima.training.restart import RestartPoints, State
@@ -167,8 +167,7 @@ class Training:
             if interruption is not None and interruption.signal_name is not None and points is not None:
                 points.save(self.state())
                 raise Interrupted(
-                    f"{interruption.signal_name}: stopped in epoch {self.epoch} after step {self.step.count}; "
-                    "the same command goes on from there"
+                    f"{interruption.signal_name}: stopped in epoch {self.epoch} after step {self.step.count}; {STOPPED}"
                 )
             if points is not None:
                 points.save_if_due(self.state)

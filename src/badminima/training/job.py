@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import click
-import torch
 
 from badminima.data.prepared import read_prepared
 from badminima.models.weights import read_weights
@@ -21,7 +20,6 @@ def train(
     prepared: Path,
     start: Path,
     output: Path,
-    threads: int,
     restart_seconds: float,
     confusing: Path | None = None,
     measure: Measure | None = None,
@@ -33,7 +31,6 @@ def train(
         prepared: the prepared dataset.
         start: the weights to start from.
         output: the run's folder; restart points lie in it until the run is written.
-        threads: CPU threads.
         restart_seconds: time between restart points.
         confusing: the confusing set to fit in place of the true labels.
         measure: called with the weights at every evaluated epoch; what it gives is columns of the history.
@@ -42,7 +39,6 @@ def train(
         UserError: if a file is not what it should be, or another process trains this run.
         OSError: if the disk refuses.
     """
-    torch.set_num_threads(threads)
     dataset, weights = read_prepared(prepared, "pt", verify=True), read_weights(start)
     wrong_labels = None if confusing is None else read_confusing(confusing)
     depends_on = identity(settings, dataset, weights, wrong_labels)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from badminima.analysis.claims import evaluate_claims
@@ -54,6 +55,7 @@ NAME = "digits/mlp/adversarial/vanilla/seed0"
 
 def make_results(config: Config, raw: dict, paths: Paths) -> None:
     """Run every stage in this process."""
+    torch.set_num_threads(1)
     (dataset,) = config.datasets
     (model,) = config.models
     _, files = Digits().fetch(Path("unused"), None, [])
@@ -67,11 +69,11 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
         confuse(data, confuse_settings(config, dataset, "adversarial", seed), confusing)
         output = paths.init(dataset, model, "adversarial", seed)
         settings = pretrain_settings(config, dataset, model, "adversarial", seed)
-        train(settings, paths.prepared(dataset), start, output, 1, 300, confusing)
+        train(settings, paths.prepared(dataset), start, output, 300, confusing)
     for run in all_runs(config):
         start = paths.init(run.dataset, run.model, run.init, run.seed) / "weights.safetensors"
         folder = paths.run(run)
-        train(train_settings(config, run), paths.prepared(dataset), start, folder, 1, 300)
+        train(train_settings(config, run), paths.prepared(dataset), start, folder, 300)
         settings = diagnose_settings(config, run)
         context = read_context(settings, Inputs(folder / "weights.safetensors", start))
         measured = record(settings, config.diagnostics, diagnose(context, config.diagnostics))
