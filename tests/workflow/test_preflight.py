@@ -21,7 +21,7 @@ def test_config_yaml_alone_is_refused_in_one_line_before_anything_starts(untouch
     assert "--profile slurm" in line
     assert not (untouched.folder / "results").exists()
     assert not (untouched.folder / "data").exists()
-    assert not list((untouched.folder / ".snakemake" / "locks").iterdir())
+    assert not list((untouched.folder / ".snakemake" / "locks").glob("*"))
 
 
 def test_with_a_raised_limit_the_missing_imagenet_is_what_is_refused(untouched):
