@@ -22,8 +22,8 @@ from badminima.claims.settings import claim_settings, claimed_study, claims_sett
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.environment import use_checkout
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.registry import SOURCES
+from badminima.config.load import load_config
+from badminima.config.registry import SOURCES
 from badminima.slurm import check_status_command
 
 use_checkout(SOURCE)

@@ -11,8 +11,8 @@ import click
 import yaml
 from pydantic import BaseModel
 
+from badminima.config.messages import parse
 from badminima.errors import UserError
-from badminima.validation import parse
 
 Command = Callable[..., None]
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from badminima.config import AdversarialInit, InitConfig, RandomInit, RescaledInit, RunInit
+from badminima.config.load import load_inits
 from badminima.errors import UserError
 from badminima.files import read_json
-from badminima.loading import load_inits
 
-# What these names are made of in every config (badminima.meanings); nothing else of them is looked at.
+# What these names are made of in every config (badminima.config.names); nothing else of them is looked at.
 FIXED: dict[str, InitConfig] = {
     "random": RandomInit(kind="random"),
     "adversarial": AdversarialInit(kind="adversarial", replication=1, noise=0.0),

@@ -20,14 +20,14 @@ import pandas as pd
 
 from badminima.analysis.tables import StudyTables, read_study
 from badminima.config import Config, InitConfig, ModelConfig
+from badminima.config.load import load_config
+from badminima.config.messages import parse
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.files import read_json
 from badminima.finding import listed, recorded_inits, require_known, require_results
-from badminima.loading import load_config
 from badminima.models.weights import Weights, read_weights
 from badminima.runs import Paths, Run
-from badminima.validation import parse
 
 if TYPE_CHECKING:
     import numpy as np

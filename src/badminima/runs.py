@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from badminima.config import AdversarialInit, Config, InitConfig, RandomInit, RescaledInit, RunInit, StudyConfig
-from badminima.registry import DIAGNOSTICS
+from badminima.config.registry import DIAGNOSTICS
 
 # What a run leaves in its folder.
 RUN_FILES = ("weights.safetensors", "history.csv", "run.json", "predictions.safetensors")

@@ -22,7 +22,7 @@ from badminima.config import (
     StudyConfig,
     ToyConfig,
 )
-from badminima.doses import Doses, doses_of
+from badminima.config.doses import Doses, doses_of
 from badminima.runs import (
     Run,
     along_pretraining,

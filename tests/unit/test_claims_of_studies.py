@@ -13,8 +13,8 @@ from badminima.analysis.tables import StudyTables
 from badminima.claims import CLAIMS, GROUPS, claims_of
 from badminima.claims.settings import ClaimsSettings, claim_settings, claims_settings
 from badminima.config import Config, StudyConfig
-from badminima.loading import load_config
-from badminima.registry import DIAGNOSTICS
+from badminima.config.load import load_config
+from badminima.config.registry import DIAGNOSTICS
 from tests.unit.study import STATISTICS, made_up_study
 from tests.unit.test_config import overlay, raw_config
 

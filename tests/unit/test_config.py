@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from badminima.config import Config
+from badminima.config.load import load_config
+from badminima.config.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from tests.conftest import REPOSITORY
 
 WITHOUT_SCALE = {"studies": {"scale": None}, "claims": {"control": None}}

@@ -8,12 +8,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.config import ModelConfig, RecipeConfig
+from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
 from badminima.models.build import build_model, check_batch
 from badminima.models.initialization import initialize, rescale
 from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
-from badminima.registry import ARCHITECTURES
 from badminima.settings import InitializeSettings
 from badminima.training.optimizer import SGD
 

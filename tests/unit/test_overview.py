@@ -13,7 +13,7 @@ from badminima.claims import CLAIMS
 from badminima.claims.overview import OverviewSettings, headline_figure, overview_settings
 from badminima.claims.settings import ClaimsSettings
 from badminima.config import StudyConfig
-from badminima.loading import load_config
+from badminima.config.load import load_config
 from badminima.runs import Paths, Run
 from tests.unit.study import STATISTICS, made_up_study
 from tests.unit.test_claims import as_in_the_paper

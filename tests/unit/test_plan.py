@@ -2,8 +2,8 @@
 
 import pytest
 
+from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.loading import load_config
 from badminima.plan import Speed, plan, read_speeds
 from tests.unit.test_config import overlay, raw_config
 

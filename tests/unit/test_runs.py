@@ -3,7 +3,7 @@
 import pytest
 
 from badminima import runs
-from badminima.loading import load_config
+from badminima.config.load import load_config
 from badminima.runs import Paths, Run, all_runs, random_behind, root_of, study_runs, with_runs_behind
 from badminima.settings import collect_settings, confuse_settings, figure_settings, pretrain_settings, train_settings
 from tests.unit.test_config import overlay, raw_config

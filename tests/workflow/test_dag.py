@@ -8,7 +8,7 @@ import pytest
 
 from badminima.claims import GROUPS
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
-from badminima.registry import FIGURES
+from badminima.config.registry import FIGURES
 from badminima.runs import all_runs, study_runs
 from tests.conftest import REPOSITORY
 

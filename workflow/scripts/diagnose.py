@@ -12,12 +12,12 @@ import click
 import torch
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.config.registry import DIAGNOSTICS
 from badminima.diagnostics import diagnose
 from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_beside
 from badminima.diagnostics.record import record
 from badminima.errors import UserError
 from badminima.files import write_json
-from badminima.registry import DIAGNOSTICS
 from badminima.settings import DiagnoseSettings
 
 STAGES = ("diagnose", "compare")

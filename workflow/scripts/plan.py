@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, one_line_errors
-from badminima.loading import load_config
+from badminima.config.load import load_config
 from badminima.plan import plan, read_speeds
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from badminima.config.registry import DIAGNOSTICS
 from badminima.errors import UserError
 from badminima.models.weights import Weights
-from badminima.registry import DIAGNOSTICS
 from badminima.seeding import integer_seed
 from badminima.settings import DiagnoseSettings
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from badminima.config import AdversarialInit, ModelConfig
+from badminima.config.messages import parse
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics import Context
 from badminima.files import read_json
@@ -12,7 +13,6 @@ from badminima.models.weights import read_weights
 from badminima.runs import Paths, Run, random_behind, root_of
 from badminima.settings import DiagnoseSettings
 from badminima.training.stage import read_confusing
-from badminima.validation import parse
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from badminima.analysis.tables import StudyTables
+from badminima.config.registry import FIGURES
 from badminima.files import atomic_path
-from badminima.registry import FIGURES
 from badminima.settings import FigureSettings
 
 DPI = 200

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
 from badminima.analysis.tables import StudyTables
-from badminima.doses import Doses
+from badminima.config.doses import Doses
 from badminima.figures import Drawing
 from badminima.figures.style import (
     COLUMN_WIDTH,
@@ -101,7 +101,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 def _plan(settings: FigureSettings) -> Plan:
     doses = settings.doses
-    assert doses is not None, "loading refuses a response without doses"
+    assert doses is not None, "load_config refuses a response without doses"
     placed = {name for series in doses.series for name in series}
     if doses.axis == "inits":
         references = [init for init in settings.inits if init not in placed]

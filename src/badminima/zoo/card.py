@@ -14,7 +14,7 @@ COLUMNS = [
     *("name", "dataset", "model", "init", "recipe", "seed", "status", "train_accuracy", "test_accuracy"),
     *("parameters", "bytes", "weights_sha256", "card_sha256"),
 ]
-# Inits whose meaning is fixed, whatever the config (badminima.loading).
+# Inits whose meaning is fixed, whatever the config (badminima.config.load).
 STARTS = {
     "random": "fresh random weights",
     "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor",

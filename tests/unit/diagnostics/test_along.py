@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig, OptimizationConfig
+from badminima.config.registry import ARCHITECTURES, Entry
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics import diagnose
@@ -14,7 +15,6 @@ from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.registry import ARCHITECTURES, Entry
 from badminima.settings import AlongSettings, ConfuseSettings, DiagnoseSettings, InitializeSettings, TrainSettings
 from badminima.training.interruption import Interrupted, Interruption
 from badminima.training.numerics import kept

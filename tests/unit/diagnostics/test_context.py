@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from badminima.config.registry import DIAGNOSTICS, Entry
 from badminima.diagnostics import Context, Skipped, diagnose
 from badminima.models.weights import Weights
-from badminima.registry import DIAGNOSTICS, Entry
 
 
 def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on_torch):

@@ -11,6 +11,7 @@ from badminima.analysis.tables import collect, write_tables
 from badminima.claims import CLAIMS
 from badminima.claims.settings import claims_settings
 from badminima.config import Config, RandomInit
+from badminima.config.load import load_config
 from badminima.data.confusing import confuse
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.digits import Digits
@@ -18,7 +19,6 @@ from badminima.diagnostics import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
 from badminima.files import write_json
-from badminima.loading import load_config
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.results import Results

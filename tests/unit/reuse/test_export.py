@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import badminima
+from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.loading import load_config
 from badminima.results import Results
 from badminima.runs import study_runs, zoo_study
 from badminima.zoo.card import COLUMNS, card_page

@@ -1,6 +1,6 @@
 """What users read about the config, generated from the typed model: its JSON schema and its reference page.
 
-``python -m badminima.schema`` writes both into the repository it is called in.
+``python -m badminima.config.schema`` writes both into the repository it is called in.
 """
 
 import json
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from badminima.config import Config
-from badminima.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, Registry
-from badminima.validation import expectation
+from badminima.config.messages import expectation
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, Registry
 
 SCHEMA = Path("workflow/schemas/config.schema.json")
 REFERENCE = Path("docs/reference/config.md")

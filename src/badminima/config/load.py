@@ -18,11 +18,11 @@ from badminima.config import (
     Section,
     ToyConfig,
 )
-from badminima.doses import doses_of, settings_varied
+from badminima.config.doses import doses_of, settings_varied
+from badminima.config.messages import parse
+from badminima.config.names import check_meanings
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
 from badminima.errors import UserError
-from badminima.meanings import check_meanings
-from badminima.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
-from badminima.validation import parse
 
 # First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
 SCALAR_STARTS = "0123456789+-.tfn"
