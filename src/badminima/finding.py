@@ -3,19 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from badminima.config import AdversarialInit, InitConfig, RandomInit, RescaledInit, RunInit
+from badminima.config import InitConfig
 from badminima.config.load import load_inits
+from badminima.config.names import FIXED
 from badminima.errors import UserError
 from badminima.files import read_json
-
-# What these names are made of in every config (badminima.config.names); nothing else of them is looked at.
-FIXED: dict[str, InitConfig] = {
-    "random": RandomInit(kind="random"),
-    "adversarial": AdversarialInit(kind="adversarial", replication=1, noise=0.0),
-    "random_rescaled": RescaledInit(kind="rescaled"),
-    "adversarial_end": RunInit(kind="run", start="adversarial", recipe="vanilla"),
-    "full_batch_end": RunInit(kind="run", start="random", recipe="full_batch"),
-}
 
 
 def require_known(name: str, known: Iterable[str], where: Path) -> None:

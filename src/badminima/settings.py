@@ -23,6 +23,7 @@ from badminima.config import (
     ToyConfig,
 )
 from badminima.config.doses import Doses, doses_of
+from badminima.config.names import BASELINE_RECIPE
 from badminima.runs import (
     Run,
     along_pretraining,
@@ -238,7 +239,7 @@ def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed:
         dataset=dataset,
         model_name=model,
         init=init,
-        recipe_name="vanilla",
+        recipe_name=BASELINE_RECIPE,
         seed=seed,
         root_seed=config.seed,
         model=config.models[model],

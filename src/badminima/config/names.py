@@ -1,8 +1,10 @@
-"""Names that mean the same in every configuration, since claims are read by them."""
+"""Names of inits and recipes that mean the same in every configuration, since claims are read by them."""
 
-from badminima.config import Config, RecipeConfig
+from badminima.config import AdversarialInit, Config, InitConfig, RandomInit, RecipeConfig, RescaledInit, RunInit
 from badminima.errors import UserError
 
+# What inits and recipes are compared with.
+BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
 REGULARIZERS = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
 INITS: dict[str, dict[str, object]] = {
     "random": {"kind": "random", "gain": 1.0},
@@ -10,6 +12,19 @@ INITS: dict[str, dict[str, object]] = {
     "random_rescaled": {"kind": "rescaled", "start": "random", "like": "adversarial"},
     "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},
     "full_batch_end": {"kind": "run", "start": "random", "recipe": "full_batch"},
+}
+# The same as entries, for results without a recorded config; nothing else of them is looked at.
+FIXED: dict[str, InitConfig] = {
+    "random": RandomInit(kind="random"),
+    "adversarial": AdversarialInit(kind="adversarial", replication=1, noise=0.0),
+    "random_rescaled": RescaledInit(kind="rescaled"),
+    "adversarial_end": RunInit(kind="run", start="adversarial", recipe="vanilla"),
+    "full_batch_end": RunInit(kind="run", start="random", recipe="full_batch"),
+}
+# The same in words, for inits that need no training to be told of.
+STARTS = {
+    "random": "fresh random weights",
+    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor",
 }
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from badminima.analysis.gaps import BASELINE_INIT, BASELINE_RECIPE
 from badminima.analysis.tables import StudyTables
+from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     COLUMN_WIDTH,

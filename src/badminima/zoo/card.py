@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field
 
 from badminima.config import ModelConfig, Section
+from badminima.config.names import STARTS
 
 WEIGHTS, CARD, PAGE, INDEX = "weights.safetensors", "card.json", "card.md", "index.csv"
 # Of the index.
@@ -14,11 +15,6 @@ COLUMNS = [
     *("name", "dataset", "model", "init", "recipe", "seed", "status", "train_accuracy", "test_accuracy"),
     *("parameters", "bytes", "weights_sha256", "card_sha256"),
 ]
-# Inits whose meaning is fixed, whatever the config (badminima.config.load).
-STARTS = {
-    "random": "fresh random weights",
-    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor",
-}
 STATUSES = {
     "converged": "It fits its training images: it reached the target accuracy on them.",
     "max_epochs": "It does not fit its training images: it ended short of the target accuracy on them.",
