@@ -4,7 +4,7 @@
 #   snakemake --cores 2 fig_ablation --configfile presets/demo.yaml
 #   snakemake --cores all all                                  the paper's grid
 #
-# Paths under the results folder (badminima.runs.Paths names them all):
+# Paths under the results folder (badminima.experiment.paths.Paths names them all):
 #   data/{dataset}.safetensors                                 prepared dataset
 #   confusing/{dataset}/{init}/seed{seed}.safetensors          confusing set
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights

@@ -22,10 +22,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, OptimizationConfig, RecipeConfig
 from badminima.data.batches import draw_augmentation
 from badminima.data.prepared import PreparedDataset
+from badminima.experiment.slices import TrainSettings
 from badminima.files import write_csv
 from badminima.models.build import build_model
 from badminima.provenance import choose_device, provenance
-from badminima.settings import TrainSettings
 from badminima.training.engine import Training
 from badminima.training.numerics import Numerics, set_up
 from badminima.training.stage import make_items

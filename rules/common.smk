@@ -16,14 +16,15 @@ IS_DEFAULT = workflow.default_target is None
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
 
-from badminima import claims, runs, settings
+from badminima import claims
 from badminima.claims.overview import overview_settings
 from badminima.claims.settings import claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
-from badminima.environment import use_checkout
-from badminima.errors import UserError
 from badminima.config.load import load_config
 from badminima.config.registry import SOURCES
+from badminima.environment import use_checkout
+from badminima.errors import UserError
+from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.slurm import check_status_command
 
 use_checkout(SOURCE)
@@ -33,7 +34,7 @@ try:
 except UserError as error:
     sys.exit(f"config: {error}")
 
-PATHS = runs.Paths(CONFIG.results)
+PATHS = paths.Paths(CONFIG.results)
 LOGS = PATHS.results / "logs"
 BENCHMARKS = PATHS.results / "benchmarks"
 # A run as a path pattern: the same code names a run's files and the wildcards in rules.
@@ -56,7 +57,7 @@ def check_executor():
 
 def run_files(folder):
     """The files that a training leaves in its folder, by name."""
-    return {Path(name).stem: folder / name for name in runs.RUN_FILES}
+    return {Path(name).stem: folder / name for name in paths.RUN_FILES}
 
 
 def one_of(names):

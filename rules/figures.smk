@@ -32,7 +32,7 @@ for figure in CONFIG.figures:
         params:
             # For captions: a workflow that imports this one gives rules names of its own.
             figure=figure,
-            settings=settings.figure_settings(CONFIG, figure).model_dump_json(),
+            settings=slices.figure_settings(CONFIG, figure).model_dump_json(),
             tables=input_folder,
         shell:
             "python {input.script} --tables {params.tables} --settings {params.settings:q}"

@@ -24,51 +24,51 @@ def mirrors(wildcards):
 
 def prepare_params(wildcards):
     """The settings of one dataset's preparation."""
-    return settings.prepare_settings(CONFIG, wildcards.dataset).model_dump_json()
+    return slices.prepare_settings(CONFIG, wildcards.dataset).model_dump_json()
 
 
 def confuse_params(wildcards):
     """The settings of one confusing set."""
-    return settings.confuse_settings(CONFIG, wildcards.dataset, wildcards.init, int(wildcards.seed)).model_dump_json()
+    return slices.confuse_settings(CONFIG, wildcards.dataset, wildcards.init, int(wildcards.seed)).model_dump_json()
 
 
 def initialize_params(wildcards):
     """The settings of one set of random weights."""
-    return settings.initialize_settings(
+    return slices.initialize_settings(
         CONFIG, wildcards.dataset, wildcards.model, wildcards.init, int(wildcards.seed)
     ).model_dump_json()
 
 
 def pretrain_params(wildcards):
     """The settings of one pretraining."""
-    return settings.pretrain_settings(
+    return slices.pretrain_settings(
         CONFIG, wildcards.dataset, wildcards.model, wildcards.init, int(wildcards.seed)
     ).model_dump_json()
 
 
 def train_params(wildcards):
     """The settings of one run."""
-    return settings.train_settings(CONFIG, as_run(wildcards)).model_dump_json()
+    return slices.train_settings(CONFIG, as_run(wildcards)).model_dump_json()
 
 
 def diagnose_params(wildcards):
     """The settings of one run's measurements."""
-    return settings.diagnose_settings(CONFIG, as_run(wildcards)).model_dump_json()
+    return slices.diagnose_settings(CONFIG, as_run(wildcards)).model_dump_json()
 
 
 def compare_params(wildcards):
     """The settings of one comparison of two runs."""
-    return settings.diagnose_settings(CONFIG, as_run(wildcards), "compare").model_dump_json()
+    return slices.diagnose_settings(CONFIG, as_run(wildcards), "compare").model_dump_json()
 
 
 def landscape_params(wildcards):
     """The settings of the measurement of one run's surroundings."""
-    return settings.diagnose_settings(CONFIG, as_run(wildcards), "landscape").model_dump_json()
+    return slices.diagnose_settings(CONFIG, as_run(wildcards), "landscape").model_dump_json()
 
 
 def diagnosed_files(wildcards):
     """What lies behind the start of a run, where that is a pretraining on a confusing set, or a run from one."""
-    root = runs.root_of(CONFIG.inits, wildcards.init)
+    root = lineage.root_of(CONFIG.inits, wildcards.init)
     if not isinstance(CONFIG.inits[root], AdversarialInit):
         return {}
     return {
@@ -79,7 +79,7 @@ def diagnosed_files(wildcards):
 
 def along_files(wildcards):
     """The same for a run that something is measured along."""
-    return diagnosed_files(wildcards) if runs.along_run(CONFIG, as_run(wildcards)) else {}
+    return diagnosed_files(wildcards) if measured.along_run(CONFIG, as_run(wildcards)) else {}
 
 
 def pretraining_options(wildcards, input):
@@ -89,7 +89,7 @@ def pretraining_options(wildcards, input):
 
 def reference_weights(wildcards):
     """The weights that a run is compared with."""
-    return PATHS.run(runs.reference_of(CONFIG, as_run(wildcards))) / "weights.safetensors"
+    return PATHS.run(lineage.reference_of(CONFIG, as_run(wildcards))) / "weights.safetensors"
 
 
 def as_run(wildcards):
@@ -99,7 +99,7 @@ def as_run(wildcards):
 
 def collect_params(wildcards):
     """The settings of one study's tables."""
-    return settings.collect_settings(CONFIG, wildcards.study).model_dump_json()
+    return slices.collect_settings(CONFIG, wildcards.study).model_dump_json()
 
 
 def weights_of_init(wildcards, init):
@@ -114,7 +114,7 @@ def start_weights(wildcards):
 
 def random_weights(wildcards):
     """The random weights that the init called {init} is made from."""
-    return weights_of_init(wildcards, runs.random_behind(CONFIG.inits, wildcards.init))
+    return weights_of_init(wildcards, lineage.random_behind(CONFIG.inits, wildcards.init))
 
 
 def like_weights(wildcards):
@@ -124,7 +124,7 @@ def like_weights(wildcards):
 
 def training_group(wildcards):
     """On a cluster a run and its measurements share one job, but not with the run whose end point it starts from."""
-    behind = runs.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
+    behind = lineage.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
     return f"training_{len(behind)}" if behind else "training"
 
 
@@ -132,7 +132,7 @@ def collected_runs(wildcards):
     """The files of every run of a study that its tables are made from."""
     names = ["history.csv", "run.json", "predictions.safetensors", "diagnostics.json"]
     study = CONFIG.studies[wildcards.study]
-    compared = runs.compared_inits(CONFIG, study)
+    compared = measured.compared_inits(CONFIG, study)
     return [
         PATHS.run(run) / name
         for run in runs.study_runs(study)
@@ -143,14 +143,14 @@ def collected_runs(wildcards):
 def collected_landscapes(wildcards):
     """The landscapes of a study."""
     study = CONFIG.studies[wildcards.study]
-    found = runs.landscape_runs(study, runs.landscapes(CONFIG, study))
+    found = measured.landscape_runs(study, measured.landscapes(CONFIG, study))
     return [PATHS.run(run) / "landscape.csv" for run in found]
 
 
 def collected_pretraining(wildcards):
     """The records and histories of every trained init of a study."""
     study = CONFIG.studies[wildcards.study]
-    return pretraining_records(study, runs.pretrained_inits(CONFIG, study))
+    return pretraining_records(study, lineage.pretrained_inits(CONFIG, study))
 
 
 def pretraining_records(study, inits):
@@ -211,9 +211,9 @@ def claims_options(wildcards, input):
 def exported_files(wildcards):
     """What the minima of the zoo, and their cards, are made from."""
     study = runs.zoo_study(CONFIG)
-    compared = runs.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
+    compared = measured.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
     names = ["weights.safetensors", "run.json", "diagnostics.json"]
-    roots = dict.fromkeys(runs.root_of(CONFIG.inits, init) for init in study.inits)
+    roots = dict.fromkeys(lineage.root_of(CONFIG.inits, init) for init in study.inits)
     pretrained = [init for init in roots if isinstance(CONFIG.inits[init], AdversarialInit)]
     return [
         *[PATHS.prepared(dataset) for dataset in study.datasets],

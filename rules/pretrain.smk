@@ -34,6 +34,6 @@ rule pretrain:
 
 # Snakemake forbids a benchmark on a rule whose outputs may come from a cache.
 if not CACHED:
-    measured = rules.pretrain.rule
-    measured.benchmark_modifier = measured.log_modifier
-    measured.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"
+    pretraining = rules.pretrain.rule
+    pretraining.benchmark_modifier = pretraining.log_modifier
+    pretraining.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"

@@ -30,7 +30,7 @@ for table in CONFIG.tables:
             mem_mb=growing("tables", "mem_mb"),
             runtime=growing("tables", "runtime"),
         params:
-            settings=settings.table_settings(CONFIG, table).model_dump_json(),
+            settings=slices.table_settings(CONFIG, table).model_dump_json(),
             tables=input_folder,
         shell:
             "python {input.script} --tables {params.tables} --settings {params.settings:q}"

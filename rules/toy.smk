@@ -25,7 +25,7 @@ if CONFIG.toy is not None:
             mem_mb=growing("toy", "mem_mb"),
             runtime=growing("toy", "runtime"),
         params:
-            settings=settings.toy_settings(CONFIG).model_dump_json(),
+            settings=slices.toy_settings(CONFIG).model_dump_json(),
         shell:
             "python {input.script} --settings {params.settings:q} --networks {output.networks} --csv {output.csv}"
             " >> {log} 2>&1"
@@ -54,7 +54,7 @@ if CONFIG.toy is not None:
             mem_mb=growing("figures", "mem_mb"),
             runtime=growing("figures", "runtime"),
         params:
-            settings=settings.toy_figure_settings(CONFIG).model_dump_json(),
+            settings=slices.toy_figure_settings(CONFIG).model_dump_json(),
         shell:
             "python {input.script} figure --networks {input.networks} --table {input.table}"
             " --settings {params.settings:q} --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"

@@ -24,10 +24,11 @@ from badminima.config.load import load_config
 from badminima.config.messages import parse
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
 from badminima.files import read_json
 from badminima.finding import listed, recorded_inits, require_known, require_results
 from badminima.models.weights import Weights, read_weights
-from badminima.runs import Paths, Run
 
 if TYPE_CHECKING:
     import numpy as np

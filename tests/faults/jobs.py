@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from badminima.cli import one_line_errors
-from badminima.settings import TrainSettings
+from badminima.experiment.slices import TrainSettings
 from badminima.training.job import train
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -15,10 +15,10 @@ import torch
 from badminima.config import AugmentationConfig, ModelConfig, RecipeConfig
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
+from badminima.experiment.paths import RUN_FILES
+from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.runs import RUN_FILES
-from badminima.settings import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.training.interruption import EXIT_CODE
 from tests.faults.jobs import Job
 

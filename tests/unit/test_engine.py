@@ -12,10 +12,10 @@ from torch.nn.functional import cross_entropy
 from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
 from badminima.data.confusing import confuse
 from badminima.errors import UserError
+from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.weights import weights_of
-from badminima.settings import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.training.evaluation import Evaluator
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate

@@ -10,11 +10,11 @@ from torch.nn.functional import cross_entropy
 from badminima.config import ModelConfig, RecipeConfig
 from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
+from badminima.experiment.slices import InitializeSettings
 from badminima.models.build import build_model, check_batch
 from badminima.models.initialization import initialize, rescale
 from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
-from badminima.settings import InitializeSettings
 from badminima.training.optimizer import SGD
 
 EVERY_MODEL = ARCHITECTURES.names

@@ -14,7 +14,8 @@ from badminima.claims.overview import OverviewSettings, headline_figure, overvie
 from badminima.claims.settings import ClaimsSettings
 from badminima.config import StudyConfig
 from badminima.config.load import load_config
-from badminima.runs import Paths, Run
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
 from tests.unit.study import STATISTICS, made_up_study
 from tests.unit.test_claims import as_in_the_paper
 from tests.unit.test_config import overlay, raw_config

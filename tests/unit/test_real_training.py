@@ -8,8 +8,8 @@ import torch
 from badminima.config import ModelConfig, OptimizationConfig, RecipeConfig
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.fashion_mnist import FashionMNIST
+from badminima.experiment.slices import InitializeSettings, PrepareSettings, TrainSettings
 from badminima.models.initialization import initialize
-from badminima.settings import InitializeSettings, PrepareSettings, TrainSettings
 from badminima.training.stage import run_training
 from tests.unit.test_sources import DEBIAN_FOLDER
 

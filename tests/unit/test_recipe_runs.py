@@ -12,12 +12,12 @@ import torch
 import yaml
 
 from badminima.config import AugmentationConfig, ModelConfig, OptimizationConfig, RecipeConfig
+from badminima.experiment.slices import InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize, shrink_and_perturb
 from badminima.models.trained import trained_network
 from badminima.models.weights import Weights, read_weights, weights_of, write_weights
 from badminima.seeding import integer_seed
-from badminima.settings import InitializeSettings, TrainSettings
 from badminima.training.evaluation import Evaluator
 from badminima.training.interruption import Interrupted, Interruption
 from badminima.training.numerics import Numerics

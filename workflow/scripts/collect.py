@@ -7,9 +7,9 @@ import click
 from badminima.analysis.summary import summary_page
 from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
+from badminima.experiment.paths import Paths
+from badminima.experiment.slices import CollectSettings
 from badminima.files import write_text
-from badminima.runs import Paths
-from badminima.settings import CollectSettings
 
 
 @click.command(help=__doc__)

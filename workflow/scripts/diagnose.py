@@ -17,8 +17,8 @@ from badminima.diagnostics import diagnose
 from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_beside
 from badminima.diagnostics.record import record
 from badminima.errors import UserError
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.files import write_json
-from badminima.settings import DiagnoseSettings
 
 STAGES = ("diagnose", "compare")
 NAMES = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in STAGES]

@@ -9,8 +9,8 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_opt
 from badminima.diagnostics import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.files import write_csv
-from badminima.settings import DiagnoseSettings
 
 
 @click.command(help=__doc__)

@@ -7,7 +7,7 @@ import click
 
 from badminima.cli import INPUT_FILE, one_line_errors
 from badminima.config.load import load_config
-from badminima.plan import plan, read_speeds
+from badminima.experiment.cost import plan, read_speeds
 
 
 @click.command(help=__doc__)

@@ -8,7 +8,7 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, Progress, one_line_errors, se
 from badminima.config.registry import SOURCES
 from badminima.data.fetch import verified_files
 from badminima.data.prepared import prepare
-from badminima.settings import PrepareSettings
+from badminima.experiment.slices import PrepareSettings
 
 
 @click.command(help=__doc__)

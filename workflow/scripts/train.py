@@ -7,7 +7,7 @@ import click
 from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs
-from badminima.settings import TrainSettings
+from badminima.experiment.slices import TrainSettings
 from badminima.training.job import train
 
 

@@ -16,8 +16,10 @@ from badminima.analysis.claims import VERDICTS
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.analysis.wording import UNITS, VERDICT_STYLES, amount, effect, explanation
 from badminima.claims.overview import OverviewSettings
+from badminima.experiment.lineage import with_runs_behind
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
 from badminima.files import read_json
-from badminima.runs import Paths, Run, with_runs_behind
 
 # The answer: bad minima are reached, they are bad, and regularizers escape them.
 HEADLINES = ("1a", "1b", "2")

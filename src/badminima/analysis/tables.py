@@ -22,9 +22,11 @@ from badminima.analysis.measures import measures_table
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
 from badminima.errors import UserError
+from badminima.experiment.measured import landscape_runs
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run, study_runs
+from badminima.experiment.slices import CollectSettings
 from badminima.files import atomic_path, read_json
-from badminima.runs import Paths, Run, landscape_runs, study_runs
-from badminima.settings import CollectSettings
 from badminima.tensorfiles import read_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]

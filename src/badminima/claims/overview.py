@@ -6,7 +6,8 @@ Pure and fast: no torch, no file access.
 from pydantic import Field
 
 from badminima.config import Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
-from badminima.runs import all_runs, with_runs_behind
+from badminima.experiment.lineage import with_runs_behind
+from badminima.experiment.runs import all_runs
 
 
 class OverviewSettings(Section):

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from badminima.claims import CLAIMS, Claim, Role, claims_of
 from badminima.config import AdversarialInit, Config, RunInit, Section, StatisticsConfig, StudyConfig
-from badminima.runs import pretrained_inits, pretraining_behind
-from badminima.settings import CollectSettings
+from badminima.experiment.lineage import pretrained_inits, pretraining_behind
+from badminima.experiment.slices import CollectSettings
 
 
 class ClaimsSettings(Section):

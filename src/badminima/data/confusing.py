@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from badminima.data.prepared import PreparedDataset
+from badminima.experiment.slices import ConfuseSettings
 from badminima.seeding import generator
-from badminima.settings import ConfuseSettings
 from badminima.tensorfiles import stream_tensors
 
 # Copies masked at once: bounds the memory of the random keys and their order (12 bytes a value).

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from badminima.config.registry import DIAGNOSTICS
 from badminima.errors import UserError
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.weights import Weights
 from badminima.seeding import integer_seed
-from badminima.settings import DiagnoseSettings
 
 if TYPE_CHECKING:
     import torch

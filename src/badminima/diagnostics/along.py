@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from badminima.diagnostics import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.experiment.slices import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights
-from badminima.settings import DiagnoseSettings, TrainSettings
 from badminima.training.engine import Measure
 from badminima.training.numerics import kept
 

@@ -7,11 +7,13 @@ from badminima.config import AdversarialInit, ModelConfig
 from badminima.config.messages import parse
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics import Context
+from badminima.experiment.lineage import random_behind, root_of
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.files import read_json
 from badminima.finding import recorded_inits
 from badminima.models.weights import read_weights
-from badminima.runs import Paths, Run, random_behind, root_of
-from badminima.settings import DiagnoseSettings
 from badminima.training.stage import read_confusing
 
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from badminima.config import NumericsConfig
 from badminima.data.prepared import PreparedDataset
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
 from badminima.provenance import choose_device
-from badminima.settings import DiagnoseSettings
 from badminima.training.numerics import set_up
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.registry import FIGURES
+from badminima.experiment.slices import FigureSettings
 from badminima.files import atomic_path
-from badminima.settings import FigureSettings
 
 DPI = 200
 

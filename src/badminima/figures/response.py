@@ -14,6 +14,7 @@ from matplotlib.transforms import offset_copy
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.doses import Doses
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.style import (
     COLUMN_WIDTH,
@@ -33,7 +34,6 @@ from badminima.figures.style import (
     shown_cells,
     table_of_cells,
 )
-from badminima.settings import FigureSettings
 
 # Values nearer to each other than this share of their span are evenly spaced.
 CROWDED = 0.1

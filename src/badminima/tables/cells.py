@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from badminima.analysis.tables import CELL_KEYS, StudyTables
+from badminima.experiment.slices import TableSettings
 from badminima.figures.style import recipe_label
-from badminima.settings import TableSettings
 
 # The lines of a cell, from top to bottom.
 MEAN, INTERVAL, TRAIN = "mean", "interval", "train"

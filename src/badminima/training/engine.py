@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from badminima.data.batches import AugmentationDraws, Items, draw_augmentation, flip_labels
 from badminima.errors import UserError
+from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
-from badminima.settings import TrainSettings
 from badminima.training.evaluation import Evaluation, Evaluator
 from badminima.training.history import HistoryRow, Outcome
 from badminima.training.interruption import Interrupted, Interruption

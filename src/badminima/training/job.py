@@ -7,8 +7,8 @@ import click
 import torch
 
 from badminima.data.prepared import read_prepared
+from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import read_weights
-from badminima.settings import TrainSettings
 from badminima.training.engine import Measure
 from badminima.training.interruption import EXIT_CODE, Interrupted, watch_signals
 from badminima.training.progress import show_rows

@@ -9,9 +9,9 @@ from torch.nn.functional import cross_entropy
 from badminima.config import ModelConfig
 from badminima.diagnostics import Context
 from badminima.diagnostics.network import as_sample
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
-from badminima.settings import DiagnoseSettings
 
 MODELS = {
     "mlp": ModelConfig(architecture="mlp", options={"widths": [16, 16]}),

@@ -13,9 +13,15 @@ from badminima.data.prepared import read_prepared
 from badminima.diagnostics import diagnose
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.experiment.slices import (
+    AlongSettings,
+    ConfuseSettings,
+    DiagnoseSettings,
+    InitializeSettings,
+    TrainSettings,
+)
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.settings import AlongSettings, ConfuseSettings, DiagnoseSettings, InitializeSettings, TrainSettings
 from badminima.training.interruption import Interrupted, Interruption
 from badminima.training.numerics import kept
 from badminima.training.restart import RestartPoints

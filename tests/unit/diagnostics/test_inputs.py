@@ -5,7 +5,8 @@ import json
 import pytest
 
 from badminima.diagnostics.inputs import Inputs, beside
-from badminima.runs import Paths, Run
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
 
 
 @pytest.fixture

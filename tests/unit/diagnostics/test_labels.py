@@ -10,7 +10,7 @@ from badminima.data.confusing import confuse
 from badminima.diagnostics import Skipped
 from badminima.diagnostics.confused import draw_items
 from badminima.diagnostics.labels import measure
-from badminima.settings import ConfuseSettings
+from badminima.experiment.slices import ConfuseSettings
 from badminima.training.stage import read_confusing
 
 

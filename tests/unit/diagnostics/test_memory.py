@@ -11,8 +11,8 @@ from badminima.data.confusing import confuse
 from badminima.diagnostics import Skipped
 from badminima.diagnostics.memory import measure, remembered
 from badminima.diagnostics.network import build_network
+from badminima.experiment.slices import ConfuseSettings
 from badminima.models.weights import weights_of
-from badminima.settings import ConfuseSettings
 from badminima.training.stage import make_items, read_confusing, training_items
 
 REPLICATION = 2

@@ -18,12 +18,9 @@ from badminima.data.sources.digits import Digits
 from badminima.diagnostics import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
-from badminima.files import write_json
-from badminima.models.initialization import initialize
-from badminima.models.weights import write_weights
-from badminima.results import Results
-from badminima.runs import Paths, Run, all_runs
-from badminima.settings import (
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run, all_runs
+from badminima.experiment.slices import (
     collect_settings,
     confuse_settings,
     diagnose_settings,
@@ -32,6 +29,10 @@ from badminima.settings import (
     pretrain_settings,
     train_settings,
 )
+from badminima.files import write_json
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.results import Results
 from badminima.training.job import train
 from badminima.zoo.export import export
 from tests.conftest import REPOSITORY

@@ -12,8 +12,8 @@ import pytest
 import badminima
 from badminima.config.load import load_config
 from badminima.errors import UserError
+from badminima.experiment.runs import study_runs, zoo_study
 from badminima.results import Results
-from badminima.runs import study_runs, zoo_study
 from badminima.zoo.card import COLUMNS, card_page
 from badminima.zoo.export import export, make_card
 from tests.conftest import REPOSITORY

@@ -8,7 +8,8 @@ import pandas as pd
 
 from badminima.config import AdversarialInit, Config
 from badminima.errors import UserError
-from badminima.runs import Run, all_runs, study_runs, with_runs_behind
+from badminima.experiment.lineage import with_runs_behind
+from badminima.experiment.runs import Run, all_runs, study_runs
 
 # Images of each dataset where the config asks for all of them: training, test, bytes of one image.
 PUBLISHED = {

@@ -24,15 +24,9 @@ from badminima.config import (
 )
 from badminima.config.doses import Doses, doses_of
 from badminima.config.names import BASELINE_RECIPE
-from badminima.runs import (
-    Run,
-    along_pretraining,
-    along_run,
-    compared_inits,
-    landscapes,
-    measurements_of,
-    pretrained_inits,
-)
+from badminima.experiment.lineage import pretrained_inits
+from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
+from badminima.experiment.runs import Run
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
 # results are made anew and no cache offers them.
