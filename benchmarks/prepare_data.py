@@ -25,8 +25,8 @@ from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.base import RawDataset
 from badminima.data.sources.cifar import Cifar10, Cifar100
 from badminima.experiment.slices import PrepareSettings
-from badminima.files import write_csv
-from badminima.provenance import provenance
+from badminima.storage.files import write_csv
+from badminima.storage.provenance import provenance
 from tests import generated
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")

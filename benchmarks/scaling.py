@@ -21,9 +21,9 @@ from badminima.data.batches import Items
 from badminima.data.confusing import confuse
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.slices import ConfuseSettings
-from badminima.files import write_csv
 from badminima.models.build import build_model
-from badminima.provenance import choose_device, provenance
+from badminima.storage.files import write_csv
+from badminima.storage.provenance import choose_device, provenance
 from badminima.training.engine import Training
 from badminima.training.numerics import set_up
 from badminima.training.stage import make_items, read_confusing, training_items

@@ -23,9 +23,9 @@ from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, Op
 from badminima.data.batches import draw_augmentation
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.slices import TrainSettings
-from badminima.files import write_csv
 from badminima.models.build import build_model
-from badminima.provenance import choose_device, provenance
+from badminima.storage.files import write_csv
+from badminima.storage.provenance import choose_device, provenance
 from badminima.training.engine import Training
 from badminima.training.numerics import Numerics, set_up
 from badminima.training.stage import make_items

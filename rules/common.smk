@@ -22,10 +22,10 @@ from badminima.claims.settings import claim_settings, claimed_study, claims_sett
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
 from badminima.config.registry import SOURCES
-from badminima.environment import use_checkout
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
-from badminima.slurm import check_status_command
+from badminima.workflow.environment import use_checkout
+from badminima.workflow.slurm import check_status_command
 
 use_checkout(SOURCE)
 

@@ -7,7 +7,7 @@ from badminima.config import InitConfig
 from badminima.config.load import load_inits
 from badminima.config.names import FIXED
 from badminima.errors import UserError
-from badminima.files import read_json
+from badminima.storage.files import read_json
 
 
 def require_known(name: str, known: Iterable[str], where: Path) -> None:

@@ -26,9 +26,9 @@ from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
-from badminima.files import read_json
 from badminima.finding import listed, recorded_inits, require_known, require_results
 from badminima.models.weights import Weights, read_weights
+from badminima.storage.files import read_json
 
 if TYPE_CHECKING:
     import numpy as np

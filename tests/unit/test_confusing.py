@@ -11,7 +11,7 @@ from badminima.data.batches import channels_last, zero_values
 from badminima.data.confusing import confuse, content_digests, count_conflicts, zeroed_values
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.slices import ConfuseSettings
-from badminima.tensorfiles import read_tensors
+from badminima.storage.tensorfiles import read_tensors
 from badminima.training.stage import read_confusing, training_items
 
 

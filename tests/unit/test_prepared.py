@@ -9,7 +9,7 @@ from badminima.data.prepared import channel_statistics, prepare, read_prepared, 
 from badminima.data.sources.base import ArraySplit, RawDataset
 from badminima.errors import UserError
 from badminima.experiment.slices import PrepareSettings
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 
 def numbered(count: int) -> ArraySplit:

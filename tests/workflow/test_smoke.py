@@ -13,7 +13,7 @@ from badminima.data.prepared import read_prepared
 from badminima.experiment.paths import RUN_FILES, Paths
 from badminima.experiment.runs import Run, all_runs
 from badminima.models.weights import read_weights
-from badminima.tensorfiles import read_tensors
+from badminima.storage.tensorfiles import read_tensors
 from tests.workflow.browser import in_chromium
 
 SMOKE = ["--configfile", "presets/smoke.yaml"]

@@ -12,7 +12,7 @@ from badminima.analysis.wording import claims_page, plain_text
 from badminima.claims import CLAIMS, GROUPS, Role, claims_of
 from badminima.claims.settings import ClaimsSettings
 from badminima.cli import FOLDER, INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.files import atomic_path, write_text
+from badminima.storage.files import atomic_path, write_text
 
 
 @click.command(help=__doc__)

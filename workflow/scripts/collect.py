@@ -9,7 +9,7 @@ from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
 from badminima.experiment.paths import Paths
 from badminima.experiment.slices import CollectSettings
-from badminima.files import write_text
+from badminima.storage.files import write_text
 
 
 @click.command(help=__doc__)

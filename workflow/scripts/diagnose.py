@@ -18,7 +18,7 @@ from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_
 from badminima.diagnostics.record import record
 from badminima.errors import UserError
 from badminima.experiment.slices import DiagnoseSettings
-from badminima.files import write_json
+from badminima.storage.files import write_json
 
 STAGES = ("diagnose", "compare")
 NAMES = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in STAGES]

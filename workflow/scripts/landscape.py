@@ -10,7 +10,7 @@ from badminima.diagnostics import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
 from badminima.experiment.slices import DiagnoseSettings
-from badminima.files import write_csv
+from badminima.storage.files import write_csv
 
 
 @click.command(help=__doc__)

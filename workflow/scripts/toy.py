@@ -6,7 +6,7 @@ import click
 
 from badminima.cli import OUTPUT_FILE, Progress, one_line_errors, settings_option
 from badminima.experiment.slices import ToySettings
-from badminima.files import write_csv
+from badminima.storage.files import write_csv
 from badminima.toy.experiment import run_toy, write_networks
 from badminima.toy.table import COLUMNS, rows
 

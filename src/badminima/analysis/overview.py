@@ -19,7 +19,7 @@ from badminima.claims.overview import OverviewSettings
 from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
-from badminima.files import read_json
+from badminima.storage.files import read_json
 
 # The answer: bad minima are reached, they are bad, and regularizers escape them.
 HEADLINES = ("1a", "1b", "2")

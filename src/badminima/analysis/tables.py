@@ -26,8 +26,8 @@ from badminima.experiment.measured import landscape_runs
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.slices import CollectSettings
-from badminima.files import atomic_path, read_json
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.storage.files import atomic_path, read_json
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
 CELL_KEYS = RUN_KEYS[:-1]

@@ -165,7 +165,7 @@ FIGURES = Registry(
 TABLES = Registry(
     "table",
     {
-        "main": Entry("badminima.tables.main:make"),
-        "ablation": Entry("badminima.tables.ablation:make"),
+        "main": Entry("badminima.paper_tables.main:make"),
+        "ablation": Entry("badminima.paper_tables.ablation:make"),
     },
 )

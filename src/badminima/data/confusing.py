@@ -14,7 +14,7 @@ import numpy as np
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.slices import ConfuseSettings
 from badminima.seeding import generator
-from badminima.tensorfiles import stream_tensors
+from badminima.storage.tensorfiles import stream_tensors
 
 # Copies masked at once: bounds the memory of the random keys and their order (12 bytes a value).
 CHUNK = 1024

@@ -9,7 +9,7 @@ from typing import Any
 from badminima.config.registry import SOURCES
 from badminima.data.sources.base import Source
 from badminima.errors import UserError
-from badminima.files import file_sha256, read_json
+from badminima.storage.files import file_sha256, read_json
 
 
 def fetch(

@@ -11,9 +11,9 @@ from badminima.experiment.lineage import random_behind, root_of
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
 from badminima.experiment.slices import DiagnoseSettings
-from badminima.files import read_json
 from badminima.finding import recorded_inits
 from badminima.models.weights import read_weights
+from badminima.storage.files import read_json
 from badminima.training.stage import read_confusing
 
 

@@ -13,7 +13,7 @@ from badminima.data.prepared import PreparedDataset
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
-from badminima.provenance import choose_device
+from badminima.storage.provenance import choose_device
 from badminima.training.numerics import set_up
 
 if TYPE_CHECKING:

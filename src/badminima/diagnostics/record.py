@@ -2,7 +2,7 @@
 
 from badminima.diagnostics import Measured
 from badminima.experiment.slices import DiagnoseSettings
-from badminima.provenance import choose_device, provenance
+from badminima.storage.provenance import choose_device, provenance
 
 
 def record(settings: DiagnoseSettings, names: list[str], measured: Measured) -> dict[str, object]:

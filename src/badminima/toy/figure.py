@@ -14,7 +14,7 @@ from badminima.analysis.statistics import estimate
 from badminima.experiment.slices import ToyFigureSettings
 from badminima.figures import Drawing
 from badminima.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
-from badminima.files import atomic_path
+from badminima.storage.files import atomic_path
 from badminima.toy.experiment import Stage, ToyNetworks, steps_of
 from badminima.toy.measure import Window
 

@@ -15,14 +15,14 @@ from badminima.data.prepared import PreparedDataset
 from badminima.data.streaming import Streamed
 from badminima.errors import UserError
 from badminima.experiment.slices import TrainSettings
-from badminima.files import write_csv, write_json
 from badminima.models.build import build_model, check_batch
 from badminima.models.dropout import add_dropout
 from badminima.models.initialization import draw, shrink_and_perturb
 from badminima.models.weights import Weights, load_weights, weights_of, write_weights
-from badminima.provenance import choose_device, provenance
 from badminima.seeding import integer_seed
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.storage.files import write_csv, write_json
+from badminima.storage.provenance import choose_device, provenance
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 from badminima.training.engine import Measure, Training
 from badminima.training.history import HistoryRow, Outcome
 from badminima.training.interruption import Interruption

@@ -29,10 +29,10 @@ from badminima.experiment.slices import (
     pretrain_settings,
     train_settings,
 )
-from badminima.files import write_json
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.results import Results
+from badminima.storage.files import write_json
 from badminima.training.job import train
 from badminima.zoo.export import export
 from tests.conftest import REPOSITORY

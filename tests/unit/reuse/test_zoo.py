@@ -16,11 +16,11 @@ from badminima.config import ModelConfig
 from badminima.diagnostics.network import build_network
 from badminima.errors import UserError
 from badminima.experiment.slices import InitializeSettings, diagnose_settings
-from badminima.files import file_sha256
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.results import Results
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.storage.files import file_sha256
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 from badminima.zoo.card import card_page
 from badminima.zoo.export import export
 from tests.unit.reuse.conftest import NAME, RUN

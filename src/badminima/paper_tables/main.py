@@ -3,8 +3,8 @@
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.slices import TableSettings
 from badminima.figures.style import init_label, recipe_label
-from badminima.tables import Block, PaperTable
-from badminima.tables.cells import Key, Lines, accuracy_lines, dataset_label, note, shown_accuracies, text_frame
+from badminima.paper_tables import Block, PaperTable
+from badminima.paper_tables.cells import Key, Lines, accuracy_lines, dataset_label, note, shown_accuracies, text_frame
 
 
 def make(tables: StudyTables, settings: TableSettings) -> PaperTable:

@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from badminima.errors import UserError
-from badminima.files import atomic_path
+from badminima.storage.files import atomic_path
 
 # Bytes kept free in a header, for metadata that is known only at the end.
 METADATA_ROOM = 4096

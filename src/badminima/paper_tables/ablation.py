@@ -6,8 +6,8 @@ from badminima.analysis.tables import StudyTables
 from badminima.config.names import BASELINE_INIT
 from badminima.experiment.slices import TableSettings
 from badminima.figures.style import cell_title, init_label, recipe_label, rows_of, settings_of
-from badminima.tables import Block, PaperTable
-from badminima.tables.cells import (
+from badminima.paper_tables import Block, PaperTable
+from badminima.paper_tables.cells import (
     INTERVAL,
     MEAN,
     Key,

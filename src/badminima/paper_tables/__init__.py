@@ -10,7 +10,7 @@ from badminima.analysis.html import page
 from badminima.analysis.tables import StudyTables
 from badminima.config.registry import TABLES
 from badminima.experiment.slices import TableSettings
-from badminima.files import atomic_path, write_text
+from badminima.storage.files import atomic_path, write_text
 
 # What LaTeX reads as commands, as the characters themselves.
 LATEX = str.maketrans({character: rf"\{character}" for character in "%&$#_{}"} | {"~": r"\textasciitilde{}"})
