@@ -14,10 +14,11 @@ import torch
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.config.registry import DIAGNOSTICS
 from badminima.diagnostics import diagnose
-from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_beside
+from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
 from badminima.errors import UserError
 from badminima.experiment.slices import DiagnoseSettings
+from badminima.results.beside import beside, settings_beside
 from badminima.storage.files import write_json
 
 STAGES = ("diagnose", "compare")

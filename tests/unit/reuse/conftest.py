@@ -31,10 +31,10 @@ from badminima.experiment.slices import (
 )
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
-from badminima.results import Results
+from badminima.results.export import export
+from badminima.results.results import Results
 from badminima.storage.files import write_json
 from badminima.training.job import train
-from badminima.zoo.export import export
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config
 

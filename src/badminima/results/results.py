@@ -26,8 +26,8 @@ from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
-from badminima.finding import listed, recorded_inits, require_known, require_results
 from badminima.models.weights import Weights, read_weights
+from badminima.results.lookup import listed, recorded_inits, require_known, require_results
 from badminima.storage.files import read_json
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from badminima.errors import UserError
 from badminima.experiment.lineage import root_of, run_behind
 from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
-from badminima.results import Results
+from badminima.results.card import CARD, COLUMNS, INDEX, PAGE, WEIGHTS, Card, card_page
+from badminima.results.results import Results
 from badminima.storage.files import atomic_path, file_sha256, read_json, write_csv, write_json, write_text
 from badminima.storage.tensorfiles import read_tensors
-from badminima.zoo.card import CARD, COLUMNS, INDEX, PAGE, WEIGHTS, Card, card_page
 
 # What a run's record says of where it was made.
 PROVENANCE = (

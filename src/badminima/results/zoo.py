@@ -22,10 +22,10 @@ import pandas as pd
 
 from badminima.config.messages import parse
 from badminima.errors import UserError
-from badminima.finding import require_known
 from badminima.models.weights import Weights, read_weights
+from badminima.results.card import CARD, COLUMNS, INDEX, WEIGHTS, Card
+from badminima.results.lookup import require_known
 from badminima.storage.files import file_sha256, read_json
-from badminima.zoo.card import CARD, COLUMNS, INDEX, WEIGHTS, Card
 
 if TYPE_CHECKING:
     import numpy as np
