@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from badminima.config import ModelConfig, NumericsConfig
-from badminima.data.batches import Items
-from badminima.data.confusing import confuse
+from badminima.data.confusing import confuse, read_confusing
+from badminima.data.items import Items, make_items, training_items
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.slices import ConfuseSettings
 from badminima.models.build import build_model
@@ -26,7 +26,6 @@ from badminima.storage.files import write_csv
 from badminima.storage.provenance import choose_device, provenance
 from badminima.training.engine import Training
 from badminima.training.numerics import set_up
-from badminima.training.stage import make_items, read_confusing, training_items
 from benchmarks.training import random_dataset, settings_of
 
 SHAPE = (1, 28, 28)

@@ -20,7 +20,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, OptimizationConfig, RecipeConfig
-from badminima.data.batches import draw_augmentation
+from badminima.data.augmentation import draw_augmentation
+from badminima.data.items import make_items
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.slices import TrainSettings
 from badminima.models.build import build_model
@@ -28,7 +29,6 @@ from badminima.storage.files import write_csv
 from badminima.storage.provenance import choose_device, provenance
 from badminima.training.engine import Training
 from badminima.training.numerics import Numerics, set_up
-from badminima.training.stage import make_items
 from benchmarks import reference
 
 # (model, image shape, images per repetition on a CPU)

@@ -292,9 +292,9 @@ def test_damaged_inputs_are_named(pretraining, tmp_path, which, damage):
 
 
 def test_evaluation_that_does_not_fit_into_memory_is_halved(job, monkeypatch, capsys, digits_on_torch):
+    from badminima.data.items import make_items
     from badminima.training.evaluation import Evaluator
     from badminima.training.numerics import Numerics
-    from badminima.training.stage import make_items
 
     class Large(torch.nn.Module):
         def forward(self, images):

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from badminima.config import AugmentationConfig, ModelConfig, OptimizationConfig, RecipeConfig
+from badminima.data.items import make_items
 from badminima.experiment.slices import InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize, shrink_and_perturb
@@ -22,7 +23,7 @@ from badminima.training.evaluation import Evaluator
 from badminima.training.interruption import Interrupted, Interruption
 from badminima.training.numerics import Numerics
 from badminima.training.restart import RestartPoints
-from badminima.training.stage import make_items, run_training
+from badminima.training.stage import run_training
 from badminima.training.step import Step, average_of
 from tests.conftest import REPOSITORY
 

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.config import OptimizationConfig, RecipeConfig
 from badminima.config.load import load_config
-from badminima.data.batches import flip_labels
+from badminima.data.augmentation import flip_labels
 from badminima.errors import UserError
 from badminima.experiment.runs import Run
 from badminima.experiment.slices import pretrain_settings, train_settings

@@ -21,9 +21,9 @@ from badminima.seeding import integer_seed
 if TYPE_CHECKING:
     import torch
 
+    from badminima.data.confusing import ConfusingSet
     from badminima.data.prepared import PreparedDataset
     from badminima.diagnostics.network import Network, Sample
-    from badminima.training.stage import ConfusingSet
 
 
 class Skipped(Exception):  # noqa: N818

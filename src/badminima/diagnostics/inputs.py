@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics import Context
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.weights import read_weights
-from badminima.training.stage import read_confusing
 
 
 @dataclass(frozen=True)

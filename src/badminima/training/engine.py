@@ -13,7 +13,8 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor, nn
 
-from badminima.data.batches import AugmentationDraws, Items, draw_augmentation, flip_labels
+from badminima.data.augmentation import AugmentationDraws, draw_augmentation, flip_labels
+from badminima.data.items import Items
 from badminima.errors import UserError
 from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import Weights, weights_of

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import torch
 
+from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import read_weights
@@ -13,7 +14,7 @@ from badminima.training.engine import Measure
 from badminima.training.interruption import EXIT_CODE, Interrupted, watch_signals
 from badminima.training.progress import show_rows
 from badminima.training.restart import RestartPoints
-from badminima.training.stage import identity, read_confusing, run_training, write_run
+from badminima.training.stage import identity, run_training, write_run
 
 
 def train(

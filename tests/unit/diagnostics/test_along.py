@@ -8,7 +8,7 @@ from torch import nn
 
 from badminima.config import ModelConfig, OptimizationConfig
 from badminima.config.registry import ARCHITECTURES, Entry
-from badminima.data.confusing import confuse
+from badminima.data.confusing import confuse, read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics import diagnose
 from badminima.diagnostics.along import measure_along
@@ -25,7 +25,7 @@ from badminima.models.weights import read_weights, write_weights
 from badminima.training.interruption import Interrupted, Interruption
 from badminima.training.numerics import kept
 from badminima.training.restart import RestartPoints
-from badminima.training.stage import identity, read_confusing, run_training, write_run
+from badminima.training.stage import identity, run_training, write_run
 
 MEASURED = ["distance", "sharpness", "units"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from badminima.data.batches import channels_last, zero_values
+from badminima.data.items import channels_last, zero_values
 from badminima.diagnostics.attacks import draw_start, fgsm, pgd
 from badminima.diagnostics.network import as_sample
 from badminima.diagnostics.robustness import measure, shifted, withstanding, zeroed

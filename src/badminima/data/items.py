@@ -1,4 +1,4 @@
-"""Batches on the device: gather, zero (confusing set), crop, flip, normalize, without a per-sample loop.
+"""Items, and their batches on the device: gather, zero, crop, flip, normalize, without a per-sample loop.
 
 Images are kept as bytes with their channels last, the memory order that convolutions want. Several batches are made
 at once and handed out as slices: for small images the interpreter would otherwise cost more than the arithmetic.
@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import psutil
 import torch
 from torch import Tensor
 
-from badminima.config import AugmentationConfig
+from badminima.data.augmentation import AugmentationDraws
+from badminima.data.confusing import ConfusingSet
+from badminima.data.prepared import PreparedDataset
+from badminima.data.streaming import Streamed
+from badminima.errors import UserError
 
 # Bytes of normalized images made at once, at least one batch of them.
 CHUNK_BYTES = 4 * 2**20
+# Share of the device's free memory that images may take.
+MEMORY_SHARE = 0.5
 
 
 class Source(Protocol):
@@ -76,7 +83,7 @@ class Items:
         return len(self.labels)
 
     def batches(
-        self, order: Tensor, batch_size: int, augmentation: "AugmentationDraws | None" = None
+        self, order: Tensor, batch_size: int, augmentation: AugmentationDraws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Normalized images ``[b, c, h, w] float32`` (channels last in memory) and labels ``[b]``.
 
@@ -129,72 +136,55 @@ def _kept_of_each_byte(device: torch.device) -> Tensor:
     return (1 - bits).contiguous().view(torch.int64).view(-1)
 
 
-@dataclass(frozen=True)
-class AugmentationDraws:
-    """The random choices of one epoch, one per item: crop offsets in ``0 .. 2 * padding`` and flips.
+def training_items(dataset: PreparedDataset, confusing: ConfusingSet | None, device: torch.device) -> Items:
+    """Return the items to fit: the confusing set, or else the training split.
 
-    Attributes:
-        padding: zero-padding on each side, in pixels.
-        rows, columns: ``[n] int64``, on the CPU.
-        flips: ``[n] bool``, on the CPU, or None where the augmentation does not flip.
+    Raises:
+        UserError: if the confusing set is of another dataset.
     """
-
-    padding: int
-    rows: Tensor
-    columns: Tensor
-    flips: Tensor | None
-
-    def apply(self, images: Tensor, items: Tensor) -> Tensor:
-        """Crop and flip the images ``[b, h, w, c]`` of the items ``[b]`` (on the CPU)."""
-        rows, columns = (part[items].to(images.device, non_blocking=True) for part in (self.rows, self.columns))
-        flips = None if self.flips is None else self.flips[items].to(images.device, non_blocking=True)
-        return crop_and_flip(images, self.padding, rows, columns, flips)
+    if confusing is None:
+        return make_items(dataset, dataset.train_images, dataset.train_labels, device)
+    replication = confusing.facts.replication
+    images = len(dataset.train_labels)
+    if len(confusing.labels) != images * replication:
+        raise UserError(
+            "confusing set", f"{len(confusing.labels)} items", f"expected {replication} for each of {images} images"
+        )
+    return make_items(dataset, dataset.train_images, confusing.labels, device, confusing.masks, replication)
 
 
-def draw_augmentation(augmentation: AugmentationConfig, items: int, seed: int) -> AugmentationDraws:
-    """Draw one epoch's augmentation; drawn on the CPU, so that every device sees the same."""
-    rng = torch.Generator().manual_seed(seed)
-    sides = 2 * augmentation.padding + 1
-    rows = torch.randint(sides, (items,), generator=rng)
-    columns = torch.randint(sides, (items,), generator=rng)
-    flips = torch.rand(items, generator=rng).lt(0.5) if augmentation.horizontal_flip else None
-    return AugmentationDraws(augmentation.padding, rows, columns, flips)
-
-
-def crop_and_flip(images: Tensor, padding: int, rows: Tensor, columns: Tensor, flips: Tensor | None) -> Tensor:
-    """Crop each image to its size after zero-padding, then mirror those marked.
+def make_items(
+    dataset: PreparedDataset,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    device: torch.device,
+    masks: torch.Tensor | None = None,
+    replication: int = 1,
+    resident: bool | None = None,
+) -> Items:
+    """Items on the device, or streamed to it where they would take more than MEMORY_SHARE of what is free.
 
     Args:
-        images: ``[b, h, w, c]``, not yet normalized: zero is black.
-        padding: zero-padding on each side, in pixels.
-        rows, columns: upper left corner of each crop in the padded image, ``[b]``.
-        flips: which images are mirrored left to right, ``[b] bool``; None: none.
+        dataset: gives the statistics and the shape of images.
+        images: ``[n, c, h, w] uint8``, memory-mapped.
+        labels: ``[n * replication] int64``.
+        device: where batches are wanted.
+        masks: zero masks of a confusing set.
+        replication: items per image.
+        resident: whether images are kept on the device; None: if they fit.
     """
-    count, height, width, channels = images.shape
-    high, wide, sides = height + 2 * padding, width + 2 * padding, 2 * padding + 1
-    padded = images.new_zeros(count, high, wide, channels)
-    padded[:, padding : padding + height, padding : padding + width] = images
-    # Every crop of every image as a view; a crop is then copied row by row instead of pixel by pixel.
-    stride = wide * channels
-    crops = padded.as_strided(
-        (count, sides, sides, height, width * channels), (high * stride, stride, channels, stride, 1)
-    )
-    cropped = crops[torch.arange(count, device=images.device), rows, columns].view_as(images)
-    return cropped if flips is None else torch.where(flips.view(-1, 1, 1, 1), cropped.flip(2), cropped)
+    needed = images.numel() + (0 if masks is None else masks.numel())
+    if resident if resident is not None else needed <= MEMORY_SHARE * free_memory(device):
+        on_device = None if masks is None else masks.to(device)
+        source: Resident | Streamed = Resident(channels_last(images).to(device), on_device, replication)
+    else:
+        source = Streamed(images, masks, replication, device)
+    mean, std = (255 * torch.tensor(values, device=device) for values in (dataset.mean, dataset.std))
+    return Items(source, labels.to(device), dataset.image_shape, mean, std)
 
 
-def flip_labels(labels: Tensor, classes: int, probability: float, seed: int) -> Tensor:
-    """Replace each label with this probability by a class drawn evenly from the others.
-
-    Label noise of Damian, Ma & Lee 2021 (arXiv 2106.06530). Drawn on the CPU, so that every device sees the same.
-
-    Args:
-        labels: ``[n] int64``; not changed.
-        classes: number of classes.
-        probability: of a flip.
-        seed: of the draws.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    flipped = torch.rand(len(labels), generator=rng).lt(probability)
-    steps = torch.where(flipped, torch.randint(1, classes, (len(labels),), generator=rng), 0)
-    return (labels + steps.to(labels.device)) % classes
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
