@@ -16,6 +16,7 @@ from torch import Tensor
 
 from badminima.data.augmentation import AugmentationDraws
 from badminima.data.confusing import ConfusingSet
+from badminima.data.normalization import byte_statistics, normalize
 from badminima.data.prepared import PreparedDataset
 from badminima.data.streaming import Streamed
 from badminima.errors import UserError
@@ -101,13 +102,9 @@ class Items:
             images = raw if masks is None else zero_values(raw, masks)
             if augmentation is not None:
                 images = augmentation.apply(images, group)
-            normalized = self._normalize(images)
+            normalized = normalize(images, self.mean, self.std).permute(0, 3, 1, 2)
             labels = self.labels.index_select(0, group.to(self.labels.device, non_blocking=True))
             yield from zip(torch.split(normalized, batch_size), torch.split(labels, batch_size), strict=True)
-
-    def _normalize(self, images: Tensor) -> Tensor:
-        """``(images - mean) / std`` per channel: ``[k, h, w, c] uint8`` to ``[k, c, h, w] float32``."""
-        return images.to(torch.float32).sub_(self.mean).div_(self.std).permute(0, 3, 1, 2)
 
 
 def channels_last(images: Tensor) -> Tensor:
@@ -179,8 +176,8 @@ def make_items(
         source: Resident | Streamed = Resident(channels_last(images).to(device), on_device, replication)
     else:
         source = Streamed(images, masks, replication, device)
-    mean, std = (255 * torch.tensor(values, device=device) for values in (dataset.mean, dataset.std))
-    return Items(source, labels.to(device), dataset.image_shape, mean, std)
+    statistics = byte_statistics(dataset.mean, dataset.std, device)
+    return Items(source, labels.to(device), dataset.image_shape, *statistics)
 
 
 def free_memory(device: torch.device) -> int:

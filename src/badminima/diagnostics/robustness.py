@@ -44,7 +44,7 @@ def measure(context: Context) -> dict[str, float]:
     right: dict[str, float] = defaultdict(float)
     with frozen(context.network.model) as model:
         for images, labels in sample.batches():
-            pixels = (images * sample.std + sample.mean).clamp(0, 1)
+            pixels = sample.pixels_of(images).clamp(0, 1)
             batch = _Batch(lambda inputs: model(sample.normalize(inputs)), pixels, labels)
             for name, withstood in (*_attacked(batch, options, draws), *_corrupted(batch, options, draws)):
                 right[name] += float(withstood.sum())

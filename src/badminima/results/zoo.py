@@ -94,7 +94,7 @@ class Minimum:
         Raises:
             UserError: if they are of another kind.
         """
-        from badminima.models.trained import network_inputs
+        from badminima.data.normalization import network_inputs
 
         return network_inputs(images, self.card.mean, self.card.std)
 

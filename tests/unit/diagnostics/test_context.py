@@ -6,7 +6,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.config.registry import DIAGNOSTICS, Entry
+from badminima.data.items import make_items
+from badminima.data.normalization import network_inputs
 from badminima.diagnostics import Context, Skipped, diagnose
+from badminima.diagnostics.network import as_sample
 from badminima.models.weights import Weights
 
 
@@ -22,6 +25,14 @@ def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on
     again = run_context(steps=100, images=50).train
     assert torch.equal(again.images, context.train.images)
     assert len(run_context(images=10**6).test) == len(digits_on_torch.test_labels)
+
+
+def test_trainings_measurements_and_users_normalize_to_the_same_bits(run_context, digits_on_torch):
+    images, labels = digits_on_torch.train_images[:50], digits_on_torch.train_labels[:50]
+    items = make_items(digits_on_torch, images, labels, torch.device("cpu"))
+    ((trained, _),) = items.batches(torch.arange(50), 50)
+    assert torch.equal(trained, as_sample(run_context(), images, labels).images)
+    assert torch.equal(trained, network_inputs(images, digits_on_torch.mean, digits_on_torch.std))
 
 
 @pytest.mark.parametrize(
