@@ -13,7 +13,7 @@ import torch
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.config.registry import DIAGNOSTICS
-from badminima.diagnostics import diagnose
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
 from badminima.errors import UserError

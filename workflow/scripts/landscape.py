@@ -6,7 +6,7 @@ import click
 import torch
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.diagnostics import Skipped
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
 from badminima.experiment.slices import DiagnoseSettings

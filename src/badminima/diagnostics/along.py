@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 
-from badminima.diagnostics import diagnose
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.experiment.slices import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights
@@ -16,7 +16,7 @@ def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
 
     A measurement that is skipped or fails gives no number, and one line on stderr for each reason: a training must
     not end because of it, and its log not drown. Random draws and images are those of the measurements at the end of
-    a run (:class:`badminima.diagnostics.Context`), the same at every epoch.
+    a run (:class:`badminima.diagnostics.context.Context`), the same at every epoch.
 
     Args:
         settings: of the training.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from badminima.diagnostics import Context
+from badminima.diagnostics.context import Context
 from badminima.diagnostics.folding import fold_batchnorm
 
 Layer = nn.Conv2d | nn.Linear

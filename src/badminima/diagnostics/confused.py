@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from badminima.data.items import channels_last, zero_values
-from badminima.diagnostics import Context, Skipped
-from badminima.diagnostics.network import Sample, as_sample
+from badminima.diagnostics.context import Context, Skipped
+from badminima.diagnostics.network import Sample
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,5 @@ def draw_items(context: Context, stream: str) -> Confused:
     sources = items // confusing.facts.replication
     clean = dataset.train_images[sources]
     zeroed = zero_values(channels_last(clean), confusing.masks[items]).permute(0, 3, 1, 2)
-    copies = as_sample(context, zeroed, confusing.labels[items])
+    copies = context.sample(zeroed, confusing.labels[items])
     return Confused(copies, clean, dataset.train_labels[sources].numpy())

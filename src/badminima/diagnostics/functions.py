@@ -1,7 +1,7 @@
 """How far two runs of one recipe and seed are apart as functions."""
 
-from badminima.diagnostics import Context, Skipped
 from badminima.diagnostics.comparison import disagreement, layer_features, linear_cka, loss_barrier, mean_kl
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import BATCH, build_network
 
 

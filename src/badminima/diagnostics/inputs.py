@@ -5,7 +5,7 @@ from pathlib import Path
 
 from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
-from badminima.diagnostics import Context
+from badminima.diagnostics.context import Context
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.weights import read_weights
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +15,6 @@ from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
 from badminima.storage.provenance import choose_device
 from badminima.training.numerics import set_up
-
-if TYPE_CHECKING:
-    from badminima.diagnostics import Context
 
 BATCH = {"cuda": 1024, "cpu": 256}
 
@@ -87,19 +83,10 @@ def build_network(settings: DiagnoseSettings, dataset: PreparedDataset, weights:
     return Network(model.eval(), device)
 
 
-def draw_sample(context: "Context", images: Tensor, labels: Tensor, split: str) -> Sample:
-    """At most ``settings.images`` images of a split, without replacement; all runs of a seed see the same."""
-    count = min(context.settings.images, len(labels))
-    chosen = torch.randperm(len(labels), generator=context.generator("sample", split))[:count].sort().values
-    return as_sample(context, images[chosen], labels[chosen])
-
-
-def as_sample(context: "Context", images: Tensor, labels: Tensor) -> Sample:
-    """Images ``[n, c, h, w] uint8`` as a sample on the network's device."""
-    device = context.network.device
-    data = context._data
-    mean, std = (values.view(-1, 1, 1) for values in byte_statistics(data.mean, data.std, device))
-    return Sample(network_inputs(images.to(device), data.mean, data.std), labels.to(device), mean, std)
+def as_sample(dataset: PreparedDataset, images: Tensor, labels: Tensor, device: torch.device) -> Sample:
+    """Put images ``[n, c, h, w] uint8`` of a dataset and their labels on a device, normalized."""
+    mean, std = (values.view(-1, 1, 1) for values in byte_statistics(dataset.mean, dataset.std, device))
+    return Sample(network_inputs(images.to(device), dataset.mean, dataset.std), labels.to(device), mean, std)
 
 
 def thin_out(sample: Sample, images: int) -> Sample:

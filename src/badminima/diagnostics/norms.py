@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from badminima.diagnostics import Context
+from badminima.diagnostics.context import Context
 
 
 def measure(context: Context) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What a file of measurements holds."""
 
-from badminima.diagnostics import Measured
+from badminima.diagnostics.diagnose import Measured
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.storage.provenance import choose_device, provenance
 

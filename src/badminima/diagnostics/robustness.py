@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from badminima.data.confusing import zeroed_values
-from badminima.diagnostics import Context
 from badminima.diagnostics.attacks import Classify, draw_start, fgsm, frozen, pgd
+from badminima.diagnostics.context import Context
 from badminima.diagnostics.network import thin_out
 
 # One level of an 8-bit image: the unit of l-infinity radii; everything else is on the scale 0..1.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from badminima.diagnostics import Context, Skipped
+from badminima.diagnostics.context import Context, Skipped
 
 RELU_FUNCTIONS = (nn.functional.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
 

@@ -10,8 +10,8 @@ from badminima.config import ModelConfig, OptimizationConfig
 from badminima.config.registry import ARCHITECTURES, Entry
 from badminima.data.confusing import confuse, read_confusing
 from badminima.data.prepared import read_prepared
-from badminima.diagnostics import diagnose
 from badminima.diagnostics.along import measure_along
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.experiment.slices import (
     AlongSettings,

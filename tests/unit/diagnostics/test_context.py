@@ -8,8 +8,8 @@ from torch.nn.functional import cross_entropy
 from badminima.config.registry import DIAGNOSTICS, Entry
 from badminima.data.items import make_items
 from badminima.data.normalization import network_inputs
-from badminima.diagnostics import Context, Skipped, diagnose
-from badminima.diagnostics.network import as_sample
+from badminima.diagnostics.context import Context, Skipped
+from badminima.diagnostics.diagnose import diagnose
 from badminima.models.weights import Weights
 
 
@@ -31,7 +31,7 @@ def test_trainings_measurements_and_users_normalize_to_the_same_bits(run_context
     images, labels = digits_on_torch.train_images[:50], digits_on_torch.train_labels[:50]
     items = make_items(digits_on_torch, images, labels, torch.device("cpu"))
     ((trained, _),) = items.batches(torch.arange(50), 50)
-    assert torch.equal(trained, as_sample(run_context(), images, labels).images)
+    assert torch.equal(trained, run_context().sample(images, labels).images)
     assert torch.equal(trained, network_inputs(images, digits_on_torch.mean, digits_on_torch.std))
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from badminima.data.confusing import confuse, read_confusing
-from badminima.diagnostics import Skipped
 from badminima.diagnostics.confused import draw_items
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.labels import measure
 from badminima.experiment.slices import ConfuseSettings
 

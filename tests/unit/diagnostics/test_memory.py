@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.data.confusing import confuse, read_confusing
 from badminima.data.items import make_items, training_items
-from badminima.diagnostics import Skipped
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.memory import measure, remembered
 from badminima.diagnostics.network import build_network
 from badminima.experiment.slices import ConfuseSettings

@@ -15,7 +15,7 @@ from badminima.config.load import load_config
 from badminima.data.confusing import confuse
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.digits import Digits
-from badminima.diagnostics import diagnose
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
 from badminima.experiment.paths import Paths
