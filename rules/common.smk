@@ -17,13 +17,13 @@ IS_DEFAULT = workflow.default_target is None
 sys.path.insert(0, str(SOURCE))
 
 from badminima import claims
-from badminima.claims.overview import overview_settings
-from badminima.claims.settings import claim_settings, claimed_study, claims_settings
+from badminima.claims.grids import claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
 from badminima.config.registry import SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
+from badminima.report.facts import overview_settings
 from badminima.workflow.environment import use_checkout
 from badminima.workflow.slurm import check_status_command
 

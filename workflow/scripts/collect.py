@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from badminima.analysis.summary import summary_page
 from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
 from badminima.experiment.paths import Paths
 from badminima.experiment.slices import CollectSettings
+from badminima.report.summary import summary_page
 from badminima.storage.files import write_text
 
 

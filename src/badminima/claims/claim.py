@@ -22,7 +22,7 @@ class Claim:
         number: number in the paper's order, with a letter and a name where one statement has several parts.
         statement: the sentence.
         statistic: what is estimated, in words.
-        measure: how it is estimated, by its name in ``analysis.paper``.
+        measure: how it is estimated, by its name in ``claims.estimators``.
         cells: the cells (init, recipe) that it is estimated from, in the order that ``measure`` takes them; empty:
             vanilla SGD from every init of ``ClaimsSettings.replications``.
         column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from badminima.analysis.html import page
 from badminima.analysis.tables import StudyTables
 from badminima.config.registry import TABLES
 from badminima.experiment.slices import TableSettings
+from badminima.report.html import page
 from badminima.storage.files import atomic_path, write_text
 
 # What LaTeX reads as commands, as the characters themselves.

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from badminima.analysis.claims import evaluate_claims
 from badminima.analysis.tables import collect, write_tables
 from badminima.claims import CLAIMS
-from badminima.claims.settings import claims_settings
+from badminima.claims.grids import claims_settings
+from badminima.claims.verdicts import evaluate_claims
 from badminima.config import Config, RandomInit
 from badminima.config.load import load_config
 from badminima.data.confusing import confuse

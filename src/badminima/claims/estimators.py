@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from badminima.analysis.evidence import NotMeasured, Setting
 from badminima.analysis.statistics import Estimate
 from badminima.claims import Claim
+from badminima.claims.evidence import NotMeasured, Setting
 
 Measure = Callable[[Setting, Claim], Estimate]
 

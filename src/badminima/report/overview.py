@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from badminima.analysis.claims import VERDICTS
 from badminima.analysis.tables import RUN_KEYS, StudyTables
-from badminima.analysis.wording import UNITS, VERDICT_STYLES, amount, effect, explanation
-from badminima.claims.overview import OverviewSettings
+from badminima.claims.verdicts import VERDICTS
 from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
+from badminima.report.facts import OverviewSettings
+from badminima.report.wording import UNITS, VERDICT_STYLES, amount, effect, explanation
 from badminima.storage.files import read_json
 
 # The answer: bad minima are reached, they are bad, and regularizers escape them.

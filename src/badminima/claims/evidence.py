@@ -8,7 +8,7 @@ import pandas as pd
 from badminima.analysis.statistics import Estimate, estimate
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.claims import Cell
-from badminima.claims.settings import ClaimsSettings
+from badminima.claims.grids import ClaimsSettings
 
 
 class NotMeasured(Exception):  # noqa: N818

@@ -1,4 +1,4 @@
-"""Settings of verdicts, and of the tables that one target's claims need alone.
+"""Which runs each claim needs: the settings of verdicts, and of the tables that one target needs alone.
 
 Pure and fast: no torch, no file access.
 """

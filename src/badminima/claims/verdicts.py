@@ -15,12 +15,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from badminima.analysis.evidence import NotMeasured, Setting, no_tables
-from badminima.analysis.paper import MEASURES
 from badminima.analysis.statistics import Estimate, equivalence_p_value
 from badminima.analysis.tables import StudyTables
 from badminima.claims import Claim, Region, Role
-from badminima.claims.settings import ClaimsSettings
+from badminima.claims.estimators import MEASURES
+from badminima.claims.evidence import NotMeasured, Setting, no_tables
+from badminima.claims.grids import ClaimsSettings
 from badminima.config import StatisticsConfig
 
 Verdict = Literal["supported", "not supported", "inconclusive", "not measured"]

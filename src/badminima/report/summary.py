@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from badminima.analysis.html import page
 from badminima.analysis.tables import StudyTables
+from badminima.report.html import page
 
 STATISTICS = {"test_accuracy": "Test accuracy", "train_accuracy": "Train accuracy"}
 

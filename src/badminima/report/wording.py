@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from badminima.analysis.html import page
 from badminima.config import StatisticsConfig
+from badminima.report.html import page
 
 UNITS = {"percent": "%", "points": " points", "factor": " times", "number": ""}
 
