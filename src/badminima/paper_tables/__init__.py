@@ -1,4 +1,9 @@
-"""Stage ``paper_tables``: one module per kind of table, each a function ``make(tables, settings) -> PaperTable``."""
+"""Stage ``paper_tables``: one module per kind of table, each a function ``make(tables, settings) -> PaperTable``.
+
+- Holds: ``PaperTable`` and its writer here; ``cells`` (shared); a module per kind of table, which the registry names.
+- Imports: ``analysis``, ``config``, ``experiment``, ``figures.style``, ``report.html``, ``storage``.
+- Others use: ``make_table``, ``write_table``.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
