@@ -53,7 +53,7 @@ rule figures:
 
 rule tables:
     input:
-        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, "summary.html"]],
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, paths.SUMMARY]],
         [PATHS.paper_table(name, extension) for name in CONFIG.tables for extension in PAPER_TABLE_FORMATS],
 
 

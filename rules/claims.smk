@@ -10,9 +10,9 @@ rule claims:
         toy=claimed_tables("toy"),
         script=SCRIPTS / "claims.py",
     output:
-        csv=PATHS.results / "claims.csv",
+        csv=PATHS.all_verdicts("csv"),
         html=report(
-            PATHS.results / "claims.html",
+            PATHS.all_verdicts("html"),
             caption="../report/claims.rst",
             category="Claims",
             labels={"table": "verdicts"},
@@ -41,7 +41,7 @@ rule collect_claim:
         claim_pretraining,
         script=SCRIPTS / "collect.py",
     output:
-        [PATHS.claims("{claim}") / table for table in [*TABLES, "summary.html"]],
+        [PATHS.claims("{claim}") / table for table in [*TABLES, paths.SUMMARY]],
     log:
         LOGS / "claims" / "collect_{claim}.log",
     wildcard_constraints:

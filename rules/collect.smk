@@ -1,10 +1,6 @@
 # All runs of a study -> its tables. Figures and claims read these, never the runs.
 
-TABLES = [
-    *["runs.csv", "histories.csv", "layers.csv", "cells.csv", "measures.csv", "costs.csv"],
-    *["pretraining.csv", "pretraining_histories.csv", "landscapes.csv", "gaps.csv"],
-    "correct.safetensors",
-]
+TABLES = list(paths.STUDY_TABLES)
 
 
 rule collect:
@@ -17,7 +13,7 @@ rule collect:
     output:
         [PATHS.tables("{study}") / table for table in TABLES],
         summary=report(
-            PATHS.tables("{study}") / "summary.html",
+            PATHS.tables("{study}") / paths.SUMMARY,
             caption="../report/summary.rst",
             category="Tables",
             labels={"table": "summary", "study": "{study}"},

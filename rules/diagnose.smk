@@ -7,9 +7,9 @@ rule diagnose:
         script=SCRIPTS / "diagnose.py",
         prepared=PATHS.prepared("{dataset}"),
         start=start_weights,
-        weights=PATHS.run(RUN) / "weights.safetensors",
+        weights=PATHS.run(RUN) / paths.WEIGHTS,
     output:
-        diagnostics=PATHS.run(RUN) / "diagnostics.json",
+        diagnostics=PATHS.run(RUN) / paths.DIAGNOSTICS,
     log:
         LOGS / "diagnose" / f"{RUN_NAME}.log",
     benchmark:
@@ -37,10 +37,10 @@ rule compare:
     input:
         script=SCRIPTS / "diagnose.py",
         prepared=PATHS.prepared("{dataset}"),
-        weights=PATHS.run(RUN) / "weights.safetensors",
+        weights=PATHS.run(RUN) / paths.WEIGHTS,
         reference=reference_weights,
     output:
-        comparison=PATHS.run(RUN) / "comparison.json",
+        comparison=PATHS.run(RUN) / paths.COMPARISON,
     log:
         LOGS / "compare" / f"{RUN_NAME}.log",
     benchmark:
@@ -67,9 +67,9 @@ rule landscape:
         prepared=PATHS.prepared("{dataset}"),
         random=random_weights,
         start=start_weights,
-        weights=PATHS.run(RUN) / "weights.safetensors",
+        weights=PATHS.run(RUN) / paths.WEIGHTS,
     output:
-        landscape=PATHS.run(RUN) / "landscape.csv",
+        landscape=PATHS.run(RUN) / paths.LANDSCAPE,
     log:
         LOGS / "landscape" / f"{RUN_NAME}.log",
     benchmark:

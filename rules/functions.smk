@@ -89,7 +89,7 @@ def pretraining_options(wildcards, input):
 
 def reference_weights(wildcards):
     """The weights that a run is compared with."""
-    return PATHS.run(lineage.reference_of(CONFIG, as_run(wildcards))) / "weights.safetensors"
+    return PATHS.run(lineage.reference_of(CONFIG, as_run(wildcards))) / paths.WEIGHTS
 
 
 def as_run(wildcards):
@@ -130,13 +130,13 @@ def training_group(wildcards):
 
 def collected_runs(wildcards):
     """The files of every run of a study that its tables are made from."""
-    names = ["history.csv", "run.json", "predictions.safetensors", "diagnostics.json"]
+    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, paths.DIAGNOSTICS]
     study = CONFIG.studies[wildcards.study]
     compared = measured.compared_inits(CONFIG, study)
     return [
         PATHS.run(run) / name
         for run in runs.study_runs(study)
-        for name in (*names, *(["comparison.json"] if run.init in compared else []))
+        for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
     ]
 
 
@@ -144,7 +144,7 @@ def collected_landscapes(wildcards):
     """The landscapes of a study."""
     study = CONFIG.studies[wildcards.study]
     found = measured.landscape_runs(study, measured.landscapes(CONFIG, study))
-    return [PATHS.run(run) / "landscape.csv" for run in found]
+    return [PATHS.run(run) / paths.LANDSCAPE for run in found]
 
 
 def collected_pretraining(wildcards):
@@ -157,7 +157,7 @@ def pretraining_records(study, inits):
     """The records of some trained inits of a study."""
     return [
         PATHS.init(dataset, model, init, seed) / name
-        for name in ("run.json", "history.csv")
+        for name in (paths.RECORD, paths.HISTORY)
         for dataset in study.datasets
         for model in study.models
         for init in inits
@@ -173,7 +173,7 @@ def claim_params(wildcards):
 def claim_runs(wildcards):
     """The files of the runs that one target's claims need, in the study that they are read from."""
     chosen = claim_settings(CONFIG, wildcards.claim)
-    names = ["history.csv", "run.json", "predictions.safetensors", *(["diagnostics.json"] if chosen.measured else [])]
+    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, *([paths.DIAGNOSTICS] if chosen.measured else [])]
     return [PATHS.run(run) / name for run in runs.study_runs(chosen.study, chosen.cells) for name in names]
 
 
@@ -212,13 +212,13 @@ def exported_files(wildcards):
     """What the minima of the zoo, and their cards, are made from."""
     study = runs.zoo_study(CONFIG)
     compared = measured.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
-    names = ["weights.safetensors", "run.json", "diagnostics.json"]
+    names = [paths.WEIGHTS, paths.RECORD, paths.DIAGNOSTICS]
     roots = dict.fromkeys(lineage.root_of(CONFIG.inits, init) for init in study.inits)
     pretrained = [init for init in roots if isinstance(CONFIG.inits[init], AdversarialInit)]
     return [
         *[PATHS.prepared(dataset) for dataset in study.datasets],
         *[
-            PATHS.init(dataset, model, init, seed) / "run.json"
+            PATHS.init(dataset, model, init, seed) / paths.RECORD
             for dataset in study.datasets
             for model in study.models
             for init in pretrained
@@ -227,7 +227,7 @@ def exported_files(wildcards):
         *[
             PATHS.run(run) / name
             for run in runs.study_runs(study)
-            for name in (*names, *(["comparison.json"] if run.init in compared else []))
+            for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
         ],
     ]
 

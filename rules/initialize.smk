@@ -6,7 +6,7 @@ rule initialize:
         script=SCRIPTS / "initialize.py",
         prepared=PATHS.prepared("{dataset}"),
     output:
-        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
     log:
         LOGS / "initialize" / f"{INIT_NAME}.log",
     wildcard_constraints:
@@ -31,7 +31,7 @@ rule rescale:
         random=random_weights,
         like=like_weights,
     output:
-        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
     log:
         LOGS / "rescale" / f"{INIT_NAME}.log",
     wildcard_constraints:

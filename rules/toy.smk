@@ -11,8 +11,8 @@ if CONFIG.toy is not None:
         input:
             script=SCRIPTS / "toy.py",
         output:
-            networks=PATHS.toy() / "networks.safetensors",
-            csv=PATHS.toy() / "toy.csv",
+            networks=PATHS.toy_networks,
+            csv=PATHS.toy_table,
         log:
             LOGS / "toy.log",
         benchmark:

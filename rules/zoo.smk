@@ -9,7 +9,7 @@ rule zoo:
         ancient(rules.record_config.output.config),
         script=SCRIPTS / "zoo.py",
     output:
-        zoo=directory(PATHS.results / "zoo"),
+        zoo=directory(PATHS.zoo),
     log:
         LOGS / "zoo.log",
     localrule: True

@@ -15,7 +15,7 @@ import pandas as pd
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.claims.verdicts import VERDICTS
 from badminima.experiment.lineage import with_runs_behind
-from badminima.experiment.paths import Paths
+from badminima.experiment.paths import RECORD, Paths
 from badminima.experiment.runs import Run
 from badminima.report.facts import OverviewSettings
 from badminima.report.wording import UNITS, VERDICT_STYLES, amount, effect, explanation
@@ -76,7 +76,7 @@ def _table(claims: pd.DataFrame, settings: OverviewSettings, paths: Paths) -> st
     interval = f"effect [{settings.statistics.confidence:.0%} interval]"
     head = "".join(f"<th>{name}</th>" for name in ("claim", "", "verdict", interval, "seeds", "shown in"))
     body = "".join(_row(str(number), rows, paths) for number, rows in measured.groupby("claim", sort=False))
-    page = _opening(paths.results / "claims.html", "the table of all claims", "content:'html'")
+    page = _opening(paths.all_verdicts("html"), "the table of all claims", "content:'html'")
     table = f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f"<p>{READING} Each verdict, by data and network: {page}.</p>{table}"
 
@@ -145,7 +145,7 @@ def _provenance(studies: list[StudyTables], settings: OverviewSettings, paths: P
     """Statuses, devices, code and versions of all runs and of those behind their starts, each once."""
     tabled = pd.concat([tables.runs[RUN_KEYS] for tables in studies]).drop_duplicates()
     runs = with_runs_behind(settings.ends, [Run(*keys) for keys in tabled.itertuples(index=False)])
-    records = [read_json(paths.run(run) / "run.json") for run in runs]
+    records = [read_json(paths.run(run) / RECORD) for run in runs]
     behind = f" (of which {len(runs) - len(tabled)} only to start others from)" if len(runs) > len(tabled) else ""
     pretraining = pd.concat([tables.pretraining for tables in studies])
     pretraining = pretraining.drop_duplicates(["dataset", "model", "init", "seed"])

@@ -7,7 +7,7 @@ from badminima.config import AdversarialInit, ModelConfig
 from badminima.config.messages import parse
 from badminima.diagnostics.inputs import Inputs
 from badminima.experiment.lineage import random_behind, root_of
-from badminima.experiment.paths import Paths
+from badminima.experiment.paths import DIAGNOSTICS, RECORD, WEIGHTS, Paths
 from badminima.experiment.runs import Run
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.results.lookup import recorded_inits
@@ -20,10 +20,10 @@ def settings_beside(weights: Path) -> DiagnoseSettings:
     Raises:
         UserError: if there is no run.json.
     """
-    measured = weights.with_name("diagnostics.json")
+    measured = weights.with_name(DIAGNOSTICS)
     if measured.exists():
         return parse(DiagnoseSettings, read_json(measured)["settings"], where=f"{measured} ")
-    trained = read_json(weights.with_name("run.json"))["settings"]
+    trained = read_json(weights.with_name(RECORD))["settings"]
     return DiagnoseSettings(
         dataset=trained["dataset"],
         model_name=trained["model_name"],
@@ -51,7 +51,7 @@ def beside(given: Inputs) -> Inputs:
         "confusing": paths.confusing(dataset, root, seed),
     }
     if root in inits and (behind := random_behind(inits, init)) != init:
-        found["reference"] = paths.run(Run(dataset, model, behind, recipe, seed)) / "weights.safetensors"
+        found["reference"] = paths.run(Run(dataset, model, behind, recipe, seed)) / WEIGHTS
         if isinstance(inits[root], AdversarialInit):
             found["random"] = paths.start(inits, dataset, model, behind, seed)
     missing = {name: path for name, path in found.items() if getattr(given, name) is None and path.exists()}

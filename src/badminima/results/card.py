@@ -9,7 +9,7 @@ from pydantic import Field
 from badminima.config import ModelConfig, Section
 from badminima.config.names import STARTS
 
-WEIGHTS, CARD, PAGE, INDEX = "weights.safetensors", "card.json", "card.md", "index.csv"
+CARD, PAGE, INDEX = "card.json", "card.md", "index.csv"
 # Of the index.
 COLUMNS = [
     *("name", "dataset", "model", "init", "recipe", "seed", "status", "train_accuracy", "test_accuracy"),

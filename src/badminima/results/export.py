@@ -14,9 +14,10 @@ from typing import Any
 from badminima.config import ModelConfig
 from badminima.errors import UserError
 from badminima.experiment.lineage import root_of, run_behind
+from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, RECORD, WEIGHTS
 from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
-from badminima.results.card import CARD, COLUMNS, INDEX, PAGE, WEIGHTS, Card, card_page
+from badminima.results.card import CARD, COLUMNS, INDEX, PAGE, Card, card_page
 from badminima.results.results import Results
 from badminima.storage.files import atomic_path, file_sha256, read_json, write_csv, write_json, write_text
 from badminima.storage.tensorfiles import read_tensors
@@ -53,13 +54,13 @@ def export(
 def make_card(results: Results, run: Run) -> Card:
     """The card of a run; raises UserError if a file of it is missing or damaged."""
     folder = results.paths.run(run)
-    record = read_json(folder / "run.json")
+    record = read_json(folder / RECORD)
     tensors, prepared = read_tensors(results.paths.prepared(run.dataset))
     behind = run_behind(results.inits, run)
     root = root_of(results.inits, run.init)
-    pretrained = results.paths.init(run.dataset, run.model, root, run.seed) / "run.json"
+    pretrained = results.paths.init(run.dataset, run.model, root, run.seed) / RECORD
     weights = read_weights(folder / WEIGHTS)
-    measured = [read_json(path) for name in ("diagnostics", "comparison") if (path := folder / f"{name}.json").exists()]
+    measured = [read_json(path) for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
     return Card(
         dataset=run.dataset,
         model=run.model,
@@ -73,9 +74,7 @@ def make_card(results: Results, run: Run) -> Card:
         std=prepared["std"],
         classes=prepared["classes"],
         **{name: record[name] for name in ("status", "epochs", "train_items", "test_items", "evaluated_on", "final")},
-        start=None
-        if behind is None
-        else results.paths.run(behind).relative_to(results.paths.results / "runs").as_posix(),
+        start=None if behind is None else results.paths.run(behind).relative_to(results.paths.runs).as_posix(),
         pretraining=_pretraining(read_json(pretrained)) if pretrained.exists() else None,
         measurements={name: value for file in measured for name, value in file["values"].items()},
         skipped={name: reason for file in measured for name, reason in file["skipped"].items()},

@@ -7,6 +7,7 @@ from badminima.config import InitConfig
 from badminima.config.load import load_inits
 from badminima.config.names import FIXED
 from badminima.errors import UserError
+from badminima.experiment.paths import Paths
 from badminima.storage.files import read_json
 
 
@@ -45,7 +46,7 @@ def recorded_inits(results: Path) -> dict[str, InitConfig]:
     Raises:
         UserError: if the record is damaged.
     """
-    recorded = results / "config.json"
+    recorded = Paths(results).config
     return load_inits(read_json(recorded)) if recorded.exists() else FIXED
 
 

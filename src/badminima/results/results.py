@@ -24,7 +24,7 @@ from badminima.config.load import load_config
 from badminima.config.messages import parse
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
-from badminima.experiment.paths import Paths
+from badminima.experiment.paths import RECORD, WEIGHTS, Paths
 from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
 from badminima.results.lookup import listed, recorded_inits, require_known, require_results
@@ -69,10 +69,10 @@ class Results:
     @property
     def trained(self) -> list[Run]:
         """The runs that were trained to the end, whether a table has them or not."""
-        runs = self.paths.results / "runs"
+        runs = self.paths.runs
         found = []
         # Weights are the last file that a training writes.
-        for path in runs.glob("*/*/*/*/seed*/weights.safetensors"):
+        for path in runs.glob(f"*/*/*/*/seed*/{WEIGHTS}"):
             dataset, model, init, recipe, seed = path.relative_to(runs).parts[:5]
             found.append(Run(dataset, model, init, recipe, int(seed.removeprefix("seed"))))
         return sorted(found)
@@ -80,7 +80,7 @@ class Results:
     @cached_property
     def config(self) -> Config:
         """The merged config, as target ``all`` recorded it; raises UserError if it did not run."""
-        return load_config(read_json(self.paths.results / "config.json"))
+        return load_config(read_json(self.paths.config))
 
     @cached_property
     def inits(self) -> dict[str, InitConfig]:
@@ -90,7 +90,7 @@ class Results:
     @cached_property
     def claims(self) -> pd.DataFrame:
         """The paper's claims: statement, estimate, interval, verdict; raises UserError if they are not decided yet."""
-        path = self.paths.results / "claims.csv"
+        path = self.paths.all_verdicts("csv")
         if not path.exists():
             raise UserError(path, "no such file", "run the target claims first")
         names = dict.fromkeys(("claim", "dataset", "model", "figure", "reason"), str)
@@ -158,7 +158,7 @@ class Results:
 
     def record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> dict[str, Any]:
         """A run's ``run.json``: settings, outcome, versions; raises UserError if there is no such run."""
-        return read_json(self._folder(dataset, model, init, recipe, seed) / "run.json")
+        return read_json(self._folder(dataset, model, init, recipe, seed) / RECORD)
 
     def weights(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> Weights:
         """The weights that a run ended at or started from, as arrays.
@@ -173,7 +173,7 @@ class Results:
         end = self._folder(dataset, model, init, recipe, seed)
         if at not in ("end", "start"):
             raise UserError("at", repr(at), "allowed: end, start")
-        return end / "weights.safetensors" if at == "end" else self.paths.start(self.inits, dataset, model, init, seed)
+        return end / WEIGHTS if at == "end" else self.paths.start(self.inits, dataset, model, init, seed)
 
     def model(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> "nn.Module":
         """The network that a run ended at or started from, built as its ``run.json`` says.
@@ -225,8 +225,8 @@ class Results:
 
     def _folder(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> Path:
         folder = self.paths.run(Run(dataset, model, init, recipe, seed))
-        if not (folder / "weights.safetensors").exists():
-            runs = self.paths.results / "runs"
+        if not (folder / WEIGHTS).exists():
+            runs = self.paths.runs
             known = [self.paths.run(run).relative_to(runs).as_posix() for run in self.trained]
             require_known(folder.relative_to(runs).as_posix(), known, runs)
         return folder

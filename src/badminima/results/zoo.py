@@ -22,8 +22,9 @@ import pandas as pd
 
 from badminima.config.messages import parse
 from badminima.errors import UserError
+from badminima.experiment.paths import WEIGHTS
 from badminima.models.weights import Weights, read_weights
-from badminima.results.card import CARD, COLUMNS, INDEX, WEIGHTS, Card
+from badminima.results.card import CARD, COLUMNS, INDEX, Card
 from badminima.results.lookup import require_known
 from badminima.storage.files import file_sha256, read_json
 

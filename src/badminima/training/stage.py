@@ -12,6 +12,7 @@ import torch
 from badminima.data.confusing import ConfusingSet
 from badminima.data.items import Resident, make_items, training_items
 from badminima.data.prepared import PreparedDataset
+from badminima.experiment.paths import HISTORY, PREDICTIONS, RECORD, WEIGHTS
 from badminima.experiment.slices import TrainSettings
 from badminima.models.build import build_model, check_batch
 from badminima.models.dropout import add_dropout
@@ -155,8 +156,8 @@ def _digest(tensor: torch.Tensor) -> str:
 def write_run(folder: Path, run: FinishedRun) -> None:
     """Write ``history.csv``, ``predictions.safetensors``, ``run.json`` and ``weights.safetensors``."""
     rows = (asdict(row) for row in run.outcome.history)
-    write_csv(folder / "history.csv", run.outcome.columns, (row | row.pop("along") for row in rows))
+    write_csv(folder / HISTORY, run.outcome.columns, (row | row.pop("along") for row in rows))
     predictions = {"predicted": run.outcome.predicted.numpy(), "labels": run.test_labels.numpy()}
-    write_tensors(folder / "predictions.safetensors", predictions, {"evaluated_on": run.record["evaluated_on"]})
-    write_json(folder / "run.json", run.record)
-    write_weights(folder / "weights.safetensors", run.weights)
+    write_tensors(folder / PREDICTIONS, predictions, {"evaluated_on": run.record["evaluated_on"]})
+    write_json(folder / RECORD, run.record)
+    write_weights(folder / WEIGHTS, run.weights)
