@@ -61,6 +61,7 @@ def test_every_model_gives_a_logit_per_class_for_every_image_size(architecture, 
 )
 def test_parameter_counts_are_those_of_the_published_architectures(architecture, image_shape, count):
     assert parameters(build_model(ModelConfig(architecture=architecture), image_shape, 10)) == count
+    assert ARCHITECTURES.entry(architecture).parameters == count
 
 
 def test_an_architecture_without_code_is_told_in_one_line():

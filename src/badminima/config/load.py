@@ -21,7 +21,7 @@ from badminima.config import (
 from badminima.config.doses import doses_of, settings_varied
 from badminima.config.messages import parse
 from badminima.config.names import check_meanings
-from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, Entry
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, EntryWithOptions
 from badminima.errors import UserError
 
 # First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
@@ -228,7 +228,7 @@ def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
             raise UserError(where, f"{value!r} more than once", "give each value once")
 
 
-def _check_options(where: str, options: Mapping[str, Any], entry: Entry) -> None:
+def _check_options(where: str, options: Mapping[str, Any], entry: EntryWithOptions) -> None:
     _require(where, options, entry.options)
     for option, value in options.items():
         default = entry.options[option]

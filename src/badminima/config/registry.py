@@ -7,7 +7,7 @@ matplotlib. Adding a dataset, model, diagnostic, figure or table is one line her
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from badminima.errors import UserError
 
@@ -18,32 +18,93 @@ class Entry:
 
     Attributes:
         target: where it lives, ``module:attribute``.
-        options: the options it takes, with their defaults.
-        choices: for options that are names, which ones there are.
-        needs: the diagnostics that a figure shows.
-        along: the diagnostics that a figure shows along the path of its study's runs or pretrainings.
-        verified: whether a dataset source compares files of a local folder with published digests.
-        stage: the rule that makes a diagnostic: of one run, of a run compared with another, or of a run's surroundings.
-        whole_study: whether a figure shows all of a study, so that recipes and inits cannot be chosen.
-        over: whether a figure is drawn over a numeric setting, which its entry names.
-        needs_start: whether a diagnostic looks at the weights a run started from.
-        needs_finite: whether a diagnostic is skipped where a run's weights are not finite.
     """
 
     target: str
+
+
+@dataclass(frozen=True)
+class EntryWithOptions(Entry):
+    """An extension that takes options.
+
+    Attributes:
+        options: its options, with their defaults.
+        choices: the names allowed for an option that is one.
+    """
+
     options: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
-    along: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceEntry(EntryWithOptions):
+    """A dataset source.
+
+    Attributes:
+        images: training and test images as published; ``plan`` reckons with them.
+        image_shape: ``(c, h, w)`` at the default options.
+        verified: whether files of a local folder are compared with published digests.
+    """
+
+    images: tuple[int, int] = field(kw_only=True)
+    image_shape: tuple[int, int, int] = field(kw_only=True)
     verified: bool = False
+
+
+@dataclass(frozen=True)
+class ArchitectureEntry(EntryWithOptions):
+    """An architecture.
+
+    Attributes:
+        parameters: trained numbers at the default options, for 10 classes; ``plan`` reckons with them.
+    """
+
+    parameters: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class DiagnosticEntry(EntryWithOptions):
+    """A diagnostic.
+
+    Attributes:
+        stage: the rule that makes it: of one run, of a run compared with another, or of a run's surroundings.
+        needs_start: whether it looks at the weights a run started from.
+        needs_finite: whether it is skipped where a run's weights are not finite.
+        of_test_images: how the names of values begin that are measured on test images.
+    """
+
     stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
-    whole_study: bool = False
-    over: bool = False
     needs_start: bool = False
     needs_finite: bool = True
+    of_test_images: tuple[str, ...] = ()
 
 
-class Registry:
+@dataclass(frozen=True)
+class FigureEntry(Entry):
+    """A kind of figure.
+
+    Attributes:
+        needs: the diagnostics that it shows.
+        along: the diagnostics that it shows along the path of its study's runs or pretrainings.
+        whole_study: whether it shows all of a study, so that recipes and inits cannot be chosen.
+        over: whether it is drawn over a numeric setting, which its entry in the config names.
+    """
+
+    needs: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
+    whole_study: bool = False
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class TableEntry(Entry):
+    """A kind of table for papers."""
+
+
+Kind = TypeVar("Kind", bound=Entry, covariant=True)
+
+
+class Registry(Generic[Kind]):
     """A named family of extensions.
 
     Args:
@@ -51,7 +112,7 @@ class Registry:
         entries: the extensions this version has.
     """
 
-    def __init__(self, family: str, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, family: str, entries: Mapping[str, Kind]) -> None:
         self.family = family
         self.entries = dict(entries)
 
@@ -60,7 +121,7 @@ class Registry:
         """Every name a config may use."""
         return list(self.entries)
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> Kind:
         """The entry called ``name``; raises UserError if there is no code for it."""
         if name not in self.entries:
             raise UserError(self.family, repr(name), f"available: {', '.join(self.entries)}")
@@ -76,16 +137,34 @@ class Registry:
 SOURCES = Registry(
     "dataset source",
     {
-        "digits": Entry("badminima.data.sources.digits:Digits", verified=True),
-        "fashion_mnist": Entry("badminima.data.sources.fashion_mnist:FashionMNIST", verified=True),
-        "cifar10": Entry("badminima.data.sources.cifar:Cifar10", verified=True),
-        "cifar100": Entry("badminima.data.sources.cifar:Cifar100", verified=True),
-        "cinic10": Entry(
+        "digits": SourceEntry(
+            "badminima.data.sources.digits:Digits", images=(1_797, 0), image_shape=(1, 8, 8), verified=True
+        ),
+        "fashion_mnist": SourceEntry(
+            "badminima.data.sources.fashion_mnist:FashionMNIST",
+            images=(60_000, 10_000),
+            image_shape=(1, 28, 28),
+            verified=True,
+        ),
+        "cifar10": SourceEntry(
+            "badminima.data.sources.cifar:Cifar10", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True
+        ),
+        "cifar100": SourceEntry(
+            "badminima.data.sources.cifar:Cifar100", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True
+        ),
+        "cinic10": SourceEntry(
             "badminima.data.sources.cinic10:Cinic10",
             {"train_parts": ["train"]},
-            choices={"train_parts": ("train", "valid")},
+            {"train_parts": ("train", "valid")},
+            images=(90_000, 90_000),
+            image_shape=(3, 32, 32),
         ),
-        "restricted_imagenet": Entry("badminima.data.sources.restricted_imagenet:RestrictedImageNet", {"side": 64}),
+        "restricted_imagenet": SourceEntry(
+            "badminima.data.sources.restricted_imagenet:RestrictedImageNet",
+            {"side": 64},
+            images=(257_748, 10_150),
+            image_shape=(3, 64, 64),
+        ),
     },
 )
 
@@ -94,26 +173,32 @@ STEMS = {"stem": ("small", "imagenet")}
 ARCHITECTURES = Registry(
     "architecture",
     {
-        "mlp": Entry("badminima.models.mlp:build", {"widths": [128, 128, 128]}),
-        "convnet": Entry("badminima.models.convnet:build", {"widths": [32, 64, 128]}),
-        "vgg16": Entry("badminima.models.vgg:vgg16"),
-        "resnet18": Entry("badminima.models.resnet:resnet18", {"stem": "small"}, STEMS),
-        "resnet50": Entry("badminima.models.resnet:resnet50", {"stem": "small"}, STEMS),
-        "densenet40": Entry("badminima.models.densenet:densenet40", {"stem": "small"}, STEMS),
+        "mlp": ArchitectureEntry("badminima.models.mlp:build", {"widths": [128, 128, 128]}, parameters=42_634),
+        "convnet": ArchitectureEntry("badminima.models.convnet:build", {"widths": [32, 64, 128]}, parameters=94_186),
+        "vgg16": ArchitectureEntry("badminima.models.vgg:vgg16", parameters=14_728_266),
+        "resnet18": ArchitectureEntry(
+            "badminima.models.resnet:resnet18", {"stem": "small"}, STEMS, parameters=11_173_962
+        ),
+        "resnet50": ArchitectureEntry(
+            "badminima.models.resnet:resnet50", {"stem": "small"}, STEMS, parameters=23_520_842
+        ),
+        "densenet40": ArchitectureEntry(
+            "badminima.models.densenet:densenet40", {"stem": "small"}, STEMS, parameters=176_122
+        ),
     },
 )
 
 DIAGNOSTICS = Registry(
     "diagnostic",
     {
-        "distance": Entry("badminima.diagnostics.distance:measure", needs_start=True, needs_finite=False),
-        "norms": Entry("badminima.diagnostics.norms:measure", needs_start=True, needs_finite=False),
-        "complexity": Entry("badminima.diagnostics.complexity:measure", {"iterations": 100}),
-        "sharpness": Entry(
+        "distance": DiagnosticEntry("badminima.diagnostics.distance:measure", needs_start=True, needs_finite=False),
+        "norms": DiagnosticEntry("badminima.diagnostics.norms:measure", needs_start=True, needs_finite=False),
+        "complexity": DiagnosticEntry("badminima.diagnostics.complexity:measure", {"iterations": 100}),
+        "sharpness": DiagnosticEntry(
             "badminima.diagnostics.sharpness:measure",
             {"images": 500, "eigenvalues": 1, "products": 30, "rho": 0.05, "rho_adaptive": 0.5, "draws": 5},
         ),
-        "robustness": Entry(
+        "robustness": DiagnosticEntry(
             "badminima.diagnostics.robustness:measure",
             {
                 "images": 1000,
@@ -125,17 +210,25 @@ DIAGNOSTICS = Registry(
                 "shift": [1, 2],
                 "zeroing": [0.1, 0.3, 0.5],
             },
+            of_test_images=("robustness.",),
         ),
-        "trace": Entry(
+        "trace": DiagnosticEntry(
             "badminima.diagnostics.trace:measure",
             {"images": 250, "products": 9, "batch_size": 128, "flip_probability": 0.2, "batches": 20},
         ),
-        "memory": Entry("badminima.diagnostics.memory:measure", needs_start=True),
-        "labels": Entry("badminima.diagnostics.labels:measure"),
-        "privacy": Entry("badminima.diagnostics.privacy:measure", {"resamples": 1000}),
-        "units": Entry("badminima.diagnostics.units:measure"),
-        "functions": Entry("badminima.diagnostics.functions:measure", {"points": 11}, stage="compare"),
-        "landscape": Entry(
+        "memory": DiagnosticEntry("badminima.diagnostics.memory:measure", needs_start=True),
+        "labels": DiagnosticEntry("badminima.diagnostics.labels:measure"),
+        "privacy": DiagnosticEntry(
+            "badminima.diagnostics.privacy:measure", {"resamples": 1000}, of_test_images=("privacy.",)
+        ),
+        "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
+        "functions": DiagnosticEntry(
+            "badminima.diagnostics.functions:measure",
+            {"points": 11},
+            stage="compare",
+            of_test_images=("functions.disagreement", "functions.kl"),
+        ),
+        "landscape": DiagnosticEntry(
             "badminima.diagnostics.landscape:landscape",
             {"recipes": ["vanilla", "da+m+l2"], "path": 15, "plane": 21, "margin": 0.25},
             stage="landscape",
@@ -146,26 +239,28 @@ DIAGNOSTICS = Registry(
 FIGURES = Registry(
     "figure",
     {
-        "curves": Entry("badminima.figures.curves:draw"),
-        "ablation": Entry("badminima.figures.ablation:draw"),
-        "distance": Entry("badminima.figures.distance:draw", needs=("distance", "norms")),
-        "complexity": Entry("badminima.figures.complexity:draw", needs=("complexity",)),
-        "sharpness": Entry("badminima.figures.sharpness:draw", needs=("sharpness",)),
-        "robustness": Entry("badminima.figures.robustness:draw", needs=("robustness",)),
-        "memory": Entry("badminima.figures.memory:draw", needs=("memory", "privacy")),
-        "landscape": Entry("badminima.figures.landscape:draw", needs=("landscape",)),
-        "measures": Entry("badminima.figures.measures:draw", whole_study=True),
-        "escape": Entry("badminima.figures.escape:draw"),
-        "response": Entry("badminima.figures.response:draw", over=True),
-        "label_noise": Entry("badminima.figures.label_noise:draw", along=("trace",)),
-        "memorisation": Entry("badminima.figures.memorisation:draw", along=("distance", "labels"), whole_study=True),
+        "curves": FigureEntry("badminima.figures.curves:draw"),
+        "ablation": FigureEntry("badminima.figures.ablation:draw"),
+        "distance": FigureEntry("badminima.figures.distance:draw", needs=("distance", "norms")),
+        "complexity": FigureEntry("badminima.figures.complexity:draw", needs=("complexity",)),
+        "sharpness": FigureEntry("badminima.figures.sharpness:draw", needs=("sharpness",)),
+        "robustness": FigureEntry("badminima.figures.robustness:draw", needs=("robustness",)),
+        "memory": FigureEntry("badminima.figures.memory:draw", needs=("memory", "privacy")),
+        "landscape": FigureEntry("badminima.figures.landscape:draw", needs=("landscape",)),
+        "measures": FigureEntry("badminima.figures.measures:draw", whole_study=True),
+        "escape": FigureEntry("badminima.figures.escape:draw"),
+        "response": FigureEntry("badminima.figures.response:draw", over=True),
+        "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",)),
+        "memorisation": FigureEntry(
+            "badminima.figures.memorisation:draw", along=("distance", "labels"), whole_study=True
+        ),
     },
 )
 
 TABLES = Registry(
     "table",
     {
-        "main": Entry("badminima.paper_tables.main:make"),
-        "ablation": Entry("badminima.paper_tables.ablation:make"),
+        "main": TableEntry("badminima.paper_tables.main:make"),
+        "ablation": TableEntry("badminima.paper_tables.ablation:make"),
     },
 )

@@ -9,13 +9,13 @@ from typing import Any
 
 from badminima.config import Config
 from badminima.config.messages import expectation
-from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, Registry
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, EntryWithOptions, Registry
 
 SCHEMA = Path("workflow/schemas/config.schema.json")
 REFERENCE = Path("docs/reference/config.md")
 
 # Registries whose entries take options, and the key that takes them.
-REGISTRIES = (
+REGISTRIES: tuple[tuple[Registry[EntryWithOptions], str], ...] = (
     (SOURCES, "datasets.<name>.options"),
     (ARCHITECTURES, "models.<name>.options"),
     (DIAGNOSTICS, "measuring.options.<diagnostic>"),
@@ -56,7 +56,7 @@ def _section(name: str, node: dict[str, Any]) -> str:
     return f"\n## {name}\n\n{node['description']}\n\n{table}\n"
 
 
-def _options(registry: Registry, key: str) -> str:
+def _options(registry: Registry[EntryWithOptions], key: str) -> str:
     """What a registry offers: names, where each is documented, and its options with their defaults."""
     rows = [
         f"| `{name}` | `{entry.target.partition(':')[0]}` | "

@@ -7,28 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from badminima.config import AdversarialInit, Config
+from badminima.config.registry import ARCHITECTURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.runs import Run, all_runs, study_runs
-
-# Images of each dataset where the config asks for all of them: training, test, bytes of one image.
-PUBLISHED = {
-    "digits": (1_797, 0, 64),
-    "fashion_mnist": (60_000, 10_000, 784),
-    "cifar10": (50_000, 10_000, 3_072),
-    "cifar100": (50_000, 10_000, 3_072),
-    "cinic10": (90_000, 90_000, 3_072),
-    "restricted_imagenet": (257_748, 10_150, 3_072),
-}
-# Parameters of each architecture (10 classes), for the size of weights: four bytes each.
-PARAMETERS = {
-    "mlp": 42_634,
-    "convnet": 94_186,
-    "vgg16": 14_728_266,
-    "resnet18": 11_173_962,
-    "resnet50": 23_520_842,
-    "densenet40": 176_122,
-}
 
 
 @dataclass(frozen=True)
@@ -151,11 +133,9 @@ def _seconds(
 def _images(config: Config, dataset: str) -> tuple[int, int]:
     """Training and test images of a dataset."""
     entry = config.datasets[dataset]
-    if entry.source not in PUBLISHED:
-        raise UserError("plan", f"unknown size of {entry.source}", f"known: {', '.join(PUBLISHED)}")
-    train, test, _ = PUBLISHED[entry.source]
-    if entry.source == "cinic10" and len(entry.options.get("train_parts", ["train"])) == 2:
-        train *= 2
+    source = SOURCES.entry(entry.source)
+    train, test = source.images
+    train *= len({**source.options, **entry.options}.get("train_parts", [1]))
     used = entry.train_size or train - entry.validation_size
     if entry.evaluate_on == "validation":
         return used, entry.validation_size
@@ -163,17 +143,21 @@ def _images(config: Config, dataset: str) -> tuple[int, int]:
 
 
 def _image_bytes(config: Config, dataset: str) -> int:
-    entry = config.datasets[dataset]
-    if entry.source == "restricted_imagenet":
-        return 3 * int(entry.options.get("side", 64)) ** 2
-    return PUBLISHED[entry.source][2]
+    return _channels(config, dataset) * _pixels(config, dataset)
+
+
+def _channels(config: Config, dataset: str) -> int:
+    return SOURCES.entry(config.datasets[dataset].source).image_shape[0]
 
 
 def _pixels(config: Config, dataset: str) -> int:
-    channels = 1 if config.datasets[dataset].source in ("digits", "fashion_mnist") else 3
-    return _image_bytes(config, dataset) // channels
+    """Pixels of an image; a source with the option ``side`` gives squares of it."""
+    entry = config.datasets[dataset]
+    _, height, width = SOURCES.entry(entry.source).image_shape
+    side = entry.options.get("side")
+    return height * width if side is None else int(side) ** 2
 
 
 def _weights(config: Config, model: str) -> int:
-    """Bytes of a model's weights, near enough."""
-    return 4 * PARAMETERS.get(config.models[model].architecture, 0)
+    """Bytes of a model's weights, near enough: those of the default options."""
+    return 4 * ARCHITECTURES.entry(config.models[model].architecture).parameters

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig, OptimizationConfig
-from badminima.config.registry import ARCHITECTURES, Entry
+from badminima.config.registry import ARCHITECTURES, ArchitectureEntry
 from badminima.data.confusing import confuse, read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics.along import measure_along
@@ -39,7 +39,9 @@ def build_with_dropout(image_shape, classes):
 
 @pytest.fixture
 def dropout(monkeypatch) -> ModelConfig:
-    monkeypatch.setitem(ARCHITECTURES.entries, "dropout", Entry(f"{__name__}:build_with_dropout"))
+    monkeypatch.setitem(
+        ARCHITECTURES.entries, "dropout", ArchitectureEntry(f"{__name__}:build_with_dropout", parameters=1)
+    )
     return ModelConfig(architecture="dropout")
 
 

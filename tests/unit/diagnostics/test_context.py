@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from badminima.config.registry import DIAGNOSTICS, Entry
+from badminima.config.registry import DIAGNOSTICS, DiagnosticEntry
 from badminima.data.items import make_items
 from badminima.data.normalization import network_inputs
 from badminima.diagnostics.context import Context, Skipped
@@ -71,5 +71,6 @@ def test_without_data_only_weights_are_measured(run_context):
 
 
 def test_options_have_defaults(run_context, monkeypatch):
-    monkeypatch.setitem(DIAGNOSTICS.entries, "units", Entry("badminima.diagnostics.units:measure", {"a": 1, "b": 2}))
+    entry = DiagnosticEntry("badminima.diagnostics.units:measure", {"a": 1, "b": 2})
+    monkeypatch.setitem(DIAGNOSTICS.entries, "units", entry)
     assert run_context(units={"b": 3}).options("units") == {"a": 1, "b": 3}
