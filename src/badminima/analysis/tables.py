@@ -22,7 +22,7 @@ from badminima.analysis.measures import measures_table
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
 from badminima.errors import UserError
-from badminima.experiment.measured import landscape_runs
+from badminima.experiment.measured import TENSOR, is_of_tensor, landscape_runs
 from badminima.experiment.paths import (
     COMPARISON,
     CORRECT,
@@ -118,7 +118,7 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         layers += [
             {**asdict(run), "tensor": tensor, "statistic": statistic, "value": value}
             for key, value in measured.items()
-            for statistic, separator, tensor in [key.partition("@")]
+            for statistic, separator, tensor in [key.partition(TENSOR)]
             if separator
         ]
         predictions, _ = read_tensors(folder / PREDICTIONS)
@@ -177,7 +177,7 @@ def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]
     final = {
         key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr", "train_measured")
     }
-    whole = {key: value for key, value in measured.items() if "@" not in key}
+    whole = {key: value for key, value in measured.items() if not is_of_tensor(key)}
     return {**asdict(run), **{key: record[key] for key in DESCRIPTIONS}, **final, **whole}
 
 

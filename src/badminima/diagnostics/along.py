@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.experiment.measured import is_of_tensor
 from badminima.experiment.slices import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights
 from badminima.training.engine import Measure
@@ -51,6 +52,6 @@ def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
             if message not in told:
                 told.add(message)
                 print(message, file=sys.stderr, flush=True)
-        return {key: value for key, value in measured.values.items() if "@" not in key}
+        return {key: value for key, value in measured.values.items() if not is_of_tensor(key)}
 
     return measure

@@ -7,6 +7,19 @@ from badminima.config.registry import DIAGNOSTICS
 from badminima.experiment.lineage import pretrained_inits, random_behind
 from badminima.experiment.runs import Run, study_runs
 
+# Between what is measured and the one tensor or layer that it is measured of: ``distance.relative@0.weight``.
+TENSOR = "@"
+
+
+def of_tensor(statistic: str, tensor: str) -> str:
+    """Name a statistic of one tensor or layer."""
+    return f"{statistic}{TENSOR}{tensor}"
+
+
+def is_of_tensor(name: str) -> bool:
+    """Tell whether a measured value is of one tensor or layer."""
+    return TENSOR in name
+
 
 def measurements_of(config: Config, stage: str) -> list[str]:
     """The configured measurements that a stage makes."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from badminima.config import ModelConfig, Section
 from badminima.config.names import STARTS
+from badminima.experiment.measured import is_of_tensor
 
 CARD, PAGE, INDEX = "card.json", "card.md", "index.csv"
 # Of the index.
@@ -64,7 +65,7 @@ def card_page(card: Card) -> str:
         (name, f"{items:,}", _number(final[f"{part}_accuracy"], ".4f"), _number(final[f"{part}_loss"], ".4g"))
         for part, name, items in parts
     ]
-    whole = [(name, _number(value, ".6g")) for name, value in card.measurements.items() if "@" not in name]
+    whole = [(name, _number(value, ".6g")) for name, value in card.measurements.items() if not is_of_tensor(name)]
     sections = [
         f"# {card.name}",
         f"Weights of `{card.model}` ({card.parameters:,} parameters), trained on `{card.dataset}` by the recipe"
