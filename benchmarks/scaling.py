@@ -41,7 +41,7 @@ def epoch_seconds(items: Items, repeats: int) -> float:
     for _ in range(repeats + 1):
         training.epoch, training.batch = 0, 0
         started = time.perf_counter()
-        training._train_epoch(None, None)
+        training._train_epoch()
         times.append(time.perf_counter() - started)
     return statistics.median(times[1:])
 

@@ -117,7 +117,7 @@ class Case:
         """Images per second of one epoch of ours."""
         self.training.epoch, self.training.batch = 0, 0
         started = time.perf_counter()
-        self.training._train_epoch(None, None)
+        self.training._train_epoch()
         return len(self.items) / (time.perf_counter() - started)
 
     def train_reference(self) -> float:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+from badminima.cli import EXIT_CODE
 from badminima.config import AugmentationConfig, ModelConfig, RecipeConfig
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
@@ -19,7 +20,6 @@ from badminima.experiment.paths import RUN_FILES
 from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.training.interruption import EXIT_CODE
 from tests.faults.jobs import Job
 
 # What a clock says differs from run to run.

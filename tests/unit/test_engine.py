@@ -18,6 +18,7 @@ from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.weights import weights_of
 from badminima.training.evaluation import Evaluator
+from badminima.training.hooks import Hooks
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate
 from badminima.training.stage import identity, run_training, write_run
@@ -41,7 +42,7 @@ def train(digits_on_torch, start, train_settings, tmp_path):
         if changes["augmentation"] is not None:
             changes["recipe"] = RecipeConfig.model_validate(changes["recipe"]).model_copy(update={"augmentation": True})
         settings = TrainSettings(**changes)
-        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing, report)
+        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing, Hooks(report))
 
     return run
 

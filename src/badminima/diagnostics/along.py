@@ -8,7 +8,7 @@ from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.experiment.measured import is_of_tensor
 from badminima.experiment.slices import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights
-from badminima.training.engine import Measure
+from badminima.training.hooks import Measure
 from badminima.training.numerics import kept
 
 

@@ -1,6 +1,5 @@
 """Stages ``pretrain`` and ``train``: from prepared data and start weights to a finished run."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,11 +21,10 @@ from badminima.seeding import integer_seed
 from badminima.storage.files import write_csv, write_json
 from badminima.storage.provenance import choose_device, provenance
 from badminima.storage.tensorfiles import write_tensors
-from badminima.training.engine import Measure, Training
-from badminima.training.history import HistoryRow, Outcome
-from badminima.training.interruption import Interruption
+from badminima.training.engine import Training
+from badminima.training.history import Outcome
+from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import set_up
-from badminima.training.restart import RestartPoints
 
 # The tensors of a prepared dataset.
 DATA = ("train_images", "train_labels", "test_images", "test_labels")
@@ -48,10 +46,7 @@ def run_training(
     start: Weights,
     start_path: Path,
     confusing: ConfusingSet | None = None,
-    report: Callable[[HistoryRow], None] = lambda row: None,
-    points: RestartPoints | None = None,
-    interruption: Interruption | None = None,
-    measure: Measure | None = None,
+    hooks: Hooks = NO_HOOKS,
 ) -> FinishedRun:
     """Train a network from given weights.
 
@@ -61,10 +56,7 @@ def run_training(
         start: the start weights.
         start_path: their file, for messages.
         confusing: the confusing set to fit in place of the true labels; training then stops when it is fitted.
-        report: called with every evaluated epoch.
-        points: restart points to go on from and to leave; None: none.
-        interruption: asks for an early end.
-        measure: called with the weights at every evaluated epoch; what it gives is columns of the history.
+        hooks: what accompanies the training.
 
     Raises:
         Interrupted: if it was asked to stop.
@@ -94,10 +86,9 @@ def run_training(
         len(dataset.classes),
         target,
         confusing is not None,
-        report,
-        measure,
+        hooks,
     )
-    outcome = training.run(points, interruption)
+    outcome = training.run()
     record = {
         "settings": settings.model_dump(mode="json"),
         "status": outcome.status,

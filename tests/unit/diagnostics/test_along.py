@@ -13,6 +13,7 @@ from badminima.data.prepared import read_prepared
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.errors import Interrupted
 from badminima.experiment.slices import (
     AlongSettings,
     ConfuseSettings,
@@ -22,7 +23,8 @@ from badminima.experiment.slices import (
 )
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.training.interruption import Interrupted, Interruption
+from badminima.training.hooks import Hooks
+from badminima.training.interruption import Interruption
 from badminima.training.numerics import kept
 from badminima.training.restart import RestartPoints
 from badminima.training.stage import identity, run_training, write_run
@@ -73,9 +75,10 @@ def train(prepared_path, train_settings, dropout, digits, tmp_path):
         wrong = None if confusing is None else read_confusing(confusing)
         weights = read_weights(start)
         if points is None:
-            return run_training(settings, dataset, weights, start, wrong, stop, measure=measure)
+            return run_training(settings, dataset, weights, start, wrong, Hooks(stop, measure))
         with RestartPoints(points, identity(settings, dataset, weights, wrong), 1000) as restart:
-            return run_training(settings, dataset, weights, start, wrong, stop, restart, interruption, measure)
+            hooks = Hooks(stop, measure, restart, interruption)
+            return run_training(settings, dataset, weights, start, wrong, hooks)
 
     return run
 
