@@ -4,7 +4,7 @@
 #   snakemake --cores 2 fig_ablation --configfile presets/demo.yaml
 #   snakemake --cores all all                                  the paper's grid
 #
-# Paths under the results folder (badminima.runs.Paths names them all):
+# Paths under the results folder (badminima.experiment.paths.Paths names them all):
 #   data/{dataset}.safetensors                                 prepared dataset
 #   confusing/{dataset}/{init}/seed{seed}.safetensors          confusing set
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
@@ -56,7 +56,7 @@ rule figures:
 
 rule tables:
     input:
-        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, "summary.html"]],
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, paths.SUMMARY]],
         [PATHS.paper_table(name, extension) for name in CONFIG.tables for extension in PAPER_TABLE_FORMATS],
 
 

@@ -9,7 +9,7 @@ def claim_file(wildcards):
 def claim_runs(wildcards):
     """The files of the runs that one target's claims need, in the study that they are read from."""
     chosen = claim_settings(CONFIG, wildcards.claim)
-    names = ["history.csv", "run.json", "predictions.safetensors", *(["diagnostics.json"] if chosen.measured else [])]
+    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, *([paths.DIAGNOSTICS] if chosen.measured else [])]
     return [PATHS.run(run) / name for run in runs.study_runs(chosen.study, chosen.cells) for name in names]
 
 
@@ -53,9 +53,9 @@ rule claims:
         toy=claimed_tables("toy"),
         script=SCRIPTS / "claims.py",
     output:
-        csv=PATHS.results / "claims.csv",
+        csv=PATHS.all_verdicts("csv"),
         html=report(
-            PATHS.results / "claims.html",
+            PATHS.all_verdicts("html"),
             caption="../report/claims.rst",
             category="Claims",
             labels={"table": "verdicts"},
@@ -84,7 +84,7 @@ rule collect_claim:
         claim_pretraining,
         script=SCRIPTS / "collect.py",
     output:
-        [PATHS.claims("{claim}") / table for table in [*TABLES, "summary.html"]],
+        [PATHS.claims("{claim}") / table for table in [*TABLES, paths.SUMMARY]],
     log:
         LOGS / "claims" / "collect_{claim}.log",
     wildcard_constraints:

@@ -1,35 +1,31 @@
 # All runs of a study -> its tables. Figures and claims read these, never the runs.
 
-TABLES = [
-    *["runs.csv", "histories.csv", "layers.csv", "cells.csv", "measures.csv", "costs.csv"],
-    *["pretraining.csv", "pretraining_histories.csv", "landscapes.csv", "gaps.csv"],
-    "correct.safetensors",
-]
+TABLES = list(paths.STUDY_TABLES)
 
 
 def collected_runs(wildcards):
     """The files of every run of a study that its tables are made from."""
-    names = ["history.csv", "run.json", "predictions.safetensors", "diagnostics.json"]
+    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, paths.DIAGNOSTICS]
     study = CONFIG.studies[wildcards.study]
-    compared = runs.compared_inits(CONFIG, study)
+    compared = measured.compared_inits(CONFIG, study)
     return [
         PATHS.run(run) / name
         for run in runs.study_runs(study)
-        for name in (*names, *(["comparison.json"] if run.init in compared else []))
+        for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
     ]
 
 
 def collected_pretraining(wildcards):
     """The records and histories of every trained init of a study."""
     study = CONFIG.studies[wildcards.study]
-    return pretraining_records(study, runs.pretrained_inits(CONFIG, study))
+    return pretraining_records(study, lineage.pretrained_inits(CONFIG, study))
 
 
 def collected_landscapes(wildcards):
     """The landscapes of a study."""
     study = CONFIG.studies[wildcards.study]
-    found = runs.landscape_runs(study, runs.landscapes(CONFIG, study))
-    return [PATHS.run(run) / "landscape.csv" for run in found]
+    found = measured.landscape_runs(study, measured.landscapes(CONFIG, study))
+    return [PATHS.run(run) / paths.LANDSCAPE for run in found]
 
 
 rule collect:
@@ -42,7 +38,7 @@ rule collect:
     output:
         [PATHS.tables("{study}") / table for table in TABLES],
         summary=report(
-            PATHS.tables("{study}") / "summary.html",
+            PATHS.tables("{study}") / paths.SUMMARY,
             caption="../report/summary.rst",
             category="Tables",
             labels={"table": "summary", "study": "{study}"},
@@ -57,7 +53,7 @@ rule collect:
         mem_mb=growing("collect", "mem_mb"),
         runtime=growing("collect", "runtime"),
     params:
-        settings=settings_of(settings.collect_settings),
+        settings=settings_of(slices.collect_settings),
         results=results_folder,
         tables=output_folder,
     shell:

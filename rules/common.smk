@@ -18,13 +18,14 @@ sys.path.insert(0, str(SOURCE))
 
 from snakemake.logging import logger
 
-from badminima import claims, runs, settings
-from badminima.claims.overview import overview_settings
-from badminima.claims.settings import claim_settings, claimed_study, claims_settings
+from badminima import claims
+from badminima.claims.grids import claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
+from badminima.config.load import load_config
+from badminima.config.registry import SOURCES
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.registry import SOURCES
+from badminima.experiment import lineage, measured, paths, runs, slices
+from badminima.report.facts import overview_settings
 from badminima.workflow.environment import use_checkout
 from badminima.workflow.failures import Failures
 from badminima.workflow.settings_files import SettingsFiles
@@ -37,7 +38,7 @@ try:
 except UserError as error:
     sys.exit(f"config: {error}")
 
-PATHS = runs.Paths(CONFIG.results)
+PATHS = paths.Paths(CONFIG.results)
 # In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.
 SETTINGS = SettingsFiles(Path(".snakemake", "settings"))
 LOGS = PATHS.results / "logs"
@@ -54,7 +55,7 @@ CACHED = workflow.workflow_settings.cache is not None
 
 def run_files(folder):
     """The files that a training leaves in its folder, by name."""
-    return {Path(name).stem: folder / name for name in runs.RUN_FILES}
+    return {Path(name).stem: folder / name for name in paths.RUN_FILES}
 
 
 def one_of(names):
@@ -114,12 +115,12 @@ def start_weights(wildcards):
 
 def random_weights(wildcards):
     """Return the random weights that the init called {init} is made from."""
-    return weights_of_init(wildcards, runs.random_behind(CONFIG.inits, wildcards.init))
+    return weights_of_init(wildcards, lineage.random_behind(CONFIG.inits, wildcards.init))
 
 
 def pretraining_files(wildcards):
     """Return the files of the pretraining behind the start of a run, where there is one."""
-    root = runs.root_of(CONFIG.inits, wildcards.init)
+    root = lineage.root_of(CONFIG.inits, wildcards.init)
     if not isinstance(CONFIG.inits[root], AdversarialInit):
         return {}
     return {
@@ -135,7 +136,7 @@ def pretraining_options(wildcards, input):
 
 def training_group(wildcards):
     """On a cluster a run and its measurements share one job, but not with the run whose end point it starts from."""
-    behind = runs.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
+    behind = lineage.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
     return f"training_{len(behind)}" if behind else "training"
 
 
@@ -143,7 +144,7 @@ def pretraining_records(study, inits):
     """Return the records and histories of some trained inits of a study."""
     return [
         PATHS.init(dataset, model, init, seed) / name
-        for name in ("run.json", "history.csv")
+        for name in (paths.RECORD, paths.HISTORY)
         for dataset in study.datasets
         for model in study.models
         for init in inits

@@ -3,7 +3,7 @@
 
 def reference_weights(wildcards):
     """Return the weights that a run is compared with."""
-    return PATHS.run(runs.reference_of(CONFIG, as_run(wildcards))) / "weights.safetensors"
+    return PATHS.run(lineage.reference_of(CONFIG, as_run(wildcards))) / paths.WEIGHTS
 
 
 rule diagnose:
@@ -12,9 +12,9 @@ rule diagnose:
         script=SCRIPTS / "diagnose.py",
         prepared=PATHS.prepared("{dataset}"),
         start=start_weights,
-        weights=PATHS.run(RUN) / "weights.safetensors",
+        weights=PATHS.run(RUN) / paths.WEIGHTS,
     output:
-        diagnostics=PATHS.run(RUN) / "diagnostics.json",
+        diagnostics=PATHS.run(RUN) / paths.DIAGNOSTICS,
     log:
         LOGS / "diagnose" / f"{RUN_NAME}.log",
     benchmark:
@@ -30,7 +30,7 @@ rule diagnose:
         gpu=gpus_of("diagnose"),
         slot=1,
     params:
-        settings=settings_of(settings.diagnose_settings),
+        settings=settings_of(slices.diagnose_settings),
         pretraining=pretraining_options,
     shell:
         "python {input.script} --prepared {input.prepared} --start {input.start} --weights {input.weights}"
@@ -42,10 +42,10 @@ rule compare:
     input:
         script=SCRIPTS / "diagnose.py",
         prepared=PATHS.prepared("{dataset}"),
-        weights=PATHS.run(RUN) / "weights.safetensors",
+        weights=PATHS.run(RUN) / paths.WEIGHTS,
         reference=reference_weights,
     output:
-        comparison=PATHS.run(RUN) / "comparison.json",
+        comparison=PATHS.run(RUN) / paths.COMPARISON,
     log:
         LOGS / "compare" / f"{RUN_NAME}.log",
     benchmark:
@@ -60,7 +60,7 @@ rule compare:
         runtime=growing("diagnose", "runtime"),
         gpu=gpus_of("diagnose"),
     params:
-        settings=settings_of(settings.diagnose_settings, stage="compare"),
+        settings=settings_of(slices.diagnose_settings, stage="compare"),
     shell:
         "python {input.script} --prepared {input.prepared} --weights {input.weights} --reference {input.reference}"
         " --settings @{params.settings} --threads {threads} --gpus {resources.gpu} --diagnostics {output.comparison} >> {log} 2>&1"
@@ -72,9 +72,9 @@ rule landscape:
         prepared=PATHS.prepared("{dataset}"),
         random=random_weights,
         start=start_weights,
-        weights=PATHS.run(RUN) / "weights.safetensors",
+        weights=PATHS.run(RUN) / paths.WEIGHTS,
     output:
-        landscape=PATHS.run(RUN) / "landscape.csv",
+        landscape=PATHS.run(RUN) / paths.LANDSCAPE,
     log:
         LOGS / "landscape" / f"{RUN_NAME}.log",
     benchmark:
@@ -89,7 +89,7 @@ rule landscape:
         runtime=growing("diagnose", "runtime"),
         gpu=gpus_of("diagnose"),
     params:
-        settings=settings_of(settings.diagnose_settings, stage="landscape"),
+        settings=settings_of(slices.diagnose_settings, stage="landscape"),
     shell:
         "python {input.script} --prepared {input.prepared} --random {input.random} --start {input.start}"
         " --weights {input.weights} --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"

@@ -20,7 +20,7 @@ rule fetch_data:
     input:
         script=SCRIPTS / "fetch_data.py",
     output:
-        manifest=PATHS.results / "data" / "{dataset}.manifest.json",
+        manifest=PATHS.manifest("{dataset}"),
     log:
         LOGS / "fetch_data" / "{dataset}.log",
     localrule: True

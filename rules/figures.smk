@@ -32,7 +32,7 @@ for figure in CONFIG.figures:
         params:
             # For captions: a workflow that imports this one gives rules names of its own.
             figure=figure,
-            settings=SETTINGS.path(settings.figure_settings(CONFIG, figure)),
+            settings=SETTINGS.path(slices.figure_settings(CONFIG, figure)),
             tables=input_folder,
         shell:
             "python {input.script} --tables {params.tables} --settings @{params.settings}"

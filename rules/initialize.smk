@@ -11,7 +11,7 @@ rule initialize:
         script=SCRIPTS / "initialize.py",
         prepared=PATHS.prepared("{dataset}"),
     output:
-        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
     log:
         LOGS / "initialize" / f"{INIT_NAME}.log",
     wildcard_constraints:
@@ -24,7 +24,7 @@ rule initialize:
         mem_mb=growing("initialize", "mem_mb"),
         runtime=growing("initialize", "runtime"),
     params:
-        settings=settings_of(settings.initialize_settings),
+        settings=settings_of(slices.initialize_settings),
     shell:
         "python {input.script} --prepared {input.prepared} --settings @{params.settings} --weights {output.weights}"
         " >> {log} 2>&1"
@@ -36,7 +36,7 @@ rule rescale:
         random=random_weights,
         like=like_weights,
     output:
-        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
     log:
         LOGS / "rescale" / f"{INIT_NAME}.log",
     wildcard_constraints:

@@ -22,7 +22,7 @@ rule prepare_data:
         mem_mb=growing("prepare_data", "mem_mb"),
         runtime=growing("prepare_data", "runtime"),
     params:
-        settings=settings_of(settings.prepare_settings),
+        settings=settings_of(slices.prepare_settings),
         not_shared=not_shared,
     shell:
         "python {input.script} --manifest {input.manifest} --settings @{params.settings} --threads {threads}"

@@ -26,7 +26,7 @@ rule pretrain:
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
-        settings=settings_of(settings.pretrain_settings),
+        settings=settings_of(slices.pretrain_settings),
     shell:
         "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
         " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
@@ -35,6 +35,6 @@ rule pretrain:
 
 # Snakemake forbids a benchmark on a rule whose outputs may come from a cache.
 if not CACHED:
-    measured = rules.pretrain.rule
-    measured.benchmark_modifier = measured.log_modifier
-    measured.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"
+    pretraining = rules.pretrain.rule
+    pretraining.benchmark_modifier = pretraining.log_modifier
+    pretraining.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"

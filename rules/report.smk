@@ -5,7 +5,7 @@ OVERVIEW_FIGURE = [] if HEADLINE is None else [PATHS.figure(HEADLINE, "png")]
 
 rule record_config:
     output:
-        config=PATHS.results / "config.json",
+        config=PATHS.config,
     log:
         LOGS / "record_config.log",
     localrule: True
@@ -25,7 +25,7 @@ rule overview:
         OVERVIEW_FIGURE,
         script=SCRIPTS / "overview.py",
     output:
-        html=PATHS.results / "overview.html",
+        html=PATHS.page("overview"),
     log:
         LOGS / "overview.log",
     localrule: True
@@ -51,7 +51,7 @@ rule report:
         rules.overview.output,
         config=rules.record_config.output.config,
     output:
-        html=PATHS.results / "report.html",
+        html=PATHS.page("report"),
     log:
         LOGS / "report.log",
     localrule: True

@@ -30,7 +30,7 @@ for table in CONFIG.tables:
             mem_mb=growing("tables", "mem_mb"),
             runtime=growing("tables", "runtime"),
         params:
-            settings=SETTINGS.path(settings.table_settings(CONFIG, table)),
+            settings=SETTINGS.path(slices.table_settings(CONFIG, table)),
             tables=input_folder,
         shell:
             "python {input.script} --tables {params.tables} --settings @{params.settings}"

@@ -11,8 +11,8 @@ if CONFIG.toy is not None:
         input:
             script=SCRIPTS / "toy.py",
         output:
-            networks=PATHS.toy() / "networks.safetensors",
-            csv=PATHS.toy() / "toy.csv",
+            networks=PATHS.toy_networks,
+            csv=PATHS.toy_table,
         log:
             LOGS / "toy.log",
         benchmark:
@@ -25,7 +25,7 @@ if CONFIG.toy is not None:
             mem_mb=growing("toy", "mem_mb"),
             runtime=growing("toy", "runtime"),
         params:
-            settings=SETTINGS.path(settings.toy_settings(CONFIG)),
+            settings=SETTINGS.path(slices.toy_settings(CONFIG)),
         shell:
             "python {input.script} --settings @{params.settings} --networks {output.networks} --csv {output.csv}"
             " >> {log} 2>&1"
@@ -54,7 +54,7 @@ if CONFIG.toy is not None:
             mem_mb=growing("figures", "mem_mb"),
             runtime=growing("figures", "runtime"),
         params:
-            settings=SETTINGS.path(settings.toy_figure_settings(CONFIG)),
+            settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
         shell:
             "python {input.script} figure --networks {input.networks} --table {input.table}"
             " --settings @{params.settings} --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"

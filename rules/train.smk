@@ -3,7 +3,7 @@
 
 def along_files(wildcards):
     """Return the files of the pretraining behind a run that something is measured along."""
-    return pretraining_files(wildcards) if runs.along_run(CONFIG, as_run(wildcards)) else {}
+    return pretraining_files(wildcards) if measured.along_run(CONFIG, as_run(wildcards)) else {}
 
 
 rule train:
@@ -32,7 +32,7 @@ rule train:
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
-        settings=settings_of(settings.train_settings),
+        settings=settings_of(slices.train_settings),
         pretraining=pretraining_options,
     shell:
         "python {input.script} --prepared {input.prepared} --start {input.start} {params.pretraining}"

@@ -4,14 +4,14 @@
 def exported_files(wildcards):
     """What the minima of the zoo, and their cards, are made from."""
     study = runs.zoo_study(CONFIG)
-    compared = runs.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
-    names = ["weights.safetensors", "run.json", "diagnostics.json"]
-    roots = dict.fromkeys(runs.root_of(CONFIG.inits, init) for init in study.inits)
+    compared = measured.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
+    names = [paths.WEIGHTS, paths.RECORD, paths.DIAGNOSTICS]
+    roots = dict.fromkeys(lineage.root_of(CONFIG.inits, init) for init in study.inits)
     pretrained = [init for init in roots if isinstance(CONFIG.inits[init], AdversarialInit)]
     return [
         *[PATHS.prepared(dataset) for dataset in study.datasets],
         *[
-            PATHS.init(dataset, model, init, seed) / "run.json"
+            PATHS.init(dataset, model, init, seed) / paths.RECORD
             for dataset in study.datasets
             for model in study.models
             for init in pretrained
@@ -20,7 +20,7 @@ def exported_files(wildcards):
         *[
             PATHS.run(run) / name
             for run in runs.study_runs(study)
-            for name in (*names, *(["comparison.json"] if run.init in compared else []))
+            for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
         ],
     ]
 
@@ -43,7 +43,7 @@ rule zoo:
         rules.record_config.output.config,
         script=SCRIPTS / "zoo.py",
     output:
-        zoo=directory(PATHS.results / "zoo"),
+        zoo=directory(PATHS.zoo),
     log:
         LOGS / "zoo.log",
     localrule: True

@@ -11,18 +11,23 @@ import click
 import yaml
 from pydantic import BaseModel
 
-from badminima.errors import UserError
-from badminima.validation import parse
+from badminima.config.messages import parse
+from badminima.errors import Interrupted, UserError
 
 Command = Callable[..., None]
 
 INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
 OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+# sysexits.h: a failure that may pass. Says "interrupted, start me again" to whoever looks at exit codes.
+EXIT_CODE = 75
 
 
 def one_line_errors(command: Command) -> Command:
-    """Turn a user's mistake, or a disk that refuses, into one line on stderr and exit code 1."""
+    """Turn a user's mistake, a disk that refuses or an interruption into one line on stderr.
+
+    The exit code is 1, or EXIT_CODE after an interruption.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -30,6 +35,9 @@ def one_line_errors(command: Command) -> Command:
             command(*args, **kwargs)
         except UserError as error:
             raise click.ClickException(str(error)) from None
+        except Interrupted as interrupted:
+            click.echo(str(interrupted), err=True)
+            sys.exit(EXIT_CODE)
         except OSError as error:
             if error.errno is None:
                 raise

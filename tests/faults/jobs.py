@@ -12,7 +12,7 @@ import click
 import torch
 
 from badminima.cli import one_line_errors
-from badminima.settings import TrainSettings
+from badminima.experiment.slices import TrainSettings
 from badminima.training.job import train
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from badminima.config import AdversarialInit
-from badminima.runs import Paths, all_runs, pretrained_inits
+from badminima.experiment.lineage import pretrained_inits
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import all_runs
 from tests.conftest import REPOSITORY
 from tests.slurm.cluster import Cluster
 from tests.workflow.conftest import Checkout, make_checkout, smoke

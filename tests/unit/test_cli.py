@@ -11,9 +11,9 @@ import pytest
 import torch
 import yaml
 
+from badminima.experiment.slices import InitializeSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
-from badminima.settings import InitializeSettings
 from tests.conftest import REPOSITORY
 
 SCRIPTS = sorted(path.name for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))

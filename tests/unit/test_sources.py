@@ -25,8 +25,8 @@ from badminima.data.sources.fashion_mnist import FashionMNIST
 from badminima.data.sources.idx import parse_idx, read_bytes
 from badminima.data.sources.restricted_imagenet import SUPER_CLASSES, RestrictedImageNet
 from badminima.errors import UserError
-from badminima.files import write_json
-from badminima.settings import PrepareSettings
+from badminima.experiment.slices import PrepareSettings
+from badminima.storage.files import write_json
 from tests import generated
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from badminima.config import Config
-from badminima.loading import load_config
+from badminima.config.load import load_config
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import badminima
-from badminima.runs import Paths
+from badminima.experiment.paths import Paths
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config
 from tests.workflow.conftest import Checkout

@@ -10,9 +10,10 @@ from PIL import Image
 from badminima.analysis.tables import read_study
 from badminima.claims import GROUPS, claims_of
 from badminima.data.prepared import read_prepared
+from badminima.experiment.paths import RUN_FILES, Paths
+from badminima.experiment.runs import Run, all_runs
 from badminima.models.weights import read_weights
-from badminima.runs import RUN_FILES, Paths, Run, all_runs
-from badminima.tensorfiles import read_tensors
+from badminima.storage.tensorfiles import read_tensors
 from tests.workflow.browser import in_chromium
 
 SMOKE = ["--configfile", "presets/smoke.yaml"]

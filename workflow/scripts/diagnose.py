@@ -11,13 +11,14 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
-from badminima.diagnostics import diagnose
-from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_beside
+from badminima.config.registry import DIAGNOSTICS
+from badminima.diagnostics.diagnose import diagnose
+from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
 from badminima.errors import UserError
-from badminima.files import write_json
-from badminima.registry import DIAGNOSTICS
-from badminima.settings import DiagnoseSettings
+from badminima.experiment.slices import DiagnoseSettings
+from badminima.results.beside import beside, settings_beside
+from badminima.storage.files import write_json
 from badminima.training.numerics import begin_job
 
 STAGES = ("diagnose", "compare")

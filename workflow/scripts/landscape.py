@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
-from badminima.diagnostics import Skipped
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
-from badminima.files import write_csv
-from badminima.settings import DiagnoseSettings
+from badminima.experiment.slices import DiagnoseSettings
+from badminima.storage.files import write_csv
 from badminima.training.numerics import begin_job
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, Progress, one_line_errors, settings_option
+from badminima.config.registry import SOURCES
 from badminima.data.fetch import verified_files
 from badminima.data.prepared import prepare
-from badminima.registry import SOURCES
-from badminima.settings import PrepareSettings
+from badminima.experiment.slices import PrepareSettings
 
 
 @click.command(help=__doc__)

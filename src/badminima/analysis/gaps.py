@@ -7,9 +7,9 @@ import pandas as pd
 
 from badminima.analysis.statistics import Ratio, estimate, ratio
 from badminima.config import StatisticsConfig
+from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
 
 COLUMNS = ["dataset", "model", "init", "recipe", "difference", "mean", "sd", "low", "high", "seeds"]
-BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
 Cell = tuple[str, str]
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from badminima.diagnostics import Context
+from badminima.diagnostics.context import Context
 from badminima.diagnostics.folding import fold_batchnorm
+from badminima.experiment.measured import of_tensor
 
 Layer = nn.Conv2d | nn.Linear
 # Below this share of the largest entry so far, a bidiagonalization in 32-bit floats has run out of directions.
@@ -76,7 +77,7 @@ def measure(context: Context) -> dict[str, float]:
         for suffix, value in (("", log_product), ("_over_margin", log_product - log_squared_margin)):
             measured[f"complexity.log_product_{kind}{suffix}"] = value
             measured[f"complexity.log_sum_{kind}{suffix}"] = math.log(depth) + value / depth
-    return measured | {f"complexity.spectral@{name}": layer.spectral for name, layer in norms.items()}
+    return measured | {of_tensor("complexity.spectral", name): layer.spectral for name, layer in norms.items()}
 
 
 @dataclass(frozen=True)

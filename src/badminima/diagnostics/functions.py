@@ -1,8 +1,9 @@
 """How far two runs of one recipe and seed are apart as functions."""
 
-from badminima.diagnostics import Context, Skipped
 from badminima.diagnostics.comparison import disagreement, layer_features, linear_cka, loss_barrier, mean_kl
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import BATCH, build_network
+from badminima.experiment.measured import of_tensor
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -33,7 +34,7 @@ def measure(context: Context) -> dict[str, float]:
     }
     features, reference_features = (layer_features(each, images, size) for each in (model, other.model))
     for layer, values in features.items():
-        measured[f"functions.cka@{layer}"] = linear_cka(values, reference_features[layer])
+        measured[of_tensor("functions.cka", layer)] = linear_cka(values, reference_features[layer])
     path = loss_barrier(model, context.reference, context.end, context.train, context.options("functions")["points"])
     measured["functions.barrier"] = path.barrier
     measured["functions.middle_accuracy"] = float(path.accuracy[len(path.accuracy) // 2])

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Context, Skipped
 from badminima.diagnostics.batchnorm import recompute_statistics
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Sample, statistics_batches
 from badminima.models.weights import Weights, load_weights
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from badminima.diagnostics import Context, Skipped
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import thin_out
 
 # Coverage of the intervals, in percent.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from badminima.data.confusing import zeroed_values
-from badminima.diagnostics import Context
 from badminima.diagnostics.attacks import Classify, draw_start, fgsm, frozen, pgd
+from badminima.diagnostics.context import Context
 from badminima.diagnostics.network import thin_out
 
 # One level of an 8-bit image: the unit of l-infinity radii; everything else is on the scale 0..1.
@@ -44,7 +44,7 @@ def measure(context: Context) -> dict[str, float]:
     right: dict[str, float] = defaultdict(float)
     with frozen(context.network.model) as model:
         for images, labels in sample.batches():
-            pixels = (images * sample.std + sample.mean).clamp(0, 1)
+            pixels = sample.pixels_of(images).clamp(0, 1)
             batch = _Batch(lambda inputs: model(sample.normalize(inputs)), pixels, labels)
             for name, withstood in (*_attacked(batch, options, draws), *_corrupted(batch, options, draws)):
                 right[name] += float(withstood.sum())

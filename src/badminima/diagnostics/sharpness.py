@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Context, Skipped
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Sample, thin_out
 
 # Images per gradient. Behind a Hessian product stands the graph of a gradient: several training steps' memory.

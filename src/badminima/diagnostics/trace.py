@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from badminima.data.batches import flip_labels
-from badminima.diagnostics import Context, Skipped
+from badminima.data.augmentation import flip_labels
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Sample, thin_out
 from badminima.diagnostics.sharpness import Landscape, hessian_trace
 from badminima.errors import UserError

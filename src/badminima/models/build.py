@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig
+from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
-from badminima.registry import ARCHITECTURES
 
 
 def build_model(model: ModelConfig, image_shape: tuple[int, int, int], classes: int) -> nn.Module:

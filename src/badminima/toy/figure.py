@@ -11,10 +11,10 @@ from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 
 from badminima.analysis.statistics import estimate
+from badminima.experiment.slices import ToyFigureSettings
 from badminima.figures import Drawing
 from badminima.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
-from badminima.files import atomic_path
-from badminima.settings import ToyFigureSettings
+from badminima.storage.files import atomic_path
 from badminima.toy.experiment import Stage, ToyNetworks, steps_of
 from badminima.toy.measure import Window
 

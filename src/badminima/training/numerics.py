@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from badminima.config import NumericsConfig
-from badminima.provenance import choose_device, describe
+from badminima.storage.provenance import choose_device, describe
 
 FP32 = NumericsConfig(precision="fp32")
 

@@ -1,4 +1,6 @@
-"""The workflow's side of the library: what the Snakefile calls around its rules.
+"""What happens around the jobs: the environment that they inherit, checks before the first, reasons after a failure.
 
-It imports ``config`` and what a configuration amounts to, but no torch; only the Snakefile and ``rules/`` import it.
+- Holds: ``environment``, ``slurm`` and ``preflight`` (checks), ``settings_files``, ``failures``.
+- Imports: ``errors``, ``config``, ``experiment``, ``storage``; no torch.
+- Others use: nothing. ``rules/`` calls it.
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from badminima.training.interruption import STOPPED
+from badminima.errors import GOES_ON
 
 # How much of a log is shown: errors are one line each, a traceback is a few.
 LINES = 8
@@ -65,14 +65,14 @@ class Failure:
     def gives_reason(self) -> bool:
         """Whether the job's own log ends in an error, or says that the job was stopped."""
         lines = last_lines(self.logs[0]) if self.logs else []
-        return any("Error" in line or STOPPED in line for line in lines)
+        return any("Error" in line or GOES_ON in line for line in lines)
 
     def told(self) -> list[str]:
         """Return the lines that tell what happened."""
         # The executor's log says why a job was killed that could not say so itself.
         logs = self.logs[:1] if self.gives_reason else self.logs
         lines = [line for log in logs for line in last_lines(log)]
-        if any(STOPPED in line for line in lines):
+        if any(GOES_ON in line for line in lines):
             return [*lines, "stopped; the same command goes on"]
         if self._disk_is_full() and not any(NO_SPACE in line for line in lines):
             lines.append(f"no space left on the disk of {self.outputs[0].parent}")

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from badminima.config import Config
+from badminima.config.registry import SOURCES
 from badminima.errors import UserError
-from badminima.registry import SOURCES
-from badminima.runs import Run
+from badminima.experiment.runs import Run
 
 
 def check_data(config: Config, datasets: Collection[str]) -> None:
@@ -46,7 +46,7 @@ def check_cost(
         datasets: the datasets that are to be fetched.
         speeds: the table of speeds to reckon with; one that is missing is refused too.
     """
-    from badminima.plan import cost_of_jobs, read_speeds  # pandas takes half a second to load
+    from badminima.experiment.cost import cost_of_jobs, read_speeds  # pandas takes half a second to load
 
     limit = config.plan.local_hours
     if limit is None or not (trainings or pretrainings):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from badminima.files import write_text
+from badminima.storage.files import write_text
 
 
 class SettingsFiles:

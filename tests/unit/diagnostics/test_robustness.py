@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from badminima.data.batches import channels_last, zero_values
+from badminima.data.items import channels_last, zero_values
 from badminima.diagnostics.attacks import draw_start, fgsm, pgd
-from badminima.diagnostics.network import as_sample
 from badminima.diagnostics.robustness import measure, shifted, withstanding, zeroed
 
 NONE = {"fgsm": [], "pgd_linf": [], "pgd_l2": [], "gaussian": [], "shift": [], "zeroing": [], "steps": 5}
@@ -85,14 +84,14 @@ def test_an_image_once_broken_stays_broken_and_is_attacked_no_more():
 def test_zeroing_is_the_noise_of_the_confusing_set(digits_on_torch, run_context, fraction):
     images = digits_on_torch.train_images[:40].clone().clamp_min_(1)
     context = run_context()
-    sample = as_sample(context, images, digits_on_torch.train_labels[:40])
+    sample = context.sample(images, digits_on_torch.train_labels[:40])
     disturbed = zeroed(sample.pixels(), torch.rand(sample.images.shape, generator=context.generator("a")), fraction)
     masked = (disturbed == 0).flatten(1)
     assert (masked.sum(1) == int(fraction * 64 + 1e-9)).all()
     # The data's own path from these masks: packed bits, zeroed bytes, normalized.
     packed = torch.from_numpy(np.packbits(masked.numpy(), axis=1))
     raw = zero_values(channels_last(images), packed).permute(0, 3, 1, 2)
-    torch.testing.assert_close(sample.normalize(disturbed), as_sample(context, raw, sample.labels).images)
+    torch.testing.assert_close(sample.normalize(disturbed), context.sample(raw, sample.labels).images)
 
 
 def test_zeroing_zeroes_values_each_channel_for_itself_and_more_of_the_same():

@@ -9,7 +9,7 @@ from torch import nn
 from torch.func import functional_call, jacrev
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import diagnose
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.network import Sample
 from badminima.diagnostics.sharpness import Landscape
 from badminima.diagnostics.trace import measure, noise_covariance

@@ -7,24 +7,21 @@ import pytest
 import torch
 import yaml
 
-from badminima.analysis.claims import evaluate_claims
 from badminima.analysis.tables import collect, write_tables
 from badminima.claims import CLAIMS
-from badminima.claims.settings import claims_settings
+from badminima.claims.grids import claims_settings
+from badminima.claims.verdicts import evaluate_claims
 from badminima.config import Config, RandomInit
+from badminima.config.load import load_config
 from badminima.data.confusing import confuse
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.digits import Digits
-from badminima.diagnostics import diagnose
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
-from badminima.files import write_json
-from badminima.loading import load_config
-from badminima.models.initialization import initialize
-from badminima.models.weights import write_weights
-from badminima.results import Results
-from badminima.runs import Paths, Run, all_runs
-from badminima.settings import (
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run, all_runs
+from badminima.experiment.slices import (
     collect_settings,
     confuse_settings,
     diagnose_settings,
@@ -33,8 +30,12 @@ from badminima.settings import (
     pretrain_settings,
     train_settings,
 )
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.results.export import export
+from badminima.results.results import Results
+from badminima.storage.files import write_json
 from badminima.training.job import train
-from badminima.zoo.export import export
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config
 

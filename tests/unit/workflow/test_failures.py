@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from badminima.training.interruption import STOPPED
+from badminima.errors import GOES_ON
 from badminima.workflow.failures import Failures
 
 
@@ -48,7 +48,7 @@ def test_a_failure_is_its_rule_its_run_the_end_of_its_log_and_where_that_is(logg
 
 def test_a_stopped_training_goes_on_with_the_same_command(logger, tmp_path):
     failures = Failures(logger)
-    tell(logger, "job_error", **failed(tmp_path, "train", f"epoch 1\nSIGTERM: stopped in epoch 2; {STOPPED}\n"))
+    tell(logger, "job_error", **failed(tmp_path, "train", f"epoch 1\nSIGTERM: stopped in epoch 2; {GOES_ON}\n"))
     assert "    stopped; the same command goes on\n" in failures.report()
 
 

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from badminima.config import Config
+from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.runs import all_runs
+from badminima.experiment.runs import all_runs
 from badminima.workflow.preflight import check_cost, check_data
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config

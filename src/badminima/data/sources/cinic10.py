@@ -10,7 +10,7 @@ from badminima.data.download import Published, download
 from badminima.data.image_files import FileSplit, TarSplit, members
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
-from badminima.files import list_files
+from badminima.storage.files import list_files
 
 PARTS = ("train", "valid", "test")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

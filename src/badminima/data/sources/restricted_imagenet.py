@@ -9,7 +9,7 @@ import numpy as np
 from badminima.data.image_files import FileSplit
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
-from badminima.files import list_files
+from badminima.storage.files import list_files
 
 
 @dataclass(frozen=True)
