@@ -3,8 +3,9 @@
 ``config.yaml`` is the paper's full experiment; presets overlay it. A named entry (a dataset, recipe, study, ...)
 set to null in an overlay is removed.
 
-- Holds: the sections, one file per group of keys; ``registry`` (every extension point), ``load`` (checks what ties
-  entries to each other), ``names`` (the meaning of reserved inits and recipes), ``doses``, ``messages``, ``schema``.
+- Holds: the sections, one file per group of keys; ``registry`` (every extension point), ``load`` and ``references``
+  (what ties entries to each other), ``names`` (the meaning of reserved inits and recipes), ``doses``, ``messages``,
+  ``schema``.
 - Imports: ``errors``. No torch, no file access.
 - Others use: the sections from here, ``load_config``, ``parse``, the registries.
 """

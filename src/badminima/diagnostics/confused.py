@@ -41,7 +41,7 @@ def draw_items(context: Context, stream: str) -> Confused:
     confusing = context.confusing
     if confusing is None:
         raise Skipped("the run did not start from a pretraining on a confusing set")
-    dataset = context._data
+    dataset = context.data
     count = min(context.settings.images, len(confusing.labels))
     # Sorted, the files behind the tensors are read forwards.
     items = torch.randperm(len(confusing.labels), generator=context.generator(stream))[:count].sort().values

@@ -54,33 +54,34 @@ class Context:
         settings = self.settings
         return torch.Generator().manual_seed(integer_seed(settings.root_seed, "diagnose", *name, settings.seed))
 
+    @property
+    def data(self) -> PreparedDataset:
+        """The prepared dataset; raises Skipped where none was given."""
+        if self.dataset is None:
+            raise Skipped("no prepared dataset was given")
+        return self.dataset
+
     @cached_property
     def network(self) -> Network:
         """The network at the end of the run."""
-        return build_network(self.settings, self._data, self.end)
+        return build_network(self.settings, self.data, self.end)
 
     @cached_property
     def train(self) -> Sample:
         """Training images, at most ``settings.images`` of them."""
-        return self._draw(self._data.train_images, self._data.train_labels, "train")
+        return self._draw(self.data.train_images, self.data.train_labels, "train")
 
     @cached_property
     def test(self) -> Sample:
         """Test images, at most ``settings.images`` of them."""
-        return self._draw(self._data.test_images, self._data.test_labels, "test")
+        return self._draw(self.data.test_images, self.data.test_labels, "test")
 
     def sample(self, images: Tensor, labels: Tensor) -> Sample:
         """Put images ``[n, c, h, w] uint8`` and their labels on the network's device, normalized."""
-        return as_sample(self._data, images, labels, self.network.device)
+        return as_sample(self.data, images, labels, self.network.device)
 
     def _draw(self, images: Tensor, labels: Tensor, split: str) -> Sample:
         """Draw at most ``settings.images`` images of a split, without replacement; the same for all runs of a seed."""
         count = min(self.settings.images, len(labels))
         chosen = torch.randperm(len(labels), generator=self.generator("sample", split))[:count].sort().values
         return self.sample(images[chosen], labels[chosen])
-
-    @property
-    def _data(self) -> PreparedDataset:
-        if self.dataset is None:
-            raise Skipped("no prepared dataset was given")
-        return self.dataset

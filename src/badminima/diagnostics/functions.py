@@ -26,7 +26,7 @@ def measure(context: Context) -> dict[str, float]:
     if not context.reference.is_finite():
         raise Skipped("the reference's weights are not finite")
     model, images, size = context.network.model, context.test.images, BATCH[context.network.device.type]
-    other = build_network(context.settings, context._data, context.reference)
+    other = build_network(context.settings, context.data, context.reference)
     logits, reference = context.network.logits(images), other.logits(images)
     measured = {
         "functions.disagreement": disagreement(logits, reference),

@@ -28,7 +28,7 @@ def measure(context: Context) -> dict[str, float]:
     items = draw_items(context, "memory")
     if not context.start.is_finite():
         raise Skipped("the start's weights are not finite")
-    network, start = context.network, build_network(context.settings, context._data, context.start)
+    network, start = context.network, build_network(context.settings, context.data, context.start)
     originals = context.sample(items.clean, items.copies.labels)
     return remembered(
         items.labels,

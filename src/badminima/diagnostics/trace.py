@@ -38,7 +38,7 @@ def measure(context: Context) -> dict[str, float]:
         "trace.hessian": hessian_trace(landscape, options["products"], context.generator("trace", "hessian")),
         "trace.noise_covariance": noise_covariance(
             Landscape(context.network.model, context.train),
-            len(context._data.classes),
+            len(context.data.classes),
             options["batch_size"],
             probability,
             options["batches"],
