@@ -55,8 +55,9 @@ format: .venv/.installed ## Apply the formatters.
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-schema: .venv/.installed ## Write the config schema and its reference page from the typed model.
+schema: .venv/.installed ## Write the config schema, its reference page and the table of defaults from the typed model.
 	$(BIN)/python -m badminima.config.schema
+	$(BIN)/python -m badminima.workflow.defaults
 
 lock: ## Resolve the ranges of pyproject.toml into requirements.lock (needs uv).
 	uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --no-header --no-annotate pyproject.toml --output-file requirements.lock

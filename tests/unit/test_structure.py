@@ -16,11 +16,11 @@ FLOORS = [
     ("errors", "seeding"),
     ("config", "storage"),
     ("cli", "experiment"),
-    ("data", "analysis", "workflow"),
+    ("data", "analysis"),
     ("models", "claims", "figures"),
     ("training", "report"),
     ("diagnostics", "paper_tables", "toy"),
-    ("results",),
+    ("results", "workflow"),
     ("zoo",),
     ("__init__",),
 ]

@@ -25,6 +25,7 @@ class ClaimsSettings(Section):
         replications: the inits of claim 6, with their R.
     """
 
+    revision: int = 1
     studies: dict[Role, StudyConfig] = Field({})
     figures: dict[str, str | None] = Field({})
     behind: dict[str, str | None] = Field({})

@@ -134,6 +134,7 @@ class DiagnoseSettings(Section):
 class CollectSettings(Section):
     """What a study's tables depend on, beside the runs' own files: its grid, and which of it has more than that."""
 
+    revision: int = 1
     study: StudyConfig
     cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
     measured: bool = Field(True, description="Whether every run has its measurements.")
@@ -151,6 +152,7 @@ class FigureSettings(Section):
     of what a figure computes itself.
     """
 
+    revision: int = 1
     draw: str
     recipes: list[str]
     inits: list[str]
@@ -162,6 +164,7 @@ class FigureSettings(Section):
 class TableSettings(Section):
     """What a table for a paper depends on, beside its study's tables: its kind, and what it shows in this order."""
 
+    revision: int = 1
     make: str
     name: str
     study: str
@@ -181,6 +184,7 @@ class ToySettings(Section):
 class ToyFigureSettings(Section):
     """What the toy's figure depends on, beside its results: how intervals are computed."""
 
+    revision: int = 1
     statistics: StatisticsConfig
     root_seed: int
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from badminima.storage.files import write_text
+from badminima.workflow.defaults import without_defaults
 
 
 class SettingsFiles:
@@ -25,8 +26,8 @@ class SettingsFiles:
         self._texts: dict[Path, str] = {}
 
     def path(self, settings: BaseModel) -> str:
-        """Return the file of some settings; :meth:`write` makes it."""
-        text = settings.model_dump_json()
+        """Return the file of some settings, without their defaults; :meth:`write` makes it."""
+        text = json.dumps(without_defaults(settings))
         return self._remember(text, text)
 
     def path_of_config(self, config: dict[str, Any]) -> str:
