@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import badminima
-from badminima.analysis.tables import TABLE_NAMES
 from badminima.errors import UserError
+from badminima.experiment.paths import TABLE_NAMES
 from badminima.experiment.runs import Run, all_runs
 from badminima.models.weights import read_weights
 from badminima.storage.tensorfiles import read_tensors
