@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
-DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --quiet rules host
+DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
 .PHONY: test-slurm bench test-slow help demo test lint format schema lock clean
 
