@@ -21,7 +21,7 @@ from badminima.config import (
 from badminima.config.doses import doses_of, settings_varied
 from badminima.config.messages import parse
 from badminima.config.names import check_meanings
-from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, EntryWithOptions
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES
 from badminima.errors import UserError
 
 # First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
@@ -81,12 +81,12 @@ def _check_references(config: Config) -> None:
     """Every name that an entry mentions must be an entry of its own."""
     for name, dataset in config.datasets.items():
         _require(f"datasets.{name}.source", [dataset.source], SOURCES.names)
-        _check_options(f"datasets.{name}.options", dataset.options, SOURCES.entry(dataset.source))
+        parse(SOURCES.entry(dataset.source).options, dataset.options, f"datasets.{name}.options.")
     _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
     _require("data.urls", config.data.urls, SOURCES.names)
     for name, model in config.models.items():
         _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
-        _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
+        parse(ARCHITECTURES.entry(model.architecture).options, model.options, f"models.{name}.options.")
     _check_inits(config)
     _check_recipes(config)
     check_meanings(config)
@@ -99,7 +99,8 @@ def _check_references(config: Config) -> None:
     _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
     _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
     for name, options in config.measuring.options.items():
-        _check_options(f"measuring.options.{name}", options, DIAGNOSTICS.entry(name))
+        parse(DIAGNOSTICS.entry(name).options, options, f"measuring.options.{name}.")
+    _check_measuring(config)
     for role, study_name in config.claims.model_dump(exclude_none=True).items():
         _require(f"claims.{role}", [study_name], config.studies)
     exported = config.studies[config.claims.study]
@@ -194,6 +195,19 @@ def _check_inits(config: Config) -> None:
             chain.append(entry.start)
 
 
+def _check_measuring(config: Config) -> None:
+    """Options of measurements must fit the recipes and the images that they are made of."""
+    surveyed = config.measuring.options.get("landscape", {}).get("recipes", [])
+    _require("measuring.options.landscape.recipes", surveyed, config.recipes)
+    shifts = config.measuring.options.get("robustness", {}).get("shift", [])
+    for name in sorted({name for study in config.studies.values() for name in study.datasets}):
+        source = SOURCES.entry(config.datasets[name].source)
+        side = getattr(source.options(**config.datasets[name].options), "side", min(source.image_shape[1:]))
+        if max(shifts, default=0) >= side:
+            expected = f"expected less than {side}, the side of the images of {name} in pixels"
+            raise UserError("measuring.options.robustness.shift", shifts, expected)
+
+
 def _check_toy(toy: ToyConfig) -> None:
     """Batches come out even, so that the mean and the sum of a batch's losses differ by one factor throughout."""
     _refuse_duplicates("toy.seeds", toy.seeds)
@@ -226,15 +240,3 @@ def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
     for value in values:
         if values.count(value) > 1:
             raise UserError(where, f"{value!r} more than once", "give each value once")
-
-
-def _check_options(where: str, options: Mapping[str, Any], entry: EntryWithOptions) -> None:
-    _require(where, options, entry.options)
-    for option, value in options.items():
-        default = entry.options[option]
-        items = value if isinstance(default, list) and isinstance(value, list) else [value]
-        kind = type(default[0]) if isinstance(default, list) else type(default)
-        fits = isinstance(default, list) == isinstance(value, list) and all(type(item) is kind for item in items)
-        if not fits or not items or (kind is int and min(items) < 1):
-            raise UserError(f"{where}.{option}", repr(value), f"expected a value like {default}")
-        _require(f"{where}.{option}", items if option in entry.choices else [], entry.choices.get(option, ()))
