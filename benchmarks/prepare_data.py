@@ -96,7 +96,7 @@ def one(case: str, threads: int) -> dict[str, object]:
         source_class = SOURCES.load(source)  # imported before memory is measured: torchvision alone takes 400 MiB
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
         before, started = memory_mib("VmRSS"), time.perf_counter()
-        raw: RawDataset = source_class().read(files, **SOURCES.entry(source).options)
+        raw: RawDataset = source_class().read(files, **dict(SOURCES.entry(source).options()))
         settings = PrepareSettings(
             dataset=source,
             source=source,

@@ -173,7 +173,7 @@ def test_the_imagenet_stem_is_that_of_torchvision(architecture):
 
 
 def test_an_unknown_stem_is_one_line():
-    with pytest.raises(UserError, match="model option stem: found 'large'; allowed: small, imagenet"):
+    with pytest.raises(UserError, match=r"model\.options\.stem: found 'large'; allowed: small, imagenet"):
         build_model(ModelConfig(architecture="resnet18", options={"stem": "large"}), (3, 32, 32), 10)
 
 

@@ -149,7 +149,7 @@ def test_a_run_from_an_end_point_is_compared_with_its_recipe_from_the_random_wei
 
 def test_a_run_is_measured_along_for_all_studies_that_have_it():
     along = {"ablation": {"along": ["units", "norms"]}, "scale": {"along": ["norms", "distance"], "seeds": [0, 7]}}
-    changes = {"studies": along, "measuring": {"options": {"privacy": {"resamples": 5}}}}
+    changes = {"studies": along, "measuring": {"options": {"privacy": {"resamples": 100}}}}
     config, plain = load_config(overlay(raw_config(), changes)), load_config(raw_config())
 
     def names(init, recipe, seed):

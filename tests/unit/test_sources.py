@@ -152,14 +152,6 @@ def test_cinic_folders_give_what_the_archive_gives(tmp_path, rng, monkeypatch):
     assert np.array_equal(all_images(one.test)[0], image.transpose(2, 0, 1))
 
 
-@pytest.mark.parametrize("parts", [[], ["test"], ["train", "train"]])
-def test_cinic_trains_on_train_and_valid_only(tmp_path, rng, monkeypatch, parts):
-    generated.publish_cinic(tmp_path, rng, monkeypatch)
-    _, files = Cinic10().fetch(tmp_path / "data", tmp_path, [])
-    with pytest.raises(UserError, match=r"train_parts: found .*allowed: \[train\]"):
-        Cinic10().read(files, train_parts=parts)
-
-
 def test_an_incomplete_cinic_is_named(tmp_path, rng, monkeypatch):
     with pytest.raises(UserError, match=r"train.airplane: found no such folder"):
         Cinic10().fetch(tmp_path / "data", tmp_path, [])

@@ -26,7 +26,7 @@ def parse(model: type[Parsed], content: Any, where: str = "") -> Parsed:
         raise UserError(where + key, "nothing", "this key is required")
     if first["type"] == "extra_forbidden":
         _, parent = _locate(model, list(first["loc"][:-1]))
-        raise UserError(where + key, "an unknown key", f"allowed: {', '.join(parent.get('properties', {}))}")
+        raise UserError(where + key, "an unknown key", f"allowed: {', '.join(parent.get('properties', {})) or 'none'}")
     if first["loc"][-1:] == ("[key]",):
         raise UserError(where + key, "an unfit name", "allowed: lower-case letters, digits and any of _ + . -")
     raise UserError(where + (key or "config"), repr(first["input"]), expectation(node))
@@ -52,7 +52,13 @@ def _locate(model: type[BaseModel], location: list[int | str]) -> tuple[str, dic
     return ".".join(key), node
 
 
-BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+BOUNDS = {
+    "minimum": ">=",
+    "exclusiveMinimum": ">",
+    "maximum": "<=",
+    "exclusiveMaximum": "<",
+    "multipleOf": "a multiple of",
+}
 TYPES = {
     "boolean": "true or false",
     "integer": "a whole number",
@@ -80,4 +86,7 @@ def _describe(node: dict[str, Any]) -> str:
     kind = TYPES.get(node.get("type", ""), "another value")
     if "pattern" in node:
         bounds.append(f"that matches {node['pattern']}")
-    return f"{kind} {' and '.join(bounds)}".strip() + (" that is not empty" if node.get("minItems") else "")
+    if node.get("not") == {"multipleOf": 2}:
+        bounds.append("odd")
+    filled = " that is not empty" if node.get("minItems") else ""
+    return f"{kind} {' and '.join(bounds)}".strip() + filled + (", each value once" if node.get("uniqueItems") else "")

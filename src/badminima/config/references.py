@@ -1,7 +1,6 @@
 """The rules that tie entries of a configuration to each other, section by section."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from badminima.config import (
     Config,
@@ -13,8 +12,9 @@ from badminima.config import (
     ToyConfig,
 )
 from badminima.config.doses import doses_of, settings_varied
+from badminima.config.messages import parse
 from badminima.config.names import check_meanings
-from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES, EntryWithOptions
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES
 from badminima.errors import UserError
 
 
@@ -45,7 +45,7 @@ def check_references(config: Config) -> None:
 def _check_datasets(config: Config) -> None:
     for name, dataset in config.datasets.items():
         _require(f"datasets.{name}.source", [dataset.source], SOURCES.names)
-        _check_options(f"datasets.{name}.options", dataset.options, SOURCES.entry(dataset.source))
+        parse(SOURCES.entry(dataset.source).options, dataset.options, f"datasets.{name}.options.")
     _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
     _require("data.urls", config.data.urls, SOURCES.names)
 
@@ -53,7 +53,7 @@ def _check_datasets(config: Config) -> None:
 def _check_models(config: Config) -> None:
     for name, model in config.models.items():
         _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
-        _check_options(f"models.{name}.options", model.options, ARCHITECTURES.entry(model.architecture))
+        parse(ARCHITECTURES.entry(model.architecture).options, model.options, f"models.{name}.options.")
 
 
 def _check_studies(config: Config) -> None:
@@ -66,10 +66,20 @@ def _check_studies(config: Config) -> None:
 
 
 def _check_measuring(config: Config) -> None:
+    """Options of measurements have sound values, and fit the recipes and the images that they are made of."""
     _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
     _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
     for name, options in config.measuring.options.items():
-        _check_options(f"measuring.options.{name}", options, DIAGNOSTICS.entry(name))
+        parse(DIAGNOSTICS.entry(name).options, options, f"measuring.options.{name}.")
+    surveyed = config.measuring.options.get("landscape", {}).get("recipes", [])
+    _require("measuring.options.landscape.recipes", surveyed, config.recipes)
+    shifts = config.measuring.options.get("robustness", {}).get("shift", [])
+    for name in sorted({name for study in config.studies.values() for name in study.datasets}):
+        source = SOURCES.entry(config.datasets[name].source)
+        side = getattr(source.options(**config.datasets[name].options), "side", min(source.image_shape[1:]))
+        if max(shifts, default=0) >= side:
+            expected = f"expected less than {side}, the side of the images of {name} in pixels"
+            raise UserError("measuring.options.robustness.shift", shifts, expected)
 
 
 def _check_claims(config: Config) -> None:
@@ -214,15 +224,3 @@ def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
     for value in values:
         if values.count(value) > 1:
             raise UserError(where, f"{value!r} more than once", "give each value once")
-
-
-def _check_options(where: str, options: Mapping[str, Any], entry: EntryWithOptions) -> None:
-    _require(where, options, entry.options)
-    for option, value in options.items():
-        default = entry.options[option]
-        items = value if isinstance(default, list) and isinstance(value, list) else [value]
-        kind = type(default[0]) if isinstance(default, list) else type(default)
-        fits = isinstance(default, list) == isinstance(value, list) and all(type(item) is kind for item in items)
-        if not fits or not items or (kind is int and min(items) < 1):
-            raise UserError(f"{where}.{option}", repr(value), f"expected a value like {default}")
-        _require(f"{where}.{option}", items if option in entry.choices else [], entry.choices.get(option, ()))

@@ -1,7 +1,8 @@
 """Every extension point in one place: a name, and the module that is imported when the name is used.
 
 Nothing is imported until it is asked for, so the workflow can validate names without loading torch or
-matplotlib. Adding a dataset, model, diagnostic, figure or table is one line here and one new file.
+matplotlib. Adding a dataset source, architecture, diagnostic, figure or table is one line here and one new file; the
+options of the first three, if any, are a section in ``config/options.py``.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +10,21 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Generic, Literal, TypeVar
 
+from badminima.config.options import (
+    Cinic10Options,
+    ComplexityOptions,
+    ConvnetOptions,
+    FunctionsOptions,
+    LandscapeOptions,
+    MlpOptions,
+    Options,
+    PrivacyOptions,
+    RestrictedImageNetOptions,
+    RobustnessOptions,
+    SharpnessOptions,
+    StemOptions,
+    TraceOptions,
+)
 from badminima.errors import UserError
 
 
@@ -25,15 +41,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class EntryWithOptions(Entry):
-    """An extension that takes options.
+    """An extension that may take options.
 
     Attributes:
-        options: its options, with their defaults.
-        choices: the names allowed for an option that is one.
+        options: the section of its options: names, types, bounds, defaults and what they mean.
     """
 
-    options: Mapping[str, Any] = field(default_factory=dict)
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options: type[Options] = Options
 
 
 @dataclass(frozen=True)
@@ -160,14 +174,13 @@ SOURCES = Registry(
         ),
         "cinic10": SourceEntry(
             "badminima.data.sources.cinic10:Cinic10",
-            {"train_parts": ["train"]},
-            {"train_parts": ("train", "valid")},
+            Cinic10Options,
             images=(90_000, 90_000),
             image_shape=(3, 32, 32),
         ),
         "restricted_imagenet": SourceEntry(
             "badminima.data.sources.restricted_imagenet:RestrictedImageNet",
-            {"side": 64},
+            RestrictedImageNetOptions,
             images=(257_748, 10_150),
             image_shape=(3, 64, 64),
             origin="local",
@@ -175,23 +188,15 @@ SOURCES = Registry(
     },
 )
 
-STEMS = {"stem": ("small", "imagenet")}
-
 ARCHITECTURES = Registry(
     "architecture",
     {
-        "mlp": ArchitectureEntry("badminima.models.mlp:build", {"widths": [128, 128, 128]}, parameters=42_634),
-        "convnet": ArchitectureEntry("badminima.models.convnet:build", {"widths": [32, 64, 128]}, parameters=94_186),
+        "mlp": ArchitectureEntry("badminima.models.mlp:build", MlpOptions, parameters=42_634),
+        "convnet": ArchitectureEntry("badminima.models.convnet:build", ConvnetOptions, parameters=94_186),
         "vgg16": ArchitectureEntry("badminima.models.vgg:vgg16", parameters=14_728_266),
-        "resnet18": ArchitectureEntry(
-            "badminima.models.resnet:resnet18", {"stem": "small"}, STEMS, parameters=11_173_962
-        ),
-        "resnet50": ArchitectureEntry(
-            "badminima.models.resnet:resnet50", {"stem": "small"}, STEMS, parameters=23_520_842
-        ),
-        "densenet40": ArchitectureEntry(
-            "badminima.models.densenet:densenet40", {"stem": "small"}, STEMS, parameters=176_122
-        ),
+        "resnet18": ArchitectureEntry("badminima.models.resnet:resnet18", StemOptions, parameters=11_173_962),
+        "resnet50": ArchitectureEntry("badminima.models.resnet:resnet50", StemOptions, parameters=23_520_842),
+        "densenet40": ArchitectureEntry("badminima.models.densenet:densenet40", StemOptions, parameters=176_122),
     },
 )
 
@@ -200,44 +205,29 @@ DIAGNOSTICS = Registry(
     {
         "distance": DiagnosticEntry("badminima.diagnostics.distance:measure", needs_start=True, needs_finite=False),
         "norms": DiagnosticEntry("badminima.diagnostics.norms:measure", needs_start=True, needs_finite=False),
-        "complexity": DiagnosticEntry("badminima.diagnostics.complexity:measure", {"iterations": 100}),
-        "sharpness": DiagnosticEntry(
-            "badminima.diagnostics.sharpness:measure",
-            {"images": 500, "eigenvalues": 1, "products": 30, "rho": 0.05, "rho_adaptive": 0.5, "draws": 5},
-        ),
+        "complexity": DiagnosticEntry("badminima.diagnostics.complexity:measure", ComplexityOptions),
+        "sharpness": DiagnosticEntry("badminima.diagnostics.sharpness:measure", SharpnessOptions),
         "robustness": DiagnosticEntry(
             "badminima.diagnostics.robustness:measure",
-            {
-                "images": 1000,
-                "fgsm": [2, 4, 8],
-                "pgd_linf": [2, 4, 8],
-                "pgd_l2": [0.25, 0.5, 1.0],
-                "steps": 20,
-                "gaussian": [0.05, 0.1, 0.2],
-                "shift": [1, 2],
-                "zeroing": [0.1, 0.3, 0.5],
-            },
+            RobustnessOptions,
             of_test_images=("robustness.",),
         ),
-        "trace": DiagnosticEntry(
-            "badminima.diagnostics.trace:measure",
-            {"images": 250, "products": 9, "batch_size": 128, "flip_probability": 0.2, "batches": 20},
-        ),
+        "trace": DiagnosticEntry("badminima.diagnostics.trace:measure", TraceOptions),
         "memory": DiagnosticEntry("badminima.diagnostics.memory:measure", needs_start=True),
         "labels": DiagnosticEntry("badminima.diagnostics.labels:measure"),
         "privacy": DiagnosticEntry(
-            "badminima.diagnostics.privacy:measure", {"resamples": 1000}, of_test_images=("privacy.",)
+            "badminima.diagnostics.privacy:measure", PrivacyOptions, of_test_images=("privacy.",)
         ),
         "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
         "functions": DiagnosticEntry(
             "badminima.diagnostics.functions:measure",
-            {"points": 11},
+            FunctionsOptions,
             stage="compare",
             of_test_images=("functions.disagreement", "functions.kl"),
         ),
         "landscape": DiagnosticEntry(
             "badminima.diagnostics.landscape:landscape",
-            {"recipes": ["vanilla", "da+m+l2"], "path": 15, "plane": 21, "margin": 0.25},
+            LandscapeOptions,
             stage="landscape",
         ),
     },

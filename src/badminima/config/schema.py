@@ -35,7 +35,31 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 def schema_text() -> str:
     """The JSON schema as it is committed."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    sections = schema["$defs"]
+    for registry, _ in REGISTRIES:
+        sections |= {entry.options.__name__: entry.options.model_json_schema() for entry in registry.entries.values()}
+    sections["DatasetConfig"]["allOf"] = _options_by_name(SOURCES, "source")
+    sections["ModelConfig"]["allOf"] = _options_by_name(ARCHITECTURES, "architecture")
+    measuring = sections["MeasuringConfig"]["properties"]["options"]
+    del measuring["patternProperties"]
+    measuring["properties"] = {name: _reference(entry) for name, entry in DIAGNOSTICS.entries.items()}
+    measuring["additionalProperties"] = False
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _reference(entry: EntryWithOptions) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{entry.options.__name__}"}
+
+
+def _options_by_name(registry: Registry[EntryWithOptions], key: str) -> list[dict[str, Any]]:
+    """Return JSON schema conditions: the name under ``key`` decides what ``options`` may hold."""
+    return [
+        {
+            "if": {"properties": {key: {"const": name}}, "required": [key]},
+            "then": {"properties": {"options": _reference(entry)}},
+        }
+        for name, entry in registry.entries.items()
+    ]
 
 
 def reference_text() -> str:
@@ -46,26 +70,29 @@ def reference_text() -> str:
     return HEADER + "".join(_section(name, node) for name, node in sections.items()) + options
 
 
-def _section(name: str, node: dict[str, Any]) -> str:
+def _section(name: str, node: dict[str, Any], level: str = "##") -> str:
     required = node.get("required", [])
     rows = [
         f"| `{key}` | {_kind(entry)} | {_default(key, entry, required)} | {entry.get('description', '')} |"
         for key, entry in node["properties"].items()
     ]
     table = "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
-    return f"\n## {name}\n\n{node['description']}\n\n{table}\n"
+    return f"\n{level} {name}\n\n{node['description']}\n\n{table}\n"
 
 
 def _options(registry: Registry[EntryWithOptions], key: str) -> str:
-    """What a registry offers: names, where each is documented, and its options with their defaults."""
+    """Return what a registry offers: names, where each is documented, and a table of the options of each."""
+    sections = {
+        entry.options.__name__: entry.options for entry in registry.entries.values() if entry.options.model_fields
+    }
     rows = [
         f"| `{name}` | `{entry.target.partition(':')[0]}` | "
-        + ", ".join(f"`{option}: {json.dumps(default)}`" for option, default in entry.options.items())
-        + " |"
+        f"{_kind(_reference(entry)) if entry.options.__name__ in sections else 'none'} |"
         for name, entry in registry.entries.items()
     ]
-    table = "\n".join(["| name | documented in | options and their defaults |", "|---|---|---|", *rows])
-    return f"\n## {registry.family.capitalize()}s\n\nTheir options are given as `{key}`.\n\n{table}\n"
+    table = "\n".join(["| name | documented in | options |", "|---|---|---|", *rows])
+    tables = "".join(_section(name, section.model_json_schema(), "###") for name, section in sections.items())
+    return f"\n## {registry.family.capitalize()}s\n\nTheir options are given as `{key}`.\n\n{table}\n{tables}"
 
 
 def _kind(node: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from badminima.config.options import ComplexityOptions
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.folding import fold_batchnorm
 from badminima.experiment.measured import of_tensor
@@ -57,7 +58,7 @@ def measure(context: Context) -> dict[str, float]:
     with torch.no_grad():
         logits = context.network.logits(sample.images).double()
         folded = fold_batchnorm(context.network.model)
-        iterations = int(context.options("complexity")["iterations"])
+        iterations = context.options("complexity", ComplexityOptions).iterations
         norms = layer_norms(folded, sample.images[:1], iterations, context.generator("complexity"))
         path = path_norm(folded, sample.images.shape[1:])
     depth = len(norms)

@@ -1,20 +1,22 @@
 """What a measurement may look at."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from badminima.config.registry import DIAGNOSTICS
+from badminima.config.messages import parse
+from badminima.config.options import Options
 from badminima.data.confusing import ConfusingSet
 from badminima.data.prepared import PreparedDataset
 from badminima.diagnostics.network import Network, Sample, as_sample, build_network
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.weights import Weights
 from badminima.seeding import integer_seed
+
+Given = TypeVar("Given", bound=Options)
 
 
 class Skipped(Exception):  # noqa: N818
@@ -45,9 +47,9 @@ class Context:
     confusing: ConfusingSet | None = None
     reference: Weights | None = None
 
-    def options(self, name: str) -> Mapping[str, Any]:
-        """The options of the measurement called ``name``."""
-        return {**DIAGNOSTICS.entry(name).options, **self.settings.options.get(name, {})}
+    def options(self, name: str, section: type[Given]) -> Given:
+        """Return the options of the measurement called ``name``; raises UserError if one is wrong."""
+        return parse(section, self.settings.options.get(name, {}), f"measuring.options.{name}.")
 
     def generator(self, *name: str) -> torch.Generator:
         """Random numbers on the CPU, from a stream of this name: the same for all runs of a seed."""

@@ -1,5 +1,6 @@
 """How far two runs of one recipe and seed are apart as functions."""
 
+from badminima.config.options import FunctionsOptions
 from badminima.diagnostics.comparison import disagreement, layer_features, linear_cka, loss_barrier, mean_kl
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import BATCH, build_network
@@ -35,7 +36,8 @@ def measure(context: Context) -> dict[str, float]:
     features, reference_features = (layer_features(each, images, size) for each in (model, other.model))
     for layer, values in features.items():
         measured[of_tensor("functions.cka", layer)] = linear_cka(values, reference_features[layer])
-    path = loss_barrier(model, context.reference, context.end, context.train, context.options("functions")["points"])
+    points = context.options("functions", FunctionsOptions).points
+    path = loss_barrier(model, context.reference, context.end, context.train, points)
     measured["functions.barrier"] = path.barrier
     measured["functions.middle_accuracy"] = float(path.accuracy[len(path.accuracy) // 2])
     return measured

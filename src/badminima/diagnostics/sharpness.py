@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
+from badminima.config.options import SharpnessOptions
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Sample, thin_out
 
@@ -43,18 +44,18 @@ def measure(context: Context) -> dict[str, float]:
     Raises:
         Skipped: if the loss is not finite.
     """
-    options = context.options("sharpness")
-    landscape = Landscape(context.network.model, thin_out(context.train, options["images"]))
+    options = context.options("sharpness", SharpnessOptions)
+    landscape = Landscape(context.network.model, thin_out(context.train, options.images))
     if not np.isfinite(landscape.loss(landscape.end)):
         raise Skipped("the loss is not finite")
-    eigenvalues = top_eigenvalues(landscape, options["eigenvalues"], context.generator("sharpness", "eigenvalues"))
-    noise = torch.randn(options["draws"], len(landscape.end), generator=context.generator("sharpness", "noise"))
+    eigenvalues = top_eigenvalues(landscape, options.eigenvalues, context.generator("sharpness", "eigenvalues"))
+    noise = torch.randn(options.draws, len(landscape.end), generator=context.generator("sharpness", "noise"))
     noise = noise.to(landscape.device)
     return {
-        "sharpness.trace": hessian_trace(landscape, options["products"], context.generator("sharpness", "trace")),
+        "sharpness.trace": hessian_trace(landscape, options.products, context.generator("sharpness", "trace")),
         **{f"sharpness.eigenvalue_{rank}": value for rank, value in enumerate(eigenvalues, start=1)},
-        "sharpness.sam": worst_rise(landscape, options["rho"]),
-        "sharpness.asam": worst_rise(landscape, options["rho_adaptive"], adaptive=True),
+        "sharpness.sam": worst_rise(landscape, options.rho),
+        "sharpness.asam": worst_rise(landscape, options.rho_adaptive, adaptive=True),
         "sharpness.pac_bayes_sigma": largest_sigma(landscape, noise),
         "sharpness.pac_bayes_sigma_magnitude": largest_sigma(landscape, noise, magnitude=True),
     }

@@ -157,7 +157,7 @@ def _images(config: Config, dataset: str) -> tuple[int, int]:
     entry = config.datasets[dataset]
     source = SOURCES.entry(entry.source)
     train, test = source.images
-    train *= len({**source.options, **entry.options}.get("train_parts", [1]))
+    train *= len(getattr(source.options(**entry.options), "train_parts", [1]))
     used = entry.train_size or train - entry.validation_size
     if entry.evaluate_on == "validation":
         return used, entry.validation_size

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from badminima.config import AdversarialInit, Config, RandomInit, StudyConfig
+from badminima.config.options import LandscapeOptions
 from badminima.config.registry import DIAGNOSTICS
 from badminima.experiment.lineage import pretrained_inits, random_behind
 from badminima.experiment.runs import Run, study_runs
@@ -53,7 +54,7 @@ def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:
     """The cells of a study whose first seed's surroundings are measured: pretrained inits -> the chosen recipes."""
     if not measurements_of(config, "landscape"):
         return {}
-    chosen = {**DIAGNOSTICS.entry("landscape").options, **config.measuring.options.get("landscape", {})}["recipes"]
+    chosen = LandscapeOptions(**config.measuring.options.get("landscape", {})).recipes
     return {
         init: [recipe for recipe in study.recipes if recipe in chosen]
         for init in study.inits

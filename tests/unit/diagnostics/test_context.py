@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from badminima.config.registry import DIAGNOSTICS, DiagnosticEntry
+from badminima.config.options import TraceOptions
 from badminima.data.items import make_items
 from badminima.data.normalization import network_inputs
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.diagnose import diagnose
+from badminima.errors import UserError
 from badminima.models.weights import Weights
 
 
@@ -70,7 +71,7 @@ def test_without_data_only_weights_are_measured(run_context):
     assert measured.values["distance.total"] == 0
 
 
-def test_options_have_defaults(run_context, monkeypatch):
-    entry = DiagnosticEntry("badminima.diagnostics.units:measure", {"a": 1, "b": 2})
-    monkeypatch.setitem(DIAGNOSTICS.entries, "units", entry)
-    assert run_context(units={"b": 3}).options("units") == {"a": 1, "b": 3}
+def test_options_have_defaults_and_are_checked(run_context):
+    assert run_context(trace={"batches": 3}).options("trace", TraceOptions) == TraceOptions(batches=3)
+    with pytest.raises(UserError, match=r"measuring\.options\.trace\.batches: found 0; allowed: a whole number >= 1"):
+        run_context(trace={"batches": 0}).options("trace", TraceOptions)

@@ -93,8 +93,8 @@ class Source(Protocol):
 
         Args:
             files: paths by role, as fetched.
-            options: the source's options (its entry in the registry holds their defaults).
+            options: the source's options, checked (its section in ``config/options.py`` holds their defaults).
 
         Raises:
-            UserError: if a file cannot be read or an option has a wrong value.
+            UserError: if a file cannot be read.
         """

@@ -80,8 +80,6 @@ class RestrictedImageNet:
             files: the class folders.
             side: height and width, in pixels.
         """
-        if side < 1:
-            raise UserError("restricted_imagenet option side", side, "expected a number of pixels")
         train, test = (_split(files, part, side) for part in PARTS)
         return RawDataset(train, test, tuple(super_class.name for super_class in SUPER_CLASSES))
 
