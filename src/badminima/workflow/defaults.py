@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from badminima.claims.grids import ClaimsSettings
 from badminima.config import Section
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import slices
 from badminima.report.facts import OverviewSettings
@@ -30,6 +31,12 @@ SECTIONS: tuple[type[Section], ...] = (
 )
 DEFAULTS = Path("workflow/schemas/defaults.json")
 Defaults = Mapping[str, Any]
+# The stages whose settings hold options of extensions.
+OPTIONS = (
+    (SOURCES, slices.PrepareSettings),
+    (ARCHITECTURES, slices.InitializeSettings),
+    (DIAGNOSTICS, slices.DiagnoseSettings),
+)
 
 
 def without_defaults(settings: BaseModel) -> dict[str, Any]:
@@ -56,10 +63,18 @@ def defaults_of(section: type[BaseModel]) -> dict[str, Any]:
 
 def current_defaults() -> dict[str, dict[str, Any]]:
     """Return revision and defaults of the settings of every stage, by the section's name."""
-    return {
+    found = {
         section.__name__: {"revision": section.model_fields["revision"].default, "defaults": defaults_of(section)}
         for section in SECTIONS
     }
+    for family, section in OPTIONS:
+        # Settings hold the options that a config gives, so the defaults of the others belong to the stage's revision.
+        found[section.__name__]["defaults"] |= {
+            f"options of {name}.{key}": value
+            for name, entry in family.entries.items()
+            for key, value in defaults_of(entry.options).items()
+        }
+    return found
 
 
 def check_revisions(stored: Mapping[str, Defaults], current: Mapping[str, Defaults]) -> None:
