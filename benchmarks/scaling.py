@@ -84,7 +84,7 @@ def side_by_side(runs: int) -> float:
 
 
 def stages() -> Iterator[tuple[str, float]]:
-    """What a job's start goes into: seconds of importing, in processes of their own."""
+    """Time the start of a job: seconds of importing, in processes of their own."""
     for name, code in (
         ("python", "pass"),
         ("import numpy", "import numpy"),

@@ -7,25 +7,25 @@ def claim_file(wildcards):
 
 
 def claim_runs(wildcards):
-    """The files of the runs that one target's claims need, in the study that they are read from."""
+    """Return the files of the runs that one target's claims need, in the study that they are read from."""
     chosen = claim_settings(CONFIG, wildcards.claim)
     names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, *([paths.DIAGNOSTICS] if chosen.measured else [])]
     return [PATHS.run(run) / name for run in runs.study_runs(chosen.study, chosen.cells) for name in names]
 
 
 def claim_pretraining(wildcards):
-    """The records of every trained init behind these runs."""
+    """Return the records of every trained init behind these runs."""
     chosen = claim_settings(CONFIG, wildcards.claim)
     return pretraining_records(chosen.study, chosen.pretrained)
 
 
 def claim_tables(group):
-    """The tables that one target's claims need; none where no run of theirs is in a study."""
+    """Return the tables that one target's claims need; none where no run of theirs is in a study."""
     return [PATHS.claims(group) / table for table in TABLES] if claim_settings(CONFIG, group) else []
 
 
 def claimed_tables(role):
-    """The tables of the study that some claims are read from, or of the toy."""
+    """Return the tables of the study that some claims are read from, or of the toy."""
     if role == "toy":
         return [] if CONFIG.toy is None else [rules.toy.output.csv]
     study = claimed_study(CONFIG, role)
@@ -33,7 +33,7 @@ def claimed_tables(role):
 
 
 def claims_options(wildcards, input):
-    """The options that name the tables of each study, and the toy's."""
+    """Return the options that name the tables of each study, and the toy's."""
     folders = {
         role: os.path.dirname(input[role][0])
         for role in ("study", "control", "replication", "label_noise")

@@ -4,7 +4,7 @@ TABLES = list(paths.STUDY_TABLES)
 
 
 def collected_runs(wildcards):
-    """The files of every run of a study that its tables are made from."""
+    """Return the files of every run of a study that its tables are made from."""
     names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, paths.DIAGNOSTICS]
     study = CONFIG.studies[wildcards.study]
     compared = measured.compared_inits(CONFIG, study)
@@ -16,13 +16,13 @@ def collected_runs(wildcards):
 
 
 def collected_pretraining(wildcards):
-    """The records and histories of every trained init of a study."""
+    """Return the records and histories of every trained init of a study."""
     study = CONFIG.studies[wildcards.study]
     return pretraining_records(study, lineage.pretrained_inits(CONFIG, study))
 
 
 def collected_landscapes(wildcards):
-    """The landscapes of a study."""
+    """Return the landscapes of a study."""
     study = CONFIG.studies[wildcards.study]
     found = measured.landscape_runs(study, measured.landscapes(CONFIG, study))
     return [PATHS.run(run) / paths.LANDSCAPE for run in found]

@@ -2,7 +2,7 @@
 
 
 def exported_files(wildcards):
-    """What the minima of the zoo, and their cards, are made from."""
+    """Return the files that the minima of the zoo, and their cards, are made from."""
     study = runs.zoo_study(CONFIG)
     compared = measured.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
     names = [paths.WEIGHTS, paths.RECORD, paths.DIAGNOSTICS]
@@ -26,7 +26,7 @@ def exported_files(wildcards):
 
 
 def exported_options(wildcards):
-    """The options that name the runs of the zoo."""
+    """Return the options that name the runs of the zoo."""
     study = runs.zoo_study(CONFIG)
     return [
         f"--{axis}={value}"

@@ -1,4 +1,4 @@
-"""What all commands in ``workflow/scripts/`` share: options, one-line errors, progress."""
+"""Share between the commands in ``workflow/scripts/``: options, one-line errors, progress."""
 
 import functools
 import sys

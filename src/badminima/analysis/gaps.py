@@ -1,4 +1,4 @@
-"""What each recipe gains, how much of a gap it closes, and what each init costs: paired by seed and by test image."""
+"""Estimate the gain of each recipe, the share of a gap that it closes, and the cost of each init, paired."""
 
 from collections.abc import Callable, Mapping
 

@@ -182,7 +182,7 @@ def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]
 
 
 def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dict[str, Any]]:
-    """What was measured of a run, alone and against another."""
+    """Return the measurements of a run, alone and against another."""
     names = [
         *([DIAGNOSTICS] if settings.measured else []),
         *([COMPARISON] if run.init in settings.compared else []),
@@ -191,7 +191,7 @@ def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dic
 
 
 def _costs(files: list[dict[str, Any]]) -> pd.DataFrame:
-    """What each measurement took, and how often and why it gave nothing."""
+    """Return the time of each diagnostic, and how often and why it gave nothing."""
     seconds: dict[str, list[float]] = {}
     skipped: dict[str, list[str]] = {}
     failed: dict[str, list[str]] = {}

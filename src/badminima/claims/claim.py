@@ -1,4 +1,4 @@
-"""What a claim is."""
+"""The definition of a claim."""
 
 import re
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Claim:
 
     @property
     def group(self) -> str:
-        """What the claim is checked with: its target is ``claim_{group}``."""
+        """The claims that it is checked together with: their target is ``claim_{group}``."""
         group: str = re.findall(r"^\d+|^[a-z]+", self.number)[0]
         return group
 

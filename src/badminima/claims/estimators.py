@@ -37,7 +37,7 @@ def excess(setting: Setting, claim: Claim) -> Estimate:
 
 
 def excess_kept_under_attack(setting: Setting, claim: Claim) -> Estimate:
-    """The same of the accuracy under attacks (mean over radii) over clean accuracy: what is lost to them alone."""
+    """Compare accuracy under attacks (mean over radii) over clean accuracy: what is lost to attacks alone."""
     more, less = (_kept_under_attack(setting, runs, claim.column) for runs in setting.minima(*claim.cells))
     return setting.estimate(more - less)
 

@@ -52,12 +52,12 @@ class Setting:
         return [runs[runs["seed"].isin(shared)] for runs in members]
 
     def minima(self, *cells: Cell) -> list[pd.DataFrame]:
-        """The same of runs that fit their training set; raises NotMeasured if one does not."""
+        """Return the runs of cells if all fit their training set; else raise NotMeasured."""
         tolerance = self.settings.statistics.fitted_tolerance
         return self._within(tolerance, "does not fit its training set, so it is no minimum", *cells)
 
     def kept(self, *cells: Cell) -> list[pd.DataFrame]:
-        """The same of runs that have not collapsed; raises NotMeasured if one has.
+        """Return the runs of cells if none has collapsed; else raise NotMeasured.
 
         Label noise keeps a network moving about a minimum, some training items wrong. One that answers by chance is
         as flat as any, and says nothing of minima.

@@ -14,7 +14,7 @@ from badminima.experiment.slices import CollectSettings
 
 
 class ClaimsSettings(Section):
-    """What the verdicts depend on, beside the studies' tables.
+    """Settings of the verdicts, beside the studies' tables.
 
     Attributes:
         studies: the grid that each kind of claim is read from; the toy's runs are a grid too.

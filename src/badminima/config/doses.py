@@ -24,7 +24,7 @@ class Doses(Section):
 
 
 def doses_of(config: Config, figure: FigureConfig, over: str) -> Doses | None:
-    """What a figure draws over a setting of its inits, or else of its recipes; None if no two differ in it alone."""
+    """Return the doses of a figure: a number of its inits, else of its recipes; None if no two differ in it alone."""
     study = config.studies[figure.study]
     inits = {name: config.inits[name] for name in figure.inits or study.inits}
     phase = config.training

@@ -71,7 +71,7 @@ TYPES = {
 
 
 def expectation(node: dict[str, Any]) -> str:
-    """What a JSON schema node allows, in words."""
+    """Put into words which values a JSON schema node allows."""
     variants = list(node.get("discriminator", {}).get("mapping", {}))
     if variants:
         return f"allowed: a mapping whose {node['discriminator']['propertyName']} is one of {', '.join(variants)}"

@@ -169,7 +169,7 @@ def _check_over(config: Config, name: str, figure: FigureConfig) -> None:
 
 
 def _check_inits(config: Config) -> None:
-    """What an init is made of exists, is of the right kind, and is not made of the init itself."""
+    """Check that an init is made of others that exist and are of the right kind, and not of itself."""
     kinds = {
         kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
     }
@@ -201,7 +201,7 @@ def _check_toy(config: Config, toy: ToyConfig) -> None:
 
 
 def _check_recipes(config: Config) -> None:
-    """What cannot be had together."""
+    """Refuse regularizers that exclude each other."""
     for name, recipe in config.recipes.items():
         if recipe.mixup is not None and recipe.cutmix is not None:
             raise UserError(f"recipes.{name}", "mixup and cutmix", "expected one of the two, the other null")

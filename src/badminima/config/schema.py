@@ -1,4 +1,4 @@
-"""What users read about the config, generated from the typed model: its JSON schema and its reference page.
+"""Generate the config's JSON schema and reference page from the typed model.
 
 ``python -m badminima.config.schema`` writes both into the repository it is called in.
 """
@@ -96,7 +96,7 @@ def _options(registry: Registry[EntryWithOptions], key: str) -> str:
 
 
 def _kind(node: dict[str, Any]) -> str:
-    """What a key takes, with links to the sections it leads to."""
+    """Describe the values of a key, with links to the sections that it leads to."""
     if "$ref" in node:
         section = node["$ref"].rsplit("/", 1)[-1]
         return f"[{section}](#{section.lower()})"

@@ -65,7 +65,7 @@ class Resident:
 
 @dataclass(frozen=True)
 class Items:
-    """What a training draws its batches from.
+    """The items that a training draws its batches from.
 
     Attributes:
         source: gives raw images.

@@ -13,7 +13,7 @@ from badminima.training.numerics import kept
 
 
 def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
-    """What a training shall call with its weights: gives every number that is not one tensor's, by its name.
+    """Return the function that a training calls with its weights, to measure them along its path.
 
     A measurement that is skipped or fails gives no number, and one line on stderr for each reason: a training must
     not end because of it, and its log not drown. Random draws and images are those of the measurements at the end of

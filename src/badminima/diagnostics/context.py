@@ -1,4 +1,4 @@
-"""What a measurement may look at."""
+"""The inputs of a measurement."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,7 @@ class Skipped(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Context:
-    """What a measurement may look at.
+    """The inputs of a measurement.
 
     The network and its samples are made when they are first asked for, and shared by the measurements after it.
 

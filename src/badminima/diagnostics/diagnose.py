@@ -11,7 +11,7 @@ from badminima.errors import UserError
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a run.
+    """The measurements of a run.
 
     Attributes:
         values: the numbers by key.

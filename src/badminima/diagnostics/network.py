@@ -1,4 +1,4 @@
-"""What measurements of a network share: the network itself, the images it is measured on, its outputs."""
+"""Share between measurements of a network: the network, the images that it is measured on, its outputs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

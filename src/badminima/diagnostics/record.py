@@ -1,4 +1,4 @@
-"""What a file of measurements holds."""
+"""The content of a file of measurements."""
 
 from badminima.diagnostics.diagnose import Measured
 from badminima.experiment.slices import DiagnoseSettings

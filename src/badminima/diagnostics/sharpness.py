@@ -95,7 +95,7 @@ class Landscape:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the parameters are."""
+        """The number type of the parameters."""
         return self.end.dtype
 
     def logits(self, parameters: Tensor, images: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class Landscape:
             return torch.cat([self.logits(parameters, images) for images, _ in self.sample.batches()])
 
     def _shares(self, variable: Tensor) -> Iterator[Tensor]:
-        """What each batch contributes to the mean cross entropy."""
+        """Yield the contribution of each batch to the mean cross entropy."""
         size = GRADIENT_BATCH[self.device.type]
         parts = torch.split(self.sample.images, size), torch.split(self.sample.labels, size)
         for images, labels in zip(*parts, strict=True):

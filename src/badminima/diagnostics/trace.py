@@ -1,4 +1,4 @@
-"""What label noise is thought to make small: the trace of the loss Hessian, and of the covariance of its noise."""
+"""Traces that label noise is thought to make small: of the loss Hessian, and of the noise's covariance."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a configuration amounts to, before anything runs: runs, paths, what is measured, settings, cost.
+"""The experiment that a configuration describes, before anything runs: runs, paths, settings, cost.
 
 - Holds: ``runs`` (the grid), ``lineage`` (what stands behind a start), ``measured`` (what is measured where), ``paths``
   (every name on disk), ``slices`` (the settings of each stage), ``cost`` (hours and bytes).

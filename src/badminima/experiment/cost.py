@@ -1,4 +1,4 @@
-"""What a configuration will cost, before anything runs: hours and bytes, from measured speeds."""
+"""Estimate the cost of a configuration before anything runs: hours and bytes, from measured speeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Cost:
-    """What some jobs take.
+    """The cost of some jobs.
 
     Attributes:
         jobs: trainings and pretrainings.
@@ -62,7 +62,7 @@ def read_speeds(path: Path) -> tuple[dict[str, Speed], str]:
 
 
 def cost_of_runs(config: Config, runs: list[Run], speeds: Mapping[str, Speed]) -> Cost:
-    """What some runs, and the runs and pretrainings they rest on, cost; an upper bound: pretraining may stop early.
+    """Return the cost of runs with all runs and pretrainings behind them, at most: pretraining may stop early.
 
     Raises:
         UserError: if a model was not measured.

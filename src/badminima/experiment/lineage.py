@@ -1,4 +1,4 @@
-"""What stands behind a start: the runs, the pretraining and the random weights that an init comes from."""
+"""Lineage of a start: the runs, the pretraining and the random weights that an init comes from."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is measured where: at the end of a run, against another run, around it, and along its way."""
+"""Which measurements are made where: at the end of a run, against another, around it, along its path."""
 
 from collections.abc import Callable, Mapping
 
@@ -28,12 +28,12 @@ def measurements_of(config: Config, stage: str) -> list[str]:
 
 
 def along_run(config: Config, run: Run) -> list[str]:
-    """What is measured along a run: what any study that has it asks for."""
+    """Return the diagnostics along a run: those of any study that has it."""
     return _along(config, lambda study: run.init in study.inits and run.recipe in study.recipes, run)
 
 
 def along_pretraining(config: Config, dataset: str, model: str, init: str, seed: int) -> list[str]:
-    """What is measured along a pretraining: what any study asks for that has an init made of it."""
+    """Return the diagnostics along a pretraining: those of any study with an init made of it."""
     run = Run(dataset, model, init, "", seed)
     return _along(config, lambda study: init in pretrained_inits(config, study), run)
 

@@ -33,7 +33,7 @@ def all_runs(config: Config) -> list[Run]:
 
 
 def zoo_study(config: Config) -> StudyConfig:
-    """What of the claims' study is exported."""
+    """Return the part of the claims' study that the zoo exports."""
     study = config.studies[config.claims.study]
     chosen = {"recipes": config.zoo.recipes, "inits": config.zoo.inits, "seeds": config.zoo.seeds or study.seeds[:1]}
     return study.model_copy(update={axis: names for axis, names in chosen.items() if names})

@@ -36,7 +36,7 @@ MEASUREMENTS_REVISION = 2
 
 
 class PrepareSettings(Section):
-    """What the preparation of a dataset depends on, beside its raw files."""
+    """Settings of the preparation of a dataset, beside its raw files."""
 
     revision: int = 1
     dataset: str
@@ -49,7 +49,7 @@ class PrepareSettings(Section):
 
 
 class ConfuseSettings(Section):
-    """What a confusing set depends on, beside the prepared dataset."""
+    """Settings of a confusing set, beside the prepared dataset."""
 
     revision: int = 1
     dataset: str
@@ -62,7 +62,7 @@ class ConfuseSettings(Section):
 
 
 class InitializeSettings(Section):
-    """What random initial weights depend on, beside the shape of the data."""
+    """Settings of random initial weights, beside the shape of the data."""
 
     revision: int = 1
     model: ModelConfig
@@ -74,7 +74,7 @@ class InitializeSettings(Section):
 
 
 class AlongSettings(Section):
-    """What is measured at every evaluated epoch of a training, and how."""
+    """Settings of measurements at every evaluated epoch of a training."""
 
     revision: int = MEASUREMENTS_REVISION
     measurements: list[str]
@@ -83,7 +83,7 @@ class AlongSettings(Section):
 
 
 class TrainSettings(Section):
-    """What one training depends on, beside its data and start weights."""
+    """Settings of one training, beside its data and start weights."""
 
     revision: int = 1
     phase: Literal["pretrain", "train"]
@@ -115,7 +115,7 @@ class TrainSettings(Section):
 
 
 class DiagnoseSettings(Section):
-    """What the measurements of a run depend on, beside its files."""
+    """Settings of the measurements of a run, beside its files."""
 
     revision: int = MEASUREMENTS_REVISION
     dataset: str
@@ -132,7 +132,7 @@ class DiagnoseSettings(Section):
 
 
 class CollectSettings(Section):
-    """What a study's tables depend on, beside the runs' own files: its grid, and which of it has more than that."""
+    """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
 
     revision: int = 1
     study: StudyConfig
@@ -146,7 +146,7 @@ class CollectSettings(Section):
 
 
 class FigureSettings(Section):
-    """What a figure depends on, beside its study's tables: which recipes and inits it shows, in this order.
+    """Settings of a figure, beside its study's tables: the recipes and inits that it shows, in order.
 
     A response also depends on where some of them stand along the setting that it is drawn over; statistics are those
     of what a figure computes itself.
@@ -162,7 +162,7 @@ class FigureSettings(Section):
 
 
 class TableSettings(Section):
-    """What a table for a paper depends on, beside its study's tables: its kind, and what it shows in this order."""
+    """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order."""
 
     revision: int = 1
     make: str
@@ -174,7 +174,7 @@ class TableSettings(Section):
 
 
 class ToySettings(Section):
-    """What the toy experiment depends on."""
+    """Settings of the toy experiment."""
 
     revision: int = 1
     toy: ToyConfig
@@ -182,7 +182,7 @@ class ToySettings(Section):
 
 
 class ToyFigureSettings(Section):
-    """What the toy's figure depends on, beside its results: how intervals are computed."""
+    """Settings of the toy's figure, beside its results: how intervals are computed."""
 
     revision: int = 1
     statistics: StatisticsConfig

@@ -222,7 +222,7 @@ def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
 
 
 def _legend(figure: Figure, plan: Plan) -> None:
-    """What the lines are; and by which of its members a series is told from the others, if there are several."""
+    """Draw the legend: the lines, and the field that distinguishes series if there are several."""
     handles = [
         Line2D([], [], color=colour, marker=marker, markersize=5, label=plan.line_label(name))
         for name, (colour, marker) in plan.looks.items()
@@ -237,6 +237,6 @@ def _legend(figure: Figure, plan: Plan) -> None:
 
 
 def _percent(table: pd.DataFrame) -> pd.DataFrame:
-    """The same, fractions turned into percent."""
+    """Return a table with its fractions turned into percent."""
     values = table.columns.intersection(["value", "mean", "low", "high"])
     return table.assign(**{name: 100 * table[name] for name in values})

@@ -89,7 +89,7 @@ def _latex(table: PaperTable, block: Block) -> str:
 
 
 def _html(table: PaperTable, block: Block) -> str:
-    """The same, the note below; what belongs to one cell is not ruled apart."""
+    """Return the table as HTML, its note below; lines of one cell are not ruled apart."""
     styled = (
         _styled(block.text, "html")
         .map(lambda _: "border: none; padding-bottom: 0")

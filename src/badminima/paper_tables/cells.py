@@ -90,7 +90,7 @@ def dataset_label(dataset: str) -> str:
 
 
 def note(tables: StudyTables, settings: TableSettings, shown: pd.DataFrame) -> str:
-    """What a reader must know: seeds, intervals, abbreviations, exceptions, source."""
+    """Return the note below a table: seeds, intervals, abbreviations, exceptions, source."""
     seeds = tables.runs["seed"].nunique()
     confidence = f"{100 * settings.statistics.confidence:g}%"
     parts = [

@@ -11,7 +11,7 @@ from badminima.experiment.runs import all_runs
 
 
 class OverviewSettings(Section):
-    """What the first page depends on, beside verdicts, tables and its figure.
+    """Settings of the first page, beside verdicts, tables and its figure.
 
     Attributes:
         figure: the name of the figure on it, if there is one.
@@ -64,7 +64,7 @@ def _facts(config: Config) -> dict[str, str]:
 
 
 def _described(entry: Section) -> str:
-    """What a config entry says beyond the defaults."""
+    """Describe a config entry by the values that differ from defaults."""
     values = entry.model_dump(exclude_defaults=True)
     return ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in values.items())
 

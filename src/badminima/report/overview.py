@@ -163,7 +163,7 @@ def _provenance(studies: list[StudyTables], settings: OverviewSettings, paths: P
 
 
 def _of_all(records: Iterable[Mapping[str, object]], key: str) -> str:
-    """What records say under a key; of several, how often."""
+    """Return the values of a key in the records; of several, how often each."""
     return _counted(record[key] or "unknown" for record in records)
 
 

@@ -27,7 +27,7 @@ def effect(row: pd.Series) -> str:
 
 
 def explanation(row: pd.Series) -> str:
-    """What is estimated, and when the claim is supported; people are shown the ratio that a log ratio stands for."""
+    """Say what is estimated, and when the claim is supported. A log ratio is shown as a ratio."""
     words = row["statistic"].removeprefix("log ") if row["scale"] == "factor" else row["statistic"]
     border = amount(row["threshold"], row["scale"]).removeprefix("+")
     if row["scale"] in ("percent", "points"):

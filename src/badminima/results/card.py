@@ -1,4 +1,4 @@
-"""What a minimum of a zoo is: its card, as data and as a page."""
+"""The card of a minimum in a zoo, as data and as a page."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What there is in a results folder, also for messages to one who asked for something that is not."""
+"""Look up names in a results folder, and name those that are there to one who asked for another."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -38,7 +38,7 @@ End = Literal["end", "start"]
 
 
 class Results:
-    """What a config's targets have left in its results folder.
+    """The results of a config's targets in its results folder.
 
     Tables are pandas frames of all studies, with the study in the first column; a run that two studies share stands in
     both. They are read when they are first asked for, and kept. Columns are those of ``badminima.analysis.tables``.

@@ -63,7 +63,7 @@ class Minimum:
 
     @cached_property
     def card(self) -> Card:
-        """What it is; raises UserError if the file is missing or not the one that was exported."""
+        """Return its card; raise UserError if the file is missing or not the one that was exported."""
         path = self.folder / CARD
         _verify(path, self.card_sha256)
         return parse(Card, read_json(path), where=f"{path}: ")

@@ -44,7 +44,7 @@ def describe(device: torch.device) -> str:
 
 
 def provenance(device: torch.device) -> dict[str, object]:
-    """What a reader needs to judge or repeat a number."""
+    """Return what a reader needs to judge or repeat a number."""
     return {
         "device": describe(device),
         "threads": torch.get_num_threads(),

@@ -117,7 +117,7 @@ def _means(table: pd.DataFrame, settings: ToyFigureSettings) -> dict[str, dict[s
 
 
 def _title(stage: Stage, means: dict[str, dict[str, Any]]) -> str:
-    """What a panel shows, and how well the networks of all seeds do."""
+    """Return the title of a panel: what it shows, and how well the networks of all seeds do."""
     names = {
         "start": "random init, untrained",
         "pretraining": "adversarial init, trained on random labels",

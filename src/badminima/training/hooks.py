@@ -1,4 +1,4 @@
-"""What accompanies a training without changing its weights."""
+"""Companions of a training that leave its weights alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Measure = Callable[[Weights], dict[str, float]]
 
 @dataclass(frozen=True)
 class Hooks:
-    """What accompanies a training.
+    """The companions of a training.
 
     Attributes:
         report: called with every evaluated epoch.

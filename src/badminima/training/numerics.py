@@ -19,7 +19,7 @@ FP32 = NumericsConfig(precision="fp32")
 
 @dataclass(frozen=True)
 class Numerics:
-    """What ``auto`` became on this device.
+    """The numerics of a job, with every ``auto`` decided.
 
     Attributes:
         device: where tensors live.

@@ -135,7 +135,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two nested mappings, as ``key: found instead of wanted``."""
+    """List the differences of two nested mappings, as ``key: found instead of wanted``."""
     different = []
     for key in sorted({*wanted, *found}):
         one, other = wanted.get(key), found.get(key)

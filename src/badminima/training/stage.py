@@ -32,7 +32,7 @@ DATA = ("train_images", "train_labels", "test_images", "test_labels")
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a training leaves behind."""
+    """The results of a training."""
 
     weights: Weights
     outcome: Outcome
@@ -110,7 +110,7 @@ def run_training(
 def _apply_to_start(
     settings: TrainSettings, dataset: PreparedDataset, model: torch.nn.Module, start: Weights, start_path: Path
 ) -> None:
-    """What a recipe does to a network with its start weights before the first step."""
+    """Apply what a recipe does to a network with its start weights before the first step."""
     recipe = settings.recipe
     if recipe.shrink != 1 or recipe.perturb != 0:
         seed = integer_seed(settings.root_seed, "perturb", settings.dataset, settings.model_name, settings.seed)
@@ -123,7 +123,7 @@ def _apply_to_start(
 def identity(
     settings: TrainSettings, dataset: PreparedDataset, start: Weights, confusing: ConfusingSet | None
 ) -> dict[str, Any]:
-    """What a training depends on: its restart points are good for no other."""
+    """Return everything that a training depends on: its restart points are good for no other."""
     weights = sha256()
     for array in [*start.parameters.values(), *start.buffers.values()]:
         weights.update(np.ascontiguousarray(array).tobytes())

@@ -1,4 +1,4 @@
-"""What happens around the jobs: the environment that they inherit, checks before the first, reasons after a failure.
+"""Around the jobs: the environment that they inherit, checks before the first, reasons after a failure.
 
 - Holds: ``environment``, ``slurm`` and ``preflight`` (checks), ``settings_files`` and ``defaults``,
   ``failures``.

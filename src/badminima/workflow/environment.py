@@ -1,4 +1,4 @@
-"""What jobs inherit from the Snakemake process that starts them."""
+"""Prepare the environment that jobs inherit from the Snakemake that starts them."""
 
 import os
 import sys

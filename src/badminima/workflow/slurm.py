@@ -1,4 +1,4 @@
-"""What a cluster must have before jobs are sent to it."""
+"""Check what a cluster must have before jobs are sent to it."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""What every dataset source offers to ``fetch_data`` and ``prepare_data``."""
+"""The interface of dataset sources to ``fetch_data`` and ``prepare_data``."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
