@@ -1,13 +1,16 @@
 """The documentation against the repository: links, names of rooms, targets and modules, and the form of its prose."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
 from badminima.claims import GROUPS
+from badminima.claims.verdicts import VERDICTS
 from badminima.config.registry import FIGURES
+from badminima.experiment.runs import Run
 from tests.conftest import REPOSITORY
 from tests.unit.test_structure import FLOOR_OF
 
@@ -93,6 +96,13 @@ def test_every_documented_target_exists_and_every_figure_table_and_claim_is_docu
     assert named - set(FIGURES.names) <= known
     families_named = {name for name in known if name.startswith(("fig_", "anim_", "table_", "claim_"))}
     assert families_named | set(FIGURES.names) <= named
+
+
+def test_the_glossary_has_the_words_for_a_run_and_its_outcome():
+    text = (DOCS / "reference" / "glossary.md").read_text()
+    terms = set(re.findall(r"^\| ([\w -]+) \|", text, re.MULTILINE))
+    assert {field.name for field in fields(Run)} | {"converged", "max_epochs", "diverged", "verdict"} <= terms
+    assert all(f"`{verdict}`" in text for verdict in VERDICTS)
 
 
 def test_the_site_lists_every_page():
