@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import pytest
 
 from badminima.config import AdversarialInit
 from badminima.runs import Paths, all_runs, pretrained_inits
-from tests.conftest import REPOSITORY
 from tests.slurm.cluster import Cluster
 from tests.workflow.conftest import Checkout, make_checkout, smoke
 
@@ -54,9 +52,7 @@ def cluster_with_accounting(tmp_path_factory):
 
 @pytest.fixture
 def checkout(tmp_path) -> Checkout:
-    checkout = make_checkout(tmp_path / "checkout")
-    shutil.copytree(REPOSITORY / "slurm", checkout.folder / "slurm")
-    return checkout
+    return make_checkout(tmp_path / "checkout")
 
 
 @dataclass
