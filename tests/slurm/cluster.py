@@ -17,6 +17,8 @@ SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 # Beside the default ports, so that a cluster that is there already is left alone.
 CONTROLLER_PORT, FIRST_NODE_PORT, DATABASE_PORT = 16817, 17001, 16819
 ACCOUNT = "lab"
+# How long SLURM lets a job wait that it put back into the queue (120 by default); its step must be launched within it.
+REQUEUE_SECONDS = 15
 NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\nJobAcctGatherType=jobacct_gather/none"
 ACCOUNTING = """AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=localhost
@@ -51,7 +53,8 @@ class Cluster:
     @staticmethod
     def missing(accounting: bool = False) -> str | None:
         """Why there can be no cluster here, or none with accounting."""
-        needed = ["slurmctld", "slurmd", "munged", "sbatch", *(["slurmdbd", "mariadbd"] if accounting else [])]
+        needed = ["slurmctld", "slurmd", "munged", "sbatch"]
+        needed += ["slurmdbd", "mariadbd"] if accounting else []
         programs = [name for name in needed if shutil.which(name) is None]
         if programs:
             return f"needs {', '.join(programs)} (Debian: slurm-wlm, munge, slurmdbd, mariadb-server)"
@@ -80,7 +83,7 @@ SlurmctldPort={CONTROLLER_PORT}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={self.folder}/munge.socket
+AuthInfo=socket={self.folder}/munge.socket,cred_expire={REQUEUE_SECONDS}
 CredType=cred/munge
 StateSaveLocation={self.folder}/state
 SlurmdSpoolDir={self.folder}/spool/%n
@@ -99,7 +102,7 @@ KillWait=5
 MinJobAge=600
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
-SchedulerParameters=sched_interval=1,batch_sched_delay=0
+SchedulerParameters=sched_interval=1,batch_sched_delay=0,bf_interval=1
 GresTypes=gpu
 {ACCOUNTING.format(port=DATABASE_PORT, folder=self.folder) if self.accounting else NO_ACCOUNTING}
 PreemptType=preempt/partition_prio
@@ -119,9 +122,11 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
             self.start_node(node)
         if self.accounting:
             self._create_account()
-        self.wait_for(
-            "both nodes idle", lambda: self.run("sinfo", "-h", "-o", "%T", "-N", "-p", "main").split() == ["idle"] * 2
-        )
+        self._wait_until_idle()
+
+    def _wait_until_idle(self) -> None:
+        question = ("sinfo", "-h", "-o", "%T", "-N", "-p", "main")
+        self.wait_for("both nodes idle", lambda: self.run(*question).split() == ["idle"] * len(NODES))
 
     def _start_database(self) -> None:
         data, sock = self.folder / "database", self.folder / "database.socket"
@@ -184,6 +189,13 @@ PidFile={self.folder}/slurmdbd.pid
             process.kill()
             process.wait()
 
+    def clear(self) -> None:
+        """Cancel all jobs, put nodes that are down back to work, and wait until both are idle."""
+        self.run("scancel", "--user=root")
+        for node in NODES:
+            self.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+        self._wait_until_idle()
+
     def stop(self) -> None:
         """Cancel all jobs and end what was started, nodes first."""
         if "slurmctld" in self.daemons:
@@ -223,5 +235,9 @@ PidFile={self.folder}/slurmdbd.pid
     def _spawn(self, name: str, command: list[str], **variables: str) -> None:
         with (self.folder / "log" / f"{name}.out.log").open("ab") as output:
             self.daemons[name] = subprocess.Popen(
-                command, env=self.environment | variables, stdout=output, stderr=output, start_new_session=True
+                command,
+                env=self.environment | variables,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
