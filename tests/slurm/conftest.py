@@ -15,7 +15,7 @@ import yaml
 
 from badminima.config import AdversarialInit
 from badminima.runs import Paths, all_runs, pretrained_inits
-from tests.slurm.cluster import Cluster
+from tests.slurm.cluster import ENDS_WITH_ITS_PARENT, Cluster
 from tests.workflow.conftest import Checkout, make_checkout
 
 WEIGHTS = "weights.safetensors"
@@ -36,6 +36,9 @@ def cluster(request, tmp_path_factory) -> Iterator[Cluster]:
     reason = Cluster.missing(accounting)
     if reason is not None:
         pytest.skip(f"no SLURM cluster here: {reason}")
+    obstacle = Cluster.obstacle()
+    if obstacle is not None:
+        pytest.fail(f"no SLURM cluster can start: {obstacle}", pytrace=False)
     cluster = Cluster(tmp_path_factory.mktemp("cluster"), accounting=accounting)
     try:
         cluster.start()
@@ -55,10 +58,12 @@ class Submitted:
 
     Attributes:
         cluster: where its jobs go.
+        checkout: where it was started.
         process: the submitting Snakemake.
     """
 
     cluster: Cluster
+    checkout: Checkout
     process: subprocess.Popen[str]
 
     @classmethod
@@ -74,11 +79,12 @@ class Submitted:
     ) -> "Submitted":
         """Start it in a checkout; every rule that can use a GPU asks for one."""
         site = site if site is not None else [] if cluster.accounting else NO_ACCOUNTING
-        snakemake = [*HEARS_CTRL_C, sys.executable, "-P", PROMPT_SNAKEMAKE]
+        snakemake = [*HEARS_CTRL_C, *ENDS_WITH_ITS_PARENT, sys.executable, "-P", PROMPT_SNAKEMAKE]
         gpus = "resources={train: {gpu: 1}, pretrain: {gpu: 1}, diagnose: {gpu: 1}}"
         chosen = ["--configfile", f"presets/{preset}.yaml", "--config", gpus, *config, "--", *targets]
         return cls(
             cluster,
+            checkout,
             subprocess.Popen(
                 [*snakemake, "--profile", "slurm", *site, "--latency-wait", "30", *options, *chosen],
                 cwd=checkout.folder,
@@ -95,6 +101,11 @@ class Submitted:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def kill_lost(self) -> None:
+        """Kill what is left of its jobs: a Snakemake in a job can hang at SIGTERM, and this cluster has no cgroups."""
+        for process in self.checkout.processes():
+            process.kill()
 
     def end(self, seconds: float = 400) -> str:
         """Wait for its end; gives what it printed."""
@@ -126,6 +137,8 @@ def submit(cluster) -> Iterator[Callable[..., Submitted]]:
     for submitted in submissions:
         submitted.kill()
     cluster.clear()
+    for submitted in submissions:
+        submitted.kill_lost()
 
 
 def keep_one_seed(checkout: Checkout, preset: str) -> None:
