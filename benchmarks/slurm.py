@@ -187,7 +187,7 @@ def born(path: Path) -> float:
 @click.option("--real", default=92, show_default=True, help="Trainings where each job starts Snakemake on its node.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write a CSV.")
 def main(jobs: int, real: int, output: Path | None) -> None:
-    reason = Cluster.missing()
+    reason = Cluster.missing() or Cluster.obstacle()
     if reason is not None:
         raise click.ClickException(reason)
     rows = []
