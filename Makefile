@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
-DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --quiet rules host
+DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
 .PHONY: test-slurm test-slurm-quick bench test-slow help demo test lint format schema lock clean
 
@@ -58,8 +58,9 @@ format: .venv/.installed ## Apply the formatters.
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-schema: .venv/.installed ## Write the config schema and its reference page from the typed model.
-	$(BIN)/python -m badminima.schema
+schema: .venv/.installed ## Write the config schema, its reference page and the table of defaults from the typed model.
+	$(BIN)/python -m badminima.config.schema
+	$(BIN)/python -m badminima.workflow.defaults
 
 lock: ## Resolve the ranges of pyproject.toml into requirements.lock (needs uv).
 	uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --no-header --no-annotate pyproject.toml --output-file requirements.lock

@@ -4,7 +4,7 @@
 #   snakemake --cores 2 fig_ablation --configfile presets/demo.yaml
 #   snakemake --cores all all                                  the paper's grid
 #
-# Paths under the results folder (badminima.runs.Paths names them all):
+# Paths under the results folder (badminima.experiment.paths.Paths names them all):
 #   data/{dataset}.safetensors                                 prepared dataset
 #   confusing/{dataset}/{init}/seed{seed}.safetensors          confusing set
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
@@ -23,7 +23,6 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/functions.smk"
 include: "rules/fetch_data.smk"
 include: "rules/prepare_data.smk"
 include: "rules/confuse.smk"
@@ -42,7 +41,11 @@ report: "report/workflow.rst"
 
 
 onstart:
-    check_executor()
+    prepare_start()
+
+
+onerror:
+    print(FAILURES.report(), file=sys.stderr)
 
 
 rule figures:
@@ -53,13 +56,14 @@ rule figures:
 
 rule tables:
     input:
-        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, "summary.html"]],
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, paths.SUMMARY]],
         [PATHS.paper_table(name, extension) for name in CONFIG.tables for extension in PAPER_TABLE_FORMATS],
 
 
 include: "rules/report.smk"
 include: "rules/plan.smk"
 include: "rules/zoo.smk"
+include: "rules/start.smk"
 
 
 rule all:

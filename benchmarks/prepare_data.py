@@ -19,14 +19,14 @@ import numpy as np
 import pytest
 import torch
 
+from badminima.config.registry import SOURCES
 from badminima.data.fetch import fetch
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.base import RawDataset
 from badminima.data.sources.cifar import Cifar10, Cifar100
-from badminima.files import write_csv
-from badminima.provenance import provenance
-from badminima.registry import SOURCES
-from badminima.settings import PrepareSettings
+from badminima.experiment.slices import PrepareSettings
+from badminima.storage.files import write_csv
+from badminima.storage.provenance import provenance
 from tests import generated
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -96,7 +96,7 @@ def one(case: str, threads: int) -> dict[str, object]:
         source_class = SOURCES.load(source)  # imported before memory is measured: torchvision alone takes 400 MiB
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
         before, started = memory_mib("VmRSS"), time.perf_counter()
-        raw: RawDataset = source_class().read(files, **SOURCES.entry(source).options)
+        raw: RawDataset = source_class().read(files, **dict(SOURCES.entry(source).options()))
         settings = PrepareSettings(
             dataset=source,
             source=source,

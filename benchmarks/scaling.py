@@ -17,16 +17,15 @@ import numpy as np
 import torch
 
 from badminima.config import ModelConfig, NumericsConfig
-from badminima.data.batches import Items
-from badminima.data.confusing import confuse
+from badminima.data.confusing import confuse, read_confusing
+from badminima.data.items import Items, make_items, training_items
 from badminima.data.prepared import PreparedDataset
-from badminima.files import write_csv
+from badminima.experiment.slices import ConfuseSettings
 from badminima.models.build import build_model
-from badminima.provenance import choose_device, provenance
-from badminima.settings import ConfuseSettings
+from badminima.storage.files import write_csv
+from badminima.storage.provenance import choose_device, provenance
 from badminima.training.engine import Training
 from badminima.training.numerics import set_up
-from badminima.training.stage import make_items, read_confusing, training_items
 from benchmarks.training import random_dataset, settings_of
 
 SHAPE = (1, 28, 28)
@@ -42,7 +41,7 @@ def epoch_seconds(items: Items, repeats: int) -> float:
     for _ in range(repeats + 1):
         training.epoch, training.batch = 0, 0
         started = time.perf_counter()
-        training._train_epoch(None, None)
+        training._train_epoch()
         times.append(time.perf_counter() - started)
     return statistics.median(times[1:])
 
@@ -85,7 +84,7 @@ def side_by_side(runs: int) -> float:
 
 
 def stages() -> Iterator[tuple[str, float]]:
-    """What a job's start goes into: seconds of importing, in processes of their own."""
+    """Time the start of a job: seconds of importing, in processes of their own."""
     for name, code in (
         ("python", "pass"),
         ("import numpy", "import numpy"),

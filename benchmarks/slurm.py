@@ -1,4 +1,4 @@
-"""What a SLURM job costs beside its work: submission, bookkeeping, start-up. Needs root and Debian's slurm-wlm, munge.
+"""Measure the overhead of a SLURM job: submission, bookkeeping, start-up. Needs root and Debian's slurm-wlm, munge.
 
     python -m benchmarks.slurm --output results/benchmarks/slurm.csv
 

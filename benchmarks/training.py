@@ -20,15 +20,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, OptimizationConfig, RecipeConfig
-from badminima.data.batches import draw_augmentation
+from badminima.data.augmentation import draw_augmentation
+from badminima.data.items import make_items
 from badminima.data.prepared import PreparedDataset
-from badminima.files import write_csv
+from badminima.experiment.slices import TrainSettings
 from badminima.models.build import build_model
-from badminima.provenance import choose_device, provenance
-from badminima.settings import TrainSettings
+from badminima.storage.files import write_csv
+from badminima.storage.provenance import choose_device, provenance
 from badminima.training.engine import Training
 from badminima.training.numerics import Numerics, set_up
-from badminima.training.stage import make_items
 from benchmarks import reference
 
 # (model, image shape, images per repetition on a CPU)
@@ -117,7 +117,7 @@ class Case:
         """Images per second of one epoch of ours."""
         self.training.epoch, self.training.batch = 0, 0
         started = time.perf_counter()
-        self.training._train_epoch(None, None)
+        self.training._train_epoch()
         return len(self.items) / (time.perf_counter() - started)
 
     def train_reference(self) -> float:

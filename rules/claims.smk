@@ -1,6 +1,49 @@
 # Tables of the claims' studies -> verdicts; and those of one claim, from the runs that it needs.
 
 
+def claim_file(wildcards):
+    """Return the file of the settings of the tables that one target's claims need."""
+    return SETTINGS.path(claim_settings(CONFIG, wildcards.claim))
+
+
+def claim_runs(wildcards):
+    """Return the files of the runs that one target's claims need, in the study that they are read from."""
+    chosen = claim_settings(CONFIG, wildcards.claim)
+    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, *([paths.DIAGNOSTICS] if chosen.measured else [])]
+    return [PATHS.run(run) / name for run in runs.study_runs(chosen.study, chosen.cells) for name in names]
+
+
+def claim_pretraining(wildcards):
+    """Return the records of every trained init behind these runs."""
+    chosen = claim_settings(CONFIG, wildcards.claim)
+    return pretraining_records(chosen.study, chosen.pretrained)
+
+
+def claim_tables(group):
+    """Return the tables that one target's claims need; none where no run of theirs is in a study."""
+    return [PATHS.claims(group) / table for table in TABLES] if claim_settings(CONFIG, group) else []
+
+
+def claimed_tables(role):
+    """Return the tables of the study that some claims are read from, or of the toy."""
+    if role == "toy":
+        return [] if CONFIG.toy is None else [rules.toy.output.csv]
+    study = claimed_study(CONFIG, role)
+    return [] if study is None else [PATHS.tables(study) / table for table in TABLES]
+
+
+def claims_options(wildcards, input):
+    """Return the options that name the tables of each study, and the toy's."""
+    folders = {
+        role: os.path.dirname(input[role][0])
+        for role in ("study", "control", "replication", "label_noise")
+        if role in input.keys() and len(input[role])
+    }
+    toy = input["toy"] if "toy" in input.keys() else []
+    options = [f"--{role.replace('_', '-')}={folder}" for role, folder in folders.items()]
+    return [*options, *([f"--toy={toy}"] if toy else [])]
+
+
 rule claims:
     input:
         study=claimed_tables("study"),
@@ -10,9 +53,9 @@ rule claims:
         toy=claimed_tables("toy"),
         script=SCRIPTS / "claims.py",
     output:
-        csv=PATHS.results / "claims.csv",
+        csv=PATHS.all_verdicts("csv"),
         html=report(
-            PATHS.results / "claims.html",
+            PATHS.all_verdicts("html"),
             caption="../report/claims.rst",
             category="Claims",
             labels={"table": "verdicts"},
@@ -27,10 +70,10 @@ rule claims:
         mem_mb=growing("claims", "mem_mb"),
         runtime=growing("claims", "runtime"),
     params:
-        settings=claims_settings(CONFIG).model_dump_json(),
+        settings=SETTINGS.path(claims_settings(CONFIG)),
         tables=claims_options,
     shell:
-        "python {input.script} {params.tables} --settings {params.settings:q} --csv {output.csv} --html {output.html}"
+        "python {input.script} {params.tables} --settings @{params.settings} --csv {output.csv} --html {output.html}"
         " >> {log} 2>&1"
 
 
@@ -41,7 +84,7 @@ rule collect_claim:
         claim_pretraining,
         script=SCRIPTS / "collect.py",
     output:
-        [PATHS.claims("{claim}") / table for table in [*TABLES, "summary.html"]],
+        [PATHS.claims("{claim}") / table for table in [*TABLES, paths.SUMMARY]],
     log:
         LOGS / "claims" / "collect_{claim}.log",
     wildcard_constraints:
@@ -54,11 +97,11 @@ rule collect_claim:
         mem_mb=growing("collect", "mem_mb"),
         runtime=growing("collect", "runtime"),
     params:
-        settings=claim_params,
+        settings=claim_file,
         results=results_folder,
         tables=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings {params.settings:q} --tables {params.tables}"
+        "python {input.script} --results {params.results:q} --settings @{params.settings} --tables {params.tables}"
         " >> {log} 2>&1"
 
 
@@ -85,9 +128,9 @@ for group in claims.GROUPS:
             runtime=growing("claims", "runtime"),
         params:
             group=group,
-            settings=claims_settings(CONFIG).model_dump_json(),
+            settings=SETTINGS.path(claims_settings(CONFIG)),
             tables=claims_options,
         # The verdicts go to the terminal.
         shell:
-            "python {input.script} --only {params.group} {params.tables} --settings {params.settings:q}"
+            "python {input.script} --only {params.group} {params.tables} --settings @{params.settings}"
             " --csv {output.csv} --html {output.html} 2> {log}"

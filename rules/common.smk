@@ -16,24 +16,31 @@ IS_DEFAULT = workflow.default_target is None
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
 
-from badminima import claims, runs, settings
-from badminima.claims.overview import overview_settings
-from badminima.claims.settings import claim_settings, claimed_study, claims_settings
+from snakemake.logging import logger
+
+from badminima import claims
+from badminima.claims.grids import claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
-from badminima.environment import use_checkout
+from badminima.config.load import load_config
+from badminima.config.registry import SOURCES
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.registry import SOURCES
-from badminima.slurm import check_status_command
+from badminima.experiment import lineage, measured, paths, runs, slices
+from badminima.report.facts import overview_settings
+from badminima.workflow.environment import use_checkout
+from badminima.workflow.failures import Failures
+from badminima.workflow.settings_files import SettingsFiles
 
 use_checkout(SOURCE)
+FAILURES = Failures(logger)
 
 try:
     CONFIG = load_config(config)
 except UserError as error:
     sys.exit(f"config: {error}")
 
-PATHS = runs.Paths(CONFIG.results)
+PATHS = paths.Paths(CONFIG.results)
+# In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.
+SETTINGS = SettingsFiles(Path(".snakemake", "settings"))
 LOGS = PATHS.results / "logs"
 BENCHMARKS = PATHS.results / "benchmarks"
 # A run as a path pattern: the same code names a run's files and the wildcards in rules.
@@ -46,17 +53,9 @@ INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
 CACHED = workflow.workflow_settings.cache is not None
 
 
-def check_executor():
-    """Stop before the first job where the cluster could never say that one has ended."""
-    try:
-        check_status_command(getattr(workflow.executor_settings, "status_command", None))
-    except UserError as error:
-        sys.exit(str(error))
-
-
 def run_files(folder):
     """The files that a training leaves in its folder, by name."""
-    return {Path(name).stem: folder / name for name in runs.RUN_FILES}
+    return {Path(name).stem: folder / name for name in paths.RUN_FILES}
 
 
 def one_of(names):
@@ -82,6 +81,90 @@ def growing(rule, resource):
 def gpus_of(rule):
     """GPUs of a rule."""
     return CONFIG.resources.of(rule).gpu
+
+
+def as_run(wildcards):
+    """Return the run that wildcards name; a pretraining has no recipe."""
+    return runs.Run(**{"recipe": "", **wildcards, "seed": int(wildcards.seed)})
+
+
+def settings_of(build, **stage):
+    """Return a parameter: the file of the settings that ``build`` derives from the config for a job.
+
+    They are the slice of the config that the job depends on, so a changed value reruns exactly what it touches.
+    """
+
+    def parameter(wildcards):
+        if "recipe" in wildcards.keys():
+            return SETTINGS.path(build(CONFIG, as_run(wildcards), **stage))
+        named = {name: int(value) if name == "seed" else value for name, value in wildcards.items()}
+        return SETTINGS.path(build(CONFIG, **named))
+
+    return parameter
+
+
+def weights_of_init(wildcards, init):
+    """Return the weights of an init, for the dataset, model and seed of a job."""
+    return PATHS.start(CONFIG.inits, wildcards.dataset, wildcards.model, init, wildcards.seed)
+
+
+def start_weights(wildcards):
+    """Return the weights that runs from the init called {init} start from."""
+    return weights_of_init(wildcards, wildcards.init)
+
+
+def random_weights(wildcards):
+    """Return the random weights that the init called {init} is made from."""
+    return weights_of_init(wildcards, lineage.random_behind(CONFIG.inits, wildcards.init))
+
+
+def pretraining_files(wildcards):
+    """Return the files of the pretraining behind the start of a run, where there is one."""
+    root = lineage.root_of(CONFIG.inits, wildcards.init)
+    if not isinstance(CONFIG.inits[root], AdversarialInit):
+        return {}
+    return {
+        "confusing": PATHS.confusing(wildcards.dataset, root, wildcards.seed),
+        "random": random_weights(wildcards),
+    }
+
+
+def pretraining_options(wildcards, input):
+    """Return the options that name these files."""
+    return [f"--{name}={input[name]}" for name in ("confusing", "random") if name in input.keys()]
+
+
+def training_group(wildcards):
+    """On a cluster a run and its measurements share one job, but not with the run whose end point it starts from."""
+    behind = lineage.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
+    return f"training_{len(behind)}" if behind else "training"
+
+
+def pretraining_records(study, inits):
+    """Return the records and histories of some trained inits of a study."""
+    return [
+        PATHS.init(dataset, model, init, seed) / name
+        for name in (paths.RECORD, paths.HISTORY)
+        for dataset in study.datasets
+        for model in study.models
+        for init in inits
+        for seed in study.seeds
+    ]
+
+
+def output_folder(wildcards, output):
+    """Return the folder that a rule's outputs lie in."""
+    return os.path.dirname(output[0])
+
+
+def input_folder(wildcards, input):
+    """Return the folder that a rule's first input lies in."""
+    return os.path.dirname(input[0])
+
+
+def results_folder(wildcards, output):
+    """Return the results folder, from the tables of a study in it."""
+    return str(Path(output[0]).parents[2])
 
 
 wildcard_constraints:

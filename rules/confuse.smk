@@ -19,7 +19,7 @@ rule confuse:
         mem_mb=growing("confuse", "mem_mb"),
         runtime=growing("confuse", "runtime"),
     params:
-        settings=confuse_params,
+        settings=settings_of(slices.confuse_settings),
     shell:
-        "python {input.script} --prepared {input.prepared} --settings {params.settings:q} --confusing {output.confusing}"
+        "python {input.script} --prepared {input.prepared} --settings @{params.settings} --confusing {output.confusing}"
         " >> {log} 2>&1"

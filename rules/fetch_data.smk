@@ -1,11 +1,26 @@
 # Make raw files available; the manifest says where they are and what is in them.
 
 
+def local_dir(wildcards):
+    """Return the local folder of a dataset's source, or nothing."""
+    return CONFIG.data.local_dirs.get(CONFIG.datasets[wildcards.dataset].source, "")
+
+
+def unverified_folder(wildcards):
+    """Return a local folder whose content nobody published a digest of: another folder is other data."""
+    return "" if SOURCES.entry(CONFIG.datasets[wildcards.dataset].source).verified else local_dir(wildcards)
+
+
+def mirrors(wildcards):
+    """Return the mirrors of a dataset's source, separated by spaces."""
+    return " ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, []))
+
+
 rule fetch_data:
     input:
         script=SCRIPTS / "fetch_data.py",
     output:
-        manifest=PATHS.results / "data" / "{dataset}.manifest.json",
+        manifest=PATHS.manifest("{dataset}"),
     log:
         LOGS / "fetch_data" / "{dataset}.log",
     localrule: True

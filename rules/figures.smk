@@ -32,8 +32,8 @@ for figure in CONFIG.figures:
         params:
             # For captions: a workflow that imports this one gives rules names of its own.
             figure=figure,
-            settings=settings.figure_settings(CONFIG, figure).model_dump_json(),
+            settings=SETTINGS.path(slices.figure_settings(CONFIG, figure)),
             tables=input_folder,
         shell:
-            "python {input.script} --tables {params.tables} --settings {params.settings:q}"
+            "python {input.script} --tables {params.tables} --settings @{params.settings}"
             " --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"

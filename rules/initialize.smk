@@ -1,12 +1,17 @@
 # Start weights that need no training: random ones, and random ones rescaled to the norms of others.
 
 
+def like_weights(wildcards):
+    """Return the weights whose norms the rescaled init called {init} takes."""
+    return weights_of_init(wildcards, CONFIG.inits[wildcards.init].like)
+
+
 rule initialize:
     input:
         script=SCRIPTS / "initialize.py",
         prepared=PATHS.prepared("{dataset}"),
     output:
-        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
     log:
         LOGS / "initialize" / f"{INIT_NAME}.log",
     wildcard_constraints:
@@ -19,9 +24,9 @@ rule initialize:
         mem_mb=growing("initialize", "mem_mb"),
         runtime=growing("initialize", "runtime"),
     params:
-        settings=initialize_params,
+        settings=settings_of(slices.initialize_settings),
     shell:
-        "python {input.script} --prepared {input.prepared} --settings {params.settings:q} --weights {output.weights}"
+        "python {input.script} --prepared {input.prepared} --settings @{params.settings} --weights {output.weights}"
         " >> {log} 2>&1"
 
 
@@ -31,7 +36,7 @@ rule rescale:
         random=random_weights,
         like=like_weights,
     output:
-        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / "weights.safetensors",
+        weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
     log:
         LOGS / "rescale" / f"{INIT_NAME}.log",
     wildcard_constraints:

@@ -1,6 +1,11 @@
 # Raw files -> the prepared dataset.
 
 
+def not_shared(wildcards):
+    """Keep what is made of an unverified folder out of other checkouts: no key of a shared cache names its content."""
+    return os.getcwd() if CACHED and unverified_folder(wildcards) else ""
+
+
 rule prepare_data:
     input:
         script=SCRIPTS / "prepare_data.py",
@@ -17,8 +22,8 @@ rule prepare_data:
         mem_mb=growing("prepare_data", "mem_mb"),
         runtime=growing("prepare_data", "runtime"),
     params:
-        settings=prepare_params,
+        settings=settings_of(slices.prepare_settings),
         not_shared=not_shared,
     shell:
-        "python {input.script} --manifest {input.manifest} --settings {params.settings:q} --threads {threads}"
+        "python {input.script} --manifest {input.manifest} --settings @{params.settings} --threads {threads}"
         " --prepared {output.prepared} >> {log} 2>&1"

@@ -26,14 +26,15 @@ rule pretrain:
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
-        settings=pretrain_params,
+        settings=settings_of(slices.pretrain_settings),
     shell:
         "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
-        " --settings {params.settings:q} --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
+        " --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
 
 
 # Snakemake forbids a benchmark on a rule whose outputs may come from a cache.
 if not CACHED:
-    measured = rules.pretrain.rule
-    measured.benchmark_modifier = measured.log_modifier
-    measured.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"
+    pretraining = rules.pretrain.rule
+    pretraining.benchmark_modifier = pretraining.log_modifier
+    pretraining.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"

@@ -1,22 +1,20 @@
 # Everything that was found -> one HTML file, with a first page that answers the question.
-import json
-
 HEADLINE = overview_settings(CONFIG).figure
 OVERVIEW_FIGURE = [] if HEADLINE is None else [PATHS.figure(HEADLINE, "png")]
 
 
 rule record_config:
     output:
-        config=PATHS.results / "config.json",
+        config=PATHS.config,
     log:
         LOGS / "record_config.log",
     localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
-        config=json.dumps(config, indent=2),
+        settings=SETTINGS.path_of_config(config),
     shell:
-        "printf '%s\\n' {params.config:q} > {output.config} 2>> {log}"
+        "cp {params.settings} {output.config} 2>> {log}"
 
 
 rule overview:
@@ -27,7 +25,7 @@ rule overview:
         OVERVIEW_FIGURE,
         script=SCRIPTS / "overview.py",
     output:
-        html=PATHS.results / "overview.html",
+        html=PATHS.page("overview"),
     log:
         LOGS / "overview.log",
     localrule: True
@@ -38,10 +36,10 @@ rule overview:
         mem_mb=growing("overview", "mem_mb"),
         runtime=growing("overview", "runtime"),
     params:
-        settings=overview_settings(CONFIG).model_dump_json(),
+        settings=SETTINGS.path(overview_settings(CONFIG)),
         results=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings {params.settings:q} --html {output.html}"
+        "python {input.script} --results {params.results:q} --settings @{params.settings} --html {output.html}"
         " >> {log} 2>&1"
 
 
@@ -53,7 +51,7 @@ rule report:
         rules.overview.output,
         config=rules.record_config.output.config,
     output:
-        html=PATHS.results / "report.html",
+        html=PATHS.page("report"),
     log:
         LOGS / "report.log",
     localrule: True

@@ -30,8 +30,8 @@ for table in CONFIG.tables:
             mem_mb=growing("tables", "mem_mb"),
             runtime=growing("tables", "runtime"),
         params:
-            settings=settings.table_settings(CONFIG, table).model_dump_json(),
+            settings=SETTINGS.path(slices.table_settings(CONFIG, table)),
             tables=input_folder,
         shell:
-            "python {input.script} --tables {params.tables} --settings {params.settings:q}"
+            "python {input.script} --tables {params.tables} --settings @{params.settings}"
             " --tex {output.tex} --csv {output.csv} --html {output.html} >> {log} 2>&1"

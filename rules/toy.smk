@@ -11,8 +11,8 @@ if CONFIG.toy is not None:
         input:
             script=SCRIPTS / "toy.py",
         output:
-            networks=PATHS.toy() / "networks.safetensors",
-            csv=PATHS.toy() / "toy.csv",
+            networks=PATHS.toy_networks,
+            csv=PATHS.toy_table,
         log:
             LOGS / "toy.log",
         benchmark:
@@ -25,9 +25,9 @@ if CONFIG.toy is not None:
             mem_mb=growing("toy", "mem_mb"),
             runtime=growing("toy", "runtime"),
         params:
-            settings=settings.toy_settings(CONFIG).model_dump_json(),
+            settings=SETTINGS.path(slices.toy_settings(CONFIG)),
         shell:
-            "python {input.script} --settings {params.settings:q} --networks {output.networks} --csv {output.csv}"
+            "python {input.script} --settings @{params.settings} --networks {output.networks} --csv {output.csv}"
             " >> {log} 2>&1"
 
     rule fig_toy:
@@ -54,10 +54,10 @@ if CONFIG.toy is not None:
             mem_mb=growing("figures", "mem_mb"),
             runtime=growing("figures", "runtime"),
         params:
-            settings=settings.toy_figure_settings(CONFIG).model_dump_json(),
+            settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
         shell:
             "python {input.script} figure --networks {input.networks} --table {input.table}"
-            " --settings {params.settings:q} --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"
+            " --settings @{params.settings} --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"
 
     rule anim_toy:
         input:

@@ -1,6 +1,11 @@
 # Start weights + true labels -> one run.
 
 
+def along_files(wildcards):
+    """Return the files of the pretraining behind a run that something is measured along."""
+    return pretraining_files(wildcards) if measured.along_run(CONFIG, as_run(wildcards)) else {}
+
+
 rule train:
     input:
         unpack(along_files),
@@ -27,8 +32,9 @@ rule train:
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
-        settings=train_params,
+        settings=settings_of(slices.train_settings),
         pretraining=pretraining_options,
     shell:
         "python {input.script} --prepared {input.prepared} --start {input.start} {params.pretraining}"
-        " --settings {params.settings:q} --threads {threads} --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
+        " --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"

@@ -1,15 +1,49 @@
 # Finished runs -> a folder of weights with a card each, that can be copied elsewhere and used without the results.
 
 
+def exported_files(wildcards):
+    """Return the files that the minima of the zoo, and their cards, are made from."""
+    study = runs.zoo_study(CONFIG)
+    compared = measured.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
+    names = [paths.WEIGHTS, paths.RECORD, paths.DIAGNOSTICS]
+    roots = dict.fromkeys(lineage.root_of(CONFIG.inits, init) for init in study.inits)
+    pretrained = [init for init in roots if isinstance(CONFIG.inits[init], AdversarialInit)]
+    return [
+        *[PATHS.prepared(dataset) for dataset in study.datasets],
+        *[
+            PATHS.init(dataset, model, init, seed) / paths.RECORD
+            for dataset in study.datasets
+            for model in study.models
+            for init in pretrained
+            for seed in study.seeds
+        ],
+        *[
+            PATHS.run(run) / name
+            for run in runs.study_runs(study)
+            for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
+        ],
+    ]
+
+
+def exported_options(wildcards):
+    """Return the options that name the runs of the zoo."""
+    study = runs.zoo_study(CONFIG)
+    return [
+        f"--{axis}={value}"
+        for axis in ("datasets", "models", "inits", "recipes", "seeds")
+        for value in getattr(study, axis)
+    ]
+
+
 rule zoo:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
         exported_files,
-        # Says where the runs started; what that changes of them changes their files too.
-        ancient(rules.record_config.output.config),
+        # Says where the runs started. Never ancient(): it would mark the file for every other rule too.
+        rules.record_config.output.config,
         script=SCRIPTS / "zoo.py",
     output:
-        zoo=directory(PATHS.results / "zoo"),
+        zoo=directory(PATHS.zoo),
     log:
         LOGS / "zoo.log",
     localrule: True

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from badminima import zoo
-    from badminima.results import Results
+    from badminima.results.results import Results
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load", "zoo"]
@@ -27,7 +27,7 @@ def load(folder: "str | PathLike[str]") -> "Results":
     Raises:
         UserError: if it is not there, or holds neither runs nor tables.
     """
-    from badminima.results import Results  # pandas: the workflow imports this package and wants none of it
+    from badminima.results.results import Results  # pandas: the workflow imports this package and wants none of it
 
     return Results(folder)
 

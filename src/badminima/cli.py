@@ -1,4 +1,4 @@
-"""What all commands in ``workflow/scripts/`` share: options, one-line errors, progress."""
+"""Share between the commands in ``workflow/scripts/``: options, one-line errors, progress."""
 
 import functools
 import sys
@@ -11,18 +11,23 @@ import click
 import yaml
 from pydantic import BaseModel
 
-from badminima.errors import UserError
-from badminima.validation import parse
+from badminima.config.messages import parse
+from badminima.errors import Interrupted, UserError
 
 Command = Callable[..., None]
 
 INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
 OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+# sysexits.h: a failure that may pass. Says "interrupted, start me again" to whoever looks at exit codes.
+EXIT_CODE = 75
 
 
 def one_line_errors(command: Command) -> Command:
-    """Turn a user's mistake, or a disk that refuses, into one line on stderr and exit code 1."""
+    """Turn a user's mistake, a disk that refuses or an interruption into one line on stderr.
+
+    The exit code is 1, or EXIT_CODE after an interruption.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -30,6 +35,9 @@ def one_line_errors(command: Command) -> Command:
             command(*args, **kwargs)
         except UserError as error:
             raise click.ClickException(str(error)) from None
+        except Interrupted as interrupted:
+            click.echo(str(interrupted), err=True)
+            sys.exit(EXIT_CODE)
         except OSError as error:
             if error.errno is None:
                 raise
@@ -51,10 +59,20 @@ class SettingsType(click.ParamType[Any]):
         if isinstance(value, self.model):
             return value
         try:
-            text = Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+            text = _read(Path(value[1:])) if value.startswith("@") else value
             return parse(self.model, yaml.safe_load(text), where="--settings ")
         except (OSError, yaml.YAMLError, UserError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file of settings; raise UserError if it is not there."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        # Written when Snakemake starts; a workflow that imports this one has to ask for that.
+        remedy = "start Snakemake again (a workflow that imports this one calls badminima.onstart() in its onstart)"
+        raise UserError(path, "no such file", remedy) from None
 
 
 def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[Command], Command]:
@@ -65,6 +83,18 @@ def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[
         required=required,
         help=f"{model.__name__} as YAML or JSON, or @FILE; the job's log and run.json hold examples.",
     )
+
+
+def threads_option(command: Command) -> Command:
+    """Add the ``--threads`` option of a stage that computes with torch."""
+    kind = click.IntRange(min=1)
+    return click.option("--threads", type=kind, default=1, show_default=True, help="CPU threads.")(command)
+
+
+def gpus_option(command: Command) -> Command:
+    """Add the ``--gpus`` option of a stage that can use one."""
+    text = "GPUs that the job was given: with one, it fails where torch can't use it."
+    return click.option("--gpus", type=click.IntRange(min=0), default=0, show_default=True, help=text)(command)
 
 
 class Progress:

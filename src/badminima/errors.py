@@ -1,4 +1,7 @@
-"""The one exception for mistakes that a user can mend."""
+"""The exceptions that a command turns into one line: a mistake that a user can mend, and an interruption."""
+
+# Ends the message of every interruption: what to do.
+GOES_ON = "the same command goes on from there"
 
 
 class UserError(Exception):
@@ -12,3 +15,7 @@ class UserError(Exception):
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
         super().__init__(f"{where}: found {found}; {remedy}")
+
+
+class Interrupted(Exception):  # noqa: N818
+    """A training was asked to stop and has written a restart point."""

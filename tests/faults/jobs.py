@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import torch
 
 from badminima.cli import one_line_errors
-from badminima.settings import TrainSettings
+from badminima.experiment.slices import TrainSettings
 from badminima.training.job import train
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -70,9 +71,10 @@ def _run(job: Job) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job.file_size_limit, job.file_size_limit))
     if job.slow:
         _slow_down(job.slow)
+    torch.set_num_threads(1)
     command = click.command()(
         one_line_errors(
-            lambda: train(job.settings, job.prepared, job.start, job.output, 1, job.restart_seconds, job.confusing)
+            lambda: train(job.settings, job.prepared, job.start, job.output, job.restart_seconds, job.confusing)
         )
     )
     try:

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 import torch
 
+from badminima.cli import EXIT_CODE
 from badminima.config import AugmentationConfig, ModelConfig, RecipeConfig
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
+from badminima.experiment.paths import RUN_FILES
+from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.runs import RUN_FILES
-from badminima.settings import ConfuseSettings, InitializeSettings, TrainSettings
-from badminima.training.interruption import EXIT_CODE
 from tests.faults.jobs import Job
 
 # What a clock says differs from run to run.
@@ -292,9 +292,9 @@ def test_damaged_inputs_are_named(pretraining, tmp_path, which, damage):
 
 
 def test_evaluation_that_does_not_fit_into_memory_is_halved(job, monkeypatch, capsys, digits_on_torch):
+    from badminima.data.items import make_items
     from badminima.training.evaluation import Evaluator
     from badminima.training.numerics import Numerics
-    from badminima.training.stage import make_items
 
     class Large(torch.nn.Module):
         def forward(self, images):

@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from badminima.config import AdversarialInit
-from badminima.runs import Paths, all_runs, pretrained_inits
+from badminima.experiment.lineage import pretrained_inits
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import all_runs
 from tests.slurm.cluster import ENDS_WITH_ITS_PARENT, Cluster
 from tests.workflow.conftest import Checkout, make_checkout
 

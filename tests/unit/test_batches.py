@@ -6,10 +6,10 @@ import torch
 from torchvision.transforms import functional as tv
 
 from badminima.config import AugmentationConfig
-from badminima.data import batches as module
-from badminima.data.batches import Items, channels_last, crop_and_flip, draw_augmentation
+from badminima.data import items as module
+from badminima.data.augmentation import crop_and_flip, draw_augmentation
+from badminima.data.items import Items, channels_last, make_items
 from badminima.data.prepared import PreparedDataset
-from badminima.training.stage import make_items
 
 CPU = torch.device("cpu")
 REPLICATION = 3
@@ -103,7 +103,7 @@ def test_a_thread_that_reads_ahead_ends_with_its_reader(dataset):
 
 def test_data_that_does_not_fit_is_streamed(dataset, monkeypatch):
     assert type(make_items(dataset, dataset.train_images, dataset.train_labels, CPU).source).__name__ == "Resident"
-    monkeypatch.setattr("badminima.training.stage.free_memory", lambda device: 2 * dataset.train_images.numel() - 1)
+    monkeypatch.setattr("badminima.data.items.free_memory", lambda device: 2 * dataset.train_images.numel() - 1)
     assert type(make_items(dataset, dataset.train_images, dataset.train_labels, CPU).source).__name__ == "Streamed"
 
 

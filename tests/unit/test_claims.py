@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from badminima.analysis.claims import evaluate_claims, verdict
 from badminima.analysis.statistics import Estimate
-from badminima.analysis.wording import amount, claims_page, plain_text
 from badminima.claims import CLAIMS
-from badminima.claims.settings import ClaimsSettings
+from badminima.claims.grids import ClaimsSettings
+from badminima.claims.verdicts import evaluate_claims, verdict
 from badminima.config import StudyConfig
+from badminima.report.wording import amount, claims_page, plain_text
 from tests.unit.study import STATISTICS, made_up_study
 
 # One dataset and one model; which of its cells a made-up study has, its tables say.

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from badminima.analysis.claims import evaluate_claims
-from badminima.analysis.evidence import toy_tables
-from badminima.analysis.paper import MEASURES
 from badminima.analysis.tables import StudyTables
 from badminima.claims import CLAIMS, GROUPS, claims_of
-from badminima.claims.settings import ClaimsSettings, claim_settings, claims_settings
+from badminima.claims.estimators import MEASURES
+from badminima.claims.evidence import toy_tables
+from badminima.claims.grids import ClaimsSettings, claim_settings, claims_settings
+from badminima.claims.verdicts import evaluate_claims
 from badminima.config import Config, StudyConfig
-from badminima.loading import load_config
-from badminima.registry import DIAGNOSTICS
+from badminima.config.load import load_config
+from badminima.config.registry import DIAGNOSTICS
 from tests.unit.study import STATISTICS, made_up_study
 from tests.unit.test_config import overlay, raw_config
 

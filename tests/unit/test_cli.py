@@ -2,16 +2,18 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
 
 import pytest
+import torch
 import yaml
 
+from badminima.experiment.slices import InitializeSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
-from badminima.settings import InitializeSettings
 from tests.conftest import REPOSITORY
 
 SCRIPTS = sorted(path.name for path in (REPOSITORY / "workflow" / "scripts").glob("*.py"))
@@ -68,7 +70,8 @@ def test_a_training_runs_by_hand_and_logs_plain_lines(training, tmp_path):
         "predictions.safetensors",
     }
     lines = done.stderr.splitlines()
-    assert len(lines) == 11  # the start and ten epochs
+    assert re.fullmatch(r"device (cpu \(.+\)|.+), precision (fp32|bf16), threads 1", lines[0])
+    assert len(lines) == 1 + 11  # the device, the start and ten epochs
     assert "train random vanilla 10/10" in lines[-1]
     assert "\r" not in done.stderr
 
@@ -111,7 +114,7 @@ def test_a_missing_input_is_one_line(training, tmp_path):
     training[1] = tmp_path / "absent.safetensors"
     done = run("train.py", *training)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
+    assert done.stderr.splitlines()[1:] == [
         f"Error: {tmp_path}/absent.safetensors: found no such file; run the stage that writes it first"
     ]
 
@@ -132,3 +135,31 @@ def test_weights_of_another_model_are_one_line(training, train_settings, tmp_pat
     assert done.returncode == 1
     assert "found weights of another network" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="torch can use a GPU here")
+
+
+@needs_no_gpu
+@pytest.mark.parametrize("given", ["rule", "SLURM"])
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_job_that_holds_a_gpu_which_torch_cannot_use_ends_with_torchs_reason(
+    training, train_settings, tmp_path, given, device
+):
+    settings = train_settings.model_copy(update={"device": device})
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings.model_dump()))
+    slurm = {"SLURM_STEP_GPUS": "0"} if given == "SLURM" else {}
+    done = run("train.py", *training, *(["--gpus", 1] if given == "rule" else []), env={**os.environ, **slurm})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Error: device: found '{device}'")
+    with pytest.raises((RuntimeError, AssertionError)) as reason:
+        torch.zeros(1, device="cuda")
+    assert f"({str(reason.value).split('. ')[0]})" in line
+    assert line.endswith("device: cpu computes without")
+
+
+def test_a_job_that_holds_a_gpu_computes_on_the_cpu_where_the_config_says_so(training):
+    done = run("train.py", *training, "--gpus", 1, "--threads", 2)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"device cpu \(.+\), precision fp32, threads 2\n", done.stderr)

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from badminima.config import Config
+from badminima.config.load import load_config
+from badminima.config.schema import REFERENCE, REGISTRIES, SCHEMA, reference_text, schema_text
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from tests.conftest import REPOSITORY
 
 WITHOUT_SCALE = {"studies": {"scale": None}, "claims": {"control": None}}
@@ -156,9 +156,14 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             {"models": {"m": {"architecture": "mlp", "options": {"widths": 3}}}},
             "models.m.options.widths",
             "3",
-            "[128, 128, 128]",
+            "a list that is not empty",
         ),
-        ({"models": {"m": {"architecture": "mlp", "options": {"depth": 3}}}}, "models.m.options", "'depth'", "widths"),
+        (
+            {"models": {"m": {"architecture": "mlp", "options": {"depth": 3}}}},
+            "models.m.options.depth",
+            "unknown key",
+            "widths",
+        ),
         ({"studies": {"ablation": {"datasets": ["mnist"]}}}, "studies.ablation.datasets", "'mnist'", "cifar10"),
         ({"studies": {"ablation": {"recipes": ["sgd"]}}}, "studies.ablation.recipes", "'sgd'", "vanilla"),
         ({"studies": {"ablation": {"seeds": [0, 1, 0]}}}, "studies.ablation.seeds", "0 more than once", "once"),
@@ -167,20 +172,25 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             {"models": {"m": {"architecture": "mlp", "options": {"widths": []}}}},
             "models.m.options.widths",
             "[]",
-            "like",
+            "not empty",
         ),
         (
             {"models": {"m": {"architecture": "mlp", "options": {"widths": [0]}}}},
-            "models.m.options.widths",
-            "[0]",
-            "like",
+            "models.m.options.widths.0",
+            "0",
+            ">= 1",
         ),
-        ({"datasets": {"cinic10": {"options": {"parts": 3}}}}, "datasets.cinic10.options", "'parts'", "train_parts"),
+        (
+            {"datasets": {"cinic10": {"options": {"parts": 3}}}},
+            "datasets.cinic10.options.parts",
+            "unknown key",
+            "train_parts",
+        ),
         (
             {"datasets": {"restricted_imagenet": {"options": {"side": "64px"}}}},
             "datasets.restricted_imagenet.options.side",
             "'64px'",
-            "like 64",
+            "a whole number >= 8",
         ),
         ({"data": {"urls": {"cifar10": ["ftp://x"]}}}, "data.urls.cifar10.0", "'ftp://x'", "https?"),
         ({"data": {"urls": {"mnist": ["http://x"]}}}, "data.urls", "'mnist'", "cifar10"),
@@ -200,7 +210,7 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ),
         (
             {"datasets": {"cinic10": {"options": {"train_parts": ["test"]}}}},
-            "datasets.cinic10.options.train_parts",
+            "datasets.cinic10.options.train_parts.0",
             "'test'",
             "train, valid",
         ),
@@ -287,6 +297,79 @@ def test_a_mistake_is_told_in_one_line_with_key_value_and_what_is_allowed(change
     assert "\n" not in message
 
 
+LIST = "a list that is not empty, each value once"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("trace.flip_probability", 1.5, ": found 1.5; allowed: a number > 0 and < 1"),
+        ("trace.products", 10, ": found 10; allowed: a whole number >= 3 and a multiple of 3"),
+        ("sharpness.products", 0, ": found 0; allowed: a whole number >= 3 and a multiple of 3"),
+        ("sharpness.rho", -1, ": found -1; allowed: a number > 0"),
+        ("sharpness.rho", True, ": found True; allowed: a number > 0"),
+        ("sharpness.draws", "many", ": found 'many'; allowed: a whole number >= 1"),
+        ("sharpness.images", 0, ": found 0; allowed: a whole number >= 1"),
+        ("robustness.pgd_l2", [-3], ".0: found -3; allowed: a number > 0"),
+        ("robustness.pgd_l2", [True], ".0: found True; allowed: a number > 0"),
+        ("robustness.pgd_l2", 3, f": found 3; allowed: {LIST}"),
+        ("robustness.fgsm", [], f": found []; allowed: {LIST}"),
+        ("robustness.fgsm", [2, 2.0], f": found [2, 2.0]; allowed: {LIST}"),
+        ("robustness.fgsm", [256], ".0: found 256; allowed: a number > 0 and <= 255"),
+        ("robustness.zeroing", [1.1], ".0: found 1.1; allowed: a number > 0 and <= 1"),
+        ("robustness.shift", [1.5], ".0: found 1.5; allowed: a whole number >= 1"),
+        ("robustness.shift", [32], ": found [32]; expected less than 32, the side of the images of cifar10 in pixels"),
+        ("trace.rho", 1, ": found an unknown key; allowed: images, products, batch_size, flip_probability, batches"),
+        ("units.images", 5, ": found an unknown key; allowed: none"),
+        ("functions.points", 1, ": found 1; allowed: a whole number >= 3 and odd"),
+        ("functions.points", 10, ": found 10; allowed: a whole number >= 3 and odd"),
+        ("privacy.resamples", 20, ": found 20; allowed: a whole number >= 100"),
+        ("landscape.path", 1, ": found 1; allowed: a whole number >= 2"),
+        ("landscape.margin", -0.1, ": found -0.1; allowed: a number >= 0"),
+        (
+            "landscape.recipes",
+            ["no_such_recipe"],
+            ": found 'no_such_recipe'; allowed: vanilla, da, m, l2, da+m, da+l2, m+l2, da+m+l2",
+        ),
+    ],
+)
+def test_a_wrong_option_of_a_measurement_is_told_before_anything_runs(option, value, told):
+    family, _, name = option.partition(".")
+    with pytest.raises(UserError) as error:
+        load_config(overlay(raw_config(), {"measuring": {"options": {family: {name: value}}}}))
+    assert str(error.value) == f"measuring.options.{option}{told}"
+
+
+@pytest.mark.parametrize(
+    ("section", "entry", "option", "value", "told"),
+    [
+        ("datasets", "cinic10", "train_parts", [], f": found []; allowed: {LIST}"),
+        ("datasets", "cinic10", "train_parts", ["valid", "valid"], f": found ['valid', 'valid']; allowed: {LIST}"),
+        ("datasets", "restricted_imagenet", "side", 7, ": found 7; allowed: a whole number >= 8"),
+        ("datasets", "cifar10", "side", 64, ": found an unknown key; allowed: none"),
+        ("models", "vgg16", "stem", "small", ": found an unknown key; allowed: none"),
+        ("models", "resnet18", "stem", 3, ": found 3; allowed: small, imagenet"),
+    ],
+)
+def test_a_wrong_option_of_a_source_or_model_is_told_before_anything_runs(section, entry, option, value, told):
+    with pytest.raises(UserError) as error:
+        load_config(overlay(raw_config(), {section: {entry: {"options": {option: value}}}}))
+    assert str(error.value) == f"{section}.{entry}.options.{option}{told}"
+
+
+def test_options_are_kept_as_they_are_written():
+    # They are part of settings, so of rerun triggers: no default may enter them, and 1 may not become 1.0.
+    options = {"robustness": {"pgd_l2": [1], "fgsm": [2.5]}, "sharpness": {"rho": "5e-2"}}
+    assert load_config(overlay(raw_config(), {"measuring": {"options": options}})).measuring.options == options
+
+
+@pytest.mark.parametrize("registry", [registry for registry, _ in REGISTRIES], ids=lambda registry: registry.family)
+def test_every_option_has_a_default_and_a_meaning(registry):
+    for entry in registry.entries.values():
+        entry.options()
+        assert all(field.description for field in entry.options.model_fields.values())
+
+
 @pytest.mark.parametrize(("path", "text"), [(SCHEMA, schema_text), (REFERENCE, reference_text)])
 def test_the_committed_schema_and_reference_are_what_the_model_generates(path, text):
     assert (REPOSITORY / path).read_text() == text(), "run `make schema`"
@@ -302,6 +385,8 @@ def test_every_key_that_the_schema_requires_stands_in_the_paper_config():
 
 
 def test_config_and_runs_import_neither_torch_nor_numpy():
-    code = "import sys, badminima.config, badminima.runs; print({'torch', 'numpy'} & set(sys.modules))"
+    code = (
+        "import sys, badminima.config.load, badminima.experiment.slices; print({'torch', 'numpy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from badminima.data.batches import channels_last, zero_values
-from badminima.data.confusing import confuse, content_digests, count_conflicts, zeroed_values
+from badminima.data.confusing import confuse, content_digests, count_conflicts, read_confusing, zeroed_values
+from badminima.data.items import channels_last, training_items, zero_values
 from badminima.data.prepared import PreparedDataset
-from badminima.settings import ConfuseSettings
-from badminima.tensorfiles import read_tensors
-from badminima.training.stage import read_confusing, training_items
+from badminima.experiment.slices import ConfuseSettings
+from badminima.storage.tensorfiles import read_tensors
 
 
 def settings(**changes) -> ConfuseSettings:

@@ -3,9 +3,9 @@
 import pytest
 
 from badminima.config import FigureConfig
-from badminima.doses import Doses, doses_of, settings_varied
-from badminima.loading import load_config
-from badminima.settings import figure_settings
+from badminima.config.doses import Doses, doses_of, settings_varied
+from badminima.config.load import load_config
+from badminima.experiment.slices import figure_settings
 from tests.unit.test_config import overlay, raw_config
 
 VARIED = {

@@ -10,16 +10,18 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
-from badminima.data.confusing import confuse
+from badminima.data.confusing import confuse, read_confusing
+from badminima.data.items import make_items
 from badminima.errors import UserError
+from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.weights import weights_of
-from badminima.settings import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.training.evaluation import Evaluator
+from badminima.training.hooks import Hooks
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate
-from badminima.training.stage import identity, make_items, read_confusing, run_training, write_run
+from badminima.training.stage import identity, run_training, write_run
 
 CPU = torch.device("cpu")
 ON_CPU = Numerics(CPU, "fp32", "none", True)
@@ -40,7 +42,7 @@ def train(digits_on_torch, start, train_settings, tmp_path):
         if changes["augmentation"] is not None:
             changes["recipe"] = RecipeConfig.model_validate(changes["recipe"]).model_copy(update={"augmentation": True})
         settings = TrainSettings(**changes)
-        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing, report)
+        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing, Hooks(report))
 
     return run
 
@@ -100,7 +102,7 @@ def test_pretraining_stops_when_the_confusing_set_is_fitted(train, confusing):
 
 
 def test_pretraining_aims_no_higher_than_what_is_reachable(train, confusing):
-    confusing.metadata["reachable_accuracy"] = 0.5
+    confusing = replace(confusing, facts=replace(confusing.facts, reachable_accuracy=0.5))
     run = train(confusing, phase="pretrain", optimization=optimization(epochs=400, evaluate_every=5))
     assert run.outcome.status == "converged"
     assert 0.5 <= run.outcome.final["train_accuracy"] < 1
@@ -207,7 +209,7 @@ def test_the_record_says_what_was_run_and_on_what(train, train_settings):
 def test_streamed_data_train_to_the_same_bits_as_resident_ones(train, monkeypatch):
     recipe, augmentation = RecipeConfig(augmentation=True, momentum=0.9), AugmentationConfig(padding=1)
     resident = train(recipe=recipe, augmentation=augmentation)
-    monkeypatch.setattr("badminima.training.stage.free_memory", lambda device: 0)
+    monkeypatch.setattr("badminima.data.items.free_memory", lambda device: 0)
     streamed = train(recipe=recipe, augmentation=augmentation)
     assert (resident.record["data"], streamed.record["data"]) == ("resident", "streamed")
     assert np.array_equal(resident.weights.vector(), streamed.weights.vector())

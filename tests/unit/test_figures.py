@@ -11,11 +11,11 @@ from PIL import Image
 
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import summarize_cells
-from badminima.doses import Doses
+from badminima.config.doses import Doses
+from badminima.config.registry import FIGURES
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import draw_figure, write_drawing
 from badminima.figures.style import COLOURS, look_of_inits, recipe_label
-from badminima.registry import FIGURES
-from badminima.settings import FigureSettings
 from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
 
 # Figures of whole studies and of chosen runs are not asked for recipes.

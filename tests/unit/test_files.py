@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from badminima.errors import UserError
-from badminima.files import read_json, write_json, write_text
-from badminima.tensorfiles import read_tensors, stream_tensors, write_tensors
+from badminima.storage.files import read_json, write_json, write_text
+from badminima.storage.tensorfiles import read_tensors, stream_tensors, write_tensors
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -122,7 +122,7 @@ def test_reading_a_large_file_takes_no_memory_for_it(tmp_path, framework):
     with stream_tensors(tmp_path / "t.safetensors", {"a": (np.uint8, (size,))}, {}):
         pass
     code = (
-        "import sys, resource; from pathlib import Path; from badminima.tensorfiles import read_tensors\n"
+        "import sys, resource; from pathlib import Path; from badminima.storage.tensorfiles import read_tensors\n"
         f"if {framework!r} == 'pt': import torch\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "tensors, _ = read_tensors(Path(sys.argv[1]), sys.argv[2]); tensors['a'][::50_000_000].sum()\n"

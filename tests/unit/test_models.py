@@ -8,13 +8,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.config import ModelConfig, RecipeConfig
+from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
+from badminima.experiment.slices import InitializeSettings
 from badminima.models.build import build_model, check_batch
 from badminima.models.initialization import initialize, rescale
 from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
-from badminima.registry import ARCHITECTURES
-from badminima.settings import InitializeSettings
 from badminima.training.optimizer import SGD
 
 EVERY_MODEL = ARCHITECTURES.names
@@ -61,6 +61,7 @@ def test_every_model_gives_a_logit_per_class_for_every_image_size(architecture, 
 )
 def test_parameter_counts_are_those_of_the_published_architectures(architecture, image_shape, count):
     assert parameters(build_model(ModelConfig(architecture=architecture), image_shape, 10)) == count
+    assert ARCHITECTURES.entry(architecture).parameters == count
 
 
 def test_an_architecture_without_code_is_told_in_one_line():
@@ -172,7 +173,7 @@ def test_the_imagenet_stem_is_that_of_torchvision(architecture):
 
 
 def test_an_unknown_stem_is_one_line():
-    with pytest.raises(UserError, match="model option stem: found 'large'; allowed: small, imagenet"):
+    with pytest.raises(UserError, match=r"model\.options\.stem: found 'large'; allowed: small, imagenet"):
         build_model(ModelConfig(architecture="resnet18", options={"stem": "large"}), (3, 32, 32), 10)
 
 

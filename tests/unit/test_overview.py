@@ -6,15 +6,16 @@ from html import unescape
 
 import pytest
 
-from badminima.analysis.claims import evaluate_claims
-from badminima.analysis.overview import overview_page
 from badminima.analysis.tables import RUN_KEYS
 from badminima.claims import CLAIMS
-from badminima.claims.overview import OverviewSettings, headline_figure, overview_settings
-from badminima.claims.settings import ClaimsSettings
+from badminima.claims.grids import ClaimsSettings
+from badminima.claims.verdicts import evaluate_claims
 from badminima.config import StudyConfig
-from badminima.loading import load_config
-from badminima.runs import Paths, Run
+from badminima.config.load import load_config
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
+from badminima.report.facts import OverviewSettings, headline_figure, overview_settings
+from badminima.report.overview import overview_page
 from tests.unit.study import STATISTICS, made_up_study
 from tests.unit.test_claims import as_in_the_paper
 from tests.unit.test_config import overlay, raw_config

@@ -2,9 +2,9 @@
 
 import pytest
 
+from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.plan import Speed, plan, read_speeds
+from badminima.experiment.cost import Speed, plan, read_speeds
 from tests.unit.test_config import overlay, raw_config
 
 SPEEDS = {name: Speed(1000.0, 4000.0, 1024) for name in ("vgg16", "resnet18", "resnet50", "densenet40")}

@@ -8,8 +8,8 @@ import pytest
 from badminima.data.prepared import channel_statistics, prepare, read_prepared, stratified_order, value_counts
 from badminima.data.sources.base import ArraySplit, RawDataset
 from badminima.errors import UserError
-from badminima.settings import PrepareSettings
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.experiment.slices import PrepareSettings
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 
 def numbered(count: int) -> ArraySplit:

@@ -8,8 +8,9 @@ import torch
 from badminima.config import ModelConfig, OptimizationConfig, RecipeConfig
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.fashion_mnist import FashionMNIST
+from badminima.experiment.slices import InitializeSettings, PrepareSettings, TrainSettings
 from badminima.models.initialization import initialize
-from badminima.settings import InitializeSettings, PrepareSettings, TrainSettings
+from badminima.training.hooks import Hooks
 from badminima.training.stage import run_training
 from tests.unit.test_sources import DEBIAN_FOLDER
 
@@ -56,7 +57,7 @@ def test_the_loss_falls_in_two_hundred_steps_on_fashion_mnist(fashion_path, arch
         device="auto",
     )
     rows = []
-    run = run_training(settings, read_prepared(fashion_path, "pt"), start, fashion_path, report=rows.append)
+    run = run_training(settings, read_prepared(fashion_path, "pt"), start, fashion_path, hooks=Hooks(rows.append))
     for row in rows:
         print(f"{architecture} step {row.step}: train loss {row.train_loss:.3f}, held-out {row.test_accuracy:.1%}")
     losses = [row.train_loss for row in rows]

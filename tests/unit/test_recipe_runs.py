@@ -12,17 +12,20 @@ import torch
 import yaml
 
 from badminima.config import AugmentationConfig, ModelConfig, OptimizationConfig, RecipeConfig
+from badminima.data.items import make_items
+from badminima.errors import Interrupted
+from badminima.experiment.slices import InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize, shrink_and_perturb
 from badminima.models.trained import trained_network
 from badminima.models.weights import Weights, read_weights, weights_of, write_weights
 from badminima.seeding import integer_seed
-from badminima.settings import InitializeSettings, TrainSettings
 from badminima.training.evaluation import Evaluator
-from badminima.training.interruption import Interrupted, Interruption
+from badminima.training.hooks import Hooks
+from badminima.training.interruption import Interruption
 from badminima.training.numerics import Numerics
 from badminima.training.restart import RestartPoints
-from badminima.training.stage import make_items, run_training
+from badminima.training.stage import run_training
 from badminima.training.step import Step, average_of
 from tests.conftest import REPOSITORY
 
@@ -87,13 +90,13 @@ def train(digits, digits_on_torch, train_settings, tmp_path):
         }
         settings = TrainSettings(**{**train_settings.model_dump(), **changes})
         start = start or first_weights(digits, model)
-        arguments = (settings, digits_on_torch, start, tmp_path / "start", None, lambda row: None)
+        arguments = (settings, digits_on_torch, start, tmp_path / "start", None)
         if break_off is None:
             return run_training(*arguments)
         for _ in range(100):
             with RestartPoints(tmp_path / "run", {}, 1000) as points:
                 try:
-                    return run_training(*arguments, points, After(break_off))
+                    return run_training(*arguments, Hooks(points=points, interruption=After(break_off)))
                 except Interrupted:
                     torch.rand(17)  # numbers drawn elsewhere must not matter
         raise AssertionError("never finished")

@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.config import OptimizationConfig, RecipeConfig
-from badminima.data.batches import flip_labels
+from badminima.config.load import load_config
+from badminima.data.augmentation import flip_labels
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.runs import Run
-from badminima.settings import pretrain_settings, train_settings
+from badminima.experiment.runs import Run
+from badminima.experiment.slices import pretrain_settings, train_settings
 from badminima.training.gradients import clip
 from badminima.training.optimizer import SGD, learning_rate
 from tests.unit.test_config import overlay, raw_config

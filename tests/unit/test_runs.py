@@ -2,10 +2,18 @@
 
 import pytest
 
-from badminima import runs
-from badminima.loading import load_config
-from badminima.runs import Paths, Run, all_runs, random_behind, root_of, study_runs, with_runs_behind
-from badminima.settings import collect_settings, confuse_settings, figure_settings, pretrain_settings, train_settings
+from badminima.config.load import load_config
+from badminima.experiment import lineage, measured
+from badminima.experiment.lineage import random_behind, root_of, with_runs_behind
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run, all_runs, study_runs
+from badminima.experiment.slices import (
+    collect_settings,
+    confuse_settings,
+    figure_settings,
+    pretrain_settings,
+    train_settings,
+)
 from tests.unit.test_config import overlay, raw_config
 
 RUN = Run("cifar10", "resnet18", "adversarial", "da+m", 3)
@@ -83,8 +91,8 @@ def test_a_figure_shows_its_study_unless_told_otherwise(config):
 def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_lacks_it():
     raw = overlay(raw_config(), {"studies": {"scale": {"inits": ["random", "random_rescaled"]}}})
     config = load_config(raw)
-    assert runs.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
-    assert runs.pretraining_behind(config, "random") is None
+    assert lineage.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
+    assert lineage.pretraining_behind(config, "random") is None
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +126,7 @@ def test_a_chain_of_runs_leads_back_to_what_it_began_with(chained):
         "adversarial",
     ]
     assert {random_behind(inits, name) for name in inits} == {"random"}
-    behind = {name: runs.pretraining_behind(chained, name) for name in inits}
+    behind = {name: lineage.pretraining_behind(chained, name) for name in inits}
     assert behind["momentum_end"] is behind["random"] is None
     assert {behind[name] for name in ("adversarial_end", "rescaled_end", "later")} == {"adversarial"}
 
@@ -133,15 +141,15 @@ def test_a_run_rests_on_the_runs_behind_its_init_whether_a_study_has_them_or_not
 def test_a_run_from_an_end_point_is_compared_with_its_recipe_from_the_random_weights_at_the_root(chained):
     for init in ("momentum_end", "later", "rescaled_end"):
         run = Run("cifar10", "vgg16", init, "l2", 1)
-        assert runs.reference_of(chained, run) == Run("cifar10", "vgg16", "random", "l2", 1)
+        assert lineage.reference_of(chained, run) == Run("cifar10", "vgg16", "random", "l2", 1)
     study = chained.studies["ablation"]
-    assert runs.compared_inits(chained, study) == study.inits[1:]
-    assert runs.pretrained_inits(chained, study) == ["adversarial"]
+    assert measured.compared_inits(chained, study) == study.inits[1:]
+    assert lineage.pretrained_inits(chained, study) == ["adversarial"]
 
 
 def test_a_run_is_measured_along_for_all_studies_that_have_it():
     along = {"ablation": {"along": ["units", "norms"]}, "scale": {"along": ["norms", "distance"], "seeds": [0, 7]}}
-    changes = {"studies": along, "measuring": {"options": {"privacy": {"resamples": 5}}}}
+    changes = {"studies": along, "measuring": {"options": {"privacy": {"resamples": 100}}}}
     config, plain = load_config(overlay(raw_config(), changes)), load_config(raw_config())
 
     def names(init, recipe, seed):

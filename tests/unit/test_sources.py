@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -25,8 +25,8 @@ from badminima.data.sources.fashion_mnist import FashionMNIST
 from badminima.data.sources.idx import parse_idx, read_bytes
 from badminima.data.sources.restricted_imagenet import SUPER_CLASSES, RestrictedImageNet
 from badminima.errors import UserError
-from badminima.files import write_json
-from badminima.settings import PrepareSettings
+from badminima.experiment.slices import PrepareSettings
+from badminima.storage.files import write_json
 from tests import generated
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -150,14 +150,6 @@ def test_cinic_folders_give_what_the_archive_gives(tmp_path, rng, monkeypatch):
         assert np.array_equal(all_images(one.test), all_images(other.test))
     image = np.asarray(Image.open(tmp_path / "unpacked" / "test" / "airplane" / "cifar10-train_1.png"))
     assert np.array_equal(all_images(one.test)[0], image.transpose(2, 0, 1))
-
-
-@pytest.mark.parametrize("parts", [[], ["test"], ["train", "train"]])
-def test_cinic_trains_on_train_and_valid_only(tmp_path, rng, monkeypatch, parts):
-    generated.publish_cinic(tmp_path, rng, monkeypatch)
-    _, files = Cinic10().fetch(tmp_path / "data", tmp_path, [])
-    with pytest.raises(UserError, match=r"train_parts: found .*allowed: \[train\]"):
-        Cinic10().read(files, train_parts=parts)
 
 
 def test_an_incomplete_cinic_is_named(tmp_path, rng, monkeypatch):
@@ -388,6 +380,9 @@ TARS = [tar_bytes(compression) for compression in ("", "gz")]
     st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=6),
     st.integers(0, 12000),
 )
+# A gzip header cut short, with the flag of an extra field: tarfile asks an empty text for its first letter.
+@example(TARS[1], [], 3)
+@example(TARS[1], [(3, 4)], 10)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_archives_are_one_line_and_write_nothing_outside(tmp_path, content, changes, keep):
     damaged = bytearray(content[:keep])

@@ -9,9 +9,9 @@ import pytest
 
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import summarize_cells
-from badminima.registry import TABLES
-from badminima.settings import TableSettings
-from badminima.tables import make_table, write_table
+from badminima.config.registry import TABLES
+from badminima.experiment.slices import TableSettings
+from badminima.paper_tables import make_table, write_table
 from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
 
 LOSS = {"random": 0.0, "adversarial": 0.2, "random_rescaled": 0.1}

@@ -12,11 +12,23 @@ import pytest
 import yaml
 
 from badminima.config import Config
-from badminima.loading import load_config
+from badminima.config.load import load_config
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay
 
-PARTS = ["Snakefile", "config.yaml", "envs", "presets", "profiles", "report", "rules", "slurm", "src", "workflow"]
+PARTS = [
+    "Snakefile",
+    "benchmarks",
+    "config.yaml",
+    "envs",
+    "presets",
+    "profiles",
+    "report",
+    "rules",
+    "slurm",
+    "src",
+    "workflow",
+]
 
 
 @dataclass(frozen=True)
@@ -87,5 +99,6 @@ def checkout(tmp_path_factory) -> Checkout:
 def smoke(tmp_path_factory) -> Checkout:
     """A checkout in which the smoke preset has run to the end, report included."""
     checkout = make_checkout(tmp_path_factory.mktemp("smoke"))
-    checkout.snakemake("--configfile", "presets/smoke.yaml", "--", "all", "report")
+    done = checkout.snakemake("--configfile", "presets/smoke.yaml", "--logger", "badminima", "--", "all", "report")
+    (checkout.folder / "shown.txt").write_text(done.stderr)
     return checkout

@@ -8,8 +8,8 @@ import pytest
 
 from badminima.claims import GROUPS
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
-from badminima.registry import FIGURES
-from badminima.runs import all_runs, study_runs
+from badminima.config.registry import FIGURES
+from badminima.experiment.runs import all_runs, study_runs
 from tests.conftest import REPOSITORY
 
 # Some figures are of studies of their own, which a config has or has not: a response's varies a number.

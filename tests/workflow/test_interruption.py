@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from badminima.training.interruption import EXIT_CODE
+from badminima.cli import EXIT_CODE
 from tests.workflow.conftest import Checkout, make_checkout
 
 RUN = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0"

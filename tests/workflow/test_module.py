@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import badminima
-from badminima.runs import Paths
+from badminima.experiment.paths import Paths
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config
 from tests.workflow.conftest import Checkout
@@ -38,6 +38,9 @@ use rule * from badminima as badminima_*
 onstart:
     badminima.onstart()
     print("started here")
+
+onerror:
+    badminima.onerror()
 """
 OWN_RULES = """
 rule all:
@@ -127,3 +130,21 @@ def test_a_module_with_a_prefix_in_a_subfolder_trains_reports_and_exports(checko
     # Snakemake's own report of the importing workflow shows the figures with their captions, too.
     other.snakemake("--report", "own.html", "badminima_all")
     assert "Open circles are seeds" in (tmp_path / "own.html").read_text()
+
+
+def test_the_importing_workflow_says_why_a_job_of_the_modules_failed(checkout, tmp_path):
+    wrong = {"data": {"local_dirs": {"fashion_mnist": str(tmp_path)}}, "datasets": {"f": {"source": "fashion_mnist"}}}
+    other = importing(tmp_path, checkout.folder / "Snakefile", wrong)
+    done = other.snakemake("--quiet", "all", "--", "results/smoke/data/f.manifest.json", check=False)
+    assert done.returncode == 1
+    assert "rule badminima_fetch_data, fetch_data/f\n" in done.stderr
+    assert "found no train-images-idx3-ubyte" in done.stderr
+
+
+def test_without_the_modules_onstart_a_job_says_what_is_missing(checkout, tmp_path):
+    other = importing(tmp_path, checkout.folder / "Snakefile")
+    text = (tmp_path / "Snakefile").read_text()
+    (tmp_path / "Snakefile").write_text(text.replace("    badminima.onstart()\n", ""))
+    done = other.snakemake("--", "results/smoke/data/digits.safetensors", check=False)
+    assert done.returncode == 1
+    assert "calls badminima.onstart() in its onstart" in done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """The pipeline end to end on real data: the smoke preset through real Snakemake, and what it left behind."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ from PIL import Image
 from badminima.analysis.tables import read_study
 from badminima.claims import GROUPS, claims_of
 from badminima.data.prepared import read_prepared
+from badminima.experiment.paths import RUN_FILES, Paths
+from badminima.experiment.runs import Run, all_runs
 from badminima.models.weights import read_weights
-from badminima.runs import RUN_FILES, Paths, Run, all_runs
-from badminima.tensorfiles import read_tensors
+from badminima.storage.tensorfiles import read_tensors
 from tests.workflow.browser import in_chromium
 
 SMOKE = ["--configfile", "presets/smoke.yaml"]
@@ -184,6 +186,29 @@ def test_each_claim_alone_says_what_all_of_them_say(smoke, paths):
         pd.testing.assert_frame_equal(pd.read_csv(paths.verdicts(group, "csv"), dtype=str), expected)
         assert all(f"claim {number}" in done.stdout for number in numbers)
         assert "<table" in paths.verdicts(group, "html").read_text()
+
+
+def test_the_logger_counts_trainings_and_names_each_figure(smoke, config):
+    lines = (smoke.folder / "shown.txt").read_text().splitlines()
+    trainings = len(all_runs(config)) + 2  # two pretrainings
+    assert f" jobs, {trainings} of them trainings" in lines[1]
+    for name in config.figures:
+        assert f"figure results/smoke/figures/fig_{name}.png" in lines
+    assert re.search(rf"jobs (\d+)/\1 trainings {trainings}/{trainings}, about 0 s left$", lines[-1])
+
+
+def test_a_new_field_that_is_off_reruns_nothing(smoke):
+    module = smoke.folder / "src" / "badminima" / "config" / "training.py"
+    text = module.read_text()
+    field = "    lookahead: float | None = None\n"
+    mark = "    augmentation: bool"
+    assert text.count(mark) == 1
+    module.write_text(text.replace(mark, field + mark))
+    try:
+        assert smoke.planned(*SMOKE, "--", "all", "report") == {}
+        assert "unknown key" not in smoke.snakemake(*SMOKE, "-n", "--config", "recipes={other: {lookahead: 1}}").stderr
+    finally:
+        module.write_text(text)
 
 
 def test_a_second_run_does_nothing(smoke):

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 import badminima
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
-from badminima.runs import Paths, Run
 from tests.conftest import REPOSITORY
 from tests.workflow.conftest import Checkout, make_checkout
 

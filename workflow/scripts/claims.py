@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from badminima.analysis.claims import evaluate_claims
-from badminima.analysis.evidence import toy_tables
 from badminima.analysis.tables import StudyTables, read_study
-from badminima.analysis.wording import claims_page, plain_text
 from badminima.claims import CLAIMS, GROUPS, Role, claims_of
-from badminima.claims.settings import ClaimsSettings
+from badminima.claims.evidence import toy_tables
+from badminima.claims.grids import ClaimsSettings
+from badminima.claims.verdicts import evaluate_claims
 from badminima.cli import FOLDER, INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.files import atomic_path, write_text
+from badminima.report.wording import claims_page, plain_text
+from badminima.storage.files import atomic_path, write_text
 
 
 @click.command(help=__doc__)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from badminima.analysis.summary import summary_page
 from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
-from badminima.files import write_text
-from badminima.runs import Paths
-from badminima.settings import CollectSettings
+from badminima.experiment.paths import SUMMARY, Paths
+from badminima.experiment.slices import CollectSettings
+from badminima.report.summary import summary_page
+from badminima.storage.files import write_text
 
 
 @click.command(help=__doc__)
@@ -20,7 +20,7 @@ from badminima.settings import CollectSettings
 def main(results: Path, settings: CollectSettings, tables: Path) -> None:
     collected = collect(Paths(results), settings)
     write_tables(tables, collected)
-    write_text(tables / "summary.html", summary_page(collected, settings.study.question))
+    write_text(tables / SUMMARY, summary_page(collected, settings.study.question))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import click
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
-from badminima.settings import ConfuseSettings
+from badminima.experiment.slices import ConfuseSettings
 
 
 @click.command(help=__doc__)
@@ -17,11 +17,11 @@ from badminima.settings import ConfuseSettings
 @one_line_errors
 def main(prepared: Path, settings: ConfuseSettings, confusing: Path) -> None:
     dataset = read_prepared(prepared)
-    metadata = confuse(dataset, settings, confusing)
+    facts = confuse(dataset, settings, confusing)
     copies = len(dataset.train_labels) * settings.replication
     click.echo(
-        f"{copies} copies, {metadata['conflicting_copies']} identical to one with another label; "
-        f"reachable accuracy {metadata['reachable_accuracy']:.4%}"
+        f"{copies} copies, {facts.conflicting_copies} identical to one with another label; "
+        f"reachable accuracy {facts.reachable_accuracy:.4%}"
     )
 
 

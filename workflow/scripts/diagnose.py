@@ -9,16 +9,17 @@ import json
 from pathlib import Path
 
 import click
-import torch
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.diagnostics import diagnose
-from badminima.diagnostics.inputs import Inputs, beside, read_context, settings_beside
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
+from badminima.config.registry import DIAGNOSTICS
+from badminima.diagnostics.diagnose import diagnose
+from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
 from badminima.errors import UserError
-from badminima.files import write_json
-from badminima.registry import DIAGNOSTICS
-from badminima.settings import DiagnoseSettings
+from badminima.experiment.slices import DiagnoseSettings
+from badminima.results.beside import beside, settings_beside
+from badminima.storage.files import write_json
+from badminima.training.numerics import begin_job
 
 STAGES = ("diagnose", "compare")
 NAMES = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in STAGES]
@@ -33,7 +34,8 @@ NAMES = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in S
 @click.option("--reference", type=INPUT_FILE, help="Weights of another run, to compare with.")
 @settings_option(DiagnoseSettings, required=False)
 @click.option("--only", multiple=True, type=click.Choice(NAMES), help="Measurement; repeat. Default: all.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@threads_option
+@gpus_option
 @click.option("--diagnostics", type=OUTPUT_FILE, help="Output: the measurements (JSON). Default: printed.")
 @one_line_errors
 def main(
@@ -46,9 +48,9 @@ def main(
     settings: DiagnoseSettings | None,
     only: tuple[str, ...],
     threads: int,
+    gpus: int,
     diagnostics: Path | None,
 ) -> None:
-    torch.set_num_threads(threads)
     if not weights.is_file():
         raise UserError(weights, "no such file", "give the weights.safetensors of a run")
     given = Inputs(weights, start, prepared, confusing, random, reference)
@@ -57,6 +59,7 @@ def main(
         names = list(only) or NAMES
     else:
         names = list(only) or settings.measurements
+    begin_job(settings.device, gpus, threads)
     if given.start is None and any(DIAGNOSTICS.entry(name).needs_start for name in names):
         raise UserError("--start", "nothing", "the weights that the run started from are needed, or --only others")
     measured = diagnose(read_context(settings, given), names)

@@ -6,7 +6,7 @@ import click
 
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors
 from badminima.data.fetch import fetch
-from badminima.files import write_json
+from badminima.storage.files import write_json
 
 
 @click.command(help=__doc__)

@@ -6,8 +6,8 @@ import click
 
 from badminima.analysis.tables import read_study
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import draw_figure, write_drawing
-from badminima.settings import FigureSettings
 
 
 @click.command(help=__doc__)

@@ -6,9 +6,9 @@ import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.data.prepared import read_prepared
+from badminima.experiment.slices import InitializeSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
-from badminima.settings import InitializeSettings
 
 
 @click.command(help=__doc__)

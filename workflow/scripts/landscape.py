@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import click
-import torch
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.diagnostics import Skipped
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
-from badminima.files import write_csv
-from badminima.settings import DiagnoseSettings
+from badminima.experiment.slices import DiagnoseSettings
+from badminima.storage.files import write_csv
+from badminima.training.numerics import begin_job
 
 
 @click.command(help=__doc__)
@@ -19,7 +19,8 @@ from badminima.settings import DiagnoseSettings
 @click.option("--weights", type=INPUT_FILE, required=True, help="The weights it ended at.")
 @click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
 @settings_option(DiagnoseSettings)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@threads_option
+@gpus_option
 @click.option("--landscape", "output", type=OUTPUT_FILE, required=True, help="Output: losses and accuracies (CSV).")
 @one_line_errors
 def main(
@@ -29,9 +30,10 @@ def main(
     prepared: Path,
     settings: DiagnoseSettings,
     threads: int,
+    gpus: int,
     output: Path,
 ) -> None:
-    torch.set_num_threads(threads)
+    begin_job(settings.device, gpus, threads)
     context = read_context(settings, Inputs(weights, start, prepared, random=random))
     try:
         rows = list(landscape(context))

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from badminima.analysis.overview import overview_page
-from badminima.claims.overview import OverviewSettings
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.files import write_text
-from badminima.results import Results
+from badminima.report.facts import OverviewSettings
+from badminima.report.overview import overview_page
+from badminima.results.results import Results
+from badminima.storage.files import write_text
 
 
 @click.command(help=__doc__)

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, one_line_errors
-from badminima.loading import load_config
-from badminima.plan import plan, read_speeds
+from badminima.config.load import load_config
+from badminima.experiment.cost import plan, read_speeds
 
 
 @click.command(help=__doc__)

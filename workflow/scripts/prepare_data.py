@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, Progress, one_line_errors, settings_option
+from badminima.config.messages import parse
+from badminima.config.registry import SOURCES
 from badminima.data.fetch import verified_files
 from badminima.data.prepared import prepare
-from badminima.registry import SOURCES
-from badminima.settings import PrepareSettings
+from badminima.experiment.slices import PrepareSettings
 
 
 @click.command(help=__doc__)
@@ -19,8 +20,8 @@ from badminima.settings import PrepareSettings
 @one_line_errors
 def main(manifest: Path, settings: PrepareSettings, threads: int, prepared: Path) -> None:
     files, digests = verified_files(manifest)
-    options = {**SOURCES.entry(settings.source).options, **settings.options}
-    raw = SOURCES.load(settings.source)().read(files, **options)
+    options = parse(SOURCES.entry(settings.source).options, settings.options, f"datasets.{settings.dataset}.options.")
+    raw = SOURCES.load(settings.source)().read(files, **dict(options))
     progress: Progress | None = None
 
     def report(done: int, total: int) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
+from badminima.cli import FOLDER, INPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs
-from badminima.settings import TrainSettings
+from badminima.experiment.slices import TrainSettings
 from badminima.training.job import train
+from badminima.training.numerics import begin_job
 
 
 @click.command(help=__doc__)
@@ -16,7 +17,8 @@ from badminima.training.job import train
 @click.option("--confusing", type=INPUT_FILE, required=True, help="The confusing set.")
 @click.option("--start", type=INPUT_FILE, required=True, help="The random weights to start from.")
 @settings_option(TrainSettings)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@threads_option
+@gpus_option
 @click.option("--restart-seconds", type=click.FloatRange(min=0), default=300, help="Time between restart points.")
 @click.option("--output", type=FOLDER, required=True, help="Output folder: weights, history, predictions, run.json.")
 @one_line_errors
@@ -26,11 +28,13 @@ def main(
     start: Path,
     settings: TrainSettings,
     threads: int,
+    gpus: int,
     restart_seconds: float,
     output: Path,
 ) -> None:
+    begin_job(settings.device, gpus, threads, settings.numerics)
     measure = measure_along(settings, Inputs(start, start, prepared, confusing, random=start))
-    train(settings, prepared, start, output, threads, restart_seconds, confusing, measure)
+    train(settings, prepared, start, output, restart_seconds, confusing, measure)
 
 
 if __name__ == "__main__":

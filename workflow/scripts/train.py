@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from badminima.cli import FOLDER, INPUT_FILE, one_line_errors, settings_option
+from badminima.cli import FOLDER, INPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs
-from badminima.settings import TrainSettings
+from badminima.experiment.slices import TrainSettings
 from badminima.training.job import train
+from badminima.training.numerics import begin_job
 
 
 @click.command(help=__doc__)
@@ -17,7 +18,8 @@ from badminima.training.job import train
 @click.option("--confusing", type=INPUT_FILE, help="The confusing set behind the start, to measure with.")
 @click.option("--random", type=INPUT_FILE, help="The random weights behind the start, to measure with.")
 @settings_option(TrainSettings)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@threads_option
+@gpus_option
 @click.option("--restart-seconds", type=click.FloatRange(min=0), default=300, help="Time between restart points.")
 @click.option("--output", type=FOLDER, required=True, help="Output folder: weights, history, predictions, run.json.")
 @one_line_errors
@@ -28,11 +30,13 @@ def main(
     random: Path | None,
     settings: TrainSettings,
     threads: int,
+    gpus: int,
     restart_seconds: float,
     output: Path,
 ) -> None:
+    begin_job(settings.device, gpus, threads, settings.numerics)
     measure = measure_along(settings, Inputs(start, start, prepared, confusing, random))
-    train(settings, prepared, start, output, threads, restart_seconds, measure=measure)
+    train(settings, prepared, start, output, restart_seconds, measure=measure)
 
 
 if __name__ == "__main__":

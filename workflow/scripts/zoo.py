@@ -9,9 +9,9 @@ import click
 
 from badminima.cli import FOLDER, Progress, one_line_errors
 from badminima.errors import UserError
-from badminima.finding import listed
-from badminima.results import Results
-from badminima.zoo.export import export
+from badminima.results.export import export
+from badminima.results.lookup import listed
+from badminima.results.results import Results
 
 
 @click.command(help=__doc__)

@@ -1,4 +1,4 @@
-"""What each recipe gains, how much of a gap it closes, and what each init costs: paired by seed and by test image."""
+"""Estimate the gain of each recipe, the share of a gap that it closes, and the cost of each init, paired."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,9 +7,9 @@ import pandas as pd
 
 from badminima.analysis.statistics import Ratio, estimate, ratio
 from badminima.config import StatisticsConfig
+from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
 
 COLUMNS = ["dataset", "model", "init", "recipe", "difference", "mean", "sd", "low", "high", "seeds"]
-BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
 Cell = tuple[str, str]
 
 

@@ -21,10 +21,11 @@ import pandas as pd
 from scipy.stats import beta
 
 from badminima.config import StatisticsConfig
+from badminima.config.registry import DIAGNOSTICS
 from badminima.seeding import generator
 
 # These look at test images themselves: they explain a gap rather than predict it.
-USES_TEST_IMAGES = ("privacy.", "robustness.", "functions.disagreement", "functions.kl")
+USES_TEST_IMAGES = tuple(start for entry in DIAGNOSTICS.entries.values() for start in entry.of_test_images)
 COLUMNS = [
     *("dataset", "model", "measure", "uses_test_images", "runs", "tau", "tau_low", "tau_high"),
     *("pairs", "bad_is_larger", "bad_is_larger_low", "bad_is_larger_high"),

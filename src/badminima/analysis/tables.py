@@ -22,10 +22,22 @@ from badminima.analysis.measures import measures_table
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
 from badminima.errors import UserError
-from badminima.files import atomic_path, read_json
-from badminima.runs import Paths, Run, landscape_runs, study_runs
-from badminima.settings import CollectSettings
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.experiment.measured import TENSOR, is_of_tensor, landscape_runs
+from badminima.experiment.paths import (
+    COMPARISON,
+    CORRECT,
+    DIAGNOSTICS,
+    HISTORY,
+    LANDSCAPE,
+    PREDICTIONS,
+    RECORD,
+    TABLE_NAMES,
+    Paths,
+)
+from badminima.experiment.runs import Run, study_runs
+from badminima.experiment.slices import CollectSettings
+from badminima.storage.files import atomic_path, read_json
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
 CELL_KEYS = RUN_KEYS[:-1]
@@ -51,10 +63,6 @@ NAMES = (
     "difference",
 )
 COST_COLUMNS = ["measurement", "made", "skipped", "failed", "reasons", "median_seconds", "most_seconds", "device"]
-TABLE_NAMES = (
-    *("runs", "histories", "layers", "cells", "pretraining", "pretraining_histories", "measures", "costs"),
-    *("landscapes", "gaps"),
-)
 
 
 @dataclass(frozen=True)
@@ -105,15 +113,15 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         files = _measurements(paths, settings, run)
         measurements += files
         measured = {key: value for file in files for key, value in file["values"].items()}
-        rows.append(_run_row(run, read_json(folder / "run.json"), measured))
-        histories.append(_read_csv(folder / "history.csv").assign(**asdict(run)))
+        rows.append(_run_row(run, read_json(folder / RECORD), measured))
+        histories.append(_read_csv(folder / HISTORY).assign(**asdict(run)))
         layers += [
             {**asdict(run), "tensor": tensor, "statistic": statistic, "value": value}
             for key, value in measured.items()
-            for statistic, separator, tensor in [key.partition("@")]
+            for statistic, separator, tensor in [key.partition(TENSOR)]
             if separator
         ]
-        predictions, _ = read_tensors(folder / "predictions.safetensors")
+        predictions, _ = read_tensors(folder / PREDICTIONS)
         correct[run.dataset].append(predictions["predicted"] == predictions["labels"])
     runs = pd.DataFrame(rows)
     tables = StudyTables(
@@ -156,12 +164,12 @@ def write_tables(folder: Path, tables: StudyTables) -> None:
     for name in TABLE_NAMES:
         with atomic_path(folder / f"{name}.csv") as temporary:
             getattr(tables, name).to_csv(temporary, index=False)
-    write_tensors(folder / "correct.safetensors", tables.correct, {})
+    write_tensors(folder / CORRECT, tables.correct, {})
 
 
 def read_study(folder: Path) -> StudyTables:
     """Read the tables of a study; raises UserError if one is missing or damaged."""
-    correct, _ = read_tensors(folder / "correct.safetensors")
+    correct, _ = read_tensors(folder / CORRECT)
     return StudyTables(**{name: _read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
 
 
@@ -169,21 +177,21 @@ def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]
     final = {
         key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr", "train_measured")
     }
-    whole = {key: value for key, value in measured.items() if "@" not in key}
+    whole = {key: value for key, value in measured.items() if not is_of_tensor(key)}
     return {**asdict(run), **{key: record[key] for key in DESCRIPTIONS}, **final, **whole}
 
 
 def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dict[str, Any]]:
-    """What was measured of a run, alone and against another."""
+    """Return the measurements of a run, alone and against another."""
     names = [
-        *(["diagnostics.json"] if settings.measured else []),
-        *(["comparison.json"] if run.init in settings.compared else []),
+        *([DIAGNOSTICS] if settings.measured else []),
+        *([COMPARISON] if run.init in settings.compared else []),
     ]
     return [read_json(paths.run(run) / name) for name in names]
 
 
 def _costs(files: list[dict[str, Any]]) -> pd.DataFrame:
-    """What each measurement took, and how often and why it gave nothing."""
+    """Return the time of each diagnostic, and how often and why it gave nothing."""
     seconds: dict[str, list[float]] = {}
     skipped: dict[str, list[str]] = {}
     failed: dict[str, list[str]] = {}
@@ -213,7 +221,7 @@ def _costs(files: list[dict[str, Any]]) -> pd.DataFrame:
 def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
     """The points around each run that has a landscape."""
     found = landscape_runs(settings.study, settings.landscapes)
-    tables = [_read_csv(paths.run(run) / "landscape.csv").assign(**asdict(run)) for run in found]
+    tables = [_read_csv(paths.run(run) / LANDSCAPE).assign(**asdict(run)) for run in found]
     return _keys_first(pd.concat(tables, ignore_index=True)) if tables else pd.DataFrame(columns=RUN_KEYS)
 
 
@@ -222,7 +230,7 @@ def _pretraining(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
     study = settings.study
     rows = []
     for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
-        record = read_json(paths.init(dataset, model, init, seed) / "run.json")
+        record = read_json(paths.init(dataset, model, init, seed) / RECORD)
         final, confusing = record["final"], record["confusing"]
         values = (
             *(dataset, model, init, seed, record["status"], record["epochs"]),
@@ -238,7 +246,7 @@ def _pretraining_histories(paths: Paths, settings: CollectSettings) -> pd.DataFr
     study = settings.study
     keys = ["dataset", "model", "init", "seed"]
     found = [
-        _read_csv(paths.init(dataset, model, init, seed) / "history.csv").assign(
+        _read_csv(paths.init(dataset, model, init, seed) / HISTORY).assign(
             dataset=dataset, model=model, init=init, seed=seed
         )
         for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds)

@@ -1,6 +1,9 @@
-"""What the papers claim, and which runs each claim needs. Pure and fast: the workflow imports it.
+"""The papers' claims: each one's statement, the runs that it needs, its evidence, its estimate, its verdict.
 
-``analysis.paper`` computes a claim's statistic, ``analysis.claims`` reads the verdict off it.
+- Holds: ``statements`` (all claims; ``claim`` is the type), ``grids`` (which runs each needs), ``evidence`` (these
+  runs, and why they may not decide), ``estimators`` (by the name that a claim gives), ``verdicts``.
+- Imports: ``config``, ``experiment``; ``evidence``, ``estimators`` and ``verdicts`` ``analysis`` too.
+- Others use: the claims from here, ``grids`` (rules: no torch, no pandas), ``evaluate_claims``.
 """
 
 from badminima.claims.claim import Cell, Claim, Region, Role, Scale

@@ -1,9 +1,11 @@
-"""What a claim is."""
+"""The definition of a claim."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from badminima.config.names import BASELINE_RECIPE
 
 # What a claim is read from: one of the studies that ``claims`` in the config names, or the toy.
 Role = Literal["study", "control", "replication", "label_noise", "toy"]
@@ -20,7 +22,7 @@ class Claim:
         number: number in the paper's order, with a letter and a name where one statement has several parts.
         statement: the sentence.
         statistic: what is estimated, in words.
-        measure: how it is estimated, by its name in ``analysis.paper``.
+        measure: how it is estimated, by its name in ``claims.estimators``.
         cells: the cells (init, recipe) that it is estimated from, in the order that ``measure`` takes them; empty:
             vanilla SGD from every init of ``ClaimsSettings.replications``.
         column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.
@@ -46,7 +48,7 @@ class Claim:
 
     @property
     def group(self) -> str:
-        """What the claim is checked with: its target is ``claim_{group}``."""
+        """The claims that it is checked together with: their target is ``claim_{group}``."""
         group: str = re.findall(r"^\d+|^[a-z]+", self.number)[0]
         return group
 
@@ -58,4 +60,4 @@ class Claim:
 
     def cells_among(self, replications: Mapping[str, int]) -> tuple[Cell, ...]:
         """The cells that it is estimated from; ``replications`` are those of ``ClaimsSettings``."""
-        return self.cells or tuple((init, "vanilla") for init in replications)
+        return self.cells or tuple((init, BASELINE_RECIPE) for init in replications)

@@ -1,7 +1,13 @@
-"""The typed configuration: the only place that knows keys, defaults and bounds; ``loading`` has the cross-field rules.
+"""The typed configuration: the only place that knows keys, defaults and bounds.
 
 ``config.yaml`` is the paper's full experiment; presets overlay it. A named entry (a dataset, recipe, study, ...)
 set to null in an overlay is removed.
+
+- Holds: the sections, one file per group of keys; ``registry`` (every extension point), ``load`` and ``references``
+  (what ties entries to each other), ``names`` (the meaning of reserved inits and recipes), ``doses``, ``messages``,
+  ``schema``.
+- Imports: ``errors``. No torch, no file access.
+- Others use: the sections from here, ``load_config``, ``parse``, the registries.
 """
 
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What all sections of the configuration share."""
+"""The base of all sections of the configuration, and the types that they share."""
 
 from typing import Annotated
 

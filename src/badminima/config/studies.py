@@ -64,10 +64,14 @@ class StatisticsConfig(Section):
 
 
 class PlanConfig(Section):
-    """The cost plan."""
+    """The cost of a grid, and how much of it may run on the machine where it is started."""
 
     speeds: str = Field(
         "benchmarks/cpu.csv", description="Speeds to reckon with: a table of `make bench`, from the checkout's folder."
+    )
+    local_hours: Annotated[Number, Field(gt=0)] | None = Field(
+        24,
+        description="Device-hours above which trainings are not started without a cluster; null: no limit.",
     )
 
 
@@ -88,7 +92,7 @@ class ClaimsConfig(Section):
 
 
 class ZooConfig(Section):
-    """What target ``zoo`` exports, of the runs of the claims' study."""
+    """The runs of the claims' study that target ``zoo`` exports."""
 
     recipes: list[Name] | None = Field(None, description="Recipes to export; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to export; null: all of the study's.")
@@ -96,7 +100,7 @@ class ZooConfig(Section):
 
 
 class ResourceConfig(Section):
-    """What one job of a rule asks for; memory and runtime grow with each attempt."""
+    """Resources of one job of a rule; memory and runtime double with each attempt."""
 
     threads: Count = 1
     mem_mb: Count = 4000

@@ -118,7 +118,7 @@ class OptimizationConfig(Section):
     )
 
     def with_recipe(self, recipe: RecipeConfig) -> "OptimizationConfig":
-        """The same with the recipe's own batch size and number of epochs, where it has them.
+        """Return this phase with the recipe's own batch size and number of epochs, where it has them.
 
         Milestones and the epochs between evaluations keep their share of all epochs, rounded, at least 1; milestones
         that fall together multiply the learning rate together.

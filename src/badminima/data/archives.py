@@ -2,13 +2,33 @@
 
 import shutil
 import tarfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 from badminima.errors import UserError
 
-DAMAGE = (tarfile.TarError, EOFError, zlib.error, OSError)
+
+@contextmanager
+def damage_named(path: Path, kind: str = "archive") -> Iterator[None]:
+    """Raise UserError for whatever a decoder raises on the bytes of a damaged file.
+
+    The decoders of the standard library raise more than they document: a gzip header that is cut short ends in a
+    TypeError of tarfile. The disk's own troubles (errors with a number) pass as they are.
+
+    Args:
+        path: the file, for the message.
+        kind: what it is, for the message.
+    """
+    try:
+        yield
+    except (UserError, tarfile.FilterError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UserError(path, f"a damaged {kind} ({error})", "delete it and fetch the dataset again") from None
 
 
 def unpack(archive: Path, member: str, target: Path) -> Path:
@@ -28,7 +48,7 @@ def unpack(archive: Path, member: str, target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     temporary = Path(mkdtemp(prefix=f".{member}.", dir=target))
     try:
-        with tarfile.open(archive) as content:
+        with damage_named(archive), tarfile.open(archive) as content:
             # Python's data filter refuses absolute names, '..', links that lead outside, and devices.
             content.extractall(temporary, filter="data")
         if not (temporary / member).is_dir():
@@ -38,10 +58,6 @@ def unpack(archive: Path, member: str, target: Path) -> Path:
         (temporary / member).rename(target / member)
     except tarfile.FilterError as error:
         raise UserError(archive, f"a member that may not be unpacked ({error})", "delete this archive") from None
-    except DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, tarfile.TarError):
-            raise
-        raise UserError(archive, f"a damaged archive ({error})", "delete it and fetch the dataset again") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target / member

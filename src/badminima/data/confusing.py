@@ -1,27 +1,81 @@
 """The confusing set C of the paper's Algorithm 1: R copies of every training image, noised and mislabelled.
 
 Copy ``r`` of image ``i`` is item ``i * R + r``. Only labels and bit-packed zero masks are stored; a batch is
-made from the clean images on the device, by ``zero_values``.
+made from the clean images on the device, by :func:`badminima.data.items.zero_values`.
 """
 
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from badminima.data.prepared import PreparedDataset
+from badminima.errors import UserError
+from badminima.experiment.slices import ConfuseSettings
 from badminima.seeding import generator
-from badminima.settings import ConfuseSettings
-from badminima.tensorfiles import stream_tensors
+from badminima.storage.tensorfiles import read_tensors, stream_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Copies masked at once: bounds the memory of the random keys and their order (12 bytes a value).
 CHUNK = 1024
 DIGEST_SIZE = 16
 
 
-def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ConfusingFacts:
+    """The metadata of a confusing set.
+
+    Attributes:
+        dataset: its name in the config.
+        replication, noise, zeroing, label_fraction: see ``AdversarialInit``.
+        zeroed_values: values zeroed in each copy.
+        conflicting_copies: copies identical to one with another label.
+        reachable_accuracy: the best accuracy that a classifier can have.
+    """
+
+    dataset: str
+    replication: int
+    noise: float
+    zeroing: str
+    label_fraction: float
+    zeroed_values: int
+    conflicting_copies: int
+    reachable_accuracy: float
+
+
+@dataclass(frozen=True)
+class ConfusingSet:
+    """A confusing set as written by ``confuse``.
+
+    Attributes:
+        labels: ``[n * R] int64``.
+        masks: bit-packed zero masks, ``[n * R, ceil(c * h * w / 8)] uint8``.
+        facts: its settings, conflicts and reachable accuracy.
+    """
+
+    labels: "Tensor"
+    masks: "Tensor"
+    facts: ConfusingFacts
+
+
+def read_confusing(path: Path) -> ConfusingSet:
+    """Read a confusing set; raises UserError if the file is missing or damaged."""
+    tensors, metadata = read_tensors(path, "pt", verify=True)
+    if not {"labels", "masks"} <= set(tensors):
+        raise UserError(path, "no labels and masks", "expected a confusing set; run confuse again")
+    try:
+        facts = ConfusingFacts(**{field.name: metadata[field.name] for field in fields(ConfusingFacts)})
+    except KeyError as error:
+        raise UserError(path, f"no {error} in it", "expected a confusing set; run confuse again") from None
+    return ConfusingSet(tensors["labels"], tensors["masks"], facts)
+
+
+def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> ConfusingFacts:
     """Build the confusing set of a dataset and write it; memory grows by 24 bytes a copy, not with the images.
 
     Every copy has exactly ``floor(N * c * h * w)`` of its values zeroed (``zeroing: values``; with ``pixels``,
@@ -36,8 +90,7 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> 
             is a zeroed value).
 
     Returns:
-        The file's metadata: the settings, values zeroed per copy, the number of conflicting copies and the
-        accuracy that is reachable at all.
+        The file's metadata.
     """
     name = ("confuse", settings.dataset, settings.seed)
     copies = len(dataset.train_labels) * settings.replication
@@ -66,7 +119,7 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> 
             contents[rows] = content_digests(dataset.train_images, masks, rows // settings.replication)
         conflicting, reachable = count_conflicts(contents, labels)
         out.metadata.update(conflicting_copies=conflicting, reachable_accuracy=reachable)
-    return out.metadata
+    return ConfusingFacts(**out.metadata)
 
 
 def zeroed_values(image_shape: tuple[int, int, int], noise: float, zeroing: str) -> int:

@@ -6,10 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from badminima.config.registry import SOURCES
 from badminima.data.sources.base import Source
 from badminima.errors import UserError
-from badminima.files import file_sha256, read_json
-from badminima.registry import SOURCES
+from badminima.storage.files import file_sha256, read_json
 
 
 def fetch(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from badminima.data.archives import DAMAGE
+from badminima.data.archives import damage_named
 from badminima.data.sources.base import CHUNK
 from badminima.errors import UserError
 
@@ -103,16 +103,11 @@ def members(archive: Path, contents: bool = True) -> Iterator[tuple[str, bytes]]
     Raises:
         UserError: if the archive is damaged.
     """
-    try:
-        with tarfile.open(archive, "r|*") as stream:
-            for member in stream:
-                if member.isfile():
-                    handle = stream.extractfile(member) if contents else None
-                    yield member.name.removeprefix("./"), handle.read() if handle is not None else b""
-    except DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's trouble, not the archive's
-            raise
-        raise UserError(archive, f"a damaged archive ({error})", "delete it and fetch the dataset again") from None
+    with damage_named(archive), tarfile.open(archive, "r|*") as stream:
+        for member in stream:
+            if member.isfile():
+                handle = stream.extractfile(member) if contents else None
+                yield member.name.removeprefix("./"), handle.read() if handle is not None else b""
 
 
 def decoded_chunks(

@@ -14,9 +14,9 @@ import numpy as np
 
 from badminima.data.sources.base import RawDataset, Split
 from badminima.errors import UserError
+from badminima.experiment.slices import PrepareSettings
 from badminima.seeding import generator
-from badminima.settings import PrepareSettings
-from badminima.tensorfiles import read_tensors, stream_tensors
+from badminima.storage.tensorfiles import read_tensors, stream_tensors
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,21 @@
 import sys
 from dataclasses import replace
 
-from badminima.diagnostics import diagnose
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.experiment.measured import is_of_tensor
+from badminima.experiment.slices import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights
-from badminima.settings import DiagnoseSettings, TrainSettings
-from badminima.training.engine import Measure
+from badminima.training.hooks import Measure
 from badminima.training.numerics import kept
 
 
 def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
-    """What a training shall call with its weights: gives every number that is not one tensor's, by its name.
+    """Return the function that a training calls with its weights, to measure them along its path.
 
     A measurement that is skipped or fails gives no number, and one line on stderr for each reason: a training must
     not end because of it, and its log not drown. Random draws and images are those of the measurements at the end of
-    a run (:class:`badminima.diagnostics.Context`), the same at every epoch.
+    a run (:class:`badminima.diagnostics.context.Context`), the same at every epoch.
 
     Args:
         settings: of the training.
@@ -51,6 +52,6 @@ def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
             if message not in told:
                 told.add(message)
                 print(message, file=sys.stderr, flush=True)
-        return {key: value for key, value in measured.values.items() if "@" not in key}
+        return {key: value for key, value in measured.values.items() if not is_of_tensor(key)}
 
     return measure

@@ -42,7 +42,7 @@ def linear_cka(features_a: Tensor, features_b: Tensor) -> float:
 
 
 def layer_features(model: nn.Module, images: Tensor, batch: int) -> dict[str, Tensor]:
-    """What each ReLU and the last linear layer give for images, by name in the order of computation.
+    """Return the outputs of each ReLU and of the last linear layer, by name in the order of computation.
 
     Maps are averaged over their positions, so that a layer has as many features as channels. A module that is called
     more than once (torchvision's residual blocks share one ReLU) has one entry per call: ``layer1.0.relu``,

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from badminima.diagnostics import Context
+from badminima.config.options import ComplexityOptions
+from badminima.diagnostics.context import Context
 from badminima.diagnostics.folding import fold_batchnorm
+from badminima.experiment.measured import of_tensor
 
 Layer = nn.Conv2d | nn.Linear
 # Below this share of the largest entry so far, a bidiagonalization in 32-bit floats has run out of directions.
@@ -56,7 +58,7 @@ def measure(context: Context) -> dict[str, float]:
     with torch.no_grad():
         logits = context.network.logits(sample.images).double()
         folded = fold_batchnorm(context.network.model)
-        iterations = int(context.options("complexity")["iterations"])
+        iterations = context.options("complexity", ComplexityOptions).iterations
         norms = layer_norms(folded, sample.images[:1], iterations, context.generator("complexity"))
         path = path_norm(folded, sample.images.shape[1:])
     depth = len(norms)
@@ -76,7 +78,7 @@ def measure(context: Context) -> dict[str, float]:
         for suffix, value in (("", log_product), ("_over_margin", log_product - log_squared_margin)):
             measured[f"complexity.log_product_{kind}{suffix}"] = value
             measured[f"complexity.log_sum_{kind}{suffix}"] = math.log(depth) + value / depth
-    return measured | {f"complexity.spectral@{name}": layer.spectral for name, layer in norms.items()}
+    return measured | {of_tensor("complexity.spectral", name): layer.spectral for name, layer in norms.items()}
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from badminima.data.batches import channels_last, zero_values
-from badminima.diagnostics import Context, Skipped
-from badminima.diagnostics.network import Sample, as_sample
+from badminima.data.items import channels_last, zero_values
+from badminima.diagnostics.context import Context, Skipped
+from badminima.diagnostics.network import Sample
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ def draw_items(context: Context, stream: str) -> Confused:
     confusing = context.confusing
     if confusing is None:
         raise Skipped("the run did not start from a pretraining on a confusing set")
-    dataset = context._data
+    dataset = context.data
     count = min(context.settings.images, len(confusing.labels))
     # Sorted, the files behind the tensors are read forwards.
     items = torch.randperm(len(confusing.labels), generator=context.generator(stream))[:count].sort().values
-    sources = items // confusing.metadata["replication"]
+    sources = items // confusing.facts.replication
     clean = dataset.train_images[sources]
     zeroed = zero_values(channels_last(clean), confusing.masks[items]).permute(0, 3, 1, 2)
-    copies = as_sample(context, zeroed, confusing.labels[items])
+    copies = context.sample(zeroed, confusing.labels[items])
     return Confused(copies, clean, dataset.train_labels[sources].numpy())

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from badminima.diagnostics import Context
+from badminima.diagnostics.context import Context
+from badminima.experiment.measured import of_tensor
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -34,8 +35,8 @@ def measure(context: Context) -> dict[str, float]:
     for name, tensor in start.parameters.items():
         before = tensor.astype(np.float64)
         travelled = float(np.linalg.norm(end.parameters[name] - before))
-        measured[f"distance.total@{name}"] = travelled
-        measured[f"distance.relative@{name}"] = _ratio(travelled, float(np.linalg.norm(before)))
+        measured[of_tensor("distance.total", name)] = travelled
+        measured[of_tensor("distance.relative", name)] = _ratio(travelled, float(np.linalg.norm(before)))
     return measured
 
 

@@ -6,7 +6,7 @@ from torch import fx, nn
 from torch.nn.utils import skip_init
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from badminima.diagnostics import Skipped
+from badminima.diagnostics.context import Skipped
 
 
 def fold_batchnorm(model: nn.Module) -> fx.GraphModule:

@@ -1,8 +1,10 @@
 """How far two runs of one recipe and seed are apart as functions."""
 
-from badminima.diagnostics import Context, Skipped
+from badminima.config.options import FunctionsOptions
 from badminima.diagnostics.comparison import disagreement, layer_features, linear_cka, loss_barrier, mean_kl
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import BATCH, build_network
+from badminima.experiment.measured import of_tensor
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -25,7 +27,7 @@ def measure(context: Context) -> dict[str, float]:
     if not context.reference.is_finite():
         raise Skipped("the reference's weights are not finite")
     model, images, size = context.network.model, context.test.images, BATCH[context.network.device.type]
-    other = build_network(context.settings, context._data, context.reference)
+    other = build_network(context.settings, context.data, context.reference)
     logits, reference = context.network.logits(images), other.logits(images)
     measured = {
         "functions.disagreement": disagreement(logits, reference),
@@ -33,8 +35,9 @@ def measure(context: Context) -> dict[str, float]:
     }
     features, reference_features = (layer_features(each, images, size) for each in (model, other.model))
     for layer, values in features.items():
-        measured[f"functions.cka@{layer}"] = linear_cka(values, reference_features[layer])
-    path = loss_barrier(model, context.reference, context.end, context.train, context.options("functions")["points"])
+        measured[of_tensor("functions.cka", layer)] = linear_cka(values, reference_features[layer])
+    points = context.options("functions", FunctionsOptions).points
+    path = loss_barrier(model, context.reference, context.end, context.train, points)
     measured["functions.barrier"] = path.barrier
     measured["functions.middle_accuracy"] = float(path.accuracy[len(path.accuracy) // 2])
     return measured

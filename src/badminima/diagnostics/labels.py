@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from badminima.diagnostics import Context
 from badminima.diagnostics.confused import draw_items
+from badminima.diagnostics.context import Context
 
 
 def measure(context: Context) -> dict[str, float]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Context, Skipped
+from badminima.config.options import LandscapeOptions
 from badminima.diagnostics.batchnorm import recompute_statistics
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Sample, statistics_batches
 from badminima.models.weights import Weights, load_weights
 
@@ -34,7 +35,7 @@ def landscape(context: Context) -> Iterator[dict[str, object]]:
     """
     if context.random is None:
         raise Skipped("the run did not start from a pretraining")
-    options = context.options("landscape")
+    options = context.options("landscape", LandscapeOptions)
     vectors = [weights.vector() for weights in (context.random, context.start, context.end)]
     if not all(np.isfinite(vector).all() for vector in vectors):
         raise Skipped("weights are not finite")
@@ -51,15 +52,15 @@ def landscape(context: Context) -> Iterator[dict[str, object]]:
     corners = np.array([[0.0, 0.0], [length, 0.0], [along, height]])
     for kind, (x, y) in zip(POINTS, corners, strict=True):
         yield _row(context, kind, None, x, y, origin + x * first + y * second)
-    for t in np.linspace(0, 2, 2 * options["path"] - 1):
+    for t in np.linspace(0, 2, 2 * options.path - 1):
         x, y = (
             corners[0] + t * (corners[1] - corners[0]) if t <= 1 else corners[1] + (t - 1) * (corners[2] - corners[1])
         )
         yield _row(context, "path", t, x, y, origin + x * first + y * second)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    room = options["margin"] * (high - low)
-    for y in np.linspace(low[1] - room[1], high[1] + room[1], options["plane"]):
-        for x in np.linspace(low[0] - room[0], high[0] + room[0], options["plane"]):
+    room = options.margin * (high - low)
+    for y in np.linspace(low[1] - room[1], high[1] + room[1], options.plane):
+        for x in np.linspace(low[0] - room[0], high[0] + room[0], options.plane):
             yield _row(context, "plane", None, x, y, origin + x * first + y * second)
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from badminima.diagnostics import Context, Skipped
 from badminima.diagnostics.confused import draw_items
-from badminima.diagnostics.network import as_sample, build_network
+from badminima.diagnostics.context import Context, Skipped
+from badminima.diagnostics.network import build_network
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -28,8 +28,8 @@ def measure(context: Context) -> dict[str, float]:
     items = draw_items(context, "memory")
     if not context.start.is_finite():
         raise Skipped("the start's weights are not finite")
-    network, start = context.network, build_network(context.settings, context._data, context.start)
-    originals = as_sample(context, items.clean, items.copies.labels)
+    network, start = context.network, build_network(context.settings, context.data, context.start)
+    originals = context.sample(items.clean, items.copies.labels)
     return remembered(
         items.labels,
         items.true,

@@ -1,23 +1,20 @@
-"""What measurements of a network share: the network itself, the images it is measured on, its outputs."""
+"""Share between measurements of a network: the network, the images that it is measured on, its outputs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from badminima.config import NumericsConfig
+from badminima.data.normalization import byte_statistics, network_inputs, normalize
 from badminima.data.prepared import PreparedDataset
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
-from badminima.provenance import choose_device
-from badminima.settings import DiagnoseSettings
+from badminima.storage.provenance import choose_device
 from badminima.training.numerics import set_up
-
-if TYPE_CHECKING:
-    from badminima.diagnostics import Context
 
 BATCH = {"cuda": 1024, "cpu": 256}
 
@@ -47,7 +44,7 @@ class Sample:
     Attributes:
         images: ``[n, c, h, w] float32`` normalized, on the device.
         labels: ``[n] int64``, on the device.
-        mean, std: per channel on the scale 0..1, ``[c, 1, 1]``, on the device.
+        mean, std: per channel on the scale 0..255, ``[c, 1, 1]``, on the device.
     """
 
     images: Tensor
@@ -59,12 +56,16 @@ class Sample:
         return len(self.labels)
 
     def pixels(self) -> Tensor:
-        """The images on the scale 0..1, ``[n, c, h, w]``."""
-        return self.images * self.std + self.mean
+        """Return the images on the scale 0..1, ``[n, c, h, w]``."""
+        return self.pixels_of(self.images)
+
+    def pixels_of(self, images: Tensor) -> Tensor:
+        """Return normalized images on the scale 0..1."""
+        return (images * self.std + self.mean) / 255
 
     def normalize(self, pixels: Tensor) -> Tensor:
-        """Images on the scale 0..1 as the network takes them."""
-        return (pixels - self.mean) / self.std
+        """Return images of the scale 0..1 as the network takes them."""
+        return normalize(255 * pixels, self.mean, self.std)
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Images and labels in batches that fit a device."""
@@ -82,22 +83,10 @@ def build_network(settings: DiagnoseSettings, dataset: PreparedDataset, weights:
     return Network(model.eval(), device)
 
 
-def draw_sample(context: "Context", images: Tensor, labels: Tensor, split: str) -> Sample:
-    """At most ``settings.images`` images of a split, without replacement; all runs of a seed see the same."""
-    count = min(context.settings.images, len(labels))
-    chosen = torch.randperm(len(labels), generator=context.generator("sample", split))[:count].sort().values
-    return as_sample(context, images[chosen], labels[chosen])
-
-
-def as_sample(context: "Context", images: Tensor, labels: Tensor) -> Sample:
-    """Images ``[n, c, h, w] uint8`` as a sample on the network's device."""
-    device = context.network.device
-    mean, std = (
-        torch.tensor(values, device=device).view(-1, 1, 1) for values in (context._data.mean, context._data.std)
-    )
-    pixels = images.to(device).float().div_(255)
-    normalized = ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
-    return Sample(normalized, labels.to(device), mean, std)
+def as_sample(dataset: PreparedDataset, images: Tensor, labels: Tensor, device: torch.device) -> Sample:
+    """Put images ``[n, c, h, w] uint8`` of a dataset and their labels on a device, normalized."""
+    mean, std = (values.view(-1, 1, 1) for values in byte_statistics(dataset.mean, dataset.std, device))
+    return Sample(network_inputs(images.to(device), dataset.mean, dataset.std), labels.to(device), mean, std)
 
 
 def thin_out(sample: Sample, images: int) -> Sample:

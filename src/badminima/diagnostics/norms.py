@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from badminima.diagnostics import Context
+from badminima.diagnostics.context import Context
+from badminima.experiment.measured import of_tensor
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -16,5 +17,5 @@ def measure(context: Context) -> dict[str, float]:
         "norm.end": float(np.linalg.norm(context.end.vector())),
     }
     for name, tensor in context.end.parameters.items():
-        measured[f"norm.end@{name}"] = float(np.linalg.norm(tensor.astype(np.float64)))
+        measured[of_tensor("norm.end", name)] = float(np.linalg.norm(tensor.astype(np.float64)))
     return measured

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from badminima.diagnostics import Context, Skipped
+from badminima.config.options import PrivacyOptions
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import thin_out
 
 # Coverage of the intervals, in percent.
@@ -39,7 +40,7 @@ def measure(context: Context) -> dict[str, float]:
         raise Skipped("the loss is not finite")
     auc, advantage = separation(members, others)
     draw = context.generator("privacy")
-    resampled = bootstrap(members, others, context.options("privacy")["resamples"], draw)
+    resampled = bootstrap(members, others, context.options("privacy", PrivacyOptions).resamples, draw)
     tails = (100 - COVERAGE) / 2
     (auc_low, advantage_low), (auc_high, advantage_high) = np.percentile(resampled, [tails, 100 - tails], axis=0)
     return {

@@ -1,8 +1,8 @@
-"""What a file of measurements holds."""
+"""The content of a file of measurements."""
 
-from badminima.diagnostics import Measured
-from badminima.provenance import choose_device, provenance
-from badminima.settings import DiagnoseSettings
+from badminima.diagnostics.diagnose import Measured
+from badminima.experiment.slices import DiagnoseSettings
+from badminima.storage.provenance import choose_device, provenance
 
 
 def record(settings: DiagnoseSettings, names: list[str], measured: Measured) -> dict[str, object]:

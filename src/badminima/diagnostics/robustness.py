@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from badminima.config.options import RobustnessOptions
 from badminima.data.confusing import zeroed_values
-from badminima.diagnostics import Context
 from badminima.diagnostics.attacks import Classify, draw_start, fgsm, frozen, pgd
+from badminima.diagnostics.context import Context
 from badminima.diagnostics.network import thin_out
 
 # One level of an 8-bit image: the unit of l-infinity radii; everything else is on the scale 0..1.
@@ -38,13 +38,13 @@ def measure(context: Context) -> dict[str, float]:
     A ball holds all smaller ones, so an image that an attack broke at one radius counts as broken by it at larger
     radii, and one that is misclassified undisturbed at all: these accuracies never rise with the radius.
     """
-    options = context.options("robustness")
-    sample = thin_out(context.test, options["images"])
+    options = context.options("robustness", RobustnessOptions)
+    sample = thin_out(context.test, options.images)
     draws = {kind: context.generator("robustness", kind) for kind in RANDOM}
     right: dict[str, float] = defaultdict(float)
     with frozen(context.network.model) as model:
         for images, labels in sample.batches():
-            pixels = (images * sample.std + sample.mean).clamp(0, 1)
+            pixels = sample.pixels_of(images).clamp(0, 1)
             batch = _Batch(lambda inputs: model(sample.normalize(inputs)), pixels, labels)
             for name, withstood in (*_attacked(batch, options, draws), *_corrupted(batch, options, draws)):
                 right[name] += float(withstood.sum())
@@ -112,17 +112,17 @@ class _Batch:
 
 
 def _attacked(
-    batch: _Batch, options: Mapping[str, Any], draws: Mapping[str, torch.Generator]
+    batch: _Batch, options: RobustnessOptions, draws: Mapping[str, torch.Generator]
 ) -> Iterator[tuple[str, Tensor]]:
     """Names, and which images are classified rightly, ``[n] bool``: undisturbed and under each attack."""
     clean = batch.right(batch.pixels)
     yield "clean", clean
-    for radius, standing in withstanding(partial(_broken_by_sign, batch), clean, options["fgsm"]):
+    for radius, standing in withstanding(partial(_broken_by_sign, batch), clean, options.fgsm):
         yield f"fgsm_{radius:g}", standing
-    for norm in ("linf", "l2"):
+    for norm, radii in (("linf", options.pgd_linf), ("l2", options.pgd_l2)):
         start = draw_start(batch.pixels, norm, draws[f"pgd_{norm}"])
-        attack = partial(_broken_by_descent, batch, norm, options["steps"], start)
-        for radius, standing in withstanding(attack, clean, options[f"pgd_{norm}"]):
+        attack = partial(_broken_by_descent, batch, norm, options.steps, start)
+        for radius, standing in withstanding(attack, clean, radii):
             yield f"pgd_{norm}_{radius:g}", standing
 
 
@@ -138,15 +138,15 @@ def _broken_by_descent(batch: _Batch, norm: str, steps: int, start: Tensor, chos
 
 
 def _corrupted(
-    batch: _Batch, options: Mapping[str, Any], draws: Mapping[str, torch.Generator]
+    batch: _Batch, options: RobustnessOptions, draws: Mapping[str, torch.Generator]
 ) -> Iterator[tuple[str, Tensor]]:
     """Names, and which images are classified rightly, ``[n]``, under each corruption; of shifts in which share."""
     noise = torch.randn(batch.pixels.shape, generator=draws["gaussian"]).to(batch.pixels.device)
-    for deviation in options["gaussian"]:
+    for deviation in options.gaussian:
         yield f"gaussian_{deviation:g}", batch.right((batch.pixels + deviation * noise).clamp(0, 1))
-    for distance in options["shift"]:
+    for distance in options.shift:
         directions = [batch.right(moved) for moved in shifted(batch.pixels, distance)]
         yield f"shift_{distance:g}", torch.stack(directions).double().mean(0)
     keys = torch.rand(batch.pixels.shape, generator=draws["zeroing"]).to(batch.pixels.device)
-    for fraction in options["zeroing"]:
+    for fraction in options.zeroing:
         yield f"zeroing_{fraction:g}", batch.right(zeroed(batch.pixels, keys, fraction))

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Context, Skipped
+from badminima.config.options import SharpnessOptions
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Sample, thin_out
 
 # Images per gradient. Behind a Hessian product stands the graph of a gradient: several training steps' memory.
@@ -43,18 +44,18 @@ def measure(context: Context) -> dict[str, float]:
     Raises:
         Skipped: if the loss is not finite.
     """
-    options = context.options("sharpness")
-    landscape = Landscape(context.network.model, thin_out(context.train, options["images"]))
+    options = context.options("sharpness", SharpnessOptions)
+    landscape = Landscape(context.network.model, thin_out(context.train, options.images))
     if not np.isfinite(landscape.loss(landscape.end)):
         raise Skipped("the loss is not finite")
-    eigenvalues = top_eigenvalues(landscape, options["eigenvalues"], context.generator("sharpness", "eigenvalues"))
-    noise = torch.randn(options["draws"], len(landscape.end), generator=context.generator("sharpness", "noise"))
+    eigenvalues = top_eigenvalues(landscape, options.eigenvalues, context.generator("sharpness", "eigenvalues"))
+    noise = torch.randn(options.draws, len(landscape.end), generator=context.generator("sharpness", "noise"))
     noise = noise.to(landscape.device)
     return {
-        "sharpness.trace": hessian_trace(landscape, options["products"], context.generator("sharpness", "trace")),
+        "sharpness.trace": hessian_trace(landscape, options.products, context.generator("sharpness", "trace")),
         **{f"sharpness.eigenvalue_{rank}": value for rank, value in enumerate(eigenvalues, start=1)},
-        "sharpness.sam": worst_rise(landscape, options["rho"]),
-        "sharpness.asam": worst_rise(landscape, options["rho_adaptive"], adaptive=True),
+        "sharpness.sam": worst_rise(landscape, options.rho),
+        "sharpness.asam": worst_rise(landscape, options.rho_adaptive, adaptive=True),
         "sharpness.pac_bayes_sigma": largest_sigma(landscape, noise),
         "sharpness.pac_bayes_sigma_magnitude": largest_sigma(landscape, noise, magnitude=True),
     }
@@ -94,7 +95,7 @@ class Landscape:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the parameters are."""
+        """The number type of the parameters."""
         return self.end.dtype
 
     def logits(self, parameters: Tensor, images: Tensor) -> Tensor:
@@ -141,7 +142,7 @@ class Landscape:
             return torch.cat([self.logits(parameters, images) for images, _ in self.sample.batches()])
 
     def _shares(self, variable: Tensor) -> Iterator[Tensor]:
-        """What each batch contributes to the mean cross entropy."""
+        """Yield the contribution of each batch to the mean cross entropy."""
         size = GRADIENT_BATCH[self.device.type]
         parts = torch.split(self.sample.images, size), torch.split(self.sample.labels, size)
         for images, labels in zip(*parts, strict=True):

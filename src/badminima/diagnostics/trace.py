@@ -1,15 +1,15 @@
-"""What label noise is thought to make small: the trace of the loss Hessian, and of the covariance of its noise."""
+"""Traces that label noise is thought to make small: of the loss Hessian, and of the noise's covariance."""
 
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from badminima.data.batches import flip_labels
-from badminima.diagnostics import Context, Skipped
+from badminima.config.options import TraceOptions
+from badminima.data.augmentation import flip_labels
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Sample, thin_out
 from badminima.diagnostics.sharpness import Landscape, hessian_trace
-from badminima.errors import UserError
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -25,23 +25,19 @@ def measure(context: Context) -> dict[str, float]:
 
     Raises:
         Skipped: if the loss is not finite.
-        UserError: if the probability of a flip is none.
     """
-    options = context.options("trace")
-    probability = options["flip_probability"]
-    if not 0 < probability < 1:
-        raise UserError("measuring.options.trace.flip_probability", probability, "expected a number > 0 and < 1")
-    landscape = Landscape(context.network.model, thin_out(context.train, options["images"]))
+    options = context.options("trace", TraceOptions)
+    landscape = Landscape(context.network.model, thin_out(context.train, options.images))
     if not np.isfinite(landscape.loss(landscape.end)):
         raise Skipped("the loss is not finite")
     return {
-        "trace.hessian": hessian_trace(landscape, options["products"], context.generator("trace", "hessian")),
+        "trace.hessian": hessian_trace(landscape, options.products, context.generator("trace", "hessian")),
         "trace.noise_covariance": noise_covariance(
             Landscape(context.network.model, context.train),
-            len(context._data.classes),
-            options["batch_size"],
-            probability,
-            options["batches"],
+            len(context.data.classes),
+            options.batch_size,
+            options.flip_probability,
+            options.batches,
             context.generator("trace", "noise"),
         ),
     }

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from badminima.diagnostics import Context, Skipped
+from badminima.diagnostics.context import Context, Skipped
+from badminima.experiment.measured import of_tensor
 
 RELU_FUNCTIONS = (nn.functional.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
 
@@ -41,7 +42,7 @@ def measure(context: Context) -> dict[str, float]:
         "units.always_on": float(torch.cat(always_on).mean()),
         "units.effective_rank": effective_rank(spectrum),
         "units.participation_ratio": participation_ratio(spectrum),
-        **{f"units.dead@{name}": float(layer.mean()) for name, layer in dead.items()},
+        **{of_tensor("units.dead", name): float(layer.mean()) for name, layer in dead.items()},
     }
 
 

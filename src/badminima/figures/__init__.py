@@ -1,4 +1,10 @@
-"""Stage ``figures``: one module per figure, each a function ``draw(tables, settings) -> Drawing``."""
+"""Stage ``figures``: one module per figure, each a function ``draw(tables, settings) -> Drawing``.
+
+- Holds: ``Drawing`` and its writer here; ``style`` (colours, sizes, labels), ``lines`` and ``panels`` (shared); a
+  module per kind of figure, which the registry names.
+- Imports: ``analysis``, ``config``, ``experiment``, ``storage``.
+- Others use: ``draw_figure``, ``write_drawing``; ``paper_tables`` and ``toy`` use ``style``.
+"""
 
 import textwrap
 from dataclasses import dataclass
@@ -8,9 +14,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from badminima.analysis.tables import StudyTables
-from badminima.files import atomic_path
-from badminima.registry import FIGURES
-from badminima.settings import FigureSettings
+from badminima.config.registry import FIGURES
+from badminima.experiment.slices import FigureSettings
+from badminima.storage.files import atomic_path
 
 DPI = 200
 

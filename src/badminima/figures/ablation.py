@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.style import (
     COLUMN_WIDTH,
@@ -17,7 +18,6 @@ from badminima.figures.style import (
     shown_cells,
     table_of_cells,
 )
-from badminima.settings import FigureSettings
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:

@@ -1,9 +1,9 @@
 """``fig_complexity``: how complex the end points are by three measures of the literature."""
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
-from badminima.settings import FigureSettings
 
 PANELS = {
     "complexity.log_product_spectral_over_margin": "log product of spectral norms$^2$\nover margin$^2$",

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.lines import draw_cells
 from badminima.figures.style import (
@@ -14,7 +15,6 @@ from badminima.figures.style import (
     set_style,
     settings_of,
 )
-from badminima.settings import FigureSettings
 
 KEYS = ["dataset", "model", "init", "recipe", "epoch"]
 PANELS = ["train_accuracy", "test_accuracy"]

@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from badminima.analysis.gaps import BASELINE_INIT, BASELINE_RECIPE
 from badminima.analysis.tables import StudyTables
+from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     COLUMN_WIDTH,
@@ -19,7 +20,6 @@ from badminima.figures.style import (
     set_style,
     settings_of,
 )
-from badminima.settings import FigureSettings
 
 # Shares in sight. Intervals are cut off there; a mean beyond is a number at the edge.
 LEAST, MOST = -1.0, 2.0

@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.lines import draw_range
 from badminima.figures.style import (
@@ -23,7 +24,6 @@ from badminima.figures.style import (
     recipe_label,
     set_style,
 )
-from badminima.settings import FigureSettings
 
 ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
 HESSIAN_LABEL, COVARIANCE_LABEL = "trace of the Hessian", "label-noise covariance"

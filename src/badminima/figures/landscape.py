@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import COLOURS, PAGE_WIDTH, cell_title, init_label, recipe_label, set_style
-from badminima.settings import FigureSettings
 
 KEYS = ["dataset", "model", "init", "recipe", "seed"]
 MARKERS = {"random": ("o", "random weights"), "start": ("D", "adversarial start"), "end": ("*", "end")}

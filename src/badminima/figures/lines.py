@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from badminima.experiment.slices import FigureSettings
 from badminima.figures.style import LINES, init_label, look_of_inits, recipe_label
-from badminima.settings import FigureSettings
 
 
 def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: str, **look: Any) -> None:

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import PAGE_WIDTH, cell_title, rows_of, set_style, settings_of
-from badminima.settings import FigureSettings
 
 SIDES = {
     "tau": ("Kendall's tau with the\ngeneralization gap", 0.0, (-1.05, 1.05)),

@@ -1,9 +1,9 @@
 """``fig_memory``: what is left of the confusing labels, and what an attacker learns about the training set."""
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
-from badminima.settings import FigureSettings
 
 PANELS = {
     "memory.confusing_accuracy": "accuracy on the confusing set",

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     PAGE_WIDTH,
@@ -19,7 +20,6 @@ from badminima.figures.style import (
     shown_cells,
     table_of_cells,
 )
-from badminima.settings import FigureSettings
 
 Finish = Callable[[Axes, str, tuple[str, str]], None]
 

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
 from badminima.analysis.tables import StudyTables
-from badminima.doses import Doses
+from badminima.config.doses import Doses
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.style import (
     COLUMN_WIDTH,
@@ -33,7 +34,6 @@ from badminima.figures.style import (
     shown_cells,
     table_of_cells,
 )
-from badminima.settings import FigureSettings
 
 # Values nearer to each other than this share of their span are evenly spaced.
 CROWDED = 0.1
@@ -101,7 +101,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 def _plan(settings: FigureSettings) -> Plan:
     doses = settings.doses
-    assert doses is not None, "loading refuses a response without doses"
+    assert doses is not None, "load_config refuses a response without doses"
     placed = {name for series in doses.series for name in series}
     if doses.axis == "inits":
         references = [init for init in settings.inits if init not in placed]
@@ -222,7 +222,7 @@ def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
 
 
 def _legend(figure: Figure, plan: Plan) -> None:
-    """What the lines are; and by which of its members a series is told from the others, if there are several."""
+    """Draw the legend: the lines, and the field that distinguishes series if there are several."""
     handles = [
         Line2D([], [], color=colour, marker=marker, markersize=5, label=plan.line_label(name))
         for name, (colour, marker) in plan.looks.items()
@@ -237,6 +237,6 @@ def _legend(figure: Figure, plan: Plan) -> None:
 
 
 def _percent(table: pd.DataFrame) -> pd.DataFrame:
-    """The same, fractions turned into percent."""
+    """Return a table with its fractions turned into percent."""
     values = table.columns.intersection(["value", "mean", "low", "high"])
     return table.assign(**{name: 100 * table[name] for name in values})

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.lines import draw_cells
 from badminima.figures.style import (
@@ -13,7 +14,6 @@ from badminima.figures.style import (
     set_style,
     settings_of,
 )
-from badminima.settings import FigureSettings
 
 PREFIX = "robustness."
 KINDS = {

@@ -3,10 +3,10 @@
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
+from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
 from badminima.figures.style import rows_of
-from badminima.settings import FigureSettings
 
 PANELS = {
     "sharpness.trace": "trace of the Hessian",

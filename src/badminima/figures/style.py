@@ -100,7 +100,7 @@ def cell_title(dataset: str, model: str) -> str:
 
 
 def accuracy_label(runs: pd.DataFrame) -> str:
-    """What an axis of held-out accuracy is called: the images are the test or the validation split's."""
+    """Return the label of an axis of held-out accuracy: of the test or the validation split."""
     return f"{' and '.join(runs['evaluated_on'].unique())} accuracy (%)"
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig
+from badminima.config.messages import parse
+from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
-from badminima.registry import ARCHITECTURES
 
 
 def build_model(model: ModelConfig, image_shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -22,11 +23,11 @@ def build_model(model: ModelConfig, image_shape: tuple[int, int, int], classes: 
         A module that maps ``[b, c, h, w]`` floats to logits ``[b, classes]``.
 
     Raises:
-        UserError: if there is no code for the architecture.
+        UserError: if there is no code for the architecture, or an option is wrong.
     """
     builder = ARCHITECTURES.load(model.architecture)
-    options = {**ARCHITECTURES.entry(model.architecture).options, **model.options}
-    network: nn.Module = builder(image_shape, classes, **options)
+    options = parse(ARCHITECTURES.entry(model.architecture).options, model.options, "model.options.")
+    network: nn.Module = builder(image_shape, classes, **dict(options))
     return network
 
 

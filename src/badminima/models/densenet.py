@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import nn
 from torchvision.models import DenseNet
 
-from badminima.models.stem import Stem, check_stem
+from badminima.config.options import Stem
 
 GROWTH_RATE = 12
 
@@ -22,7 +22,6 @@ def densenet40(image_shape: tuple[int, int, int], classes: int, stem: Stem) -> n
         classes: number of outputs.
         stem: ``small`` for 32x32 and the like, ``imagenet`` for images of 128 pixels or more.
     """
-    check_stem(stem)
     network = DenseNet(
         growth_rate=GROWTH_RATE,
         block_config=(6, 6, 6),

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from badminima.config import ModelConfig
+from badminima.experiment.slices import InitializeSettings
 from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
-from badminima.settings import InitializeSettings
 
 if TYPE_CHECKING:
     from torch import nn

@@ -3,7 +3,7 @@
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from badminima.models.stem import Stem, check_stem
+from badminima.config.options import Stem
 
 
 def resnet18(image_shape: tuple[int, int, int], classes: int, stem: Stem) -> nn.Module:
@@ -25,7 +25,6 @@ def _resnet(
     classifier). Its ImageNet stem keeps its form with ``stem="imagenet"``, for images of 128 pixels or more;
     ``small`` puts a 3x3 convolution of stride 1 without max-pool in its place, as the paper does for 32x32.
     """
-    check_stem(stem)
     network: nn.Module = ResNet(block, layers, num_classes=classes)
     if stem == "small":
         first = nn.Conv2d(channels, 64, 3, padding=1, bias=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from badminima.errors import UserError
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from badminima.config import ToyConfig
+from badminima.experiment.slices import ToySettings
 from badminima.seeding import generator
-from badminima.settings import ToySettings
-from badminima.tensorfiles import read_tensors, write_tensors
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 from badminima.toy.data import ToyData, draw_data, stack
 from badminima.toy.network import Layers, draw_layers, stack_layers
 from badminima.toy.training import pretrain, train

@@ -11,10 +11,10 @@ from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 
 from badminima.analysis.statistics import estimate
+from badminima.experiment.slices import ToyFigureSettings
 from badminima.figures import Drawing
 from badminima.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
-from badminima.files import atomic_path
-from badminima.settings import ToyFigureSettings
+from badminima.storage.files import atomic_path
 from badminima.toy.experiment import Stage, ToyNetworks, steps_of
 from badminima.toy.measure import Window
 
@@ -117,7 +117,7 @@ def _means(table: pd.DataFrame, settings: ToyFigureSettings) -> dict[str, dict[s
 
 
 def _title(stage: Stage, means: dict[str, dict[str, Any]]) -> str:
-    """What a panel shows, and how well the networks of all seeds do."""
+    """Return the title of a panel: what it shows, and how well the networks of all seeds do."""
     names = {
         "start": "random init, untrained",
         "pretraining": "adversarial init, trained on random labels",

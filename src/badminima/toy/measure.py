@@ -1,4 +1,4 @@
-"""What a look at a boundary sees, as numbers: how long it is, and how much of the plane lies on its wrong side."""
+"""Measure a boundary: its length, and the share of the plane on its wrong side."""
 
 import numpy as np
 from contourpy import contour_generator

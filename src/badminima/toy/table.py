@@ -1,4 +1,4 @@
-"""What the toy's networks are like, as numbers: one row per network."""
+"""The table of the toy's networks: one row per network."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -7,29 +7,27 @@ epoch, and the rest of its state is in its restart points.
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import torch
 from torch import Tensor, nn
 
-from badminima.data.batches import AugmentationDraws, Items, draw_augmentation, flip_labels
-from badminima.errors import UserError
-from badminima.models.weights import Weights, weights_of
+from badminima.data.augmentation import AugmentationDraws, draw_augmentation, flip_labels
+from badminima.data.items import Items
+from badminima.errors import GOES_ON, Interrupted, UserError
+from badminima.experiment.slices import TrainSettings
+from badminima.models.weights import weights_of
 from badminima.seeding import integer_seed
-from badminima.settings import TrainSettings
 from badminima.training.evaluation import Evaluation, Evaluator
 from badminima.training.history import HistoryRow, Outcome
-from badminima.training.interruption import Interrupted, Interruption
+from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import learning_rate
-from badminima.training.restart import RestartPoints, State
+from badminima.training.restart import State
 from badminima.training.step import Step
 
 # A pretraining whose running accuracy is farther than this from its target is not evaluated in full.
 NEAR_TARGET = 0.05
-# Measures a network in training by its weights: name -> number.
-Measure = Callable[[Weights], dict[str, float]]
 
 
 class Training:
@@ -44,9 +42,7 @@ class Training:
         classes: number of classes.
         target_accuracy: accuracy on ``train_items`` that counts as fitting them.
         stop_at_target: end at the first evaluation that reaches it, instead of after the last epoch.
-        report: called with every evaluated epoch.
-        measure: called with the weights at every evaluated epoch, for what the history shall have beside the rest;
-            leaves torch's global state as it is. None: nothing more.
+        hooks: what accompanies it.
     """
 
     def __init__(
@@ -59,8 +55,7 @@ class Training:
         classes: int,
         target_accuracy: float,
         stop_at_target: bool,
-        report: Callable[[HistoryRow], None] = lambda row: None,
-        measure: Measure | None = None,
+        hooks: Hooks = NO_HOOKS,
     ) -> None:
         self.model = model
         self.train_items = train_items
@@ -69,9 +64,8 @@ class Training:
         self.classes = classes
         self.target_accuracy = target_accuracy
         self.stop_at_target = stop_at_target
-        self.report = report
+        self.hooks = hooks
         self.step = Step(model, settings.recipe, numerics, classes, len(train_items))
-        self.measure = measure
         self.evaluate = Evaluator(numerics)
         self.outcome = Outcome()
         self.epoch, self.batch = 0, 0
@@ -82,12 +76,8 @@ class Training:
         self._seconds_before = 0.0
         self._training_seconds, self._trained_images = 0.0, 0
 
-    def run(self, points: RestartPoints | None = None, interruption: Interruption | None = None) -> Outcome:
+    def run(self) -> Outcome:
         """Train to the end.
-
-        Args:
-            points: where to go on from, and where to leave restart points; None: nowhere.
-            interruption: asks for the end; needs ``points``.
 
         Raises:
             Interrupted: if it was asked to stop; a restart point is written.
@@ -96,14 +86,14 @@ class Training:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             # What is not drawn by name (dropout, mixup); in restart points too.
             torch.manual_seed(integer_seed(self.settings.root_seed, *self._stream_name("network")))
-            state = points.load() if points is not None else None
+            state = None if self.hooks.points is None else self.hooks.points.load()
             if state is not None:
                 self._restore(state)
                 self.outcome.restarts += 1
             else:
                 self._record(0, self._measure_train(0))
             while not self._is_over():
-                self._train_epoch(points, interruption)
+                self._train_epoch()
                 self._finish_epoch()
         return self.outcome
 
@@ -144,7 +134,7 @@ class Training:
         fitted = self.stop_at_target and self.outcome.status == "converged"
         return done or fitted or self.outcome.status == "diverged"
 
-    def _train_epoch(self, points: RestartPoints | None, interruption: Interruption | None) -> None:
+    def _train_epoch(self) -> None:
         """A pass over the items in a fresh random order, or the rest of one."""
         started = time.perf_counter()
         optimization = self.settings.optimization
@@ -164,16 +154,21 @@ class Training:
             self._trained_images += len(labels)
             now = time.perf_counter()
             self._training_seconds, started = self._training_seconds + now - started, now
-            if interruption is not None and interruption.signal_name is not None and points is not None:
-                points.save(self.state())
-                raise Interrupted(
-                    f"{interruption.signal_name}: stopped in epoch {self.epoch} after step {self.step.count}; "
-                    "the same command goes on from there"
-                )
-            if points is not None:
-                points.save_if_due(self.state)
+            self._save_or_stop()
         self.loss_sum.item()  # waits for the device, so that the clock counts the work and not the queue
         self._training_seconds += time.perf_counter() - started
+
+    def _save_or_stop(self) -> None:
+        """Leave a restart point where one is due; stop where that was asked for."""
+        points, interruption = self.hooks.points, self.hooks.interruption
+        if points is None:
+            return
+        # A signal may come at any time: it is looked at once.
+        name = None if interruption is None else interruption.signal_name
+        if name is not None:
+            points.save(self.state())
+            raise Interrupted(f"{name}: stopped in epoch {self.epoch} after step {self.step.count}; {GOES_ON}")
+        points.save_if_due(self.state)
 
     def _learn(self, images: Tensor, labels: Tensor, rate: float) -> None:
         try:
@@ -237,11 +232,11 @@ class Training:
             test_accuracy=test.accuracy,
             images_per_second=self._trained_images / self._training_seconds if self._trained_images else math.nan,
             seconds=self._seconds(),
-            along={} if self.measure is None else self.measure(weights_of(self.step.evaluated)),
+            along={} if self.hooks.measure is None else self.hooks.measure(weights_of(self.step.evaluated)),
         )
         self._training_seconds, self._trained_images = 0.0, 0
         self.outcome.history.append(row)
-        self.report(row)
+        self.hooks.report(row)
         return row
 
     def _seconds(self) -> float:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from badminima.data.batches import AugmentationDraws, Items
+from badminima.data.augmentation import AugmentationDraws
+from badminima.data.items import Items
 from badminima.errors import UserError
 from badminima.training.numerics import Numerics
 

@@ -110,7 +110,7 @@ class Accumulation:
         return mean
 
     def state(self) -> dict[str, Any]:
-        """What was seen, and its sums."""
+        """Return the sums, and how many gradients are in them."""
         return {"seen": self.seen, "sums": self.sums}
 
     def restore(self, state: dict[str, Any], device: torch.device) -> None:
@@ -119,7 +119,7 @@ class Accumulation:
 
 
 def clip(gradients: Gradients, limit: float) -> Gradients:
-    """As ``torch.nn.utils.clip_grad_norm_``: scaled down to the norm ``limit``, without a wait for the device."""
+    """Scale gradients down to the norm ``limit``, as ``clip_grad_norm_`` does, without a wait for the device."""
     norm = get_total_norm(gradients)
     clipped: Gradients = torch._foreach_mul(gradients, (limit / (norm + 1e-6)).clamp(max=1.0))
     return clipped

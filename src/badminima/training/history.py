@@ -1,4 +1,4 @@
-"""What a training records of itself."""
+"""The record of a training: a row per evaluated epoch, and its outcome."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal

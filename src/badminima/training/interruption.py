@@ -8,14 +8,8 @@ from types import FrameType
 
 # SIGUSR1 is what SLURM can be asked to send before a job's time is up.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-# sysexits.h: a failure that may pass. Says "interrupted, start me again" to whoever looks at exit codes.
-EXIT_CODE = 75
 # Seconds after which a second Ctrl-C ends the process without a restart point.
 PATIENCE = 3.0
-
-
-class Interrupted(Exception):  # noqa: N818
-    """A training was asked to stop and has written a restart point."""
 
 
 class Interruption:

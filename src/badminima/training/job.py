@@ -1,19 +1,18 @@
 """A training as a job: with restart points, signals, and files at the end."""
 
-import sys
 from pathlib import Path
 
 import click
-import torch
 
+from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
+from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import read_weights
-from badminima.settings import TrainSettings
-from badminima.training.engine import Measure
-from badminima.training.interruption import EXIT_CODE, Interrupted, watch_signals
+from badminima.training.hooks import Hooks, Measure
+from badminima.training.interruption import watch_signals
 from badminima.training.progress import show_rows
 from badminima.training.restart import RestartPoints
-from badminima.training.stage import identity, read_confusing, run_training, write_run
+from badminima.training.stage import identity, run_training, write_run
 
 
 def train(
@@ -21,40 +20,33 @@ def train(
     prepared: Path,
     start: Path,
     output: Path,
-    threads: int,
     restart_seconds: float,
     confusing: Path | None = None,
     measure: Measure | None = None,
 ) -> None:
-    """Train to the end and write the run; or, asked to stop, leave a restart point and exit with EXIT_CODE.
+    """Train to the end and write the run; or, asked to stop, leave a restart point.
 
     Args:
         settings: everything the result depends on beside the files.
         prepared: the prepared dataset.
         start: the weights to start from.
         output: the run's folder; restart points lie in it until the run is written.
-        threads: CPU threads.
         restart_seconds: time between restart points.
         confusing: the confusing set to fit in place of the true labels.
         measure: called with the weights at every evaluated epoch; what it gives is columns of the history.
 
     Raises:
+        Interrupted: if a signal asked it to stop; a restart point is written.
         UserError: if a file is not what it should be, or another process trains this run.
         OSError: if the disk refuses.
     """
-    torch.set_num_threads(threads)
     dataset, weights = read_prepared(prepared, "pt", verify=True), read_weights(start)
     wrong_labels = None if confusing is None else read_confusing(confusing)
     depends_on = identity(settings, dataset, weights, wrong_labels)
-    try:
-        with watch_signals() as interruption, RestartPoints(output, depends_on, restart_seconds) as points:
-            with show_rows(settings) as report:
-                run = run_training(
-                    settings, dataset, weights, start, wrong_labels, report, points, interruption, measure
-                )
-            write_run(output, run)
-            points.remove()
-    except Interrupted as interrupted:
-        click.echo(str(interrupted), err=True)
-        sys.exit(EXIT_CODE)
+    with watch_signals() as interruption, RestartPoints(output, depends_on, restart_seconds) as points:
+        with show_rows(settings) as report:
+            hooks = Hooks(report, measure, points, interruption)
+            run = run_training(settings, dataset, weights, start, wrong_labels, hooks)
+        write_run(output, run)
+        points.remove()
     click.echo(f"{run.outcome.status} after {run.outcome.epochs} epochs: {output}")

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from badminima.config import NumericsConfig
+from badminima.storage.provenance import choose_device, describe
+
+FP32 = NumericsConfig(precision="fp32")
 
 
 @dataclass(frozen=True)
 class Numerics:
-    """What ``auto`` became on this device.
+    """The numerics of a job, with every ``auto`` decided.
 
     Attributes:
         device: where tensors live.
@@ -48,6 +51,24 @@ class Numerics:
         return {"precision": self.precision, "compile": self.compile, "deterministic": self.deterministic}
 
 
+def begin_job(device: str, gpus: int, threads: int, numerics: NumericsConfig = FP32) -> None:
+    """Set the number of threads, make sure of the device, and name both with the precision: the log's first line.
+
+    Args:
+        device: what the config wants.
+        gpus: GPUs that the rule gave the job.
+        threads: CPU threads.
+        numerics: how the job computes; measurements use 32-bit floats.
+
+    Raises:
+        UserError: if the job was given a GPU that torch can't use.
+    """
+    torch.set_num_threads(threads)
+    chosen = choose_device(device, gpus)
+    precision = _precision(numerics, chosen)
+    print(f"device {describe(chosen)}, precision {precision}, threads {threads}", file=sys.stderr, flush=True)
+
+
 def set_up(config: NumericsConfig, device: torch.device) -> Numerics:
     """Apply the configuration to torch's global state.
 
@@ -57,9 +78,7 @@ def set_up(config: NumericsConfig, device: torch.device) -> Numerics:
     """
     if device.type == "cpu":
         _keep_freed_memory()
-    precision = config.precision
-    if precision == "auto":
-        precision = "bf16" if device.type == "cuda" else "fp32"
+    precision = _precision(config, device)
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     if device.type == "cuda":
@@ -87,6 +106,12 @@ def kept() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = convolutions
         torch.backends.cudnn.benchmark = benchmark
         torch.use_deterministic_algorithms(deterministic)
+
+
+def _precision(config: NumericsConfig, device: torch.device) -> str:
+    if config.precision == "auto":
+        return "bf16" if device.type == "cuda" else "fp32"
+    return config.precision
 
 
 def _keep_freed_memory() -> None:

@@ -24,7 +24,7 @@ class Optimizer(Protocol):
         """One step; gradients in the order of the parameters."""
 
     def state(self) -> dict[str, Any]:
-        """What it remembers."""
+        """Return its state, for restart points."""
 
     def restore(self, state: dict[str, Any]) -> None:
         """Remember what another one did, of the same parameters on any device."""

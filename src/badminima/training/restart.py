@@ -19,8 +19,8 @@ import torch
 from filelock import FileLock, Timeout
 
 from badminima.errors import UserError
-from badminima.files import atomic_path
-from badminima.runs import RUN_FILES
+from badminima.experiment.paths import RUN_FILES
+from badminima.storage.files import atomic_path
 
 MAGIC = b"badminima restart point 1\n"
 # SLURM may start a job again on another node before the first one knows that it was given up.
@@ -135,7 +135,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two nested mappings, as ``key: found instead of wanted``."""
+    """List the differences of two nested mappings, as ``key: found instead of wanted``."""
     different = []
     for key in sorted({*wanted, *found}):
         one, other = wanted.get(key), found.get(key)

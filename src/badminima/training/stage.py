@@ -1,71 +1,43 @@
 """Stages ``pretrain`` and ``train``: from prepared data and start weights to a finished run."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
-from badminima.data.batches import Items, Resident, channels_last
+from badminima.data.confusing import ConfusingSet
+from badminima.data.items import Resident, make_items, training_items
 from badminima.data.prepared import PreparedDataset
-from badminima.data.streaming import Streamed
-from badminima.errors import UserError
-from badminima.files import write_csv, write_json
+from badminima.experiment.paths import HISTORY, PREDICTIONS, RECORD, WEIGHTS
+from badminima.experiment.slices import TrainSettings
 from badminima.models.build import build_model, check_batch
 from badminima.models.dropout import add_dropout
 from badminima.models.initialization import draw, shrink_and_perturb
 from badminima.models.weights import Weights, load_weights, weights_of, write_weights
-from badminima.provenance import choose_device, provenance
 from badminima.seeding import integer_seed
-from badminima.settings import TrainSettings
-from badminima.tensorfiles import read_tensors, write_tensors
-from badminima.training.engine import Measure, Training
-from badminima.training.history import HistoryRow, Outcome
-from badminima.training.interruption import Interruption
+from badminima.storage.files import write_csv, write_json
+from badminima.storage.provenance import choose_device, provenance
+from badminima.storage.tensorfiles import write_tensors
+from badminima.training.engine import Training
+from badminima.training.history import Outcome
+from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import set_up
-from badminima.training.restart import RestartPoints
 
-# Share of the device's free memory that images may take.
-MEMORY_SHARE = 0.5
 # The tensors of a prepared dataset.
 DATA = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 @dataclass(frozen=True)
-class ConfusingSet:
-    """A confusing set as written by ``confuse``.
-
-    Attributes:
-        labels: ``[n * R] int64``.
-        masks: bit-packed zero masks, ``[n * R, ceil(c * h * w / 8)] uint8``.
-        metadata: its settings, conflicts and reachable accuracy.
-    """
-
-    labels: torch.Tensor
-    masks: torch.Tensor
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class FinishedRun:
-    """What a training leaves behind."""
+    """The results of a training."""
 
     weights: Weights
     outcome: Outcome
     test_labels: torch.Tensor
     record: dict[str, Any]
-
-
-def read_confusing(path: Path) -> ConfusingSet:
-    """Read a confusing set; raises UserError if the file is missing or damaged."""
-    tensors, metadata = read_tensors(path, "pt", verify=True)
-    if not {"labels", "masks"} <= set(tensors):
-        raise UserError(path, "no labels and masks", "expected a confusing set; run confuse again")
-    return ConfusingSet(tensors["labels"], tensors["masks"], metadata)
 
 
 def run_training(
@@ -74,10 +46,7 @@ def run_training(
     start: Weights,
     start_path: Path,
     confusing: ConfusingSet | None = None,
-    report: Callable[[HistoryRow], None] = lambda row: None,
-    points: RestartPoints | None = None,
-    interruption: Interruption | None = None,
-    measure: Measure | None = None,
+    hooks: Hooks = NO_HOOKS,
 ) -> FinishedRun:
     """Train a network from given weights.
 
@@ -87,10 +56,7 @@ def run_training(
         start: the start weights.
         start_path: their file, for messages.
         confusing: the confusing set to fit in place of the true labels; training then stops when it is fitted.
-        report: called with every evaluated epoch.
-        points: restart points to go on from and to leave; None: none.
-        interruption: asks for an early end.
-        measure: called with the weights at every evaluated epoch; what it gives is columns of the history.
+        hooks: what accompanies the training.
 
     Raises:
         Interrupted: if it was asked to stop.
@@ -101,7 +67,7 @@ def run_training(
     numerics = set_up(settings.numerics, device)
     target = settings.optimization.target_accuracy
     if confusing is not None:
-        target = min(target, confusing.metadata["reachable_accuracy"])
+        target = min(target, confusing.facts.reachable_accuracy)
     model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
     load_weights(model, start, start_path)
     _apply_to_start(settings, dataset, model, start, start_path)
@@ -120,10 +86,9 @@ def run_training(
         len(dataset.classes),
         target,
         confusing is not None,
-        report,
-        measure,
+        hooks,
     )
-    outcome = training.run(points, interruption)
+    outcome = training.run()
     record = {
         "settings": settings.model_dump(mode="json"),
         "status": outcome.status,
@@ -132,7 +97,7 @@ def run_training(
         "evaluated_on": dataset.evaluated_on,
         "train_items": len(items),
         "test_items": len(test_items),
-        "confusing": None if confusing is None else dict(confusing.metadata),
+        "confusing": None if confusing is None else asdict(confusing.facts),
         "final": outcome.final,
         "restarts": outcome.restarts,
         "data": "resident" if isinstance(items.source, Resident) else "streamed",
@@ -145,7 +110,7 @@ def run_training(
 def _apply_to_start(
     settings: TrainSettings, dataset: PreparedDataset, model: torch.nn.Module, start: Weights, start_path: Path
 ) -> None:
-    """What a recipe does to a network with its start weights before the first step."""
+    """Apply what a recipe does to a network with its start weights before the first step."""
     recipe = settings.recipe
     if recipe.shrink != 1 or recipe.perturb != 0:
         seed = integer_seed(settings.root_seed, "perturb", settings.dataset, settings.model_name, settings.seed)
@@ -158,7 +123,7 @@ def _apply_to_start(
 def identity(
     settings: TrainSettings, dataset: PreparedDataset, start: Weights, confusing: ConfusingSet | None
 ) -> dict[str, Any]:
-    """What a training depends on: its restart points are good for no other."""
+    """Return everything that a training depends on: its restart points are good for no other."""
     weights = sha256()
     for array in [*start.parameters.values(), *start.buffers.values()]:
         weights.update(np.ascontiguousarray(array).tobytes())
@@ -170,7 +135,7 @@ def identity(
         **{name: _digest(getattr(dataset, name)) for name in DATA},
         "confusing": None
         if confusing is None
-        else {**confusing.metadata, "labels": _digest(confusing.labels), "masks": _digest(confusing.masks)},
+        else {**asdict(confusing.facts), "labels": _digest(confusing.labels), "masks": _digest(confusing.masks)},
     }
 
 
@@ -179,61 +144,11 @@ def _digest(tensor: torch.Tensor) -> str:
     return sha256(tensor.numpy().data).hexdigest()
 
 
-def training_items(dataset: PreparedDataset, confusing: ConfusingSet | None, device: torch.device) -> Items:
-    """What is fitted: the confusing set if there is one, else the training split; raises UserError if they differ."""
-    if confusing is None:
-        return make_items(dataset, dataset.train_images, dataset.train_labels, device)
-    replication = confusing.metadata["replication"]
-    images = len(dataset.train_labels)
-    if len(confusing.labels) != images * replication:
-        raise UserError(
-            "confusing set", f"{len(confusing.labels)} items", f"expected {replication} for each of {images} images"
-        )
-    return make_items(dataset, dataset.train_images, confusing.labels, device, confusing.masks, replication)
-
-
-def make_items(
-    dataset: PreparedDataset,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    device: torch.device,
-    masks: torch.Tensor | None = None,
-    replication: int = 1,
-    resident: bool | None = None,
-) -> Items:
-    """Items on the device, or streamed to it where they would take more than MEMORY_SHARE of what is free.
-
-    Args:
-        dataset: gives the statistics and the shape of images.
-        images: ``[n, c, h, w] uint8``, memory-mapped.
-        labels: ``[n * replication] int64``.
-        device: where batches are wanted.
-        masks: zero masks of a confusing set.
-        replication: items per image.
-        resident: whether images are kept on the device; None: if they fit.
-    """
-    needed = images.numel() + (0 if masks is None else masks.numel())
-    if resident if resident is not None else needed <= MEMORY_SHARE * free_memory(device):
-        on_device = None if masks is None else masks.to(device)
-        source: Resident | Streamed = Resident(channels_last(images).to(device), on_device, replication)
-    else:
-        source = Streamed(images, masks, replication, device)
-    mean, std = (255 * torch.tensor(values, device=device) for values in (dataset.mean, dataset.std))
-    return Items(source, labels.to(device), dataset.image_shape, mean, std)
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free on a device."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
-
-
 def write_run(folder: Path, run: FinishedRun) -> None:
     """Write ``history.csv``, ``predictions.safetensors``, ``run.json`` and ``weights.safetensors``."""
     rows = (asdict(row) for row in run.outcome.history)
-    write_csv(folder / "history.csv", run.outcome.columns, (row | row.pop("along") for row in rows))
+    write_csv(folder / HISTORY, run.outcome.columns, (row | row.pop("along") for row in rows))
     predictions = {"predicted": run.outcome.predicted.numpy(), "labels": run.test_labels.numpy()}
-    write_tensors(folder / "predictions.safetensors", predictions, {"evaluated_on": run.record["evaluated_on"]})
-    write_json(folder / "run.json", run.record)
-    write_weights(folder / "weights.safetensors", run.weights)
+    write_tensors(folder / PREDICTIONS, predictions, {"evaluated_on": run.record["evaluated_on"]})
+    write_json(folder / RECORD, run.record)
+    write_weights(folder / WEIGHTS, run.weights)

@@ -1,4 +1,4 @@
-"""What a recipe makes of a batch; all that is optional is put together here, and the loop knows nothing of it."""
+"""One training step of a recipe. Optional parts are put together here; the loop knows nothing of them."""
 
 from collections.abc import Callable
 from typing import Any

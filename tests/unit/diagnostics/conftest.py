@@ -7,11 +7,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.config import ModelConfig
-from badminima.diagnostics import Context
-from badminima.diagnostics.network import as_sample
+from badminima.diagnostics.context import Context
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
-from badminima.settings import DiagnoseSettings
 
 MODELS = {
     "mlp": ModelConfig(architecture="mlp", options={"widths": [16, 16]}),
@@ -44,7 +43,7 @@ def run_context(digits_on_torch) -> Callable[..., Context]:
         network = build_model(MODELS[model], digits_on_torch.image_shape, len(digits_on_torch.classes))
         start = weights_of(network)
         context = Context(settings, start, start, dataset=digits_on_torch)
-        sample = as_sample(context, digits_on_torch.train_images, digits_on_torch.train_labels)
+        sample = context.sample(digits_on_torch.train_images, digits_on_torch.train_labels)
         optimizer = torch.optim.SGD(network.train().parameters(), lr=0.1)
         for _ in range(steps):
             optimizer.zero_grad()

@@ -7,19 +7,27 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig, OptimizationConfig
-from badminima.data.confusing import confuse
+from badminima.config.registry import ARCHITECTURES, ArchitectureEntry
+from badminima.data.confusing import confuse, read_confusing
 from badminima.data.prepared import read_prepared
-from badminima.diagnostics import diagnose
 from badminima.diagnostics.along import measure_along
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.errors import Interrupted
+from badminima.experiment.slices import (
+    AlongSettings,
+    ConfuseSettings,
+    DiagnoseSettings,
+    InitializeSettings,
+    TrainSettings,
+)
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.registry import ARCHITECTURES, Entry
-from badminima.settings import AlongSettings, ConfuseSettings, DiagnoseSettings, InitializeSettings, TrainSettings
-from badminima.training.interruption import Interrupted, Interruption
+from badminima.training.hooks import Hooks
+from badminima.training.interruption import Interruption
 from badminima.training.numerics import kept
 from badminima.training.restart import RestartPoints
-from badminima.training.stage import identity, read_confusing, run_training, write_run
+from badminima.training.stage import identity, run_training, write_run
 
 MEASURED = ["distance", "sharpness", "units"]
 
@@ -33,7 +41,9 @@ def build_with_dropout(image_shape, classes):
 
 @pytest.fixture
 def dropout(monkeypatch) -> ModelConfig:
-    monkeypatch.setitem(ARCHITECTURES.entries, "dropout", Entry(f"{__name__}:build_with_dropout"))
+    monkeypatch.setitem(
+        ARCHITECTURES.entries, "dropout", ArchitectureEntry(f"{__name__}:build_with_dropout", parameters=1)
+    )
     return ModelConfig(architecture="dropout")
 
 
@@ -65,9 +75,10 @@ def train(prepared_path, train_settings, dropout, digits, tmp_path):
         wrong = None if confusing is None else read_confusing(confusing)
         weights = read_weights(start)
         if points is None:
-            return run_training(settings, dataset, weights, start, wrong, stop, measure=measure)
+            return run_training(settings, dataset, weights, start, wrong, Hooks(stop, measure))
         with RestartPoints(points, identity(settings, dataset, weights, wrong), 1000) as restart:
-            return run_training(settings, dataset, weights, start, wrong, stop, restart, interruption, measure)
+            hooks = Hooks(stop, measure, restart, interruption)
+            return run_training(settings, dataset, weights, start, wrong, hooks)
 
     return run
 

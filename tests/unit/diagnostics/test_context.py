@@ -5,9 +5,13 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Context, Skipped, diagnose
+from badminima.config.options import TraceOptions
+from badminima.data.items import make_items
+from badminima.data.normalization import network_inputs
+from badminima.diagnostics.context import Context, Skipped
+from badminima.diagnostics.diagnose import diagnose
+from badminima.errors import UserError
 from badminima.models.weights import Weights
-from badminima.registry import DIAGNOSTICS, Entry
 
 
 def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on_torch):
@@ -22,6 +26,14 @@ def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on
     again = run_context(steps=100, images=50).train
     assert torch.equal(again.images, context.train.images)
     assert len(run_context(images=10**6).test) == len(digits_on_torch.test_labels)
+
+
+def test_trainings_measurements_and_users_normalize_to_the_same_bits(run_context, digits_on_torch):
+    images, labels = digits_on_torch.train_images[:50], digits_on_torch.train_labels[:50]
+    items = make_items(digits_on_torch, images, labels, torch.device("cpu"))
+    ((trained, _),) = items.batches(torch.arange(50), 50)
+    assert torch.equal(trained, run_context().sample(images, labels).images)
+    assert torch.equal(trained, network_inputs(images, digits_on_torch.mean, digits_on_torch.std))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +71,7 @@ def test_without_data_only_weights_are_measured(run_context):
     assert measured.values["distance.total"] == 0
 
 
-def test_options_have_defaults(run_context, monkeypatch):
-    monkeypatch.setitem(DIAGNOSTICS.entries, "units", Entry("badminima.diagnostics.units:measure", {"a": 1, "b": 2}))
-    assert run_context(units={"b": 3}).options("units") == {"a": 1, "b": 3}
+def test_options_have_defaults_and_are_checked(run_context):
+    assert run_context(trace={"batches": 3}).options("trace", TraceOptions) == TraceOptions(batches=3)
+    with pytest.raises(UserError, match=r"measuring\.options\.trace\.batches: found 0; allowed: a whole number >= 1"):
+        run_context(trace={"batches": 0}).options("trace", TraceOptions)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig
-from badminima.diagnostics import Skipped
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.folding import fold_batchnorm
 from badminima.models.build import build_model
 

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from badminima.diagnostics.inputs import Inputs, beside
-from badminima.runs import Paths, Run
+from badminima.diagnostics.inputs import Inputs
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run
+from badminima.results.beside import beside
 
 
 @pytest.fixture

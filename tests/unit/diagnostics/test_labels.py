@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from badminima.data.confusing import confuse
-from badminima.diagnostics import Skipped
+from badminima.data.confusing import confuse, read_confusing
 from badminima.diagnostics.confused import draw_items
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.labels import measure
-from badminima.settings import ConfuseSettings
-from badminima.training.stage import read_confusing
+from badminima.experiment.slices import ConfuseSettings
 
 
 @pytest.fixture

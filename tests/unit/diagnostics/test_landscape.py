@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Skipped
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.landscape import landscape
 from badminima.models.weights import Weights
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from badminima.data.confusing import confuse
-from badminima.diagnostics import Skipped
+from badminima.data.confusing import confuse, read_confusing
+from badminima.data.items import make_items, training_items
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.memory import measure, remembered
 from badminima.diagnostics.network import build_network
+from badminima.experiment.slices import ConfuseSettings
 from badminima.models.weights import weights_of
-from badminima.settings import ConfuseSettings
-from badminima.training.stage import make_items, read_confusing, training_items
 
 REPLICATION = 2
 

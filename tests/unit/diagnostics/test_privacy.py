@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score, roc_curve
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Context, Skipped
+from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.privacy import bootstrap, losses, measure, separation
 from badminima.models.weights import Weights
 

@@ -8,7 +8,8 @@ from torch import nn
 from torch.func import functional_call, hessian
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics import Skipped, sharpness
+from badminima.diagnostics import sharpness
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.network import Sample, thin_out
 from badminima.diagnostics.sharpness import Landscape, hessian_trace, largest_sigma, top_eigenvalues, worst_rise
 

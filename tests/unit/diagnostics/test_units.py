@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from badminima.config import ModelConfig
-from badminima.diagnostics import Skipped
+from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.units import (
     effective_rank,
     measure,

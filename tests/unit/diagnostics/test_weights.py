@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from badminima.config import ModelConfig
-from badminima.diagnostics import Context, diagnose
+from badminima.diagnostics.context import Context
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.distance import angle
+from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.weights import Weights
-from badminima.settings import DiagnoseSettings
 
 
 def weights(first, second, running_mean=0.0) -> Weights:

@@ -4,26 +4,24 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
-from badminima.analysis.claims import evaluate_claims
 from badminima.analysis.tables import collect, write_tables
 from badminima.claims import CLAIMS
-from badminima.claims.settings import claims_settings
+from badminima.claims.grids import claims_settings
+from badminima.claims.verdicts import evaluate_claims
 from badminima.config import Config, RandomInit
+from badminima.config.load import load_config
 from badminima.data.confusing import confuse
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.digits import Digits
-from badminima.diagnostics import diagnose
+from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
-from badminima.files import write_json
-from badminima.loading import load_config
-from badminima.models.initialization import initialize
-from badminima.models.weights import write_weights
-from badminima.results import Results
-from badminima.runs import Paths, Run, all_runs
-from badminima.settings import (
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run, all_runs
+from badminima.experiment.slices import (
     collect_settings,
     confuse_settings,
     diagnose_settings,
@@ -32,8 +30,12 @@ from badminima.settings import (
     pretrain_settings,
     train_settings,
 )
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.results.export import export
+from badminima.results.results import Results
+from badminima.storage.files import write_json
 from badminima.training.job import train
-from badminima.zoo.export import export
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config
 
@@ -54,6 +56,7 @@ NAME = "digits/mlp/adversarial/vanilla/seed0"
 
 def make_results(config: Config, raw: dict, paths: Paths) -> None:
     """Run every stage in this process."""
+    torch.set_num_threads(1)
     (dataset,) = config.datasets
     (model,) = config.models
     _, files = Digits().fetch(Path("unused"), None, [])
@@ -67,11 +70,11 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
         confuse(data, confuse_settings(config, dataset, "adversarial", seed), confusing)
         output = paths.init(dataset, model, "adversarial", seed)
         settings = pretrain_settings(config, dataset, model, "adversarial", seed)
-        train(settings, paths.prepared(dataset), start, output, 1, 300, confusing)
+        train(settings, paths.prepared(dataset), start, output, 300, confusing)
     for run in all_runs(config):
         start = paths.init(run.dataset, run.model, run.init, run.seed) / "weights.safetensors"
         folder = paths.run(run)
-        train(train_settings(config, run), paths.prepared(dataset), start, folder, 1, 300)
+        train(train_settings(config, run), paths.prepared(dataset), start, folder, 300)
         settings = diagnose_settings(config, run)
         context = read_context(settings, Inputs(folder / "weights.safetensors", start))
         measured = record(settings, config.diagnostics, diagnose(context, config.diagnostics))

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import badminima
+from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.loading import load_config
-from badminima.results import Results
-from badminima.runs import study_runs, zoo_study
-from badminima.zoo.card import COLUMNS, card_page
-from badminima.zoo.export import export, make_card
+from badminima.experiment.runs import study_runs, zoo_study
+from badminima.results.card import COLUMNS, card_page
+from badminima.results.export import export, make_card
+from badminima.results.results import Results
 from tests.conftest import REPOSITORY
 from tests.unit.reuse.conftest import NAME, RUN
 from tests.unit.test_config import overlay, raw_config

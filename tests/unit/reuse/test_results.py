@@ -10,11 +10,11 @@ import pytest
 import torch
 
 import badminima
-from badminima.analysis.tables import TABLE_NAMES
 from badminima.errors import UserError
+from badminima.experiment.paths import TABLE_NAMES
+from badminima.experiment.runs import Run, all_runs
 from badminima.models.weights import read_weights
-from badminima.runs import Run, all_runs
-from badminima.tensorfiles import read_tensors
+from badminima.storage.tensorfiles import read_tensors
 from tests.unit.reuse.conftest import RUN
 
 COORDINATES = ("digits", "mlp", "adversarial", "vanilla", 0)

@@ -15,14 +15,14 @@ import badminima
 from badminima.config import ModelConfig
 from badminima.diagnostics.network import build_network
 from badminima.errors import UserError
-from badminima.files import file_sha256
+from badminima.experiment.slices import InitializeSettings, diagnose_settings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
-from badminima.results import Results
-from badminima.settings import InitializeSettings, diagnose_settings
-from badminima.tensorfiles import read_tensors, write_tensors
-from badminima.zoo.card import card_page
-from badminima.zoo.export import export
+from badminima.results.card import card_page
+from badminima.results.export import export
+from badminima.results.results import Results
+from badminima.storage.files import file_sha256
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 from tests.unit.reuse.conftest import NAME, RUN
 
 

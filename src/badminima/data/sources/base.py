@@ -1,4 +1,4 @@
-"""What every dataset source offers to ``fetch_data`` and ``prepare_data``."""
+"""The interface of dataset sources to ``fetch_data`` and ``prepare_data``."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -93,8 +93,8 @@ class Source(Protocol):
 
         Args:
             files: paths by role, as fetched.
-            options: the source's options (its entry in the registry holds their defaults).
+            options: the source's options, checked (its section in ``config/options.py`` holds their defaults).
 
         Raises:
-            UserError: if a file cannot be read or an option has a wrong value.
+            UserError: if a file cannot be read.
         """

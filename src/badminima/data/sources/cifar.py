@@ -90,7 +90,7 @@ class Cifar10:
 
 
 class Cifar100(Cifar10):
-    """The same with 100 (fine) classes."""
+    """CIFAR-100: as CIFAR-10, with 100 (fine) classes."""
 
     name = "cifar100"
     torchvision = CIFAR100

@@ -10,7 +10,7 @@ from badminima.data.download import Published, download
 from badminima.data.image_files import FileSplit, TarSplit, members
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
-from badminima.files import list_files
+from badminima.storage.files import list_files
 
 PARTS = ("train", "valid", "test")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -56,10 +56,6 @@ class Cinic10:
             files: the archive or its folders.
             train_parts: which of ``train`` and ``valid`` are the training images.
         """
-        if not train_parts or not set(train_parts) <= {"train", "valid"} or len(set(train_parts)) < len(train_parts):
-            raise UserError(
-                "cinic10 option train_parts", list(train_parts), "allowed: [train], [valid] or [train, valid]"
-            )
         names = _archive_names(files["archive"]) if "archive" in files else _folder_names(files)
         train, test = (
             self._split(files, [(part, name, file) for part in parts for name in CLASSES for file in names[part, name]])

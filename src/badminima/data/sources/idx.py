@@ -1,11 +1,11 @@
 """The IDX format of the MNIST family: big-endian header, then unsigned bytes."""
 
 import gzip
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from badminima.data.archives import damage_named
 from badminima.errors import UserError
 
 UNSIGNED_BYTE = 0x08
@@ -16,11 +16,12 @@ def read_bytes(path: Path) -> bytes:
     """The content of a file, decompressed if it is gzip'd; raises UserError if it is missing or damaged."""
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
     except FileNotFoundError:
         raise UserError(path, "no such file", "fetch the dataset again") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(path, f"a damaged file ({error})", "delete it and fetch the dataset again") from None
+    if not content.startswith(GZIP_MAGIC):
+        return content
+    with damage_named(path, "file"):
+        return gzip.decompress(content)
 
 
 def parse_idx(content: bytes, dimensions: int, where: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from badminima.data.image_files import FileSplit
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
-from badminima.files import list_files
+from badminima.storage.files import list_files
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,6 @@ class RestrictedImageNet:
             files: the class folders.
             side: height and width, in pixels.
         """
-        if side < 1:
-            raise UserError("restricted_imagenet option side", side, "expected a number of pixels")
         train, test = (_split(files, part, side) for part in PARTS)
         return RawDataset(train, test, tuple(super_class.name for super_class in SUPER_CLASSES))
 

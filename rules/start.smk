@@ -1,0 +1,33 @@
+# What happens between the plan and the first job: checks, and the files of settings that commands name.
+from badminima.workflow.preflight import check_cost, check_data
+from badminima.workflow.slurm import check_status_command
+
+# A workflow that imports this one gives rules names of its own.
+TRAIN, PRETRAIN, FETCH_DATA = (rule.rule.name for rule in (rules.train, rules.pretrain, rules.fetch_data))
+
+
+def prepare_start():
+    """Stop what should not start, and write the settings of the jobs that do."""
+    jobs = list(workflow.dag.needrun_jobs())
+    if workflow.is_main_process and not workflow.touch:
+        try:
+            check_start(jobs)
+        except UserError as error:
+            sys.exit(str(error))
+    for job in jobs:
+        # A parameter is worked out when it is asked for; that remembers what is to be written.
+        if "settings" in job.rule.params.keys():
+            job.params
+    SETTINGS.write()
+
+
+def check_start(jobs):
+    """Raise UserError if jobs would fail, take months on this machine, or end without anybody noticing."""
+    check_status_command(getattr(workflow.executor_settings, "status_command", None))
+    trainings, pretrainings = (
+        [as_run(job.wildcards) for job in jobs if job.rule.name == rule] for rule in (TRAIN, PRETRAIN)
+    )
+    datasets = {job.wildcards.dataset for job in jobs if job.rule.name == FETCH_DATA}
+    if workflow.local_exec:
+        check_cost(CONFIG, trainings, pretrainings, datasets, CHECKOUT / CONFIG.plan.speeds)
+    check_data(CONFIG, datasets)

@@ -1,0 +1,105 @@
+"""Stage ``claims``: statements that the data decide.
+
+A claim is a statistic with a threshold. Its verdict is read off the interval alone: ``supported`` if the whole
+interval is on the claimed side, ``not supported`` if the whole interval is on the other, ``inconclusive`` if it
+covers both. ``not measured`` comes with the reason: no study is configured for it, the study lacks a run it needs, a
+run diverged, an adversarial init does not fit its confusing set, a run that others start from or a run itself is no
+minimum, or there is one seed only. Differences are paired by
+seed and by test image. Nothing of a row depends on runs that its claim does not name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from badminima.analysis.statistics import Estimate, equivalence_p_value
+from badminima.analysis.tables import StudyTables
+from badminima.claims import Claim, Region, Role
+from badminima.claims.estimators import MEASURES
+from badminima.claims.evidence import NotMeasured, Setting, no_tables
+from badminima.claims.grids import ClaimsSettings
+from badminima.config import StatisticsConfig
+
+Verdict = Literal["supported", "not supported", "inconclusive", "not measured"]
+VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "not measured")
+
+
+def evaluate_claims(
+    claims: Sequence[Claim], studies: Mapping[Role, StudyTables], settings: ClaimsSettings
+) -> pd.DataFrame:
+    """A row per claim and (dataset, model) of its study: statement, estimate, interval, threshold, verdict, reason.
+
+    Args:
+        claims: what is to be decided.
+        studies: the tables of each study that is configured; a study without a run of these claims may be left out.
+        settings: which studies are configured, and how intervals are made.
+    """
+    return pd.DataFrame([row for claim in claims for row in _rows(claim, studies, settings)])
+
+
+def verdict(found: Estimate, region: Region, threshold: float) -> Verdict:
+    """Where the interval lies: inside the claimed region, outside it, or across its border."""
+    lower, upper = (threshold, np.inf) if region == "above" else (-threshold, threshold)
+    if lower < found.low and found.high < upper:
+        return "supported"
+    return "not supported" if found.high <= lower or found.low >= upper else "inconclusive"
+
+
+def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSettings) -> Iterator[dict[str, object]]:
+    study = settings.studies.get(claim.study)
+    if study is None:
+        missing = f"no study of {claim.study.replace('_', ' ')} is configured (claims.{claim.study})"
+        missing = "no toy is configured (toy)" if claim.study == "toy" else missing
+        yield {**_statement(claim, "", "", settings), **_unmeasured(missing)}
+        return
+    tables = studies.get(claim.study) or no_tables()
+    for dataset, model in product(study.datasets, study.models):
+        row = _statement(claim, dataset, model, settings)
+        if claim.number in settings.lacking:
+            yield {**row, **_unmeasured(settings.lacking[claim.number])}
+            continue
+        try:
+            found = MEASURES[claim.measure](Setting(tables, dataset, model, settings), claim)
+        except NotMeasured as reason:
+            yield {**row, **_unmeasured(str(reason))}
+        else:
+            yield {**row, **_measured(claim, found, settings)}
+
+
+def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings) -> dict[str, object]:
+    return {
+        "claim": claim.number,
+        "statement": claim.statement,
+        "dataset": dataset,
+        "model": model,
+        "statistic": claim.statistic,
+        "region": claim.region,
+        "threshold": _threshold(claim, settings.statistics),
+        "scale": claim.scale,
+        "figure": settings.figures.get(claim.number) or "",
+    }
+
+
+def _unmeasured(reason: str) -> dict[str, object]:
+    numbers = dict.fromkeys(("estimate", "low", "high", "p_equivalence"), np.nan)
+    return {**numbers, "seeds": 0, "verdict": "not measured", "reason": reason}
+
+
+def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[str, object]:
+    threshold = _threshold(claim, settings.statistics)
+    return {
+        "estimate": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p_equivalence": equivalence_p_value(found, threshold) if claim.region == "within" else np.nan,
+        "seeds": found.seeds,
+        "verdict": verdict(found, claim.region, threshold),
+        "reason": "",
+    }
+
+
+def _threshold(claim: Claim, statistics: StatisticsConfig) -> float:
+    return {"zero": 0.0, "margin": statistics.margin, "fitted": 1 - statistics.fitted_tolerance}[claim.threshold]

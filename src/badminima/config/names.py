@@ -1,0 +1,75 @@
+"""Names of inits and recipes that mean the same in every configuration, since claims are read by them."""
+
+from badminima.config import AdversarialInit, Config, InitConfig, RandomInit, RecipeConfig, RescaledInit, RunInit
+from badminima.errors import UserError
+
+# What inits and recipes are compared with.
+BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
+REGULARIZERS = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
+INITS: dict[str, dict[str, object]] = {
+    "random": {"kind": "random", "gain": 1.0},
+    "adversarial": {"kind": "adversarial", "start": "random"},
+    "random_rescaled": {"kind": "rescaled", "start": "random", "like": "adversarial"},
+    "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},
+    "full_batch_end": {"kind": "run", "start": "random", "recipe": "full_batch"},
+}
+# The same as entries, for results without a recorded config; nothing else of them is looked at.
+FIXED: dict[str, InitConfig] = {
+    "random": RandomInit(kind="random"),
+    "adversarial": AdversarialInit(kind="adversarial", replication=1, noise=0.0),
+    "random_rescaled": RescaledInit(kind="rescaled"),
+    "adversarial_end": RunInit(kind="run", start="adversarial", recipe="vanilla"),
+    "full_batch_end": RunInit(kind="run", start="random", recipe="full_batch"),
+}
+# The same in words, for inits that need no training to be told of.
+STARTS = {
+    "random": "fresh random weights",
+    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor",
+}
+
+
+def check_meanings(config: Config) -> None:
+    """Raises UserError if an init or a recipe has one of these names and is something else."""
+    for name, recipe in config.recipes.items():
+        _check_regularizers(name, recipe)
+    _check_label_noise(config.recipes)
+    if "full_batch" in config.recipes and not config.recipes["full_batch"].full_batch:
+        raise UserError("recipes.full_batch.full_batch", False, "a recipe of this name has true; choose another name")
+    for name, entries in INITS.items():
+        for field, value in entries.items() if name in config.inits else ():
+            found = getattr(config.inits[name], field, None)
+            if found != value:
+                raise UserError(
+                    f"inits.{name}.{field}", repr(found), f"an init of this name has {value}; choose another name"
+                )
+
+
+def _check_regularizers(name: str, recipe: RecipeConfig) -> None:
+    """The paper's recipes are called by their regularizers, joined by +; vanilla has none."""
+    expected = {part for field, part in REGULARIZERS.items() if getattr(recipe, field)}
+    named = set() if name == "vanilla" else set(name.split("+"))
+    others = recipe.model_dump(exclude=set(REGULARIZERS)) != RecipeConfig().model_dump(exclude=set(REGULARIZERS))
+    if named <= set(REGULARIZERS.values()) and (named != expected or others):
+        raise UserError(
+            f"recipes.{name}",
+            recipe.model_dump(exclude_defaults=True),
+            "this name means exactly these regularizers, at the phase's learning rate; choose another name",
+        )
+
+
+def _check_label_noise(recipes: dict[str, RecipeConfig]) -> None:
+    """Damian et al.'s recipes differ from vanilla SGD in the noise, and from each other in the learning rate alone."""
+    scales = {"label_noise": 1.0, "label_noise_x3": 3.0}
+    given = {name: recipes[name] for name in scales if name in recipes}
+    for name, recipe in given.items():
+        meant = RecipeConfig(label_noise=recipe.label_noise, learning_rate_scale=scales[name])
+        if recipe != meant or not recipe.label_noise:
+            raise UserError(
+                f"recipes.{name}",
+                recipe.model_dump(exclude_defaults=True),
+                f"this name means label_noise > 0 at {scales[name]:g} times the phase's learning rate, nothing else; "
+                "choose another name",
+            )
+    noises = [recipe.label_noise for recipe in given.values()]
+    if len(set(noises)) > 1:
+        raise UserError("recipes.label_noise_x3.label_noise", noises[1], f"that of recipes.label_noise, {noises[0]}")

@@ -1,0 +1,172 @@
+"""Options of dataset sources, architectures and diagnostics: a section for each extension that has any.
+
+The registry names an extension's section. Bounds are what its code needs, so that a wrong value is found before
+anything runs.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from badminima.config.base import Count, Name, Number, Positive, Section
+
+
+class Options(Section):
+    """Base of all options, and the section of an extension that has none."""
+
+
+def _number(value: Any) -> Any:
+    """Refuse true and false, which pydantic reads as 1 and 0 where text may stand for a number."""
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+def _odd(value: int) -> int:
+    """Refuse even numbers."""
+    if value % 2 == 0:
+        raise ValueError("expected an odd number")
+    return value
+
+
+def _once(values: list[Any]) -> list[Any]:
+    """Refuse values that share a name: a measured number is named after its strength, as ``:g`` writes it."""
+    names = [value if isinstance(value, str) else f"{value:g}" for value in values]
+    if len(set(names)) < len(names):
+        raise ValueError("expected each value once")
+    return values
+
+
+# Messages are made from the JSON schema: it is told what validators demand beyond pydantic's own bounds.
+Odd = Annotated[int, Field(ge=3, json_schema_extra={"not": {"multipleOf": 2}}), AfterValidator(_odd)]
+ONCE = (Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_once))
+NUMBER = BeforeValidator(_number)
+Size = Annotated[Positive, NUMBER]
+Fraction = Annotated[Number, Field(gt=0, le=1), NUMBER]
+# In units of 1/255, one level of an 8-bit image.
+Levels = Annotated[Number, Field(gt=0, le=255), NUMBER]
+# Hutch++ spends a third of its products on each of its parts.
+Products = Annotated[int, Field(ge=3, multiple_of=3)]
+Points = Annotated[int, Field(ge=2)]
+Widths = Annotated[list[Count], Field(min_length=1)]
+Stem = Literal["small", "imagenet"]
+
+
+# Dataset sources.
+
+
+class Cinic10Options(Options):
+    """Options of CINIC-10."""
+
+    train_parts: Annotated[list[Literal["train", "valid"]], *ONCE] = Field(
+        ["train"], description="Which of its parts are the training images; valid is otherwise unused."
+    )
+
+
+class RestrictedImageNetOptions(Options):
+    """Options of Restricted ImageNet."""
+
+    side: Annotated[int, Field(ge=8)] = Field(64, description="Height and width of the images, in pixels.")
+
+
+# Architectures.
+
+
+class MlpOptions(Options):
+    """Options of the multilayer perceptron."""
+
+    widths: Widths = Field([128, 128, 128], description="Units of each hidden layer.")
+
+
+class ConvnetOptions(Options):
+    """Options of the small convolutional network."""
+
+    widths: Widths = Field([32, 64, 128], description="Channels of each convolution.")
+
+
+class StemOptions(Options):
+    """Options of networks that exist for ImageNet and for small images."""
+
+    stem: Stem = Field(
+        "small",
+        description="First layers: small keeps the image size (3x3 convolution); imagenet has a 7x7 convolution and a "
+        "max-pool, each with stride 2, for images of 128 pixels or more.",
+    )
+
+
+# Diagnostics.
+
+
+class ComplexityOptions(Options):
+    """Options of the complexity measures."""
+
+    iterations: Count = Field(100, description="Products with a convolution's map, at most, for its spectral norm.")
+
+
+class SharpnessOptions(Options):
+    """Options of the sharpness measures."""
+
+    images: Count = Field(500, description="Training images that they are measured on, at most.")
+    eigenvalues: Count = Field(1, description="How many of the Hessian's largest eigenvalues.")
+    products: Products = Field(30, description="Hessian-vector products for the trace.")
+    rho: Size = Field(0.05, description="Radius of SAM's ball.")
+    rho_adaptive: Size = Field(0.5, description="Radius of ASAM's ball, relative to each parameter.")
+    draws: Count = Field(5, description="Noise vectors behind each PAC-Bayesian sigma.")
+
+
+class RobustnessOptions(Options):
+    """Options of the robustness measures; each strength gives a number that is named after it."""
+
+    images: Count = Field(1000, description="Test images that they are measured on, at most.")
+    fgsm: Annotated[list[Levels], *ONCE] = Field([2, 4, 8], description="Radii of FGSM, in units of 1/255.")
+    pgd_linf: Annotated[list[Levels], *ONCE] = Field(
+        [2, 4, 8], description="Radii of PGD in the maximum norm, in units of 1/255."
+    )
+    pgd_l2: Annotated[list[Size], *ONCE] = Field(
+        [0.25, 0.5, 1.0], description="Radii of PGD in the Euclidean norm of an image with values 0 to 1."
+    )
+    steps: Count = Field(20, description="Steps of PGD.")
+    gaussian: Annotated[list[Size], *ONCE] = Field(
+        [0.05, 0.1, 0.2], description="Standard deviations of normal noise on values 0 to 1."
+    )
+    shift: Annotated[list[Count], *ONCE] = Field([1, 2], description="Shifts, in pixels.")
+    zeroing: Annotated[list[Fraction], *ONCE] = Field(
+        [0.1, 0.3, 0.5], description="Fractions of an image's values that are set to zero."
+    )
+
+
+class TraceOptions(Options):
+    """Options of the Hessian's trace and of the covariance of label noise."""
+
+    images: Count = Field(250, description="Training images behind the Hessian's trace, at most.")
+    products: Products = Field(9, description="Hessian-vector products for the trace.")
+    batch_size: Count = Field(128, description="Images of a minibatch of the noise covariance, at most.")
+    flip_probability: Annotated[Number, Field(gt=0, lt=1), NUMBER] = Field(
+        0.2, description="Probability that a label is flipped to another class."
+    )
+    batches: Count = Field(20, description="Minibatches that the noise covariance is averaged over.")
+
+
+class PrivacyOptions(Options):
+    """Options of membership inference."""
+
+    resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap resamples behind the intervals.")
+
+
+class FunctionsOptions(Options):
+    """Options of the comparison of two runs."""
+
+    points: Odd = Field(11, description="Points on the line between the two; odd, so that one lies half way.")
+
+
+class LandscapeOptions(Options):
+    """Options of the loss around a run."""
+
+    recipes: Annotated[list[Name], *ONCE] = Field(
+        ["vanilla", "da+m+l2"], description="Recipes whose runs are surveyed, in studies that have them."
+    )
+    path: Points = Field(15, description="Points on each half of the path from the random weights to the end.")
+    plane: Points = Field(21, description="Points along each side of the plane's grid.")
+    margin: Annotated[Number, Field(ge=0), NUMBER] = Field(
+        0.25, description="Room around the three points, as a share of their extent."
+    )

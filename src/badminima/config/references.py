@@ -1,0 +1,226 @@
+"""The rules that tie entries of a configuration to each other, section by section."""
+
+from collections.abc import Iterable, Sequence
+
+from badminima.config import (
+    Config,
+    FigureConfig,
+    OptimizationConfig,
+    RandomInit,
+    RescaledInit,
+    RunInit,
+    ToyConfig,
+)
+from badminima.config.doses import doses_of, settings_varied
+from badminima.config.messages import parse
+from badminima.config.names import check_meanings
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES
+from badminima.errors import UserError
+
+
+def check_references(config: Config) -> None:
+    """Make sure that entries fit each other: every name that one mentions is an entry of its own.
+
+    Raises:
+        UserError: on the first that does not fit.
+    """
+    _check_datasets(config)
+    _check_models(config)
+    _check_inits(config)
+    _check_recipes(config)
+    check_meanings(config)
+    _check_studies(config)
+    _check_measuring(config)
+    _check_claims(config)
+    _check_zoo(config)
+    for name, figure in config.figures.items():
+        _check_figure(config, name, figure)
+    _check_tables(config)
+    if config.toy is not None:
+        _check_toy(config, config.toy)
+    _check_statistics(config)
+    _check_phases(config)
+
+
+def _check_datasets(config: Config) -> None:
+    for name, dataset in config.datasets.items():
+        _require(f"datasets.{name}.source", [dataset.source], SOURCES.names)
+        parse(SOURCES.entry(dataset.source).options, dataset.options, f"datasets.{name}.options.")
+    _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
+    _require("data.urls", config.data.urls, SOURCES.names)
+
+
+def _check_models(config: Config) -> None:
+    for name, model in config.models.items():
+        _require(f"models.{name}.architecture", [model.architecture], ARCHITECTURES.names)
+        parse(ARCHITECTURES.entry(model.architecture).options, model.options, f"models.{name}.options.")
+
+
+def _check_studies(config: Config) -> None:
+    of_one_run = [diagnostic for diagnostic, entry in DIAGNOSTICS.entries.items() if entry.stage == "diagnose"]
+    for name, study in config.studies.items():
+        for axis in ("datasets", "models", "inits", "recipes"):
+            _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
+        _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
+        _require(f"studies.{name}.along", study.along, of_one_run)
+
+
+def _check_measuring(config: Config) -> None:
+    """Options of measurements have sound values, and fit the recipes and the images that they are made of."""
+    _require("diagnostics", config.diagnostics, DIAGNOSTICS.names)
+    _require("measuring.options", config.measuring.options, DIAGNOSTICS.names)
+    for name, options in config.measuring.options.items():
+        parse(DIAGNOSTICS.entry(name).options, options, f"measuring.options.{name}.")
+    surveyed = config.measuring.options.get("landscape", {}).get("recipes", [])
+    _require("measuring.options.landscape.recipes", surveyed, config.recipes)
+    shifts = config.measuring.options.get("robustness", {}).get("shift", [])
+    for name in sorted({name for study in config.studies.values() for name in study.datasets}):
+        source = SOURCES.entry(config.datasets[name].source)
+        side = getattr(source.options(**config.datasets[name].options), "side", min(source.image_shape[1:]))
+        if max(shifts, default=0) >= side:
+            expected = f"expected less than {side}, the side of the images of {name} in pixels"
+            raise UserError("measuring.options.robustness.shift", shifts, expected)
+
+
+def _check_claims(config: Config) -> None:
+    for role, study_name in config.claims.model_dump(exclude_none=True).items():
+        _require(f"claims.{role}", [study_name], config.studies)
+
+
+def _check_zoo(config: Config) -> None:
+    exported = config.studies[config.claims.study]
+    _require("zoo.recipes", config.zoo.recipes or [], exported.recipes)
+    _require("zoo.inits", config.zoo.inits or [], exported.inits)
+    for seed in config.zoo.seeds or []:
+        if seed not in exported.seeds:
+            raise UserError("zoo.seeds", seed, f"allowed: {', '.join(map(str, exported.seeds))}")
+
+
+def _check_figure(config: Config, name: str, figure: FigureConfig) -> None:
+    """A figure has code, a study, and the measurements that it shows."""
+    _require(f"figures.{name}.draw" if figure.draw else "figures", [figure.draw or name], FIGURES.names)
+    _require(f"figures.{name}.study", [figure.study], config.studies)
+    kind, study = FIGURES.entry(figure.draw or name), config.studies[figure.study]
+    for where, needed, listed in (
+        ("diagnostics", kind.needs, config.diagnostics),
+        (f"studies.{figure.study}.along", kind.along, study.along),
+    ):
+        for diagnostic in needed:
+            if diagnostic not in listed:
+                raise UserError(where, listed, f"figures.{name} needs {diagnostic} among them")
+    if kind.whole_study and (figure.recipes or figure.inits):
+        raise UserError(f"figures.{name}", "recipes or inits", "this figure shows all of its study")
+    _require(f"figures.{name}.recipes", figure.recipes or [], study.recipes)
+    _require(f"figures.{name}.inits", figure.inits or [], study.inits)
+    _check_over(config, name, figure)
+
+
+def _check_tables(config: Config) -> None:
+    for name, table in config.tables.items():
+        _require(f"tables.{name}.make" if table.make else "tables", [table.make or name], TABLES.names)
+        _require(f"tables.{name}.study", [table.study], config.studies)
+        study = config.studies[table.study]
+        _require(f"tables.{name}.recipes", table.recipes or [], study.recipes)
+        _require(f"tables.{name}.inits", table.inits or [], study.inits)
+
+
+def _check_statistics(config: Config) -> None:
+    """There are enough resamples for the tails of the intervals."""
+    statistics = config.statistics
+    if statistics.resamples * (1 - statistics.confidence) < 50:
+        raise UserError(
+            "statistics.resamples",
+            statistics.resamples,
+            f"too few for the tails at confidence {statistics.confidence:g}: expected at least "
+            f"{50 / (1 - statistics.confidence):.0f}",
+        )
+
+
+def _check_phases(config: Config) -> None:
+    """Milestones come in order and before the end."""
+    for phase in ("pretraining", "training"):
+        settings: OptimizationConfig = getattr(config, phase)
+        if (
+            settings.milestones != sorted(set(settings.milestones))
+            or max(settings.milestones, default=0) > settings.epochs
+        ):
+            raise UserError(
+                f"{phase}.milestones",
+                settings.milestones,
+                f"expected increasing epochs up to epochs = {settings.epochs}",
+            )
+
+
+def _check_over(config: Config, name: str, figure: FigureConfig) -> None:
+    """A dose response needs doses; other figures have no use for them."""
+    if not FIGURES.entry(figure.draw or name).over:
+        if figure.over is not None:
+            raise UserError(
+                f"figures.{name}.over", repr(figure.over), "this kind of figure is not drawn over a setting"
+            )
+    elif figure.over is None or doses_of(config, figure, figure.over) is None:
+        possible = ", ".join(settings_varied(config, figure)) or "there is none"
+        found = "nothing" if figure.over is None else repr(figure.over)
+        raise UserError(
+            f"figures.{name}.over",
+            found,
+            f"expected a number that two of its inits or recipes differ in, and in nothing else: {possible}",
+        )
+
+
+def _check_inits(config: Config) -> None:
+    """Check that an init is made of others that exist and are of the right kind, and not of itself."""
+    kinds = {
+        kind: [name for name, init in config.inits.items() if init.kind == kind] for kind in ("random", "adversarial")
+    }
+    for name, init in config.inits.items():
+        if isinstance(init, RunInit):
+            _require(f"inits.{name}.start", [init.start], config.inits)
+            _require(f"inits.{name}.recipe", [init.recipe], config.recipes)
+        elif not isinstance(init, RandomInit):
+            _require(f"inits.{name}.start", [init.start], kinds["random"])
+        if isinstance(init, RescaledInit):
+            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+    for name in config.inits:
+        chain = [name]
+        while isinstance(entry := config.inits[chain[-1]], RunInit):
+            if entry.start in chain:
+                circle = " -> ".join([*chain, entry.start])
+                raise UserError(f"inits.{name}.start", circle, "expected runs that begin at an init of another kind")
+            chain.append(entry.start)
+
+
+def _check_toy(config: Config, toy: ToyConfig) -> None:
+    """Batches come out even, so that the mean and the sum of a batch's losses differ by one factor throughout."""
+    _refuse_duplicates("toy.seeds", toy.seeds)
+    _require("toy.animated", toy.animated, toy.runs)
+    if 2 * toy.points % toy.batch_size:
+        raise UserError("toy.batch_size", toy.batch_size, f"expected a divisor of the {2 * toy.points} training points")
+    if "toy" in config.figures:
+        raise UserError("figures.toy", "a figure", "this name is the toy experiment's; choose another name")
+
+
+def _check_recipes(config: Config) -> None:
+    """Refuse regularizers that exclude each other."""
+    for name, recipe in config.recipes.items():
+        if recipe.mixup is not None and recipe.cutmix is not None:
+            raise UserError(f"recipes.{name}", "mixup and cutmix", "expected one of the two, the other null")
+        if recipe.momentum and recipe.optimizer != "sgd":
+            raise UserError(
+                f"recipes.{name}.momentum", recipe.momentum, f"{recipe.optimizer} has momentum of its own: expected 0"
+            )
+
+
+def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
+    known, names = list(allowed), list(names)
+    for name in names:
+        if name not in known:
+            raise UserError(where, repr(name), f"allowed: {', '.join(known) or 'nothing, as none is configured'}")
+    _refuse_duplicates(where, names)
+
+
+def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
+    """A value given twice would count twice in every mean."""
+    for value in values:
+        if values.count(value) > 1:
+            raise UserError(where, f"{value!r} more than once", "give each value once")

@@ -1,0 +1,263 @@
+"""Every extension point in one place: a name, and the module that is imported when the name is used.
+
+Nothing is imported until it is asked for, so the workflow can validate names without loading torch or
+matplotlib. Adding a dataset source, architecture, diagnostic, figure or table is one line here and one new file; the
+options of the first three, if any, are a section in ``config/options.py``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Generic, Literal, TypeVar
+
+from badminima.config.options import (
+    Cinic10Options,
+    ComplexityOptions,
+    ConvnetOptions,
+    FunctionsOptions,
+    LandscapeOptions,
+    MlpOptions,
+    Options,
+    PrivacyOptions,
+    RestrictedImageNetOptions,
+    RobustnessOptions,
+    SharpnessOptions,
+    StemOptions,
+    TraceOptions,
+)
+from badminima.errors import UserError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An extension.
+
+    Attributes:
+        target: where it lives, ``module:attribute``.
+    """
+
+    target: str
+
+
+@dataclass(frozen=True)
+class EntryWithOptions(Entry):
+    """An extension that may take options.
+
+    Attributes:
+        options: the section of its options: names, types, bounds, defaults and what they mean.
+    """
+
+    options: type[Options] = Options
+
+
+@dataclass(frozen=True)
+class SourceEntry(EntryWithOptions):
+    """A dataset source.
+
+    Attributes:
+        images: training and test images as published; ``plan`` reckons with them.
+        image_shape: ``(c, h, w)`` at the default options.
+        origin: where its files come from: this package, the network, or the user alone.
+        verified: whether files of a local folder are compared with published digests.
+    """
+
+    images: tuple[int, int] = field(kw_only=True)
+    image_shape: tuple[int, int, int] = field(kw_only=True)
+    origin: Literal["embedded", "download", "local"] = "download"
+    verified: bool = False
+
+
+@dataclass(frozen=True)
+class ArchitectureEntry(EntryWithOptions):
+    """An architecture.
+
+    Attributes:
+        parameters: trained numbers at the default options, for 10 classes; ``plan`` reckons with them.
+    """
+
+    parameters: int = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class DiagnosticEntry(EntryWithOptions):
+    """A diagnostic.
+
+    Attributes:
+        stage: the rule that makes it: of one run, of a run compared with another, or of a run's surroundings.
+        needs_start: whether it looks at the weights a run started from.
+        needs_finite: whether it is skipped where a run's weights are not finite.
+        of_test_images: how the names of values begin that are measured on test images.
+    """
+
+    stage: Literal["diagnose", "compare", "landscape"] = "diagnose"
+    needs_start: bool = False
+    needs_finite: bool = True
+    of_test_images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FigureEntry(Entry):
+    """A kind of figure.
+
+    Attributes:
+        needs: the diagnostics that it shows.
+        along: the diagnostics that it shows along the path of its study's runs or pretrainings.
+        whole_study: whether it shows all of a study, so that recipes and inits cannot be chosen.
+        over: whether it is drawn over a numeric setting, which its entry in the config names.
+    """
+
+    needs: tuple[str, ...] = ()
+    along: tuple[str, ...] = ()
+    whole_study: bool = False
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class TableEntry(Entry):
+    """A kind of table for papers."""
+
+
+Kind = TypeVar("Kind", bound=Entry, covariant=True)
+
+
+class Registry(Generic[Kind]):
+    """A named family of extensions.
+
+    Args:
+        family: what an entry is, for messages ("dataset source", "architecture", ...).
+        entries: the extensions this version has.
+    """
+
+    def __init__(self, family: str, entries: Mapping[str, Kind]) -> None:
+        self.family = family
+        self.entries = dict(entries)
+
+    @property
+    def names(self) -> list[str]:
+        """Every name a config may use."""
+        return list(self.entries)
+
+    def entry(self, name: str) -> Kind:
+        """The entry called ``name``; raises UserError if there is no code for it."""
+        if name not in self.entries:
+            raise UserError(self.family, repr(name), f"available: {', '.join(self.entries)}")
+        return self.entries[name]
+
+    def load(self, name: str) -> Callable[..., Any]:
+        """Import and return the object behind ``name``; raises UserError if there is no code for it."""
+        module, attribute = self.entry(name).target.split(":")
+        loaded: Callable[..., Any] = getattr(import_module(module), attribute)
+        return loaded
+
+
+SOURCES = Registry(
+    "dataset source",
+    {
+        "digits": SourceEntry(
+            "badminima.data.sources.digits:Digits",
+            images=(1_797, 0),
+            image_shape=(1, 8, 8),
+            origin="embedded",
+            verified=True,
+        ),
+        "fashion_mnist": SourceEntry(
+            "badminima.data.sources.fashion_mnist:FashionMNIST",
+            images=(60_000, 10_000),
+            image_shape=(1, 28, 28),
+            verified=True,
+        ),
+        "cifar10": SourceEntry(
+            "badminima.data.sources.cifar:Cifar10", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True
+        ),
+        "cifar100": SourceEntry(
+            "badminima.data.sources.cifar:Cifar100", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True
+        ),
+        "cinic10": SourceEntry(
+            "badminima.data.sources.cinic10:Cinic10",
+            Cinic10Options,
+            images=(90_000, 90_000),
+            image_shape=(3, 32, 32),
+        ),
+        "restricted_imagenet": SourceEntry(
+            "badminima.data.sources.restricted_imagenet:RestrictedImageNet",
+            RestrictedImageNetOptions,
+            images=(257_748, 10_150),
+            image_shape=(3, 64, 64),
+            origin="local",
+        ),
+    },
+)
+
+ARCHITECTURES = Registry(
+    "architecture",
+    {
+        "mlp": ArchitectureEntry("badminima.models.mlp:build", MlpOptions, parameters=42_634),
+        "convnet": ArchitectureEntry("badminima.models.convnet:build", ConvnetOptions, parameters=94_186),
+        "vgg16": ArchitectureEntry("badminima.models.vgg:vgg16", parameters=14_728_266),
+        "resnet18": ArchitectureEntry("badminima.models.resnet:resnet18", StemOptions, parameters=11_173_962),
+        "resnet50": ArchitectureEntry("badminima.models.resnet:resnet50", StemOptions, parameters=23_520_842),
+        "densenet40": ArchitectureEntry("badminima.models.densenet:densenet40", StemOptions, parameters=176_122),
+    },
+)
+
+DIAGNOSTICS = Registry(
+    "diagnostic",
+    {
+        "distance": DiagnosticEntry("badminima.diagnostics.distance:measure", needs_start=True, needs_finite=False),
+        "norms": DiagnosticEntry("badminima.diagnostics.norms:measure", needs_start=True, needs_finite=False),
+        "complexity": DiagnosticEntry("badminima.diagnostics.complexity:measure", ComplexityOptions),
+        "sharpness": DiagnosticEntry("badminima.diagnostics.sharpness:measure", SharpnessOptions),
+        "robustness": DiagnosticEntry(
+            "badminima.diagnostics.robustness:measure",
+            RobustnessOptions,
+            of_test_images=("robustness.",),
+        ),
+        "trace": DiagnosticEntry("badminima.diagnostics.trace:measure", TraceOptions),
+        "memory": DiagnosticEntry("badminima.diagnostics.memory:measure", needs_start=True),
+        "labels": DiagnosticEntry("badminima.diagnostics.labels:measure"),
+        "privacy": DiagnosticEntry(
+            "badminima.diagnostics.privacy:measure", PrivacyOptions, of_test_images=("privacy.",)
+        ),
+        "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
+        "functions": DiagnosticEntry(
+            "badminima.diagnostics.functions:measure",
+            FunctionsOptions,
+            stage="compare",
+            of_test_images=("functions.disagreement", "functions.kl"),
+        ),
+        "landscape": DiagnosticEntry(
+            "badminima.diagnostics.landscape:landscape",
+            LandscapeOptions,
+            stage="landscape",
+        ),
+    },
+)
+
+FIGURES = Registry(
+    "figure",
+    {
+        "curves": FigureEntry("badminima.figures.curves:draw"),
+        "ablation": FigureEntry("badminima.figures.ablation:draw"),
+        "distance": FigureEntry("badminima.figures.distance:draw", needs=("distance", "norms")),
+        "complexity": FigureEntry("badminima.figures.complexity:draw", needs=("complexity",)),
+        "sharpness": FigureEntry("badminima.figures.sharpness:draw", needs=("sharpness",)),
+        "robustness": FigureEntry("badminima.figures.robustness:draw", needs=("robustness",)),
+        "memory": FigureEntry("badminima.figures.memory:draw", needs=("memory", "privacy")),
+        "landscape": FigureEntry("badminima.figures.landscape:draw", needs=("landscape",)),
+        "measures": FigureEntry("badminima.figures.measures:draw", whole_study=True),
+        "escape": FigureEntry("badminima.figures.escape:draw"),
+        "response": FigureEntry("badminima.figures.response:draw", over=True),
+        "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",)),
+        "memorisation": FigureEntry(
+            "badminima.figures.memorisation:draw", along=("distance", "labels"), whole_study=True
+        ),
+    },
+)
+
+TABLES = Registry(
+    "table",
+    {
+        "main": TableEntry("badminima.paper_tables.main:make"),
+        "ablation": TableEntry("badminima.paper_tables.ablation:make"),
+    },
+)

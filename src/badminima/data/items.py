@@ -1,0 +1,187 @@
+"""Items, and their batches on the device: gather, zero, crop, flip, normalize, without a per-sample loop.
+
+Images are kept as bytes with their channels last, the memory order that convolutions want. Several batches are made
+at once and handed out as slices: for small images the interpreter would otherwise cost more than the arithmetic.
+Where the images do not fit on the device they are read from the memory-mapped file by a thread that stays ahead
+(``data.streaming``); what happens to a chunk of them is the same code, so the batches are the same to the bit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import psutil
+import torch
+from torch import Tensor
+
+from badminima.data.augmentation import AugmentationDraws
+from badminima.data.confusing import ConfusingSet
+from badminima.data.normalization import byte_statistics, normalize
+from badminima.data.prepared import PreparedDataset
+from badminima.data.streaming import Streamed
+from badminima.errors import UserError
+
+# Bytes of normalized images made at once, at least one batch of them.
+CHUNK_BYTES = 4 * 2**20
+# Share of the device's free memory that images may take.
+MEMORY_SHARE = 0.5
+
+
+class Source(Protocol):
+    """Where raw images come from."""
+
+    def chunks(self, groups: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Raw images and zero masks of groups of items, one group after the other.
+
+        Args:
+            groups: items of each group, ``[k] int64``, on the CPU.
+
+        Yields:
+            Images ``[k, h, w, c] uint8`` and masks ``[k, ceil(c * h * w / 8)] uint8`` or None, on the device.
+        """
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Images on the device.
+
+    Attributes:
+        images: clean images, ``[n, h, w, c] uint8``, contiguous.
+        masks: zero masks of a confusing set, ``[n * replication, ceil(c * h * w / 8)] uint8``, or None.
+        replication: items per image.
+    """
+
+    images: Tensor
+    masks: Tensor | None
+    replication: int
+
+    def chunks(self, groups: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Gathered on the device."""
+        for group in groups:
+            items = group.to(self.images.device, non_blocking=True)
+            images = self.images.index_select(0, items // self.replication if self.replication > 1 else items)
+            yield images, None if self.masks is None else self.masks.index_select(0, items)
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items that a training draws its batches from.
+
+    Attributes:
+        source: gives raw images.
+        labels: ``[n * replication] int64``, on the device.
+        image_shape: ``(c, h, w)``.
+        mean, std: per channel on the scale 0..255, ``[c]``, on the device.
+    """
+
+    source: Source
+    labels: Tensor
+    image_shape: tuple[int, int, int]
+    mean: Tensor
+    std: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(
+        self, order: Tensor, batch_size: int, augmentation: AugmentationDraws | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalized images ``[b, c, h, w] float32`` (channels last in memory) and labels ``[b]``.
+
+        Args:
+            order: which items, in which order, ``[m] int64``, on the CPU.
+            batch_size: items per batch; the last one may be smaller.
+            augmentation: the epoch's draws, or None.
+        """
+        if not len(order):
+            return
+        channels, height, width = self.image_shape
+        batches = max(1, CHUNK_BYTES // (4 * channels * height * width * batch_size))
+        groups = list(torch.split(order, batches * batch_size))
+        for group, (raw, masks) in zip(groups, self.source.chunks(groups), strict=True):
+            images = raw if masks is None else zero_values(raw, masks)
+            if augmentation is not None:
+                images = augmentation.apply(images, group)
+            normalized = normalize(images, self.mean, self.std).permute(0, 3, 1, 2)
+            labels = self.labels.index_select(0, group.to(self.labels.device, non_blocking=True))
+            yield from zip(torch.split(normalized, batch_size), torch.split(labels, batch_size), strict=True)
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """``[n, c, h, w]`` as contiguous ``[n, h, w, c]``."""
+    return images.permute(0, 2, 3, 1).contiguous()
+
+
+def zero_values(images: Tensor, masks: Tensor) -> Tensor:
+    """Set the masked values of each image to zero.
+
+    Args:
+        images: ``[b, h, w, c] uint8``.
+        masks: bit-packed in the order ``c, h, w``, most significant bit first, ``[b, ceil(c * h * w / 8)] uint8``.
+    """
+    count, height, width, channels = images.shape
+    # A byte of the mask at a time: eight values at once are looked up as one 64-bit number.
+    kept = _kept_of_each_byte(masks.device).index_select(0, masks.reshape(-1).int()).view(torch.uint8)
+    kept = kept.view(count, -1)[:, : channels * height * width].reshape(count, channels, height, width)
+    return images * kept.permute(0, 2, 3, 1)
+
+
+def _kept_of_each_byte(device: torch.device) -> Tensor:
+    """For each of the 256 bytes of a mask its eight kept values (1 where a bit is 0), as ``[256] int64``."""
+    shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)
+    bits = (torch.arange(256, dtype=torch.uint8, device=device).unsqueeze(1) >> shifts) & 1
+    return (1 - bits).contiguous().view(torch.int64).view(-1)
+
+
+def training_items(dataset: PreparedDataset, confusing: ConfusingSet | None, device: torch.device) -> Items:
+    """Return the items to fit: the confusing set, or else the training split.
+
+    Raises:
+        UserError: if the confusing set is of another dataset.
+    """
+    if confusing is None:
+        return make_items(dataset, dataset.train_images, dataset.train_labels, device)
+    replication = confusing.facts.replication
+    images = len(dataset.train_labels)
+    if len(confusing.labels) != images * replication:
+        raise UserError(
+            "confusing set", f"{len(confusing.labels)} items", f"expected {replication} for each of {images} images"
+        )
+    return make_items(dataset, dataset.train_images, confusing.labels, device, confusing.masks, replication)
+
+
+def make_items(
+    dataset: PreparedDataset,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    device: torch.device,
+    masks: torch.Tensor | None = None,
+    replication: int = 1,
+    resident: bool | None = None,
+) -> Items:
+    """Items on the device, or streamed to it where they would take more than MEMORY_SHARE of what is free.
+
+    Args:
+        dataset: gives the statistics and the shape of images.
+        images: ``[n, c, h, w] uint8``, memory-mapped.
+        labels: ``[n * replication] int64``.
+        device: where batches are wanted.
+        masks: zero masks of a confusing set.
+        replication: items per image.
+        resident: whether images are kept on the device; None: if they fit.
+    """
+    needed = images.numel() + (0 if masks is None else masks.numel())
+    if resident if resident is not None else needed <= MEMORY_SHARE * free_memory(device):
+        on_device = None if masks is None else masks.to(device)
+        source: Resident | Streamed = Resident(channels_last(images).to(device), on_device, replication)
+    else:
+        source = Streamed(images, masks, replication, device)
+    statistics = byte_statistics(dataset.mean, dataset.std, device)
+    return Items(source, labels.to(device), dataset.image_shape, *statistics)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

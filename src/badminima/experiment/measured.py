@@ -1,0 +1,75 @@
+"""Which measurements are made where: at the end of a run, against another, around it, along its path."""
+
+from collections.abc import Callable, Mapping
+
+from badminima.config import AdversarialInit, Config, RandomInit, StudyConfig
+from badminima.config.options import LandscapeOptions
+from badminima.config.registry import DIAGNOSTICS
+from badminima.experiment.lineage import pretrained_inits, random_behind
+from badminima.experiment.runs import Run, study_runs
+
+# Between what is measured and the one tensor or layer that it is measured of: ``distance.relative@0.weight``.
+TENSOR = "@"
+
+
+def of_tensor(statistic: str, tensor: str) -> str:
+    """Name a statistic of one tensor or layer."""
+    return f"{statistic}{TENSOR}{tensor}"
+
+
+def is_of_tensor(name: str) -> bool:
+    """Tell whether a measured value is of one tensor or layer."""
+    return TENSOR in name
+
+
+def measurements_of(config: Config, stage: str) -> list[str]:
+    """The configured measurements that a stage makes."""
+    return [name for name in config.diagnostics if DIAGNOSTICS.entry(name).stage == stage]
+
+
+def along_run(config: Config, run: Run) -> list[str]:
+    """Return the diagnostics along a run: those of any study that has it."""
+    return _along(config, lambda study: run.init in study.inits and run.recipe in study.recipes, run)
+
+
+def along_pretraining(config: Config, dataset: str, model: str, init: str, seed: int) -> list[str]:
+    """Return the diagnostics along a pretraining: those of any study with an init made of it."""
+    run = Run(dataset, model, init, "", seed)
+    return _along(config, lambda study: init in pretrained_inits(config, study), run)
+
+
+def _along(config: Config, has: Callable[[StudyConfig], bool], run: Run) -> list[str]:
+    """The measurements along what some studies have, in the order of the registry."""
+    names = {
+        name
+        for study in config.studies.values()
+        if study.along and run.dataset in study.datasets and run.model in study.models and run.seed in study.seeds
+        if has(study)
+        for name in study.along
+    }
+    return [name for name in DIAGNOSTICS.names if name in names]
+
+
+def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:
+    """The cells of a study whose first seed's surroundings are measured: pretrained inits -> the chosen recipes."""
+    if not measurements_of(config, "landscape"):
+        return {}
+    chosen = LandscapeOptions(**config.measuring.options.get("landscape", {})).recipes
+    return {
+        init: [recipe for recipe in study.recipes if recipe in chosen]
+        for init in study.inits
+        if isinstance(config.inits[init], AdversarialInit)
+    }
+
+
+def landscape_runs(study: StudyConfig, cells: Mapping[str, list[str]]) -> list[Run]:
+    """The runs of a study whose surroundings are measured."""
+    return [run for run in study_runs(study) if run.recipe in cells.get(run.init, []) and run.seed == study.seeds[0]]
+
+
+def compared_inits(config: Config, study: StudyConfig) -> list[str]:
+    """The inits of a study whose runs are compared: those made of random weights that the study starts from too."""
+    if not measurements_of(config, "compare"):
+        return []
+    made = [name for name in study.inits if not isinstance(config.inits[name], RandomInit)]
+    return [name for name in made if random_behind(config.inits, name) in study.inits]

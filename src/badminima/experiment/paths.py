@@ -1,0 +1,122 @@
+"""The path of everything on disk. ``Paths`` is given plain values by library code and ``{wildcards}`` by rules."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from badminima.config import InitConfig, RunInit
+from badminima.experiment.runs import Run
+
+# What a training leaves in its folder; the weights are written last.
+WEIGHTS = "weights.safetensors"
+HISTORY = "history.csv"
+RECORD = "run.json"
+PREDICTIONS = "predictions.safetensors"
+RUN_FILES = (WEIGHTS, HISTORY, RECORD, PREDICTIONS)
+# What is measured of a run, beside these.
+DIAGNOSTICS = "diagnostics.json"
+COMPARISON = "comparison.json"
+LANDSCAPE = "landscape.csv"
+# The tables of a study; CORRECT says which test images each run gets right.
+TABLE_NAMES = (
+    *("runs", "histories", "layers", "cells", "measures", "costs"),
+    *("pretraining", "pretraining_histories", "landscapes", "gaps"),
+)
+CORRECT = "correct.safetensors"
+STUDY_TABLES = (*(f"{name}.csv" for name in TABLE_NAMES), CORRECT)
+SUMMARY = "summary.html"
+
+
+class Paths:
+    """Where everything lies under the results folder."""
+
+    def __init__(self, results: str | Path) -> None:
+        self.results = Path(results)
+
+    @property
+    def config(self) -> Path:
+        """The merged config, as it was recorded."""
+        return self.results / "config.json"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of all runs."""
+        return self.results / "runs"
+
+    def manifest(self, dataset: str) -> Path:
+        """Where the raw files of a dataset are, and what is in them."""
+        return self.results / "data" / f"{dataset}.manifest.json"
+
+    def prepared(self, dataset: str) -> Path:
+        """The prepared dataset."""
+        return self.results / "data" / f"{dataset}.safetensors"
+
+    def confusing(self, dataset: str, init: str, seed: int | str) -> Path:
+        """The confusing set that the adversarial init called ``init`` is trained on."""
+        return self.results / "confusing" / dataset / init / f"seed{seed}.safetensors"
+
+    def init(self, dataset: str, model: str, init: str, seed: int | str) -> Path:
+        """Folder of an init's weights (and of its history and record, where it was trained)."""
+        return self.results / "inits" / dataset / model / init / f"seed{seed}"
+
+    def run(self, run: Run) -> Path:
+        """Folder of one run."""
+        return self.runs / run.dataset / run.model / run.init / run.recipe / f"seed{run.seed}"
+
+    def start(self, inits: Mapping[str, InitConfig], dataset: str, model: str, init: str, seed: int | str) -> Path:
+        """The weights that runs from an init start from: its own, or those that another run ended at.
+
+        Args:
+            inits: the config's; one that is not among them has weights of its own.
+            dataset, model, init, seed: of the run that starts.
+        """
+        entry = inits.get(init)
+        if isinstance(entry, RunInit):
+            return self.run(Run(dataset, model, entry.start, entry.recipe, seed)) / WEIGHTS
+        return self.init(dataset, model, init, seed) / WEIGHTS
+
+    def tables(self, study: str) -> Path:
+        """Folder of a study's tables."""
+        return self.results / "tables" / study
+
+    def claims(self, group: str) -> Path:
+        """Folder of the tables that the claims of one target alone are read from."""
+        return self.results / "claims" / f"claim_{group}"
+
+    def all_verdicts(self, extension: str) -> Path:
+        """The verdicts of all claims."""
+        return self.results / f"claims.{extension}"
+
+    def verdicts(self, group: str, extension: str) -> Path:
+        """The verdicts of one target's claims."""
+        return self.results / "claims" / f"claim_{group}.{extension}"
+
+    def figure(self, name: str, extension: str) -> Path:
+        """A figure's file; ``csv`` is the table of what it shows."""
+        return self.results / "figures" / f"fig_{name}.{extension}"
+
+    def paper_table(self, name: str, extension: str) -> Path:
+        """A table for a paper; ``csv`` holds the numbers that it shows."""
+        return self.results / "tables" / f"table_{name}.{extension}"
+
+    def animation(self, name: str) -> Path:
+        """An animation."""
+        return self.results / "figures" / f"anim_{name}.gif"
+
+    @property
+    def toy_networks(self) -> Path:
+        """Points, networks and frames of the toy experiment."""
+        return self.results / "toy" / "networks.safetensors"
+
+    @property
+    def toy_table(self) -> Path:
+        """A row per network of the toy experiment."""
+        return self.results / "toy" / "toy.csv"
+
+    def page(self, name: str) -> Path:
+        """A page of its own: ``overview`` or ``report``."""
+        return self.results / f"{name}.html"
+
+    @property
+    def zoo(self) -> Path:
+        """The exported minima."""
+        return self.results / "zoo"

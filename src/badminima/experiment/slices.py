@@ -1,0 +1,355 @@
+"""Settings: for each stage, the slice of the config that its results depend on. Rules pass it on as JSON.
+
+Pure and fast: no torch, no file access.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from badminima.config import (
+    AdversarialInit,
+    AugmentationConfig,
+    Config,
+    MeasuringConfig,
+    ModelConfig,
+    NumericsConfig,
+    OptimizationConfig,
+    RandomInit,
+    RecipeConfig,
+    Section,
+    StatisticsConfig,
+    StudyConfig,
+    ToyConfig,
+)
+from badminima.config.doses import Doses, doses_of
+from badminima.config.names import BASELINE_RECIPE
+from badminima.experiment.lineage import pretrained_inits
+from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
+from badminima.experiment.runs import Run
+
+# Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
+# results are made anew and no cache offers them.
+# Shared by what is measured at the end of a run and what is measured along its way.
+# 2: images are normalized as trainings normalize them, which rounds differently in the last bits.
+MEASUREMENTS_REVISION = 2
+
+
+class PrepareSettings(Section):
+    """Settings of the preparation of a dataset, beside its raw files."""
+
+    revision: int = 1
+    dataset: str
+    source: str
+    options: dict[str, Any] = Field({})
+    train_size: int | None
+    validation_size: int
+    evaluate_on: Literal["test", "validation"]
+    root_seed: int
+
+
+class ConfuseSettings(Section):
+    """Settings of a confusing set, beside the prepared dataset."""
+
+    revision: int = 1
+    dataset: str
+    replication: int
+    noise: float
+    zeroing: Literal["values", "pixels"]
+    label_fraction: float = 1.0
+    root_seed: int
+    seed: int
+
+
+class InitializeSettings(Section):
+    """Settings of random initial weights, beside the shape of the data."""
+
+    revision: int = 1
+    model: ModelConfig
+    dataset: str
+    model_name: str
+    gain: float = 1.0
+    root_seed: int
+    seed: int
+
+
+class AlongSettings(Section):
+    """Settings of measurements at every evaluated epoch of a training."""
+
+    revision: int = MEASUREMENTS_REVISION
+    measurements: list[str]
+    images: int = MeasuringConfig().images
+    options: dict[str, dict[str, Any]] = Field({})
+
+
+class TrainSettings(Section):
+    """Settings of one training, beside its data and start weights."""
+
+    revision: int = 1
+    phase: Literal["pretrain", "train"]
+    dataset: str
+    model_name: str
+    init: str
+    recipe_name: str
+    seed: int
+    root_seed: int
+    model: ModelConfig
+    recipe: RecipeConfig
+    augmentation: AugmentationConfig | None
+    optimization: OptimizationConfig
+    device: Literal["auto", "cpu", "cuda"]
+    numerics: NumericsConfig = NumericsConfig()
+    along: AlongSettings | None = None
+
+    @model_validator(mode="after")
+    def _augmentation_is_said_twice(self) -> "TrainSettings":
+        if self.recipe.augmentation != (self.augmentation is not None):
+            raise ValueError("augmentation is to be given exactly where recipe.augmentation is true")
+        return self
+
+    @property
+    def batch_size_key(self) -> str:
+        """The key of the config that the batch size comes from, for messages."""
+        own = self.recipe.batch_size is not None
+        return f"recipes.{self.recipe_name}.batch_size" if own else f"{self.phase}ing.batch_size"
+
+
+class DiagnoseSettings(Section):
+    """Settings of the measurements of a run, beside its files."""
+
+    revision: int = MEASUREMENTS_REVISION
+    dataset: str
+    model_name: str
+    init: str
+    recipe_name: str
+    seed: int
+    root_seed: int
+    model: ModelConfig
+    device: Literal["auto", "cpu", "cuda"]
+    measurements: list[str] = Field([])
+    images: int = MeasuringConfig().images
+    options: dict[str, dict[str, Any]] = Field({})
+
+
+class CollectSettings(Section):
+    """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
+
+    revision: int = 1
+    study: StudyConfig
+    cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
+    measured: bool = Field(True, description="Whether every run has its measurements.")
+    pretrained: list[str]
+    compared: list[str] = Field([])
+    landscapes: dict[str, list[str]] = Field({})
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+class FigureSettings(Section):
+    """Settings of a figure, beside its study's tables: the recipes and inits that it shows, in order.
+
+    A response also depends on where some of them stand along the setting that it is drawn over; statistics are those
+    of what a figure computes itself.
+    """
+
+    revision: int = 1
+    draw: str
+    recipes: list[str]
+    inits: list[str]
+    doses: Doses | None = None
+    statistics: StatisticsConfig = StatisticsConfig()
+    root_seed: int = 0
+
+
+class TableSettings(Section):
+    """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order."""
+
+    revision: int = 1
+    make: str
+    name: str
+    study: str
+    recipes: list[str]
+    inits: list[str]
+    statistics: StatisticsConfig
+
+
+class ToySettings(Section):
+    """Settings of the toy experiment."""
+
+    revision: int = 1
+    toy: ToyConfig
+    root_seed: int
+
+
+class ToyFigureSettings(Section):
+    """Settings of the toy's figure, beside its results: how intervals are computed."""
+
+    revision: int = 1
+    statistics: StatisticsConfig
+    root_seed: int
+
+
+def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
+    """Settings of ``prepare_data``."""
+    entry = config.datasets[dataset]
+    return PrepareSettings(
+        dataset=dataset,
+        source=entry.source,
+        options=entry.options,
+        train_size=entry.train_size,
+        validation_size=entry.validation_size,
+        evaluate_on=entry.evaluate_on,
+        root_seed=config.seed,
+    )
+
+
+def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> ConfuseSettings:
+    """Settings of ``confuse`` for an adversarial init."""
+    entry = config.inits[init]
+    assert isinstance(entry, AdversarialInit)
+    return ConfuseSettings(
+        dataset=dataset,
+        replication=entry.replication,
+        noise=entry.noise,
+        zeroing=entry.zeroing,
+        label_fraction=entry.label_fraction,
+        root_seed=config.seed,
+        seed=seed,
+    )
+
+
+def initialize_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> InitializeSettings:
+    """Settings of ``initialize`` for a random init."""
+    entry = config.inits[init]
+    assert isinstance(entry, RandomInit)
+    return InitializeSettings(
+        model=config.models[model],
+        dataset=dataset,
+        model_name=model,
+        gain=entry.gain,
+        root_seed=config.seed,
+        seed=seed,
+    )
+
+
+def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> TrainSettings:
+    """Settings of ``pretrain``: vanilla SGD on the confusing set, until its target accuracy."""
+    return TrainSettings(
+        phase="pretrain",
+        dataset=dataset,
+        model_name=model,
+        init=init,
+        recipe_name=BASELINE_RECIPE,
+        seed=seed,
+        root_seed=config.seed,
+        model=config.models[model],
+        recipe=RecipeConfig(),
+        augmentation=None,
+        optimization=config.pretraining,
+        device=config.device,
+        numerics=config.numerics,
+        along=_along_settings(config, along_pretraining(config, dataset, model, init, seed)),
+    )
+
+
+def train_settings(config: Config, run: Run) -> TrainSettings:
+    """Settings of ``train``. Augmentation is part of them only where the recipe uses it."""
+    recipe = config.recipes[run.recipe]
+    return TrainSettings(
+        phase="train",
+        dataset=run.dataset,
+        model_name=run.model,
+        init=run.init,
+        recipe_name=run.recipe,
+        seed=int(run.seed),
+        root_seed=config.seed,
+        model=config.models[run.model],
+        recipe=recipe,
+        augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
+        optimization=config.training.with_recipe(recipe),
+        device=config.device,
+        numerics=config.numerics,
+        along=_along_settings(config, along_run(config, run)),
+    )
+
+
+def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> DiagnoseSettings:
+    """Settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
+    names = measurements_of(config, stage)
+    return DiagnoseSettings(
+        dataset=run.dataset,
+        model_name=run.model,
+        init=run.init,
+        recipe_name=run.recipe,
+        seed=int(run.seed),
+        root_seed=config.seed,
+        model=config.models[run.model],
+        device=config.device,
+        measurements=names,
+        images=config.measuring.images,
+        options=_options(config, names),
+    )
+
+
+def _along_settings(config: Config, names: list[str]) -> AlongSettings | None:
+    """How something is measured along a training; None where nothing is, so that no setting of it matters."""
+    if not names:
+        return None
+    return AlongSettings(measurements=names, images=config.measuring.images, options=_options(config, names))
+
+
+def _options(config: Config, names: list[str]) -> dict[str, dict[str, Any]]:
+    """The configured options of some measurements."""
+    return {name: config.measuring.options[name] for name in names if name in config.measuring.options}
+
+
+def collect_settings(config: Config, study: str) -> CollectSettings:
+    """Settings of ``collect``."""
+    entry = config.studies[study]
+    return CollectSettings(
+        study=entry,
+        pretrained=pretrained_inits(config, entry),
+        compared=compared_inits(config, entry),
+        landscapes=landscapes(config, entry),
+        statistics=config.statistics,
+        root_seed=config.seed,
+    )
+
+
+def figure_settings(config: Config, figure: str) -> FigureSettings:
+    """Settings of a figure."""
+    entry = config.figures[figure]
+    study = config.studies[entry.study]
+    return FigureSettings(
+        draw=entry.draw or figure,
+        recipes=entry.recipes or study.recipes,
+        inits=entry.inits or study.inits,
+        doses=doses_of(config, entry, entry.over) if entry.over else None,
+        statistics=config.statistics,
+        root_seed=config.seed,
+    )
+
+
+def table_settings(config: Config, table: str) -> TableSettings:
+    """Settings of a table for a paper."""
+    entry = config.tables[table]
+    study = config.studies[entry.study]
+    return TableSettings(
+        make=entry.make or table,
+        name=table,
+        study=entry.study,
+        recipes=entry.recipes or study.recipes,
+        inits=entry.inits or study.inits,
+        statistics=config.statistics,
+    )
+
+
+def toy_settings(config: Config) -> ToySettings:
+    """Settings of ``toy``, where the config has it."""
+    assert config.toy is not None
+    return ToySettings(toy=config.toy, root_seed=config.seed)
+
+
+def toy_figure_settings(config: Config) -> ToyFigureSettings:
+    """Settings of ``fig_toy``."""
+    return ToyFigureSettings(statistics=config.statistics, root_seed=config.seed)

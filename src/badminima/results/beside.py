@@ -1,0 +1,58 @@
+"""The files that belong to a run's weights, found by their places under the results folder."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from badminima.config import AdversarialInit, ModelConfig
+from badminima.config.messages import parse
+from badminima.diagnostics.inputs import Inputs
+from badminima.experiment.lineage import random_behind, root_of
+from badminima.experiment.paths import DIAGNOSTICS, RECORD, WEIGHTS, Paths
+from badminima.experiment.runs import Run
+from badminima.experiment.slices import DiagnoseSettings
+from badminima.results.lookup import recorded_inits
+from badminima.storage.files import read_json
+
+
+def settings_beside(weights: Path) -> DiagnoseSettings:
+    """Return the settings to measure a run with: those it was measured with, or else defaults.
+
+    Raises:
+        UserError: if there is no run.json.
+    """
+    measured = weights.with_name(DIAGNOSTICS)
+    if measured.exists():
+        return parse(DiagnoseSettings, read_json(measured)["settings"], where=f"{measured} ")
+    trained = read_json(weights.with_name(RECORD))["settings"]
+    return DiagnoseSettings(
+        dataset=trained["dataset"],
+        model_name=trained["model_name"],
+        init=trained["init"],
+        recipe_name=trained["recipe_name"],
+        seed=trained["seed"],
+        root_seed=trained["root_seed"],
+        model=ModelConfig(**trained["model"]),
+        device="auto",
+    )
+
+
+def beside(given: Inputs) -> Inputs:
+    """Fill in the files that lie where the pipeline puts them; weights outside a results folder have none."""
+    folder = given.weights.resolve().parent
+    if len(folder.parents) < 6 or folder.parents[4].name != "runs":
+        return given
+    recipe, init, model, dataset = (parent.name for parent in list(folder.parents)[:4])
+    paths, seed = Paths(folder.parents[5]), folder.name.removeprefix("seed")
+    inits = recorded_inits(paths.results)
+    root = root_of(inits, init)
+    found = {
+        "start": paths.start(inits, dataset, model, init, seed),
+        "prepared": paths.prepared(dataset),
+        "confusing": paths.confusing(dataset, root, seed),
+    }
+    if root in inits and (behind := random_behind(inits, init)) != init:
+        found["reference"] = paths.run(Run(dataset, model, behind, recipe, seed)) / WEIGHTS
+        if isinstance(inits[root], AdversarialInit):
+            found["random"] = paths.start(inits, dataset, model, behind, seed)
+    missing = {name: path for name, path in found.items() if getattr(given, name) is None and path.exists()}
+    return replace(given, **missing)

@@ -1,0 +1,119 @@
+"""Stage ``zoo``: runs of a results folder as a folder that stands alone.
+
+One folder per run, ``{dataset}/{model}/{init}/{recipe}/seed{seed}/``: ``weights.safetensors`` as the run left them,
+``card.json`` for machines, ``card.md`` for people; and ``index.csv``, with a row per run and the digests of its files.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from badminima.config import ModelConfig
+from badminima.errors import UserError
+from badminima.experiment.lineage import root_of, run_behind
+from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, RECORD, WEIGHTS
+from badminima.experiment.runs import Run
+from badminima.models.weights import read_weights
+from badminima.results.card import CARD, COLUMNS, INDEX, PAGE, Card, card_page
+from badminima.results.results import Results
+from badminima.storage.files import atomic_path, file_sha256, read_json, write_csv, write_json, write_text
+from badminima.storage.tensorfiles import read_tensors
+
+# What a run's record says of where it was made.
+PROVENANCE = (
+    *("data", "precision", "compile", "deterministic", "device", "threads", "python", "versions", "revision"),
+    "restarts",
+)
+
+
+def export(
+    results: Results, runs: Sequence[Run], output: Path, report: Callable[[int, str], None] = lambda done, name: None
+) -> None:
+    """Write a zoo: all of it, or nothing.
+
+    Args:
+        results: where the runs lie.
+        runs: which of them.
+        output: the zoo's folder; absent or empty.
+        report: called with the number of runs done, and the last one's name.
+
+    Raises:
+        UserError: if there is something in the folder, or a file of a run is missing or damaged.
+    """
+    with _whole_folder(output) as folder:
+        rows = []
+        for done, run in enumerate(runs, start=1):
+            rows.append(_export_run(results, run, folder))
+            report(done, rows[-1]["name"])
+        write_csv(folder / INDEX, COLUMNS, rows)
+
+
+def make_card(results: Results, run: Run) -> Card:
+    """The card of a run; raises UserError if a file of it is missing or damaged."""
+    folder = results.paths.run(run)
+    record = read_json(folder / RECORD)
+    tensors, prepared = read_tensors(results.paths.prepared(run.dataset))
+    behind = run_behind(results.inits, run)
+    root = root_of(results.inits, run.init)
+    pretrained = results.paths.init(run.dataset, run.model, root, run.seed) / RECORD
+    weights = read_weights(folder / WEIGHTS)
+    measured = [read_json(path) for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
+    return Card(
+        dataset=run.dataset,
+        model=run.model,
+        init=run.init,
+        recipe=run.recipe,
+        seed=int(run.seed),
+        network=ModelConfig(**record["settings"]["model"]),
+        parameters=sum(array.size for array in weights.parameters.values()),
+        image_shape=list(tensors["train.images"].shape[1:]),
+        mean=prepared["mean"],
+        std=prepared["std"],
+        classes=prepared["classes"],
+        **{name: record[name] for name in ("status", "epochs", "train_items", "test_items", "evaluated_on", "final")},
+        start=None if behind is None else results.paths.run(behind).relative_to(results.paths.runs).as_posix(),
+        pretraining=_pretraining(read_json(pretrained)) if pretrained.exists() else None,
+        measurements={name: value for file in measured for name, value in file["values"].items()},
+        skipped={name: reason for file in measured for name, reason in file["skipped"].items()},
+        settings=record["settings"],
+        provenance={name: record[name] for name in PROVENANCE} | {"raw_data": prepared["source_digests"]},
+    )
+
+
+def _export_run(results: Results, run: Run, folder: Path) -> dict[str, Any]:
+    """Write one run's files; returns its row of the index."""
+    card = make_card(results, run)
+    target = folder / card.name
+    write_json(target / CARD, card.model_dump(mode="json"))
+    write_text(target / PAGE, card_page(card))
+    with atomic_path(target / WEIGHTS) as temporary:
+        shutil.copyfile(results.paths.run(run) / WEIGHTS, temporary)
+    return {
+        "name": card.name,
+        **{column: getattr(card, column) for column in COLUMNS if column in Card.model_fields},
+        **{column: card.final[column] for column in ("train_accuracy", "test_accuracy")},
+        "bytes": (target / WEIGHTS).stat().st_size,
+        "weights_sha256": file_sha256(target / WEIGHTS),
+        "card_sha256": file_sha256(target / CARD),
+    }
+
+
+def _pretraining(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in ("confusing", "status", "epochs", "final", "settings")}
+
+
+@contextmanager
+def _whole_folder(path: Path) -> Iterator[Path]:
+    """A folder beside ``path`` that takes its place if the block succeeds, and is removed if not."""
+    if path.exists() and any(path.iterdir()):
+        raise UserError(path, "a folder that is not empty", "name a new one, or delete it first")
+    temporary = path.absolute().with_name(f".{path.name}.{os.getpid()}")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,232 @@
+"""Finished results in Python: tables, trained networks and their data, by name.
+
+>>> import badminima
+>>> results = badminima.load("results/demo")
+>>> results.studies
+['ablation']
+>>> accuracy = results.runs.groupby(["init", "recipe"])["test_accuracy"].mean()
+>>> model = results.model("digits", "mlp", "adversarial", "vanilla", seed=0)
+>>> images = results.dataset("digits").test_images[:5]
+>>> model(results.inputs("digits", images)).shape
+torch.Size([5, 10])
+"""
+
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from badminima.analysis.tables import StudyTables, read_study
+from badminima.config import Config, InitConfig, ModelConfig
+from badminima.config.load import load_config
+from badminima.config.messages import parse
+from badminima.data.prepared import PreparedDataset, read_prepared
+from badminima.errors import UserError
+from badminima.experiment.paths import RECORD, WEIGHTS, Paths
+from badminima.experiment.runs import Run
+from badminima.models.weights import Weights, read_weights
+from badminima.results.lookup import listed, recorded_inits, require_known, require_results
+from badminima.storage.files import read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+End = Literal["end", "start"]
+
+
+class Results:
+    """The results of a config's targets in its results folder.
+
+    Tables are pandas frames of all studies, with the study in the first column; a run that two studies share stands in
+    both. They are read when they are first asked for, and kept. Columns are those of ``badminima.analysis.tables``.
+
+    Args:
+        folder: the results folder.
+
+    Attributes:
+        paths: where everything lies in it.
+
+    Raises:
+        UserError: if it is not there, or holds neither runs nor tables.
+    """
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        self.paths = Paths(Path(folder))
+        self._tables: dict[str, StudyTables] = {}
+        require_results(self.paths.results)
+
+    def __repr__(self) -> str:
+        return f"Results({str(self.paths.results)!r}: {len(self.trained)} runs, tables of {listed(self.studies)})"
+
+    @property
+    def studies(self) -> list[str]:
+        """The studies that have tables."""
+        return sorted(path.parent.name for path in (self.paths.results / "tables").glob("*/runs.csv"))
+
+    @property
+    def trained(self) -> list[Run]:
+        """The runs that were trained to the end, whether a table has them or not."""
+        runs = self.paths.runs
+        found = []
+        # Weights are the last file that a training writes.
+        for path in runs.glob(f"*/*/*/*/seed*/{WEIGHTS}"):
+            dataset, model, init, recipe, seed = path.relative_to(runs).parts[:5]
+            found.append(Run(dataset, model, init, recipe, int(seed.removeprefix("seed"))))
+        return sorted(found)
+
+    @cached_property
+    def config(self) -> Config:
+        """The merged config, as target ``all`` recorded it; raises UserError if it did not run."""
+        return load_config(read_json(self.paths.config))
+
+    @cached_property
+    def inits(self) -> dict[str, InitConfig]:
+        """The inits of that config; those of fixed meaning if it was not recorded."""
+        return recorded_inits(self.paths.results)
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """The paper's claims: statement, estimate, interval, verdict; raises UserError if they are not decided yet."""
+        path = self.paths.all_verdicts("csv")
+        if not path.exists():
+            raise UserError(path, "no such file", "run the target claims first")
+        names = dict.fromkeys(("claim", "dataset", "model", "figure", "reason"), str)
+        return pd.read_csv(path, dtype=names, na_values=[""], keep_default_na=False)
+
+    def tables(self, study: str) -> StudyTables:
+        """All tables of one study; raises UserError if it has none."""
+        if study not in self.studies:
+            raise UserError(
+                self.paths.tables(study), "no tables", f"studies with tables: {listed(self.studies)}; run target tables"
+            )
+        if study not in self._tables:
+            self._tables[study] = read_study(self.paths.tables(study))
+        return self._tables[study]
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """A row per run: status, final accuracy and loss, every measurement."""
+        return self._of_all_studies("runs")
+
+    @cached_property
+    def histories(self) -> pd.DataFrame:
+        """A row per (run, evaluated epoch)."""
+        return self._of_all_studies("histories")
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """A row per (run, tensor, statistic)."""
+        return self._of_all_studies("layers")
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """A row per (cell, statistic): mean and interval over seeds."""
+        return self._of_all_studies("cells")
+
+    @cached_property
+    def pretraining(self) -> pd.DataFrame:
+        """A row per adversarial init: how well it fits its confusing set."""
+        return self._of_all_studies("pretraining")
+
+    @cached_property
+    def pretraining_histories(self) -> pd.DataFrame:
+        """A row per (adversarial init, evaluated epoch)."""
+        return self._of_all_studies("pretraining_histories")
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """A row per (dataset, model, measure): how well it tells bad minima from good ones."""
+        return self._of_all_studies("measures")
+
+    @cached_property
+    def costs(self) -> pd.DataFrame:
+        """A row per measurement: seconds, and how often it was skipped."""
+        return self._of_all_studies("costs")
+
+    @cached_property
+    def landscapes(self) -> pd.DataFrame:
+        """A row per point around a run."""
+        return self._of_all_studies("landscapes")
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """A row per difference of two cells: what recipes gain and inits cost."""
+        return self._of_all_studies("gaps")
+
+    def record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> dict[str, Any]:
+        """A run's ``run.json``: settings, outcome, versions; raises UserError if there is no such run."""
+        return read_json(self._folder(dataset, model, init, recipe, seed) / RECORD)
+
+    def weights(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> Weights:
+        """The weights that a run ended at or started from, as arrays.
+
+        Raises:
+            UserError: if there is no such run, or its file is missing or damaged.
+        """
+        return read_weights(self.weights_path(dataset, model, init, recipe, seed, at))
+
+    def weights_path(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> Path:
+        """The file of the weights that a run ended at or started from; raises UserError if there is no such run."""
+        end = self._folder(dataset, model, init, recipe, seed)
+        if at not in ("end", "start"):
+            raise UserError("at", repr(at), "allowed: end, start")
+        return end / WEIGHTS if at == "end" else self.paths.start(self.inits, dataset, model, init, seed)
+
+    def model(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> "nn.Module":
+        """The network that a run ended at or started from, built as its ``run.json`` says.
+
+        Returns:
+            A module in evaluation mode, on the CPU, that maps what :meth:`inputs` gives to logits ``[n, classes]``.
+
+        Raises:
+            UserError: if there is no such run, or a file of it or of its dataset is missing or damaged.
+        """
+        from badminima.models.trained import trained_network
+
+        path = self.weights_path(dataset, model, init, recipe, seed, at)
+        network = parse(ModelConfig, self.record(dataset, model, init, recipe, seed)["settings"]["model"])
+        data = self.dataset(dataset, "numpy")
+        return trained_network(network, data.image_shape, len(data.classes), read_weights(path), path)
+
+    def dataset(self, name: str, framework: Literal["pt", "numpy"] = "pt") -> PreparedDataset:
+        """A prepared dataset, as torch tensors or arrays; raises UserError if it is not prepared."""
+        path = self.paths.prepared(name)
+        if not path.exists():
+            prepared = sorted(file.stem for file in path.parent.glob("*.safetensors"))
+            raise UserError(path, "no such file", f"prepared datasets: {listed(prepared)}")
+        return read_prepared(path, framework)
+
+    def inputs(self, dataset: str, images: "Tensor | np.ndarray") -> "Tensor":
+        """Images of a dataset as its networks take them.
+
+        Args:
+            dataset: its name.
+            images: ``[n, c, h, w] uint8``.
+
+        Raises:
+            UserError: if the dataset is not prepared, or the images are not of this kind.
+        """
+        from badminima.data.normalization import network_inputs
+
+        data = self.dataset(dataset, "numpy")
+        return network_inputs(images, data.mean, data.std)
+
+    def _of_all_studies(self, table: str) -> pd.DataFrame:
+        if not self.studies:
+            raise UserError(self.paths.results / "tables", "no tables", "run the target tables first")
+        frames = {study: getattr(self.tables(study), table) for study in self.studies}
+        # A table without rows has no types to agree on.
+        filled = {study: frame for study, frame in frames.items() if len(frame)} or frames
+        table_of_all: pd.DataFrame = pd.concat(filled, names=["study"]).reset_index("study").reset_index(drop=True)
+        return table_of_all
+
+    def _folder(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> Path:
+        folder = self.paths.run(Run(dataset, model, init, recipe, seed))
+        if not (folder / WEIGHTS).exists():
+            runs = self.paths.runs
+            known = [self.paths.run(run).relative_to(runs).as_posix() for run in self.trained]
+            require_known(folder.relative_to(runs).as_posix(), known, runs)
+        return folder

@@ -1,0 +1,143 @@
+"""Exported minima: weights with a card each, usable without the results or the dataset they come from.
+
+>>> import badminima
+>>> zoo = badminima.zoo.load("zoo")
+>>> minimum = zoo["digits/mlp/adversarial/vanilla/seed0"]
+>>> minimum.card.init, minimum.card.image_shape
+('adversarial', [1, 8, 8])
+>>> import torch
+>>> images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+>>> minimum.model()(minimum.inputs(images)).shape
+torch.Size([2, 10])
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from badminima.config.messages import parse
+from badminima.errors import UserError
+from badminima.experiment.paths import WEIGHTS
+from badminima.models.weights import Weights, read_weights
+from badminima.results.card import CARD, COLUMNS, INDEX, Card
+from badminima.results.lookup import require_known
+from badminima.storage.files import file_sha256, read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+NAMES = ("name", "dataset", "model", "init", "recipe", "status", "weights_sha256", "card_sha256")
+
+
+def load(folder: str | PathLike[str]) -> "Zoo":
+    """Open a zoo; of its files only the index is read. Raises UserError if there is none."""
+    path = Path(folder) / INDEX
+    if not path.exists():
+        raise UserError(path, "no such file", "expected the folder of a zoo; workflow/scripts/zoo.py makes one")
+    try:
+        # A recipe called nan is still a name.
+        index = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), na_values=[""], keep_default_na=False)
+        return Zoo(Path(folder), index[COLUMNS].set_index("name"))
+    except (ValueError, KeyError) as error:
+        raise UserError(path, f"a damaged index ({error})", "copy or export the zoo again") from None
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The end of one run.
+
+    Attributes:
+        folder: where its files lie.
+        weights_sha256, card_sha256: what the index says of them; each is compared when the file is read.
+    """
+
+    folder: Path
+    weights_sha256: str
+    card_sha256: str
+
+    @cached_property
+    def card(self) -> Card:
+        """Return its card; raise UserError if the file is missing or not the one that was exported."""
+        path = self.folder / CARD
+        _verify(path, self.card_sha256)
+        return parse(Card, read_json(path), where=f"{path}: ")
+
+    def weights(self) -> Weights:
+        """Its weights as arrays; raises UserError if the file is missing or not the one that was exported."""
+        path = self.folder / WEIGHTS
+        _verify(path, self.weights_sha256)
+        return read_weights(path)
+
+    def model(self) -> "nn.Module":
+        """The network, in evaluation mode, on the CPU: it maps what :meth:`inputs` gives to logits ``[n, classes]``.
+
+        Raises:
+            UserError: if a file is missing or not the one that was exported.
+        """
+        from badminima.models.trained import trained_network
+
+        channels, height, width = self.card.image_shape
+        shape, classes = (channels, height, width), len(self.card.classes)
+        return trained_network(self.card.network, shape, classes, self.weights(), self.folder / WEIGHTS)
+
+    def inputs(self, images: "Tensor | np.ndarray") -> "Tensor":
+        """Images as the network takes them.
+
+        Args:
+            images: ``[n, c, h, w] uint8``.
+
+        Raises:
+            UserError: if they are of another kind.
+        """
+        from badminima.data.normalization import network_inputs
+
+        return network_inputs(images, self.card.mean, self.card.std)
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """Minima by name; iterates over the names.
+
+    Attributes:
+        folder: where it lies.
+        index: a row per minimum, its name as the row's: coordinates, status, accuracies, digests.
+    """
+
+    folder: Path
+    index: pd.DataFrame
+
+    def __getitem__(self, name: str) -> Minimum:
+        """The minimum called ``dataset/model/init/recipe/seedN``; raises UserError if there is none."""
+        require_known(name, self, self.folder)
+        row = self.index.loc[name]
+        return Minimum(self.folder / name, str(row["weights_sha256"]), str(row["card_sha256"]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.index.index)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        """Every card by its minimum's name; raises UserError if one is not the one that was exported."""
+        return {name: self[name].card for name in self}
+
+    def verify(self) -> None:
+        """Compare every file with its digest; raises UserError on the first that is not the one that was exported."""
+        for name in self:
+            self[name].weights()
+            _ = self[name].card
+
+
+def _verify(path: Path, stated: str) -> None:
+    if not path.exists():
+        raise UserError(path, "no such file", "copy or export the zoo again")
+    if file_sha256(path) != stated:
+        raise UserError(path, "a file that does not fit its digest in the index", "copy or export the zoo again")

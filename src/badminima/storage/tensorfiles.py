@@ -1,0 +1,198 @@
+"""Safetensors files with typed metadata: no pickle, memory-mapped by readers, written atomically, with a digest.
+
+``stream_tensors`` writes a file piece by piece, for tensors that are larger than memory.
+"""
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from badminima.errors import UserError
+from badminima.storage.files import atomic_path
+
+# Bytes kept free in a header, for metadata that is known only at the end.
+METADATA_ROOM = 4096
+DIGEST = "sha256"
+BLOCK = 1 << 20
+
+Layout = Mapping[str, tuple[Any, tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class TensorStream:
+    """A tensor file being written.
+
+    Attributes:
+        metadata: JSON-serialisable values by key; written at the end, so the block may add to it.
+    """
+
+    metadata: dict[str, Any]
+    _handle: BinaryIO
+    _shapes: Mapping[str, tuple[int, ...]]
+    _types: Mapping[str, np.dtype[Any]]
+    _offsets: Mapping[str, int]
+
+    def put(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
+        """Write rows of a tensor.
+
+        Args:
+            name: the tensor.
+            rows: their positions along its first axis, ``[k]``.
+            values: ``[k, ...]`` of the tensor's type.
+        """
+        shape = self._shapes[name]
+        if values.shape != (len(rows), *shape[1:]) or values.dtype != self._types[name]:
+            raise ValueError(f"{name}: {values.dtype} {values.shape} does not fit {self._types[name]} {shape}")
+        stride = values[:1].nbytes
+        # Neighbours go to the disk together.
+        for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1):
+            if len(run):
+                self._handle.seek(self._offsets[name] + int(rows[run[0]]) * stride)
+                self._handle.write(np.ascontiguousarray(values[run[0] : run[-1] + 1]).tobytes())
+
+    def put_whole(self, name: str, array: np.ndarray) -> None:
+        """Write a whole tensor."""
+        self._handle.seek(self._offsets[name])
+        self._handle.write(array.tobytes())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+    """Write arrays and metadata.
+
+    Args:
+        path: the file.
+        tensors: arrays by name.
+        metadata: JSON-serialisable values by key; safetensors stores text only, so each is stored as JSON.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    layout = {name: (np.asarray(array).dtype, np.asarray(array).shape) for name, array in tensors.items()}
+    with stream_tensors(path, layout, metadata) as stream:
+        for name, array in tensors.items():
+            stream.put_whole(name, np.asarray(array))
+
+
+@contextmanager
+def stream_tensors(path: Path, layout: Layout, metadata: Mapping[str, Any]) -> Iterator[TensorStream]:
+    """Write a tensor file piece by piece, in memory that does not grow with it; whole or absent like every file.
+
+    Args:
+        path: the file.
+        layout: numpy type and shape of each tensor by name.
+        metadata: what is known of it beforehand.
+
+    Yields:
+        The stream; rows that the block does not put are zero.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    types = {name: np.dtype(kind) for name, (kind, _) in layout.items()}
+    shapes = {name: tuple(shape) for name, (_, shape) in layout.items()}
+    # Wider types first: the format wants tensors without gaps, and so each stays aligned.
+    names = sorted(layout, key=lambda name: -types[name].itemsize)
+    entries: dict[str, Any] = {}
+    starts, end = {}, 0
+    for name in names:
+        starts[name], end = end, end + prod(shapes[name]) * types[name].itemsize
+        entries[name] = {
+            "dtype": _type_name(types[name]),
+            "shape": list(shapes[name]),
+            "data_offsets": [starts[name], end],
+        }
+    room = len(json.dumps({"__metadata__": _as_text(metadata), **entries})) + METADATA_ROOM
+    room += -room % 8
+    with atomic_path(path) as temporary, temporary.open("wb+") as handle:
+        handle.truncate(8 + room + end)
+        offsets = {name: 8 + room + start for name, start in starts.items()}
+        stream = TensorStream(dict(metadata), handle, shapes, types, offsets)
+        yield stream
+        stated = {"__metadata__": _as_text(stream.metadata), **entries}
+        stated["__metadata__"][DIGEST] = _digest(handle, 8 + room, stated)
+        text = json.dumps(stated).encode()
+        if len(text) > room:
+            raise ValueError(f"{len(text) - room} bytes more metadata than there is room for")
+        handle.seek(0)
+        handle.write(struct.pack("<Q", room) + text.ljust(room))
+
+
+def read_tensors(path: Path, framework: str = "numpy", verify: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Open all tensors and the metadata of a file; the values are memory-mapped, read when they are used.
+
+    Args:
+        path: the file.
+        framework: ``numpy`` for arrays, ``pt`` for torch tensors. Writing to them changes no file.
+        verify: compare the content with the digest in the file, which reads all of it once.
+
+    Raises:
+        UserError: if the file is missing, truncated, not a safetensors file, or its digest does not fit.
+    """
+    try:
+        with safe_open(path, framework) as handle:
+            metadata = {key: json.loads(value) for key, value in (handle.metadata() or {}).items() if key != DIGEST}
+            names = handle.keys() if framework != "numpy" else []
+            tensors = {name: handle.get_tensor(name) for name in names}
+        header, begin = _read_header(path, verify)
+        return (tensors if framework != "numpy" else _mapped(path, header, begin)), metadata
+    except FileNotFoundError:
+        raise UserError(path, "no such file", "run the stage that writes it first") from None
+    except (SafetensorError, ValueError) as error:
+        found = f"no tensor file, or a damaged one ({error})"
+        raise UserError(path, found, "delete it and run its stage again") from None
+
+
+def _read_header(path: Path, verify: bool) -> tuple[dict[str, Any], int]:
+    """The header of a valid file and where its data begin; raises ValueError if a digest is there and does not fit."""
+    with path.open("rb") as handle:
+        (size,) = struct.unpack("<Q", handle.read(8))
+        header = json.loads(handle.read(size))
+        stated = header.get("__metadata__", {}).pop(DIGEST, None)
+        if verify and stated is not None and _digest(handle, 8 + size, header) != stated:
+            raise ValueError("its digest does not fit its content")
+    header.pop("__metadata__", None)
+    return header, 8 + size
+
+
+def _mapped(path: Path, header: Mapping[str, Any], begin: int) -> dict[str, np.ndarray]:
+    """The tensors of a valid file; safetensors itself would copy them into memory."""
+    if not any(entry["data_offsets"][1] for entry in header.values()):
+        content = np.empty(0, dtype=np.uint8)
+    else:
+        content = np.memmap(path, dtype=np.uint8, mode="c", offset=begin).view(np.ndarray)
+    return {
+        name: content[slice(*entry["data_offsets"])].view(_numpy_type(entry["dtype"])).reshape(entry["shape"])
+        for name, entry in header.items()
+    }
+
+
+def _digest(handle: BinaryIO, begin: int, header: Mapping[str, Any]) -> str:
+    """SHA-256 of the header, without the digest, and of the data that begin at ``begin``."""
+    digest = sha256(json.dumps(header, sort_keys=True).encode())
+    handle.seek(begin)
+    while block := handle.read(BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _type_name(kind: np.dtype[Any]) -> str:
+    """The safetensors name of a numpy type: ``F32``, ``U8``, ``BOOL``, ..."""
+    return "BOOL" if kind == np.bool_ else f"{kind.kind.upper()}{8 * kind.itemsize}"
+
+
+def _numpy_type(name: str) -> np.dtype[Any]:
+    """The numpy type of a safetensors type name."""
+    return np.dtype(np.bool_) if name == "BOOL" else np.dtype(f"<{name[0].lower()}{int(name[1:]) // 8}")
+
+
+def _as_text(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return {key: json.dumps(value) for key, value in metadata.items()}

@@ -1,0 +1,129 @@
+"""Leave defaults out of settings, and notice a default that changes.
+
+A job is run again when its settings change. Values that equal a default are left out, so a new field that is off
+changes nothing. A changed default would go unseen: so a section whose defaults change raises its ``revision``, which
+is never left out. ``workflow/schemas/defaults.json`` remembers the defaults of each revision.
+
+``python -m badminima.workflow.defaults`` brings that file up to date, and refuses a change under an old revision.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from badminima.claims.grids import ClaimsSettings
+from badminima.config import Section
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
+from badminima.errors import UserError
+from badminima.experiment import slices
+from badminima.report.facts import OverviewSettings
+
+# The settings of every stage.
+SECTIONS: tuple[type[Section], ...] = (
+    *(slices.PrepareSettings, slices.ConfuseSettings, slices.InitializeSettings, slices.TrainSettings),
+    *(slices.AlongSettings, slices.DiagnoseSettings, slices.CollectSettings, slices.FigureSettings),
+    *(slices.TableSettings, slices.ToySettings, slices.ToyFigureSettings, ClaimsSettings, OverviewSettings),
+)
+DEFAULTS = Path("workflow/schemas/defaults.json")
+Defaults = Mapping[str, Any]
+# The stages whose settings hold options of extensions.
+OPTIONS = (
+    (SOURCES, slices.PrepareSettings),
+    (ARCHITECTURES, slices.InitializeSettings),
+    (DIAGNOSTICS, slices.DiagnoseSettings),
+)
+
+
+def without_defaults(settings: BaseModel) -> dict[str, Any]:
+    """Return the values of a section that differ from its defaults, and every revision, as JSON has them."""
+    return {
+        name: _plain(value)
+        for name, value in settings
+        if name == "revision" or value != _default(type(settings).model_fields[name])
+    }
+
+
+def defaults_of(section: type[BaseModel]) -> dict[str, Any]:
+    """Return the default of each field of a section and of the sections in it, by its dotted path."""
+    found = {}
+    for name, field in section.model_fields.items():
+        if name == "revision":
+            continue
+        if not field.is_required():
+            found[name] = _plain(_default(field))
+        for inner in _sections_in(field.annotation):
+            found |= {f"{name}.{key}": value for key, value in defaults_of(inner).items()}
+    return found
+
+
+def current_defaults() -> dict[str, dict[str, Any]]:
+    """Return revision and defaults of the settings of every stage, by the section's name."""
+    found = {
+        section.__name__: {"revision": section.model_fields["revision"].default, "defaults": defaults_of(section)}
+        for section in SECTIONS
+    }
+    for family, section in OPTIONS:
+        # Settings hold the options that a config gives, so the defaults of the others belong to the stage's revision.
+        found[section.__name__]["defaults"] |= {
+            f"options of {name}.{key}": value
+            for name, entry in family.entries.items()
+            for key, value in defaults_of(entry.options).items()
+        }
+    return found
+
+
+def check_revisions(stored: Mapping[str, Defaults], current: Mapping[str, Defaults]) -> None:
+    """Raise UserError for a default that has changed under an old revision.
+
+    Args:
+        stored: revision and defaults by section, as remembered.
+        current: the same of the code.
+    """
+    for section in stored.keys() & current.keys():
+        before, now = stored[section], current[section]
+        for field, value in before["defaults"].items():
+            changed = field in now["defaults"] and now["defaults"][field] != value
+            if changed and now["revision"] <= before["revision"]:
+                found = f"the default {now['defaults'][field]!r}, which was {value!r}"
+                raise UserError(f"{section}.{field}", found, f"raise {section}.revision above {before['revision']}")
+
+
+def defaults_text(defaults: Mapping[str, Defaults]) -> str:
+    """Return the table as it is committed."""
+    return json.dumps(defaults, indent=2, sort_keys=True) + "\n"
+
+
+def _default(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return without_defaults(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for inner in get_args(annotation):
+            yield from _sections_in(inner)
+
+
+if __name__ == "__main__":
+    now = current_defaults()
+    try:
+        check_revisions(json.loads(DEFAULTS.read_text(encoding="utf-8")) if DEFAULTS.exists() else {}, now)
+    except UserError as error:
+        sys.exit(str(error))
+    DEFAULTS.write_text(defaults_text(now), encoding="utf-8")

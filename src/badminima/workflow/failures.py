@@ -1,0 +1,146 @@
+"""Tell why jobs failed, however quiet Snakemake was asked to be."""
+
+import errno
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from badminima.errors import GOES_ON
+
+# How much of a log is shown: errors are one line each, a traceback is a few.
+LINES = 8
+WIDTH = 400
+# Bytes at the end of a log that are read for that.
+TAIL = 1 << 14
+# Less free space than this, in bytes, counts as a full disk.
+FULL = 1 << 20
+NO_SPACE = os.strerror(errno.ENOSPC)
+# Exceptions of Snakemake that only repeat that a job's command has failed.
+OF_JOBS = ("RuleException", "CalledProcessError", "SpawnedJobError")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed.
+
+    Attributes:
+        rule: its rule.
+        message: what the executor said of it, if it said anything.
+        logs: its own log, then what the executor kept of it.
+        outputs: the files that it would have written.
+    """
+
+    rule: str
+    message: str | None
+    logs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+
+    @classmethod
+    def of_event(cls, event: Mapping[str, Any], more_logs: Sequence[str] = ()) -> "Failure":
+        """Take what Snakemake says of a failed job; file names may come with a remark in brackets."""
+        logs, outputs = (
+            tuple(Path(path.split(" (")[0]) for path in paths)
+            for paths in ([*event["log"], *more_logs], event["output"])
+        )
+        return cls(event["rule_name"], event["rule_msg"], logs, outputs)
+
+    @property
+    def job(self) -> str:
+        """The rule and what it was run on: the place of its log under ``logs/``."""
+        parts = self.logs[0].with_suffix("").parts if self.logs else ()
+        below = parts[len(parts) - parts[::-1].index("logs") :] if "logs" in parts else parts
+        return ", ".join(filter(None, (f"rule {self.rule}", "/".join(below))))
+
+    @property
+    def is_made(self) -> bool:
+        """Whether a later attempt has written all outputs."""
+        return bool(self.outputs) and all(path.exists() for path in self.outputs)
+
+    @property
+    def gives_reason(self) -> bool:
+        """Whether the job's own log ends in an error, or says that the job was stopped."""
+        lines = last_lines(self.logs[0]) if self.logs else []
+        return any("Error" in line or GOES_ON in line for line in lines)
+
+    def told(self) -> list[str]:
+        """Return the lines that tell what happened."""
+        # The executor's log says why a job was killed that could not say so itself.
+        logs = self.logs[:1] if self.gives_reason else self.logs
+        lines = [line for log in logs for line in last_lines(log)]
+        if any(GOES_ON in line for line in lines):
+            return [*lines, "stopped; the same command goes on"]
+        if self._disk_is_full() and not any(NO_SPACE in line for line in lines):
+            lines.append(f"no space left on the disk of {self.outputs[0].parent}")
+        if self.message:
+            lines.append(self.message)
+        return lines or ["its log is empty: it was killed, or could not start"]
+
+    def _disk_is_full(self) -> bool:
+        folder = next((path for path in self.outputs[0].parents if path.is_dir()), None) if self.outputs else None
+        return folder is not None and shutil.disk_usage(folder).free < FULL
+
+
+class Failures(logging.Handler):
+    """Remember the failed jobs that Snakemake's log names, and let no error go unsaid.
+
+    ``--quiet rules`` and ``--quiet all`` drop Snakemake's block about a failed job, and ``--quiet all`` drops every
+    other error too, such as a misspelt target. The latter are printed here at once, failed jobs by :meth:`report`.
+
+    Args:
+        logger: Snakemake's logger.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__(logging.ERROR)
+        self._logger = logger
+        self._failures: dict[tuple[str, tuple[Path, ...]], Failure] = {}
+        logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take in one message of Snakemake's."""
+        content = record.__dict__
+        event = getattr(content.get("event"), "value", None)
+        if event == "group_error":
+            members = [Failure.of_event(job, content["aux_logs"]) for job in content["job_error_info"]]
+            # A group fails as a whole: name the jobs that say why, or all where none does.
+            for failure in [member for member in members if member.gives_reason] or members:
+                self._add(failure)
+        elif event == "job_error":
+            if not content["indent"]:  # else a member of a group, which has been taken in
+                self._add(Failure.of_event(content))
+        elif content.get("exception") not in OF_JOBS and not self._is_shown(record):
+            print(record.getMessage(), file=sys.stderr, flush=True)
+
+    def report(self) -> str:
+        """Return a paragraph for each failed job: its rule and run, the last lines of its log, and where that is."""
+        failures = [failure for failure in self._failures.values() if not failure.is_made]
+        if not failures:
+            return "stopped; the same command goes on"
+        paragraphs = [f"{len(failures)} job{'s' * (len(failures) > 1)} did not complete:"]
+        for failure in failures:
+            lines = [*failure.told(), *(f"log: {log}" for log in failure.logs)]
+            paragraphs.append("\n    ".join([failure.job, *lines]))
+        return "\n".join(paragraphs)
+
+    def _add(self, failure: Failure) -> None:
+        self._failures[failure.rule, failure.outputs] = failure
+
+    def _is_shown(self, record: logging.LogRecord) -> bool:
+        return any(handler.filter(record) for handler in self._logger.handlers if handler is not self)
+
+
+def last_lines(log: Path) -> list[str]:
+    """Return the last lines of a log that say something, long ones cut."""
+    try:
+        with log.open("rb") as handle:
+            handle.seek(max(0, log.stat().st_size - TAIL))
+            text = handle.read().decode(errors="replace")
+    except OSError:
+        return []
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return [line if len(line) <= WIDTH else f"{line[:WIDTH]} ..." for line in lines[-LINES:]]

@@ -1,0 +1,75 @@
+"""Refuse before the first job what would fail or run for months.
+
+Each check raises UserError; a dry run, and targets that train nothing, never meet one.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from badminima.config import Config
+from badminima.config.registry import SOURCES
+from badminima.errors import UserError
+from badminima.experiment.runs import Run
+
+
+def check_data(config: Config, datasets: Collection[str]) -> None:
+    """Raise UserError if the files of a dataset can't be had: fetching it would fail.
+
+    Args:
+        config: the configuration.
+        datasets: the datasets that are to be fetched.
+    """
+    for dataset in sorted(datasets):
+        source = config.datasets[dataset].source
+        where, folder = f"data.local_dirs.{source}", config.data.local_dirs.get(source)
+        if folder is not None and not Path(folder).is_dir():
+            raise UserError(where, folder, "expected an existing folder")
+        if folder is None and SOURCES.entry(source).origin == "local":
+            raise UserError(
+                where,
+                f"no folder to make {dataset} from",
+                f"name your copy of it, or leave {dataset} out: --configfile presets/overlays/without_imagenet.yaml",
+            )
+
+
+def check_cost(
+    config: Config, trainings: Sequence[Run], pretrainings: Sequence[Run], datasets: Collection[str], speeds: Path
+) -> None:
+    """Raise UserError if jobs on this machine would take more device-hours than ``plan.local_hours`` allows.
+
+    Where a model was not measured or a dataset's size is unknown, nothing is refused.
+
+    Args:
+        config: the configuration.
+        trainings: the trainings that are to be run.
+        pretrainings: the pretrainings, as runs without a recipe.
+        datasets: the datasets that are to be fetched.
+        speeds: the table of speeds to reckon with; one that is missing is refused too.
+    """
+    from badminima.experiment.cost import cost_of_jobs, read_speeds  # pandas takes half a second to load
+
+    limit = config.plan.local_hours
+    if limit is None or not (trainings or pretrainings):
+        return
+    measured, device = read_speeds(speeds)
+    try:
+        hours = cost_of_jobs(config, trainings, pretrainings, measured).hours
+    except UserError:
+        return
+    if hours <= limit:
+        return
+    downloads = [name for name in sorted(datasets) if is_downloaded(config, name)]
+    fetched = f", and downloads of {', '.join(downloads)}" if downloads else ""
+    raise UserError(
+        "this machine",
+        f"{len(trainings):,} trainings and {len(pretrainings):,} pretrainings to run here, up to {hours:,.0f} "
+        f"device-hours at the speeds of {speeds} ({device}){fetched}",
+        "for a laptop add --configfile presets/demo.yaml, for a cluster --profile slurm "
+        f"(to run it here all the same, raise plan.local_hours above {limit:g})",
+    )
+
+
+def is_downloaded(config: Config, dataset: str) -> bool:
+    """Return whether the files of a dataset come over the network, unless they are already there."""
+    source = config.datasets[dataset].source
+    return SOURCES.entry(source).origin == "download" and source not in config.data.local_dirs

@@ -1,0 +1,46 @@
+"""Settings of jobs in files: a command names its file, and a job is run again when that name changes."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from badminima.storage.files import write_text
+from badminima.workflow.defaults import without_defaults
+
+
+class SettingsFiles:
+    """Files of settings, each named by a digest of its content.
+
+    A rule's parameter is the name of its file. So a changed value changes the parameter, which runs the job again;
+    commands stay short; and a command that Snakemake printed can be repeated by hand.
+
+    Args:
+        folder: where the files lie, relative to the working directory, which jobs share.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._texts: dict[Path, str] = {}
+
+    def path(self, settings: BaseModel) -> str:
+        """Return the file of some settings, without their defaults; :meth:`write` makes it."""
+        text = json.dumps(without_defaults(settings))
+        return self._remember(text, text)
+
+    def path_of_config(self, config: dict[str, Any]) -> str:
+        """Return the file of a raw configuration, the same one whatever the order of its keys."""
+        return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=True))
+
+    def write(self) -> None:
+        """Write every file that was named and is not there yet."""
+        for path, text in self._texts.items():
+            if not path.exists():
+                write_text(path, text + "\n")
+
+    def _remember(self, text: str, identity: str) -> str:
+        path = self.folder / f"{sha256(identity.encode()).hexdigest()[:16]}.json"
+        self._texts[path] = text
+        return str(path)

@@ -1,0 +1,113 @@
+"""A logger of Snakemake's that shows how far the trainings are: ``snakemake --logger badminima``.
+
+Snakemake finds it by its name. On a terminal it shows a bar, elsewhere a line every few seconds; each figure is named
+when it is there, and errors are shown as ever.
+
+Snakemake imports this before it reads a Snakefile, which says where the library lies: so nothing of that is imported
+until jobs are planned.
+"""
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+if TYPE_CHECKING:
+    from badminima.cli import Progress
+
+TRAININGS = ("train", "pretrain")
+# Seconds between two lines where there is no terminal.
+EVERY = 15.0
+
+
+class LogHandler(LogHandlerBase):
+    """Count finished jobs and trainings of those that are planned."""
+
+    def __post_init__(self) -> None:
+        """Begin with nothing planned."""
+        self._planned: dict[str, int] = {}
+        self._rules: dict[int, tuple[str, list[str]]] = {}
+        self._finished: list[str] = []
+        self._since = time.monotonic()
+        self._progress: Progress | None = None
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Take the place of Snakemake's own messages."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """Write no file."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """See every message, whatever is quiet."""
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        """Format nothing."""
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """Need no graph of the rules."""
+        return False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take in one message of Snakemake's."""
+        content = record.__dict__
+        event = content.get("event")
+        if event == LogEvent.RUN_INFO:
+            self._begin(content["stats"])
+        elif event == LogEvent.JOB_INFO:
+            self._rules[content["jobid"]] = (content["rule_name"], list(content["output"]))
+        elif event == LogEvent.JOB_FINISHED:
+            self._finish(content["job_id"])
+        elif record.levelno >= logging.ERROR and event not in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
+            self._say(record.getMessage())
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        if self._progress is not None:
+            self._progress.close()
+        super().close()
+
+    def _begin(self, stats: dict[str, Any]) -> None:
+        from badminima.cli import Progress
+
+        self._planned = {rule: int(count) for rule, count in stats.items() if rule != "total"}
+        self._since = time.monotonic()
+        jobs = sum(self._planned.values())
+        self._say(f"{jobs} jobs, {self._trainings(self._planned)} of them trainings")
+        self._progress = Progress(jobs, "jobs", every=EVERY)
+
+    def _finish(self, job: int) -> None:
+        rule, outputs = self._rules.get(job, ("", []))
+        self._finished.append(rule)
+        for path in outputs:
+            if path.endswith(".png"):
+                self._say(f"figure {path}")
+        if self._progress is not None:
+            counted = {rule: self._finished.count(rule) for rule in TRAININGS}
+            trainings = f"trainings {self._trainings(counted)}/{self._trainings(self._planned)}"
+            self._progress.update(len(self._finished), f"{trainings}, {self._left()}")
+
+    def _left(self) -> str:
+        """Return about how long it will take still, as if the jobs to come were like those done."""
+        planned, done = sum(self._planned.values()), len(self._finished)
+        seconds = (time.monotonic() - self._since) * (planned - done) / done
+        return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
+
+    def _trainings(self, counts: dict[str, int]) -> int:
+        return sum(counts.get(rule, 0) for rule in TRAININGS)
+
+    def _say(self, text: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)  # above the bar, if there is one

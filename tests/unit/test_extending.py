@@ -1,0 +1,101 @@
+"""How-to guide "How to extend it": its examples work from their own file, options section and registry line."""
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from badminima.config import ModelConfig, options, registry
+from badminima.config.load import load_config
+from badminima.config.schema import reference_text, schema_text
+from badminima.diagnostics.context import Context
+from badminima.diagnostics.diagnose import diagnose
+from badminima.errors import UserError
+from badminima.experiment.cost import Speed, cost_of_jobs
+from badminima.experiment.runs import Run
+from badminima.experiment.slices import DiagnoseSettings, diagnose_settings
+from badminima.models.build import build_model
+from badminima.models.weights import weights_of
+from tests.conftest import REPOSITORY
+from tests.unit.test_config import overlay, raw_config
+
+GUIDE = (REPOSITORY / "docs" / "how-to" / "extend.md").read_text()
+
+
+def found(pattern: str) -> str:
+    match = re.search(pattern, GUIDE, re.DOTALL)
+    assert match, pattern
+    return match[1]
+
+
+@pytest.fixture
+def extend(monkeypatch, tmp_path) -> Callable[[str, str, str], None]:
+    """Add an example of the guide: its file to a package, its options section, its line to a registry."""
+
+    def add(file: str, family: str, name: str) -> None:
+        package = import_module("badminima." + ".".join(Path(file).parts[:-1]))
+        (tmp_path / Path(file).name).write_text(found(rf"`src/badminima/{file}`:\n\n```python\n(.*?)```"))
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+        sections = dict(vars(options))
+        exec(found(r"```python\n(class \w+\(Options\):.*?)```"), sections)
+        for new in sections.keys() - vars(options).keys():
+            monkeypatch.setattr(options, new, sections[new], raising=False)
+        entry = eval(found(rf'Line in `{family}`: `"{name}": (.*?)`'), {**sections, **vars(registry)})
+        monkeypatch.setitem(getattr(registry, family).entries, name, entry)
+
+    return add
+
+
+def test_a_new_diagnostic_needs_its_file_its_options_and_a_registry_line(extend, small_mlp):
+    extend("diagnostics/sparsity.py", "DIAGNOSTICS", "sparsity")
+    raw = raw_config()
+    raw["diagnostics"].append("sparsity")
+    config = load_config(overlay(raw, {"measuring": {"options": {"sparsity": {"threshold": 0.01}}}}))
+    slice_ = diagnose_settings(config, Run("cifar10", "vgg16", "random", "vanilla", 0))
+    assert slice_.measurements[-1] == "sparsity"
+    assert slice_.options["sparsity"] == {"threshold": 0.01}
+    with pytest.raises(UserError, match=r"^measuring\.options\.sparsity\.threshold: found 0; allowed: a number > 0$"):
+        load_config(overlay(raw, {"measuring": {"options": {"sparsity": {"threshold": 0}}}}))
+    weights = weights_of(build_model(small_mlp, (1, 8, 8), 10))
+    for given, share in (({}, (abs(weights.vector()) < 0.001).mean()), ({"threshold": 1e9}, 1.0)):
+        settings = DiagnoseSettings(
+            **slice_.model_dump(exclude={"options", "model"}), model=small_mlp, options={"sparsity": given}
+        )
+        assert diagnose(Context(settings, weights, weights), ["sparsity"]).values == {"sparsity.end": share}
+    assert "| `threshold` | a number > 0 | `0.001` |" in reference_text()
+    assert '"SparsityOptions"' in schema_text()
+
+
+def test_a_new_model_needs_its_file_its_options_and_a_registry_line(extend):
+    extend("models/shallow.py", "ARCHITECTURES", "shallow")
+    models = {"shallow": {"architecture": "shallow", "options": {"width": 5}}}
+    model = build_model(load_config(overlay(raw_config(), {"models": models})).models["shallow"], (1, 8, 8), 10)
+    assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+    assert model[1].out_features == 5
+    default = build_model(ModelConfig(architecture="shallow"), (1, 8, 8), 10)
+    entry = registry.ARCHITECTURES.entry("shallow")
+    assert sum(tensor.numel() for tensor in default.parameters()) == entry.parameters
+    config = load_config(overlay(raw_config(), {"models": models}))
+    run = Run("cifar10", "shallow", "random", "vanilla", 0)
+    assert cost_of_jobs(config, [run], [], {"shallow": Speed(1000.0, 4000.0, 1024)}).gigabytes > 4e-9 * entry.parameters
+    models["shallow"]["options"]["width"] = 0
+    with pytest.raises(UserError, match=r"^models\.shallow\.options\.width: found 0; allowed: a whole number >= 1$"):
+        load_config(overlay(raw_config(), {"models": models}))
+
+
+def test_a_new_dataset_needs_its_file_and_a_registry_line(extend, rng, tmp_path):
+    extend("data/sources/rings.py", "SOURCES", "rings")
+    datasets = {"rings": {"source": "rings", "train_size": 500}}
+    config = load_config(overlay(raw_config(), {"datasets": datasets}))
+    run = Run("rings", "vgg16", "random", "vanilla", 0)
+    assert cost_of_jobs(config, [run], [], {"vgg16": Speed(1000.0, 4000.0, 1024)}).hours > 0
+    images, labels = rng.integers(0, 256, (20, 1, 8, 8), dtype=np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "rings.npz", images=images, labels=labels)
+    source = registry.SOURCES.load("rings")()
+    raw = source.read(source.fetch(tmp_path, tmp_path, [])[1])
+    assert raw.train.image_shape == registry.SOURCES.entry("rings").image_shape
+    assert np.array_equal(raw.train.labels, labels)

@@ -1,0 +1,110 @@
+"""What is told of failed jobs, from the messages that Snakemake logs of them."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from badminima.errors import GOES_ON
+from badminima.workflow.failures import Failures
+
+
+@pytest.fixture
+def logger():
+    logger = logging.Logger("snakemake")
+    logger.addHandler(logging.NullHandler())
+    return logger
+
+
+def event(name: str) -> SimpleNamespace:
+    return SimpleNamespace(value=name)
+
+
+def failed(tmp_path, stage: str, log: str | None, **more) -> dict:
+    """What Snakemake says of a job that failed."""
+    path = tmp_path / "results" / "logs" / stage / "digits" / "seed0.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if log is not None:
+        path.write_text(log)
+    outputs = [str(tmp_path / "results" / stage / "weights.safetensors")]
+    return {"rule_name": stage, "rule_msg": None, "log": [str(path)], "output": outputs, "indent": False, **more}
+
+
+def tell(logger, name: str | None, **content) -> None:
+    extra = content if name is None else {"event": event(name), **content}
+    logger.error("an error", extra=extra)
+
+
+def test_a_failure_is_its_rule_its_run_the_end_of_its_log_and_where_that_is(logger, tmp_path):
+    failures = Failures(logger)
+    log = "".join(f"epoch {epoch}\n" for epoch in range(100)) + "Error: labels: found none; expected some\n"
+    job = failed(tmp_path, "train", log)
+    tell(logger, "job_error", **job)
+    lines = failures.report().splitlines()
+    assert lines[:2] == ["1 job did not complete:", "rule train, train/digits/seed0"]
+    assert [line.strip() for line in lines[2:9]] == [f"epoch {epoch}" for epoch in range(93, 100)]
+    assert lines[9:] == ["    Error: labels: found none; expected some", f"    log: {job['log'][0]}"]
+
+
+def test_a_stopped_training_goes_on_with_the_same_command(logger, tmp_path):
+    failures = Failures(logger)
+    tell(logger, "job_error", **failed(tmp_path, "train", f"epoch 1\nSIGTERM: stopped in epoch 2; {GOES_ON}\n"))
+    assert "    stopped; the same command goes on\n" in failures.report()
+
+
+def test_ctrl_c_leaves_no_failed_job_and_says_how_to_go_on(logger):
+    assert Failures(logger).report() == "stopped; the same command goes on"
+
+
+@pytest.mark.parametrize("log", [None, ""])
+def test_a_job_that_said_nothing_is_told_with_what_the_executor_says(logger, tmp_path, log):
+    failures = Failures(logger)
+    job = failed(tmp_path, "train", log)
+    tell(logger, "job_error", **job)
+    assert "its log is empty: it was killed, or could not start" in failures.report()
+    (tmp_path / "slurm.log").write_text("slurmstepd: error: *** JOB 7 CANCELLED DUE TO TIME LIMIT ***\n")
+    job["log"] = [*job["log"], f"{tmp_path / 'slurm.log'} (check log file(s) for error details)"]
+    tell(logger, "job_error", **(job | {"rule_msg": "SLURM status is: 'TIMEOUT'"}))
+    report = failures.report()
+    assert "DUE TO TIME LIMIT" in report
+    assert "SLURM status is: 'TIMEOUT'" in report
+    assert f"log: {tmp_path / 'slurm.log'}\n" in report + "\n"
+    assert report.count("rule train") == 1
+
+
+def test_a_retry_that_succeeded_is_no_failure(logger, tmp_path):
+    failures = Failures(logger)
+    job = failed(tmp_path, "train", "Error: once\n")
+    tell(logger, "job_error", **job)
+    tell(logger, "job_error", **failed(tmp_path, "pretrain", "Error: for good\n"))
+    weights = tmp_path / "results" / "train" / "weights.safetensors"
+    weights.parent.mkdir()
+    weights.touch()
+    assert failures.report().startswith("1 job did not complete:\nrule pretrain, ")
+
+
+def test_of_a_group_the_jobs_are_named_that_say_why(logger, tmp_path):
+    failures = Failures(logger)
+    jobs = [
+        failed(tmp_path, "train", "converged after 3 epochs\n"),
+        failed(tmp_path, "diagnose", "Error: no weights\n"),
+    ]
+    tell(logger, "group_error", job_error_info=jobs, aux_logs=[])
+    for job in jobs:
+        tell(logger, "job_error", **(job | {"indent": True}))
+    report = failures.report()
+    assert "rule diagnose, diagnose/digits/seed0\n    Error: no weights" in report
+    assert "rule train" not in report
+
+
+def test_an_error_that_every_other_handler_drops_is_printed(logger, capsys):
+    Failures(logger)
+    tell(logger, None, exception="MissingRuleException")
+    assert capsys.readouterr().err == ""  # another handler shows it
+    for handler in logger.handlers:
+        if isinstance(handler, logging.NullHandler):
+            handler.addFilter(lambda record: False)
+    tell(logger, None, exception="RuleException")  # that a job failed is told at the end
+    assert capsys.readouterr().err == ""
+    tell(logger, None, exception="MissingRuleException")
+    assert capsys.readouterr().err == "an error\n"

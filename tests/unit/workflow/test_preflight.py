@@ -1,0 +1,68 @@
+"""What is refused before the first job."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from badminima.config import Config
+from badminima.config.load import load_config
+from badminima.errors import UserError
+from badminima.experiment.runs import all_runs
+from badminima.workflow.preflight import check_cost, check_data
+from tests.conftest import REPOSITORY
+from tests.unit.test_config import overlay, raw_config
+
+SPEEDS = REPOSITORY / "benchmarks" / "cpu.csv"
+
+
+def config(change: dict | None = None) -> Config:
+    return load_config(overlay(raw_config(), change or {}))
+
+
+def test_the_papers_grid_is_refused_on_one_machine_and_the_line_says_how_to_go_on():
+    paper = config()
+    with pytest.raises(UserError) as refused:
+        check_cost(paper, all_runs(paper), [], ["cifar10", "restricted_imagenet"], SPEEDS)
+    message = str(refused.value)
+    assert "found 1,440 trainings and 0 pretrainings to run here, up to 835,480 device-hours" in message
+    assert "and downloads of cifar10;" in message
+    assert "--configfile presets/demo.yaml" in message
+    assert "--profile slurm" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("limit", [None, 1e9])
+def test_a_raised_limit_lets_it_run(limit):
+    paper = config({"plan": {"local_hours": limit}})
+    check_cost(paper, all_runs(paper), [], [], SPEEDS)
+
+
+def test_a_model_that_was_not_measured_is_not_refused_but_a_missing_table_is(tmp_path):
+    paper = config()
+    (tmp_path / "speeds.csv").write_text("".join(SPEEDS.read_text().splitlines(keepends=True)[:2]))
+    check_cost(paper, all_runs(paper), [], [], tmp_path / "speeds.csv")
+    with pytest.raises(UserError, match="no such file"):
+        check_cost(paper, all_runs(paper), [], [], tmp_path / "absent.csv")
+
+
+def test_downloads_and_measurements_alone_are_no_grid():
+    check_cost(config(), [], [], ["cifar10"], SPEEDS)
+
+
+def test_a_dataset_that_is_made_from_a_folder_needs_one(tmp_path):
+    with pytest.raises(UserError, match=r"found no folder to make restricted_imagenet from; .*without_imagenet\.yaml"):
+        check_data(config(), ["cifar10", "restricted_imagenet"])
+    wrong = config({"data": {"local_dirs": {"cifar10": str(tmp_path / "wrong")}}})
+    with pytest.raises(UserError, match=r"data\.local_dirs\.cifar10: found .*wrong; expected an existing folder"):
+        check_data(wrong, ["cifar10"])
+    check_data(wrong, ["cifar100"])
+    there = config({"data": {"local_dirs": {"restricted_imagenet": str(tmp_path)}}})
+    check_data(there, ["restricted_imagenet"])
+
+
+def test_the_overlay_that_leaves_it_out_leaves_nothing_else_out():
+    text = Path(REPOSITORY, "presets", "overlays", "without_imagenet.yaml").read_text()
+    rest = config(yaml.safe_load(text))
+    assert len(all_runs(rest)) == 3 * len(all_runs(config())) // 4
+    check_data(rest, {run.dataset for run in all_runs(rest)})

@@ -1,0 +1,132 @@
+"""A failure says why, however quiet Snakemake is asked to be."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from filelock import FileLock
+
+from tests.workflow.conftest import Checkout, make_checkout
+
+QUIET = [None, "all", "host", "progress", "reason", "rules"]
+RUNS = "results/smoke/runs/digits/mlp/random"
+STARTS = [f"results/smoke/inits/digits/mlp/random/seed{seed}/weights.safetensors" for seed in (0, 1)]
+SMOKE = ["--configfile", "presets/smoke.yaml"]
+LONG = ["--config", "training={epochs: 100000, milestones: []}", "restart={seconds: 1}"]
+
+
+def quietly(quiet: str | None) -> list[str]:
+    return [] if quiet is None else ["--quiet", quiet]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Checkout:
+    """A checkout in which trainings can start at once."""
+    checkout = make_checkout(tmp_path_factory.mktemp("failures"))
+    checkout.snakemake(*SMOKE, "--", *STARTS)
+    return checkout
+
+
+@contextmanager
+def training(checkout: Checkout, run: str, *arguments: str) -> Iterator[subprocess.Popen]:
+    """Snakemake at work, in a process group of its own as under a shell, once a run has a restart point."""
+    point = checkout.folder / run / "restart" / "newest.pt"
+    point.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *SMOKE, *LONG, *arguments]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=checkout.folder, start_new_session=True, **streams)
+    deadline = time.monotonic() + 120
+    try:
+        while not point.exists():
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("quiet", QUIET)
+def test_locked_and_interrupted_trainings_say_so(prepared, quiet):
+    locked, stopped = (f"{RUNS}/vanilla/seed{seed}" for seed in (0, 1))
+    (prepared.folder / locked / "restart").mkdir(parents=True, exist_ok=True)
+    with FileLock(prepared.folder / locked / "restart" / "lock"):
+        targets = [f"{run}/weights.safetensors" for run in (locked, stopped)]
+        with training(prepared, stopped, *quietly(quiet), "--keep-going", "--", *targets) as process:
+            for running in prepared.trainings():
+                running.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    report = output[output.index("2 jobs did not complete:") :]
+    assert "rule train, train/digits/mlp/random/vanilla/seed0\n" in report
+    assert "found another process that trains this run; wait for it, or stop it first" in report
+    assert "SIGTERM: stopped in epoch" in report
+    assert report.count("    stopped; the same command goes on\n") == 1
+    assert "    log: results/smoke/logs/train/digits/mlp/random/vanilla/seed1.log" in report
+
+
+@pytest.mark.parametrize("quiet", QUIET)
+def test_a_wrong_data_folder_says_so(prepared, tmp_path, quiet):
+    target = "results/fashion/data/fashion_mnist.manifest.json"
+    for folder, message in (
+        (tmp_path / "absent", f"data.local_dirs.fashion_mnist: found {tmp_path}/absent; expected an existing folder"),
+        (tmp_path, "found no train-images-idx3-ubyte"),
+    ):
+        options = [*quietly(quiet), "--config", f"data={{local_dirs: {{fashion_mnist: {folder}}}}}", "--", target]
+        done = prepared.snakemake("--configfile", "presets/fashion.yaml", *options, check=False)
+        assert done.returncode == 1
+        assert message in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("quiet", QUIET)
+def test_a_misspelt_target_says_so(prepared, quiet):
+    done = prepared.snakemake(*SMOKE, *quietly(quiet), "--", "results/smoke/figures/fig_abaltion.png", check=False)
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).count("fig_abaltion.png") >= 1
+
+
+@pytest.mark.parametrize("quiet", ["all", "rules"])
+def test_ctrl_c_says_how_to_go_on(prepared, quiet):
+    run = f"{RUNS}/vanilla/seed1"
+    with training(prepared, run, *quietly(quiet), "--", f"{run}/weights.safetensors") as process:
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopped; the same command goes on" in output
+
+
+def test_a_full_disk_is_named(prepared):
+    folder = prepared.folder / "results" / "full"
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        target = "results/full/data/digits.safetensors"
+        options = ["--quiet", "all", "--config", "results=results/full", "--", target]
+        done = prepared.snakemake(*SMOKE, *options, check=False)
+        assert done.returncode == 1
+        assert "rule prepare_data, prepare_data/digits" in done.stderr
+        assert "no space left on" in done.stderr.lower()
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_settings_are_not_on_the_command_line_and_the_printed_command_can_be_repeated(prepared):
+    target = f"{RUNS}/da+m+l2/seed0/weights.safetensors"
+    done = prepared.snakemake(*SMOKE, "--printshellcmds", "--", target)
+    (command,) = (line for line in done.stderr.splitlines() if "--settings" in line)
+    assert "{" not in command
+    assert len(command) < 500
+    weights = (prepared.folder / target).read_bytes()
+    (prepared.folder / target).unlink()
+    by_hand = command[command.index("python") :].strip()
+    environment = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", by_hand], cwd=prepared.folder, env=environment, check=True)
+    assert (prepared.folder / target).read_bytes() == weights

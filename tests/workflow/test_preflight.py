@@ -1,0 +1,38 @@
+"""The paper's grid does not start by accident on one machine."""
+
+import pytest
+
+from tests.workflow.conftest import make_checkout
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    return make_checkout(tmp_path_factory.mktemp("untouched"))
+
+
+@pytest.mark.parametrize("target", ["all", "fig_ablation"])
+def test_config_yaml_alone_is_refused_in_one_line_before_anything_starts(untouched, target):
+    done = untouched.snakemake("--quiet", "all", "--", target, check=False)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("Using workflow specific profile")]
+    assert "trainings and 80 pretrainings to run here" in line
+    assert "downloads of cifar10, cifar100, cinic10;" in line
+    assert "--configfile presets/demo.yaml" in line
+    assert "--profile slurm" in line
+    assert not (untouched.folder / "results").exists()
+    assert not (untouched.folder / "data").exists()
+    assert not list((untouched.folder / ".snakemake" / "locks").glob("*"))
+
+
+def test_with_a_raised_limit_the_missing_imagenet_is_what_is_refused(untouched):
+    done = untouched.snakemake("--config", "plan={local_hours: null}", "--", "all", check=False)
+    assert done.returncode == 1
+    assert "data.local_dirs.restricted_imagenet: found no folder to make restricted_imagenet from" in done.stderr
+    assert not (untouched.folder / "results").exists()
+
+
+def test_the_toy_and_the_plan_are_free(untouched):
+    small = "toy={points: 10, test_points: 20, widths: [8], pretraining: {epochs: 20}, seeds: [0], frames: 2}"
+    done = untouched.snakemake("--config", small, "--", "fig_toy", "plan")
+    assert (untouched.folder / "results" / "figures" / "fig_toy.png").exists()
+    assert "device-hours of training" in done.stdout
