@@ -5,10 +5,10 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
-.PHONY: test-slurm bench test-slow help demo test lint format schema docs lock clean
+.PHONY: test-slurm test-slurm-quick bench test-slow help demo test lint format schema docs lock clean
 
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # Pinned packages, then this one; the stamp is made last, so a broken install starts over.
 .venv/.installed: requirements.lock pyproject.toml
@@ -34,8 +34,11 @@ test: .venv/.installed ## The fast test suite.
 test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
 	$(BIN)/python -m pytest -s -m slow
 
-test-slurm: .venv/.installed ## The pipeline on a real SLURM cluster that is started for it (root; Debian: slurm-wlm, munge).
+test-slurm: .venv/.installed ## The pipeline on real SLURM clusters that it starts (root; slurm-wlm munge slurmdbd mariadb-server).
 	$(BIN)/python -m pytest -s -m slurm
+
+test-slurm-quick: .venv/.installed ## The part of it that CI runs: a grid, a disturbance (root; slurm-wlm munge).
+	$(BIN)/python -m pytest -m "slurm and quick"
 
 bench: .venv/.installed ## Speed and memory against a reference loop; minutes. Writes results/benchmarks/.
 	$(BIN)/python -m benchmarks.prepare_data --output results/benchmarks/prepare_data.csv

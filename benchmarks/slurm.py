@@ -12,7 +12,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -143,7 +142,6 @@ def life(cluster: Cluster) -> list[Row]:
     """Where the time of a training's job goes: the smoke grid's, means over its jobs (SLURM knows whole seconds)."""
     with tempfile.TemporaryDirectory() as name:
         checkout = make_checkout(Path(name))
-        shutil.copytree(Path(__file__).parent.parent / "slurm", checkout.folder / "slurm")
         command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--configfile", "presets/smoke.yaml"]
         delays = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
         site = ["--slurm-status-command", "squeue", "--slurm-no-account", "--latency-wait", "30", "--quiet", "all"]
@@ -189,7 +187,7 @@ def born(path: Path) -> float:
 @click.option("--real", default=92, show_default=True, help="Trainings where each job starts Snakemake on its node.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write a CSV.")
 def main(jobs: int, real: int, output: Path | None) -> None:
-    reason = Cluster.missing()
+    reason = Cluster.missing() or Cluster.obstacle()
     if reason is not None:
         raise click.ClickException(reason)
     rows = []

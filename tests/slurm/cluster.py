@@ -1,6 +1,7 @@
 """A SLURM cluster of two nodes on this machine: a controller and two slurmd, each with a GPU that is /dev/null.
 
-It starts and stops only what it started, in a folder of its own.
+It starts and stops only what it started, in a folder of its own. Its daemons end with the process that started them,
+even if that is killed.
 """
 
 import os
@@ -11,12 +12,21 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 NODES = ("n1", "n2")
 # Jobs look here, since the executor plugin clears SLURM's variables from their environment.
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
 # Beside the default ports, so that a cluster that is there already is left alone.
 CONTROLLER_PORT, FIRST_NODE_PORT, DATABASE_PORT = 16817, 17001, 16819
+PORTS = (CONTROLLER_PORT, *range(FIRST_NODE_PORT, FIRST_NODE_PORT + len(NODES)), DATABASE_PORT)
+# The first line of a configuration that was written here: the system's link to one may be replaced.
+MADE_HERE = "# Of a cluster for tests: tests/slurm/cluster.py wrote it."
+# A command behind these words is killed by the kernel when the process that started it ends, however it ends.
+ENDS_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL")
 ACCOUNT = "lab"
+# How long SLURM lets a job wait that it put back into the queue (120 by default); its step must be launched within it.
+REQUEUE_SECONDS = 15
 NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\nJobAcctGatherType=jobacct_gather/none"
 ACCOUNTING = """AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=localhost
@@ -31,6 +41,15 @@ def is_open(port: int) -> bool:
     """Whether somebody listens at a port of this machine."""
     with socket.socket() as connection:
         return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def listeners(ports: tuple[int, ...]) -> dict[int, str]:
+    """Find the processes that listen at some ports: their names by their ids."""
+    found = {}
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in ports and connection.pid is not None:
+            found[connection.pid] = psutil.Process(connection.pid).name()
+    return found
 
 
 @dataclass
@@ -51,11 +70,26 @@ class Cluster:
     @staticmethod
     def missing(accounting: bool = False) -> str | None:
         """Why there can be no cluster here, or none with accounting."""
-        needed = ["slurmctld", "slurmd", "munged", "sbatch", *(["slurmdbd", "mariadbd"] if accounting else [])]
+        needed = ["setpriv", "slurmctld", "slurmd", "munged", "sbatch"]
+        needed += ["slurmdbd", "mariadbd"] if accounting else []
         programs = [name for name in needed if shutil.which(name) is None]
         if programs:
             return f"needs {', '.join(programs)} (Debian: slurm-wlm, munge, slurmdbd, mariadb-server)"
         return "needs to be root" if os.getuid() != 0 else None
+
+    @staticmethod
+    def obstacle() -> str | None:
+        """Name what must go before a cluster can start; None if the way is free."""
+        if SYSTEM_CONFIG.exists() and not SYSTEM_CONFIG.read_text().startswith(MADE_HERE):
+            return f"{SYSTEM_CONFIG} is another cluster's"
+        taken = listeners(PORTS)
+        if taken:
+            names = ", ".join(f"{name} ({process})" for process, name in sorted(taken.items()))
+            return (
+                f"its ports are taken by {names}. If another run of these tests is at work, wait for it; "
+                f"if one was killed, this ends what it left: kill -9 {' '.join(map(str, sorted(taken)))}"
+            )
+        return None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,9 +97,10 @@ class Cluster:
         return {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def start(self) -> None:
-        """Start all daemons and wait until both nodes are idle; raises RuntimeError where a cluster is already."""
-        if SYSTEM_CONFIG.exists():
-            raise RuntimeError(f"{SYSTEM_CONFIG} is another cluster's")
+        """Start all daemons and wait until both nodes are idle; raises RuntimeError where something is in the way."""
+        obstacle = self.obstacle()
+        if obstacle is not None:
+            raise RuntimeError(obstacle)
         for name in ("state", "spool", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._start_munge()
@@ -74,13 +109,14 @@ class Cluster:
         host = socket.gethostname().split(".")[0]
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
         (self.folder / "slurm.conf").write_text(
-            f"""ClusterName=test
+            f"""{MADE_HERE}
+ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={CONTROLLER_PORT}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={self.folder}/munge.socket
+AuthInfo=socket={self.folder}/munge.socket,cred_expire={REQUEUE_SECONDS}
 CredType=cred/munge
 StateSaveLocation={self.folder}/state
 SlurmdSpoolDir={self.folder}/spool/%n
@@ -99,7 +135,7 @@ KillWait=5
 MinJobAge=600
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
-SchedulerParameters=sched_interval=1,batch_sched_delay=0
+SchedulerParameters=sched_interval=1,batch_sched_delay=0,bf_interval=1
 GresTypes=gpu
 {ACCOUNTING.format(port=DATABASE_PORT, folder=self.folder) if self.accounting else NO_ACCOUNTING}
 PreemptType=preempt/partition_prio
@@ -112,16 +148,18 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
 """.replace(" \\\n", " ")
         )
         SYSTEM_CONFIG.parent.mkdir(parents=True, exist_ok=True)
-        SYSTEM_CONFIG.unlink(missing_ok=True)  # a link that an earlier, killed cluster left behind
+        SYSTEM_CONFIG.unlink(missing_ok=True)  # the link of a cluster that was killed
         SYSTEM_CONFIG.symlink_to(self.folder / "slurm.conf")
         self.start_controller()
         for node in NODES:
             self.start_node(node)
         if self.accounting:
             self._create_account()
-        self.wait_for(
-            "both nodes idle", lambda: self.run("sinfo", "-h", "-o", "%T", "-N", "-p", "main").split() == ["idle"] * 2
-        )
+        self._wait_until_idle()
+
+    def _wait_until_idle(self) -> None:
+        question = ("sinfo", "-h", "-o", "%T", "-N", "-p", "main")
+        self.wait_for("both nodes idle", lambda: self.run(*question).split() == ["idle"] * len(NODES))
 
     def _start_database(self) -> None:
         data, sock = self.folder / "database", self.folder / "database.socket"
@@ -184,6 +222,13 @@ PidFile={self.folder}/slurmdbd.pid
             process.kill()
             process.wait()
 
+    def clear(self) -> None:
+        """Cancel all jobs, put nodes that are down back to work, and wait until both are idle."""
+        self.run("scancel", "--user=root")
+        for node in NODES:
+            self.run("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+        self._wait_until_idle()
+
     def stop(self) -> None:
         """Cancel all jobs and end what was started, nodes first."""
         if "slurmctld" in self.daemons:
@@ -223,5 +268,9 @@ PidFile={self.folder}/slurmdbd.pid
     def _spawn(self, name: str, command: list[str], **variables: str) -> None:
         with (self.folder / "log" / f"{name}.out.log").open("ab") as output:
             self.daemons[name] = subprocess.Popen(
-                command, env=self.environment | variables, stdout=output, stderr=output, start_new_session=True
+                [*ENDS_WITH_ITS_PARENT, *command],
+                env=self.environment | variables,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )

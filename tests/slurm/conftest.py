@@ -2,41 +2,46 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from badminima.config import AdversarialInit
 from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import all_runs
-from tests.conftest import REPOSITORY
-from tests.slurm.cluster import Cluster
-from tests.workflow.conftest import Checkout, make_checkout, smoke
-
-__all__ = ["smoke"]
+from tests.slurm.cluster import ENDS_WITH_ITS_PARENT, Cluster
+from tests.workflow.conftest import Checkout, make_checkout
 
 WEIGHTS = "weights.safetensors"
 
-# Short delays for a cluster that is at hand.
-PROMPT = [
-    *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2", "--latency-wait", "30"),
-]
+# Marks tests that need the cluster that keeps accounts; the others get the one without.
+with_accounting = pytest.mark.parametrize("cluster", [True], indirect=True, ids=["accounting"])
+PROMPT_SNAKEMAKE = str(Path(__file__).with_name("prompt_snakemake.py"))
+# Where the tests themselves run in the background, their children would ignore SIGINT.
+HEARS_CTRL_C = ("env", "--default-signal=INT")
 # What a site without accounting adds.
 NO_ACCOUNTING = ["--slurm-status-command", "squeue", "--slurm-no-account"]
 
 
-def started(folder: Path, accounting: bool = False):
-    """Yield a cluster; every way out stops it."""
+@pytest.fixture(scope="session")
+def cluster(request, tmp_path_factory) -> Iterator[Cluster]:
+    """A cluster, with accounting where a test says so: one at a time, and every way out stops it."""
+    accounting = getattr(request, "param", False)
     reason = Cluster.missing(accounting)
     if reason is not None:
         pytest.skip(f"no SLURM cluster here: {reason}")
-    cluster = Cluster(folder, accounting=accounting)
+    obstacle = Cluster.obstacle()
+    if obstacle is not None:
+        pytest.fail(f"no SLURM cluster can start: {obstacle}", pytrace=False)
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"), accounting=accounting)
     try:
         cluster.start()
         yield cluster
@@ -44,21 +49,9 @@ def started(folder: Path, accounting: bool = False):
         cluster.stop()
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    yield from started(tmp_path_factory.mktemp("cluster"))
-
-
-@pytest.fixture(scope="module")
-def cluster_with_accounting(tmp_path_factory):
-    yield from started(tmp_path_factory.mktemp("accounting"), accounting=True)
-
-
 @pytest.fixture
 def checkout(tmp_path) -> Checkout:
-    checkout = make_checkout(tmp_path / "checkout")
-    shutil.copytree(REPOSITORY / "slurm", checkout.folder / "slurm")
-    return checkout
+    return make_checkout(tmp_path / "checkout")
 
 
 @dataclass
@@ -67,10 +60,12 @@ class Submitted:
 
     Attributes:
         cluster: where its jobs go.
+        checkout: where it was started.
         process: the submitting Snakemake.
     """
 
     cluster: Cluster
+    checkout: Checkout
     process: subprocess.Popen[str]
 
     @classmethod
@@ -86,12 +81,14 @@ class Submitted:
     ) -> "Submitted":
         """Start it in a checkout; every rule that can use a GPU asks for one."""
         site = site if site is not None else [] if cluster.accounting else NO_ACCOUNTING
-        command = [sys.executable, "-m", "snakemake", "--profile", "slurm", *site, *PROMPT, *options]
+        snakemake = [*HEARS_CTRL_C, *ENDS_WITH_ITS_PARENT, sys.executable, "-P", PROMPT_SNAKEMAKE]
         gpus = "resources={train: {gpu: 1}, pretrain: {gpu: 1}, diagnose: {gpu: 1}}"
+        chosen = ["--configfile", f"presets/{preset}.yaml", "--config", gpus, *config, "--", *targets]
         return cls(
             cluster,
+            checkout,
             subprocess.Popen(
-                [*command, "--configfile", f"presets/{preset}.yaml", "--config", gpus, *config, "--", *targets],
+                [*snakemake, "--profile", "slurm", *site, "--latency-wait", "30", *options, *chosen],
                 cwd=checkout.folder,
                 env=cluster.environment,
                 stdout=subprocess.PIPE,
@@ -101,12 +98,23 @@ class Submitted:
             ),
         )
 
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def kill_lost(self) -> None:
+        """Kill what is left of its jobs: a Snakemake in a job can hang at SIGTERM, and this cluster has no cgroups."""
+        for process in self.checkout.processes():
+            process.kill()
+
     def end(self, seconds: float = 400) -> str:
         """Wait for its end; gives what it printed."""
         try:
             output, _ = self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.kill()
             queue = self.cluster.run("squeue", "-l")
             raise AssertionError(f"did not end in {seconds} s\n{queue}\n{self.cluster.logs()}") from None
         return output
@@ -116,6 +124,48 @@ class Submitted:
         output = self.end(seconds)
         assert self.process.returncode == 0, output[-5000:] + self.cluster.logs()
         return output
+
+
+@pytest.fixture
+def submit(cluster) -> Iterator[Callable[..., Submitted]]:
+    """`Submitted.start` on the cluster; what is left of it, and of its jobs, ends with the test."""
+    submissions = []
+
+    def start(*arguments, **options) -> Submitted:
+        submissions.append(Submitted.start(cluster, *arguments, **options))
+        return submissions[-1]
+
+    yield start
+    for submitted in submissions:
+        submitted.kill()
+    cluster.clear()
+    for submitted in submissions:
+        submitted.kill_lost()
+
+
+def keep_one_seed(checkout: Checkout, preset: str) -> None:
+    """Cut a checkout's preset down to the first seed of its ablation."""
+    path = checkout.folder / "presets" / f"{preset}.yaml"
+    content = yaml.safe_load(path.read_text())
+    ablation = content["studies"]["ablation"]
+    ablation["seeds"] = ablation["seeds"][:1]
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+@pytest.fixture(scope="session")
+def trained_locally(tmp_path_factory) -> Callable[[str], Checkout]:
+    """Checkouts in which all trainings of a preset have run without a cluster (one seed), each made once."""
+
+    @cache
+    def train(preset: str) -> Checkout:
+        checkout = make_checkout(tmp_path_factory.mktemp("local"))
+        keep_one_seed(checkout, preset)
+        paths = Paths(Path("results") / preset)
+        targets = [str(paths.run(run) / WEIGHTS) for run in all_runs(checkout.config(preset))]
+        checkout.snakemake("--configfile", f"presets/{preset}.yaml", "--", *targets)
+        return checkout
+
+    return train
 
 
 def records(checkout: Checkout, preset: str) -> list[dict]:

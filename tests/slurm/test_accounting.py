@@ -1,28 +1,26 @@
 """The pipeline on a SLURM cluster that keeps accounts, as most do: `make test-slurm`."""
 
-import time
-
 import pytest
 
 from tests.slurm.cluster import ACCOUNT
-from tests.slurm.conftest import Submitted, assert_same_weights, records
+from tests.slurm.conftest import assert_same_weights, keep_one_seed, records, with_accounting
 
 pytestmark = pytest.mark.slurm
 
 
-@pytest.mark.parametrize("together", [1, 4])
-def test_a_cluster_with_accounting_needs_only_the_account(cluster_with_accounting, checkout, smoke, together):
-    cluster = cluster_with_accounting
-    options = ("--default-resources", f"slurm_account={ACCOUNT}", "--group-components", f"training={together}")
-    started = time.monotonic()
-    Submitted.start(cluster, checkout, "all", options=options).succeed()
-    print(f"smoke, {together} runs to a job: {time.monotonic() - started:.0f} s")
-    assert_same_weights(checkout, smoke, "smoke")
+@with_accounting
+def test_a_cluster_with_accounting_needs_only_the_account_also_where_runs_share_a_job(
+    cluster, submit, checkout, trained_locally
+):
+    keep_one_seed(checkout, "smoke")
+    options = ("--default-resources", f"slurm_account={ACCOUNT}", "--group-components", "training=4")
+    submit(checkout, "all", options=options).succeed()
+    assert_same_weights(checkout, trained_locally("smoke"), "smoke")
     jobs = cluster.run("sacct", "-X", "-n", "-P", "-o", "account,state,ncpus,jobname").split()
     assert {line.split("|")[0] for line in jobs} == {ACCOUNT}
     found = records(checkout, "smoke")
     assert {record["slurm"]["SLURM_STEP_GPUS"] for record in found} == {"0"}
-    # The twelve trainings come first; the two pretrainings after them have a job each.
-    used = [record["slurm"]["SLURM_JOB_ID"] for record in found[:12]]
-    assert max(used.count(job) for job in used) == together
+    # The six trainings come first; the pretraining after them has a job of its own.
+    used = [record["slurm"]["SLURM_JOB_ID"] for record in found[:6]]
+    assert max(used.count(job) for job in used) == 4
     assert list((checkout.folder / "results" / "slurm_efficiency").glob("*.csv"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -14,9 +15,9 @@ from tests.workflow.conftest import Checkout, make_checkout
 pytestmark = pytest.mark.slurm
 
 RUN = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0"
-# Long enough to be disturbed: about half a minute.
-LONG = ("training={epochs: 6000, milestones: []}", "restart={seconds: 1}")
-A_MINUTE = ("resources={train: {gpu: 1, runtime: 1}}",)
+WEIGHTS = f"{RUN}/weights.safetensors"
+# Long enough to be disturbed: a quarter of a minute.
+LONG = ("training={epochs: 3000, milestones: []}", "restart={seconds: 1}")
 
 
 def training_job(submitted: Submitted, checkout: Checkout) -> str:
@@ -48,9 +49,10 @@ def kill(cluster: Cluster, checkout: Checkout, job: str) -> None:
 
 
 def hang(cluster: Cluster, checkout: Checkout, job: str) -> None:
-    """Stopped, it reaches its job's time limit of a minute, and SLURM kills it."""
-    assert cluster.run("squeue", "-h", "-j", job, "-o", "%l").strip() == "1:00"
+    """Stop it, so that it reaches its job's time limit, which is brought forward, and SLURM kills it."""
+    assert cluster.run("squeue", "-h", "-j", job, "-o", "%l").strip() == "5:00"
     signal_training(checkout, signal.SIGSTOP)
+    cluster.run("scontrol", "update", f"jobid={job}", "endtime=now")
     cluster.wait_for(
         "the time limit", lambda: "JobState=TIMEOUT" in cluster.run("scontrol", "show", "job", job), seconds=200
     )
@@ -78,37 +80,48 @@ def controller_restarts(cluster: Cluster, checkout: Checkout, job: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> bytes:
-    """The weights of the long training, made locally."""
+def undisturbed(tmp_path_factory) -> Checkout:
+    """A checkout in which the long training has run locally."""
     checkout = make_checkout(tmp_path_factory.mktemp("undisturbed"))
-    checkout.snakemake("--configfile", "presets/smoke.yaml", "--config", *LONG, "--", f"{RUN}/weights.safetensors")
-    return (checkout.folder / RUN / "weights.safetensors").read_bytes()
+    checkout.snakemake("--configfile", "presets/smoke.yaml", "--config", *LONG, "--", WEIGHTS)
+    return checkout
+
+
+@pytest.fixture
+def checkout(undisturbed, tmp_path) -> Checkout:
+    """A checkout with data and start weights, so that the training is the only job."""
+    folder = shutil.copytree(undisturbed.folder, tmp_path / "checkout", ignore=shutil.ignore_patterns("runs"))
+    return Checkout(folder)
+
+
+def assert_taken_up(checkout: Checkout, undisturbed: Checkout, restarts: int) -> None:
+    """The training ended with the weights of an undisturbed one, and was taken up so many times."""
+    assert (checkout.folder / WEIGHTS).read_bytes() == (undisturbed.folder / WEIGHTS).read_bytes()
+    assert json.loads((checkout.folder / RUN / "run.json").read_text())["restarts"] == restarts
+    assert not (checkout.folder / RUN / "restart").exists()
 
 
 @pytest.mark.parametrize(
     "disturb",
-    [cancel, kill, hang, node_down, preempt, controller_restarts],
+    [pytest.param(cancel, marks=pytest.mark.quick), kill, hang, node_down, preempt, controller_restarts],
     ids=lambda disturb: disturb.__name__,
 )
-def test_a_disturbed_training_ends_with_the_same_weights_and_repeats_nothing(cluster, checkout, undisturbed, disturb):
-    limit = A_MINUTE if disturb is hang else ()
-    submitted = Submitted.start(cluster, checkout, f"{RUN}/weights.safetensors", config=(*LONG, *limit))
+def test_a_disturbed_training_ends_with_the_same_weights_and_repeats_nothing(
+    cluster, submit, checkout, undisturbed, disturb
+):
+    submitted = submit(checkout, WEIGHTS, config=LONG)
     disturb(cluster, checkout, training_job(submitted, checkout))
     submitted.succeed()
-    assert (checkout.folder / RUN / "weights.safetensors").read_bytes() == undisturbed
-    record = json.loads((checkout.folder / RUN / "run.json").read_text())
-    assert record["restarts"] == (0 if disturb is controller_restarts else 1)
-    assert not (checkout.folder / RUN / "restart").exists()
+    assert_taken_up(checkout, undisturbed, restarts=0 if disturb is controller_restarts else 1)
 
 
-def test_ctrl_c_cancels_the_job_and_a_second_start_goes_on(cluster, checkout, undisturbed):
-    submitted = Submitted.start(cluster, checkout, f"{RUN}/weights.safetensors", config=LONG)
+def test_ctrl_c_cancels_the_job_and_a_second_start_goes_on(cluster, submit, checkout, undisturbed):
+    submitted = submit(checkout, WEIGHTS, config=LONG)
     training_job(submitted, checkout)
     os.kill(submitted.process.pid, signal.SIGINT)
     submitted.end(120)
     assert submitted.process.returncode != 0
     cluster.wait_for("an empty queue", lambda: not cluster.run("squeue", "-h").strip(), seconds=60)
     assert (checkout.folder / RUN / "restart" / "newest.pt").exists()
-    Submitted.start(cluster, checkout, f"{RUN}/weights.safetensors", config=LONG).succeed()
-    assert (checkout.folder / RUN / "weights.safetensors").read_bytes() == undisturbed
-    assert json.loads((checkout.folder / RUN / "run.json").read_text())["restarts"] == 1
+    submit(checkout, WEIGHTS, config=LONG).succeed()
+    assert_taken_up(checkout, undisturbed, restarts=1)

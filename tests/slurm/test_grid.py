@@ -1,40 +1,37 @@
 """Whole grids on a real SLURM cluster of two nodes: `make test-slurm`."""
 
 import os
-import time
+import re
 
 import pytest
 
-from tests.slurm.conftest import Submitted, assert_same_weights, records
-from tests.workflow.conftest import make_checkout
+from tests.slurm.conftest import assert_same_weights, keep_one_seed, records
 
 pytestmark = pytest.mark.slurm
 
 
-def test_the_demo_grid_runs_as_jobs_with_gpus_on_both_nodes_to_the_bits_of_a_local_run(
-    cluster, checkout, tmp_path_factory
+@pytest.mark.parametrize("preset", [pytest.param("smoke", marks=pytest.mark.quick), "demo"])
+def test_a_grid_runs_as_jobs_with_gpus_on_both_nodes_to_the_bits_of_a_local_run(
+    submit, checkout, trained_locally, preset
 ):
-    local = make_checkout(tmp_path_factory.mktemp("local"))
-    started = time.monotonic()
-    local.snakemake("--configfile", "presets/demo.yaml", "--", "all")
-    middle = time.monotonic()
-    Submitted.start(cluster, checkout, "all", preset="demo").succeed(3000)
-    print(f"the demo: {middle - started:.0f} s locally, {time.monotonic() - middle:.0f} s as SLURM jobs")
-    found = records(checkout, "demo")
+    keep_one_seed(checkout, preset)
+    submit(checkout, "all", preset=preset).succeed(3000)
+    found = records(checkout, preset)
     assert {record["slurm"]["SLURM_STEP_GPUS"] for record in found} == {"0"}
     assert {record["slurm"]["SLURM_JOB_NODELIST"] for record in found} == {"n1", "n2"}
-    assert_same_weights(checkout, local, "demo")
+    assert len({record["slurm"]["SLURM_JOB_ID"] for record in found}) == len(found)
+    assert_same_weights(checkout, trained_locally(preset), preset)
 
 
-def test_a_cluster_without_accounting_is_noticed_before_the_first_job(cluster, checkout):
-    submitted = Submitted.start(cluster, checkout, "all", site=[])
+def test_a_cluster_without_accounting_is_noticed_before_the_first_job(submit, checkout):
+    submitted = submit(checkout, "all", site=[])
     output = submitted.end(60)
     assert submitted.process.returncode != 0
     assert "slurm/config.yaml needs 'slurm-status-command: squeue' and 'slurm-no-account: true'" in output
     assert not (checkout.folder / "results" / "smoke" / "data").exists()
 
 
-def test_jobs_go_to_the_partition_that_fits_them(cluster, checkout):
+def test_jobs_go_to_the_partition_that_fits_them(cluster, submit, checkout):
     partitions = checkout.folder / "slurm" / "partitions.yaml"
     partitions.write_text(
         "partitions:\n"
@@ -42,19 +39,16 @@ def test_jobs_go_to_the_partition_that_fits_them(cluster, checkout):
         "  main: {max_runtime: 100, max_mem_mb: 8000, max_threads: 2, max_gpu: 1}\n"
     )
     run = "results/smoke/runs/digits/mlp/random/vanilla/seed0/weights.safetensors"
-    Submitted.start(
-        cluster,
-        checkout,
-        run,
-        options=("--slurm-partition-config", "slurm/partitions.yaml"),
-    ).succeed()
-    jobs = cluster.run("squeue", "-h", "-t", "all", "-S", "i", "-o", "%P %k").strip().splitlines()
-    used = {line.split()[1]: line.split()[0] for line in jobs}
+    output = submit(checkout, run, options=("--slurm-partition-config", "slurm/partitions.yaml")).succeed()
+    # All jobs of one Snakemake carry its run ID as their name; the queue still shows those of earlier tests.
+    run_id = re.search(r"^SLURM run ID: (\S+)$", output, re.MULTILINE)[1]
+    jobs = cluster.run("squeue", "-h", "-t", "all", "--name", run_id, "-o", "%k %P").strip().splitlines()
+    used = dict(line.split() for line in jobs)
     assert used["rule_prepare_data_wildcards_digits"] == "main"
     assert {partition for name, partition in used.items() if "train" in name} == {"short"}
 
 
-def test_a_failing_rule_is_named_and_the_rest_of_the_grid_goes_on(cluster, checkout):
+def test_a_failing_rule_is_named_and_the_rest_of_the_grid_goes_on(submit, checkout):
     bad = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0/weights.safetensors"
     good = bad.replace("seed0", "seed1")
     start = checkout.folder / "results/smoke/inits/digits/mlp/random/seed0/weights.safetensors"
@@ -64,7 +58,7 @@ def test_a_failing_rule_is_named_and_the_rest_of_the_grid_goes_on(cluster, check
     times = start.stat()
     start.write_bytes(content)
     os.utime(start, ns=(times.st_atime_ns, times.st_mtime_ns))
-    submitted = Submitted.start(cluster, checkout, bad, good)
+    submitted = submit(checkout, bad, good)
     output = submitted.end()
     assert submitted.process.returncode != 0
     assert "Error in rule train" in output or "Error in group training" in output

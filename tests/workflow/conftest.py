@@ -57,14 +57,17 @@ class Checkout:
             return {}
         return {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
 
-    def trainings(self) -> list[psutil.Process]:
-        """The processes that train in the checkout (a child that one is just starting may be among them)."""
+    def processes(self) -> list[psutil.Process]:
+        """The processes that work in the checkout."""
         return [
             process
             for process in psutil.process_iter(["cmdline", "cwd"])
-            if "workflow/scripts/train.py" in (process.info["cmdline"] or ())
-            and Path(process.info["cwd"] or "/").resolve() == self.folder.resolve()
+            if process.info["cmdline"] and Path(process.info["cwd"] or "/").resolve() == self.folder.resolve()
         ]
+
+    def trainings(self) -> list[psutil.Process]:
+        """The processes that train in the checkout (a child that one is just starting may be among them)."""
+        return [process for process in self.processes() if "workflow/scripts/train.py" in process.info["cmdline"]]
 
     def config(self, preset: str | None) -> Config:
         """The validated config, with a preset on top."""
