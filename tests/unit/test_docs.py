@@ -39,7 +39,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def first_cells(page: str) -> list[str]:
-    """What stands in backticks in the first column of a page's tables."""
+    """Return what stands in backticks in the first column of a page's tables."""
     rows = re.findall(r"^\|([^|]*)\|", (DOCS / page).read_text(), re.MULTILINE)
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
 
