@@ -50,7 +50,7 @@ lint: .venv/.installed ## Style, types, spelling, workflow lint.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
-	$(BIN)/snakemake --lint
+	$(BIN)/python -m tests.workflow.lint
 	$(BIN)/codespell
 
 format: .venv/.installed ## Apply the formatters.

@@ -304,7 +304,8 @@ def _along_settings(config: Config, names: list[str]) -> AlongSettings | None:
 def _options(config: Config, names: list[str]) -> dict[str, dict[str, Any]]:
     """Return the configured options of some diagnostics."""
     given = config.measuring.options
-    return {name: _written(DIAGNOSTICS.entry(name), given[name]) for name in names if name in given}
+    written = {name: _written(DIAGNOSTICS.entry(name), given[name]) for name in names if name in given}
+    return {name: options for name, options in written.items() if options}
 
 
 def _model(config: Config, name: str) -> ModelConfig:
