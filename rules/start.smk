@@ -13,7 +13,7 @@ def prepare_start():
         try:
             check_start(jobs)
         except UserError as error:
-            sys.exit(str(error))
+            sys.exit(f"not started: {error}")
     for job in jobs:
         # A parameter is worked out when it is asked for; that remembers what is to be written.
         if "settings" in job.rule.params.keys():

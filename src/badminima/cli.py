@@ -60,7 +60,7 @@ class SettingsType(click.ParamType[Any]):
             return value
         try:
             text = _read(Path(value[1:])) if value.startswith("@") else value
-            return parse(self.model, yaml.safe_load(text), where="--settings ")
+            return parse(self.model, _settings_in(yaml.safe_load(text)), where="--settings ")
         except (OSError, yaml.YAMLError, UserError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)
 
@@ -70,12 +70,15 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        # Written when Snakemake starts; a workflow that imports this one has to ask for that.
-        remedy = (
-            "start Snakemake again, without --no-hooks; a workflow that imports this one calls badminima.onstart() "
-            "in its onstart"
-        )
+        remedy = "expected a file of settings, or the record of a run or of its measurements"
+        if path.parts[:1] == (".snakemake",):  # written when Snakemake starts, by a hook
+            remedy = "start Snakemake again, without --no-hooks; an importing workflow calls badminima.onstart()"
         raise UserError(path, "no such file", remedy) from None
+
+
+def _settings_in(content: Any) -> Any:
+    """Return settings, also those inside a record such as run.json."""
+    return content["settings"] if isinstance(content, dict) and "settings" in content else content
 
 
 def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[Command], Command]:

@@ -76,6 +76,14 @@ def test_a_training_runs_by_hand_and_logs_plain_lines(training, tmp_path):
     assert "\r" not in done.stderr
 
 
+def test_the_record_of_a_run_holds_the_settings_to_repeat_it(training, tmp_path):
+    assert run("train.py", *training).returncode == 0
+    weights = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    training[5], training[7] = f"@{tmp_path / 'run' / 'run.json'}", tmp_path / "again"
+    assert run("train.py", *training).returncode == 0
+    assert (tmp_path / "again" / "weights.safetensors").read_bytes() == weights
+
+
 def test_a_training_on_a_terminal_shows_a_bar(training):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
