@@ -5,7 +5,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
-.PHONY: test-slurm test-slurm-quick bench test-slow help demo test lint format schema lock clean
+.PHONY: test-slurm test-slurm-quick bench test-slow help demo test lint format schema docs lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,7 +50,7 @@ lint: .venv/.installed ## Style, types, spelling, workflow lint.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
-	$(BIN)/snakemake --lint
+	$(BIN)/python -m tests.workflow.lint
 	$(BIN)/codespell
 
 format: .venv/.installed ## Apply the formatters.
@@ -62,8 +62,18 @@ schema: .venv/.installed ## Write the config schema, its reference page and the 
 	$(BIN)/python -m badminima.config.schema
 	$(BIN)/python -m badminima.workflow.defaults
 
+# An environment of its own: the tests need none of it.
+.venv-docs/.installed: docs/mkdocs/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --requirement docs/mkdocs/requirements.txt
+	touch $@
+
+docs: .venv-docs/.installed ## Build the documentation site into site/; fails on a broken link.
+	.venv-docs/bin/mkdocs build
+	@echo "site  site/index.html"
+
 lock: ## Resolve the ranges of pyproject.toml into requirements.lock (needs uv).
 	uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --no-header --no-annotate pyproject.toml --output-file requirements.lock
 
-clean: ## Remove the environment and the demo's results.
-	rm -rf .venv results/demo
+clean: ## Remove the environments, the site and the demo's results.
+	rm -rf .venv .venv-docs site results/demo

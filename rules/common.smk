@@ -31,7 +31,8 @@ from badminima.workflow.failures import Failures
 from badminima.workflow.settings_files import SettingsFiles
 
 use_checkout(SOURCE)
-FAILURES = Failures(logger)
+PLUGINS = workflow.logger_manager.get_log_handlers()
+FAILURES = Failures(logger, any(plugin.writes_to_stream for plugin in PLUGINS))
 
 try:
     CONFIG = load_config(config)

@@ -34,8 +34,8 @@ rule diagnose:
         pretraining=pretraining_options,
     shell:
         "python {input.script} --prepared {input.prepared} --start {input.start} --weights {input.weights}"
-        " {params.pretraining} --settings @{params.settings} --threads {threads} --gpus {resources.gpu} --diagnostics {output.diagnostics}"
-        " >> {log} 2>&1"
+        " {params.pretraining} --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
+        " --diagnostics {output.diagnostics} >> {log} 2>&1"
 
 
 rule compare:
@@ -63,7 +63,8 @@ rule compare:
         settings=settings_of(slices.diagnose_settings, stage="compare"),
     shell:
         "python {input.script} --prepared {input.prepared} --weights {input.weights} --reference {input.reference}"
-        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu} --diagnostics {output.comparison} >> {log} 2>&1"
+        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
+        " --diagnostics {output.comparison} >> {log} 2>&1"
 
 
 rule landscape:

@@ -39,4 +39,5 @@ rule fetch_data:
         folder=unverified_folder,
     shell:
         "python {input.script} --source {params.source} --download-dir {resources.download_dir:q}"
-        " --local-dir={resources.local_dir:q} --mirrors={resources.mirrors:q} --manifest {output.manifest} >> {log} 2>&1"
+        " --local-dir={resources.local_dir:q} --mirrors={resources.mirrors:q} --manifest {output.manifest}"
+        " >> {log} 2>&1"

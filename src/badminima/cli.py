@@ -71,7 +71,10 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         # Written when Snakemake starts; a workflow that imports this one has to ask for that.
-        remedy = "start Snakemake again (a workflow that imports this one calls badminima.onstart() in its onstart)"
+        remedy = (
+            "start Snakemake again, without --no-hooks; a workflow that imports this one calls badminima.onstart() "
+            "in its onstart"
+        )
         raise UserError(path, "no such file", remedy) from None
 
 
@@ -81,7 +84,7 @@ def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[
         "--settings",
         type=SettingsType(model),
         required=required,
-        help=f"{model.__name__} as YAML or JSON, or @FILE; the job's log and run.json hold examples.",
+        help=f"{model.__name__} as YAML or JSON, or @FILE; ``.snakemake/settings/`` and run.json hold examples.",
     )
 
 

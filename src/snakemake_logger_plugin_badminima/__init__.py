@@ -1,7 +1,7 @@
 """A logger of Snakemake's that shows how far the trainings are: ``snakemake --logger badminima``.
 
 Snakemake finds it by its name. On a terminal it shows a bar, elsewhere a line every few seconds; each figure is named
-when it is there, and errors are shown as ever.
+when it is there, warnings and errors are shown, and a failed job is named at once.
 
 Snakemake imports this before it reads a Snakefile, which says where the library lies: so nothing of that is imported
 until jobs are planned.
@@ -63,13 +63,15 @@ class LogHandler(LogHandlerBase):
         """Take in one message of Snakemake's."""
         content = record.__dict__
         event = content.get("event")
-        if event == LogEvent.RUN_INFO:
+        if event == LogEvent.RUN_INFO and self._progress is None:
             self._begin(content["stats"])
         elif event == LogEvent.JOB_INFO:
             self._rules[content["jobid"]] = (content["rule_name"], list(content["output"]))
         elif event == LogEvent.JOB_FINISHED:
             self._finish(content["job_id"])
-        elif record.levelno >= logging.ERROR and event not in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
+        elif event == LogEvent.JOB_ERROR:
+            self._say(f"failed: rule {content['rule_name']}, log: {', '.join(content['log'])}")
+        elif event != LogEvent.GROUP_ERROR and (record.levelno >= logging.WARNING or is_idle(record)):
             self._say(record.getMessage())
 
     def close(self) -> None:
@@ -84,7 +86,7 @@ class LogHandler(LogHandlerBase):
         self._planned = {rule: int(count) for rule, count in stats.items() if rule != "total"}
         self._since = time.monotonic()
         jobs = sum(self._planned.values())
-        self._say(f"{jobs} jobs, {self._trainings(self._planned)} of them trainings")
+        self._say(f"jobs: {jobs}, trainings among them: {self._trainings(self._planned)}")
         self._progress = Progress(jobs, "jobs", every=EVERY)
 
     def _finish(self, job: int) -> None:
@@ -94,7 +96,7 @@ class LogHandler(LogHandlerBase):
             if path.endswith(".png"):
                 self._say(f"figure {path}")
         if self._progress is not None:
-            counted = {rule: self._finished.count(rule) for rule in TRAININGS}
+            counted = {rule: self._finished.count(rule) for rule in self._planned}
             trainings = f"trainings {self._trainings(counted)}/{self._trainings(self._planned)}"
             self._progress.update(len(self._finished), f"{trainings}, {self._left()}")
 
@@ -105,9 +107,15 @@ class LogHandler(LogHandlerBase):
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
     def _trainings(self, counts: dict[str, int]) -> int:
-        return sum(counts.get(rule, 0) for rule in TRAININGS)
+        # A workflow that imports this one puts a name of its own before each rule's.
+        return sum(count for rule, count in counts.items() if rule.rpartition("_")[2] in TRAININGS)
 
     def _say(self, text: str) -> None:
         from tqdm import tqdm
 
         tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
+
+
+def is_idle(record: logging.LogRecord) -> bool:
+    """Return whether a message says that there is nothing to do."""
+    return record.getMessage().startswith("Nothing to be done")

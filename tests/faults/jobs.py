@@ -56,7 +56,7 @@ class Job:
 
     @property
     def log(self) -> str:
-        """What it said on stderr, in all its attempts."""
+        """Return what it said on stderr, in all its attempts."""
         return self.output.with_suffix(".log").read_text()
 
 

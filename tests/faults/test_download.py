@@ -47,7 +47,7 @@ class Site:
 
     @property
     def left(self) -> list[str]:
-        """What lies in the folder, but for locks."""
+        """List what lies in the folder, but for locks."""
         return sorted(path.name for path in self.folder.iterdir() if path.suffix != ".lock")
 
 
@@ -209,7 +209,7 @@ click.command()(main)(args=[])
 
 
 def downloading(site: Site, **options) -> subprocess.Popen[str]:
-    """The same download in a process of its own."""
+    """Download in a process of its own."""
     arguments = [sys.executable, "-c", DOWNLOAD, site.mirror.address, str(site.folder), site.file.digest]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     return subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True, **options)

@@ -4,6 +4,7 @@ import os
 import re
 
 import pytest
+import torch
 
 from tests.slurm.conftest import assert_same_weights, keep_one_seed, records
 
@@ -48,7 +49,8 @@ def test_jobs_go_to_the_partition_that_fits_them(cluster, submit, checkout):
     assert {partition for name, partition in used.items() if "train" in name} == {"short"}
 
 
-def test_a_failing_rule_is_named_and_the_rest_of_the_grid_goes_on(submit, checkout):
+@pytest.mark.parametrize("quiet", [None, "all", "host", "progress", "reason", "rules"])
+def test_a_failing_rule_is_named_with_its_reason_and_the_rest_of_the_grid_goes_on(submit, checkout, quiet):
     bad = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0/weights.safetensors"
     good = bad.replace("seed0", "seed1")
     start = checkout.folder / "results/smoke/inits/digits/mlp/random/seed0/weights.safetensors"
@@ -58,10 +60,23 @@ def test_a_failing_rule_is_named_and_the_rest_of_the_grid_goes_on(submit, checko
     times = start.stat()
     start.write_bytes(content)
     os.utime(start, ns=(times.st_atime_ns, times.st_mtime_ns))
-    submitted = submit(checkout, bad, good)
+    options = ("--retries", "0", *(() if quiet is None else ("--quiet", quiet)))
+    submitted = submit(checkout, bad, good, options=options)
     output = submitted.end()
     assert submitted.process.returncode != 0
-    assert "Error in rule train" in output or "Error in group training" in output
-    assert "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log" in output
-    assert "found no tensor file, or a damaged one (its digest does not fit its content)" in output
+    report = output[output.index("1 job did not complete:") :]
+    assert "rule train, train/digits/mlp/random/da+m+l2/seed0\n" in report
+    assert "found no tensor file, or a damaged one (its digest does not fit its content)" in report
+    assert "log: results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log" in report
     assert (checkout.folder / good).exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch can use a GPU here")
+def test_a_job_with_a_gpu_that_torch_cannot_use_does_not_train_on_the_cpu(submit, checkout):
+    run = "results/smoke/runs/digits/mlp/random/vanilla/seed0"
+    options = ("--retries", "0", "--quiet", "all")
+    submitted = submit(checkout, f"{run}/weights.safetensors", config=("device=auto",), options=options)
+    output = submitted.end()
+    assert submitted.process.returncode != 0
+    assert "device: found 'auto' in a job that holds a GPU, but torch can't use one (" in output
+    assert not (checkout.folder / run / "weights.safetensors").exists()

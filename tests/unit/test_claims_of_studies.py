@@ -232,7 +232,7 @@ def whole_tables(config: Config) -> dict[str, StudyTables]:
 
 
 def reduced(tables: StudyTables, cells: dict[str, list[str]], measured: bool) -> StudyTables:
-    """What is left of a study's tables where only some cells were trained."""
+    """Return what is left of a study's tables where only some cells were trained."""
     chosen = [recipe in cells.get(init, []) for init, recipe in tables.runs[["init", "recipe"]].itertuples(index=False)]
     columns = [name for name in tables.runs if measured or "." not in name]
     return replace(

@@ -254,7 +254,7 @@ def without(tables, *diverged: tuple[str, str, int]):
 
 
 def escape(tables, inits=("random", "adversarial")) -> tuple[list[str], dict[str, str], list[str]]:
-    """What fig_escape says: the recipes from top to bottom, the words in their rows, the notes below."""
+    """Read what fig_escape says: the recipes from top to bottom, the words in their rows, the notes below."""
     drawing = draw_figure(tables, settings("escape", recipes=["vanilla", "m", "da"], inits=list(inits)))
     axes = drawing.figure.axes[0]
     rows = [label.get_text() for label in axes.get_yticklabels()]

@@ -47,7 +47,7 @@ def page_of(tmp_path, models=("mlp",), figure: str | None = "ablation", ends=Non
 
 
 def words(page: str) -> str:
-    """What a reader sees."""
+    """Return what a reader sees."""
     return " ".join(unescape(re.sub("<[^>]*>", " ", page)).split())
 
 

@@ -43,7 +43,7 @@ setTimeout(async () => {
 
 
 def in_chromium(page: Path, profile: Path) -> dict:
-    """What a browser finds in a report; skips the test where there is none."""
+    """Return what a browser finds in a report; skip the test where there is none."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("needs chromium")

@@ -22,6 +22,13 @@ def leftover(tmp_path_factory) -> Checkout:
     return checkout
 
 
+@pytest.fixture
+def finished(smoke) -> Checkout:
+    """The smoke checkout with nothing left to do, whatever tests before have left."""
+    smoke.snakemake(*SMOKE, "--", "all", "report")
+    return smoke
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_config_of_an_earlier_start_hides_no_job(checkout, leftover, target):
     planned = leftover.planned(*SMOKE, "--", target)
@@ -34,27 +41,34 @@ def test_the_plan_is_printed_every_time(leftover):
         assert re.search(r"^ *all +14 ", leftover.snakemake(*SMOKE, "--", "plan").stdout, re.MULTILINE)
 
 
-def test_a_changed_resource_and_a_deleted_figure_make_that_figure_and_what_reads_the_config(smoke):
+def test_a_changed_resource_and_a_deleted_figure_make_that_figure_and_what_reads_the_config(finished):
     change = ["--config", "resources={train: {runtime: 6}}"]
-    figure = smoke.folder / "results" / "smoke" / "figures" / "fig_curves.png"
+    figure = finished.folder / "results" / "smoke" / "figures" / "fig_curves.png"
     kept = figure.with_suffix(".kept")
     shutil.move(figure, kept)
     try:
-        assert smoke.planned(*SMOKE, *change) == {"fig_curves": 1, "record_config": 1, "all": 1}
-        reported = smoke.planned(*SMOKE, *change, "--", "report")
+        assert finished.planned(*SMOKE, *change) == {"fig_curves": 1, "record_config": 1, "all": 1}
+        reported = finished.planned(*SMOKE, *change, "--", "report")
         assert reported == {"fig_curves": 1, "record_config": 1, "report": 1}
-        assert smoke.planned(*SMOKE, *change, "--", "plan") == {"record_config": 1, "plan": 1}
+        assert finished.planned(*SMOKE, *change, "--", "plan") == {"record_config": 1, "plan": 1}
     finally:
         shutil.move(kept, figure)
 
 
-def test_the_order_of_overlays_is_no_change(smoke, tmp_path):
-    overlays = {"seeds": {"toy": {"frames": 4}}, "memory": {"resources": {"default": {"mem_mb": 4000}}}}
+def test_the_order_of_overlays_is_no_change(finished, tmp_path):
+    # New keys, whose order the merged config keeps: in a mapping of its own, and among options of a measurement.
+    overlays = {
+        "one": {"recipes": {"unused_a": {}}, "measuring": {"options": {"landscape": {"margin": 0.25}}}},
+        "two": {"recipes": {"unused_b": {}}, "measuring": {"options": {"landscape": {"plane": 3}, "memory": {}}}},
+    }
     for name, content in overlays.items():
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
     files = [str(tmp_path / f"{name}.yaml") for name in overlays]
+    finished.snakemake(*SMOKE, *files, "--", "results/smoke/config.json")
     for order in (files, files[::-1]):
-        assert smoke.planned(*SMOKE, *order, "--", "all", "report") == {}
+        assert "record_config" not in finished.planned(*SMOKE, *order, "--", "all", "report")
+        assert not {"train", "diagnose", "landscape"} & finished.planned(*SMOKE, *order, "--", "all").keys()
+    finished.snakemake(*SMOKE, "--", "all", "report")
 
 
 def test_no_rule_makes_another_rules_output_ancient():

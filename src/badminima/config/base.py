@@ -1,8 +1,10 @@
 """The base of all sections of the configuration, and the types that they share."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 # Names become folder names and wildcards, so they stay plain.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+.-]*$")]
@@ -17,3 +19,28 @@ class Section(BaseModel):
     """Base of all sections: immutable, typed strictly, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def without_defaults(settings: BaseModel) -> dict[str, Any]:
+    """Return the values of a section that differ from its defaults, and every revision, as JSON has them."""
+    return {
+        name: plain(value)
+        for name, value in settings
+        if name == "revision" or value != default_of(type(settings).model_fields[name])
+    }
+
+
+def default_of(field: FieldInfo) -> Any:
+    """Return the default of a field, made anew where it is made by a function."""
+    return field.get_default(call_default_factory=True)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it, sections in it without their defaults."""
+    if isinstance(value, BaseModel):
+        return without_defaults(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value

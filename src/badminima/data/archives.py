@@ -23,7 +23,7 @@ def damage_named(path: Path, kind: str = "archive") -> Iterator[None]:
     """
     try:
         yield
-    except (UserError, tarfile.FilterError):
+    except (UserError, tarfile.FilterError, MemoryError):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:

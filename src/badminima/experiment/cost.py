@@ -92,7 +92,7 @@ def cost_of_jobs(
         speeds: by architecture.
 
     Raises:
-        UserError: if a model was not measured or the size of a dataset is not known.
+        UserError: if a model was not measured.
     """
     total = Cost()
     for run in trainings:

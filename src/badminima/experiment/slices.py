@@ -3,6 +3,7 @@
 Pure and fast: no torch, no file access.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -22,8 +23,10 @@ from badminima.config import (
     StudyConfig,
     ToyConfig,
 )
+from badminima.config.base import without_defaults
 from badminima.config.doses import Doses, doses_of
 from badminima.config.names import BASELINE_RECIPE
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, EntryWithOptions
 from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
 from badminima.experiment.runs import Run
@@ -195,7 +198,7 @@ def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
     return PrepareSettings(
         dataset=dataset,
         source=entry.source,
-        options=entry.options,
+        options=_written(SOURCES.entry(entry.source), entry.options),
         train_size=entry.train_size,
         validation_size=entry.validation_size,
         evaluate_on=entry.evaluate_on,
@@ -223,7 +226,7 @@ def initialize_settings(config: Config, dataset: str, model: str, init: str, see
     entry = config.inits[init]
     assert isinstance(entry, RandomInit)
     return InitializeSettings(
-        model=config.models[model],
+        model=_model(config, model),
         dataset=dataset,
         model_name=model,
         gain=entry.gain,
@@ -242,7 +245,7 @@ def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed:
         recipe_name=BASELINE_RECIPE,
         seed=seed,
         root_seed=config.seed,
-        model=config.models[model],
+        model=_model(config, model),
         recipe=RecipeConfig(),
         augmentation=None,
         optimization=config.pretraining,
@@ -263,7 +266,7 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
         recipe_name=run.recipe,
         seed=int(run.seed),
         root_seed=config.seed,
-        model=config.models[run.model],
+        model=_model(config, run.model),
         recipe=recipe,
         augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
         optimization=config.training.with_recipe(recipe),
@@ -283,7 +286,7 @@ def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> Diag
         recipe_name=run.recipe,
         seed=int(run.seed),
         root_seed=config.seed,
-        model=config.models[run.model],
+        model=_model(config, run.model),
         device=config.device,
         measurements=names,
         images=config.measuring.images,
@@ -299,8 +302,21 @@ def _along_settings(config: Config, names: list[str]) -> AlongSettings | None:
 
 
 def _options(config: Config, names: list[str]) -> dict[str, dict[str, Any]]:
-    """The configured options of some measurements."""
-    return {name: config.measuring.options[name] for name in names if name in config.measuring.options}
+    """Return the configured options of some diagnostics."""
+    given = config.measuring.options
+    written = {name: _written(DIAGNOSTICS.entry(name), given[name]) for name in names if name in given}
+    return {name: options for name, options in written.items() if options}
+
+
+def _model(config: Config, name: str) -> ModelConfig:
+    """Return a model with its options in one form."""
+    entry = config.models[name]
+    return entry.model_copy(update={"options": _written(ARCHITECTURES.entry(entry.architecture), entry.options)})
+
+
+def _written(extension: EntryWithOptions, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in one form, whatever their order and whether defaults are written out."""
+    return without_defaults(extension.options.model_validate(options))
 
 
 def collect_settings(config: Config, study: str) -> CollectSettings:

@@ -14,7 +14,7 @@ from badminima.errors import UserError
 # What SLURM says of the job, where there is one.
 # The executor plugin starts a step inside the job, which knows its GPUs under another name than the job.
 SLURM_VARIABLES = ("SLURM_JOB_ID", "SLURM_JOB_NODELIST", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_RESTART_COUNT")
-GPUS_OF_SLURM = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
+SLURM_GPU_VARIABLES = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
 PACKAGES = ("torch", "torchvision", "numpy", "snakemake")
 
 
@@ -30,7 +30,7 @@ def choose_device(wanted: str, gpus: int = 0) -> torch.device:
     """
     if wanted == "cpu" or torch.cuda.is_available():
         return torch.device("cpu" if wanted == "cpu" else "cuda")
-    if wanted == "cuda" or gpus or any(os.environ.get(name) for name in GPUS_OF_SLURM):
+    if wanted == "cuda" or gpus or any(os.environ.get(name) for name in SLURM_GPU_VARIABLES):
         given = "" if wanted == "cuda" else " in a job that holds a GPU"
         raise UserError(
             "device", f"{wanted!r}{given}, but torch can't use one ({_why_no_cuda()})", "device: cpu computes without"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from badminima.config.base import without_defaults
 from badminima.data.confusing import ConfusingSet
 from badminima.data.items import Resident, make_items, training_items
 from badminima.data.prepared import PreparedDataset
@@ -128,7 +129,7 @@ def identity(
     for array in [*start.parameters.values(), *start.buffers.values()]:
         weights.update(np.ascontiguousarray(array).tobytes())
     return {
-        "settings": settings.model_dump(mode="json"),
+        "settings": without_defaults(settings),
         "start weights": weights.hexdigest(),
         "dataset": {"images": list(dataset.train_images.shape), "mean": list(dataset.mean), "std": list(dataset.std)},
         "evaluated on": dataset.evaluated_on,

@@ -1,4 +1,4 @@
-"""Leave defaults out of settings, and notice a default that changes.
+"""Notice a default that changes.
 
 A job is run again when its settings change. Values that equal a default are left out, so a new field that is off
 changes nothing. A changed default would go unseen: so a section whose defaults change raises its ``revision``, which
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from badminima.claims.grids import ClaimsSettings
 from badminima.config import Section
+from badminima.config.base import default_of, plain
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import slices
@@ -33,19 +33,10 @@ DEFAULTS = Path("workflow/schemas/defaults.json")
 Defaults = Mapping[str, Any]
 # The stages whose settings hold options of extensions.
 OPTIONS = (
-    (SOURCES, slices.PrepareSettings),
-    (ARCHITECTURES, slices.InitializeSettings),
-    (DIAGNOSTICS, slices.DiagnoseSettings),
+    (SOURCES, (slices.PrepareSettings,)),
+    (ARCHITECTURES, (slices.InitializeSettings, slices.TrainSettings, slices.DiagnoseSettings)),
+    (DIAGNOSTICS, (slices.DiagnoseSettings, slices.AlongSettings)),
 )
-
-
-def without_defaults(settings: BaseModel) -> dict[str, Any]:
-    """Return the values of a section that differ from its defaults, and every revision, as JSON has them."""
-    return {
-        name: _plain(value)
-        for name, value in settings
-        if name == "revision" or value != _default(type(settings).model_fields[name])
-    }
 
 
 def defaults_of(section: type[BaseModel]) -> dict[str, Any]:
@@ -55,7 +46,7 @@ def defaults_of(section: type[BaseModel]) -> dict[str, Any]:
         if name == "revision":
             continue
         if not field.is_required():
-            found[name] = _plain(_default(field))
+            found[name] = plain(default_of(field))
         for inner in _sections_in(field.annotation):
             found |= {f"{name}.{key}": value for key, value in defaults_of(inner).items()}
     return found
@@ -67,13 +58,15 @@ def current_defaults() -> dict[str, dict[str, Any]]:
         section.__name__: {"revision": section.model_fields["revision"].default, "defaults": defaults_of(section)}
         for section in SECTIONS
     }
-    for family, section in OPTIONS:
+    for family, sections in OPTIONS:
         # Settings hold the options that a config gives, so the defaults of the others belong to the stage's revision.
-        found[section.__name__]["defaults"] |= {
+        options = {
             f"options of {name}.{key}": value
             for name, entry in family.entries.items()
             for key, value in defaults_of(entry.options).items()
         }
+        for section in sections:
+            found[section.__name__]["defaults"] |= options
     return found
 
 
@@ -96,20 +89,6 @@ def check_revisions(stored: Mapping[str, Defaults], current: Mapping[str, Defaul
 def defaults_text(defaults: Mapping[str, Defaults]) -> str:
     """Return the table as it is committed."""
     return json.dumps(defaults, indent=2, sort_keys=True) + "\n"
-
-
-def _default(field: FieldInfo) -> Any:
-    return field.get_default(call_default_factory=True)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return without_defaults(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -3,10 +3,12 @@
 import errno
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from logging.handlers import QueueHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,10 @@ TAIL = 1 << 14
 # Less free space than this, in bytes, counts as a full disk.
 FULL = 1 << 20
 NO_SPACE = os.strerror(errno.ENOSPC)
+# How the last line of a log begins that says why: a command's message, or the end of a traceback.
+REASON = re.compile(r"([A-Za-z_]\w*\.)*\w*Error\b")
 # Exceptions of Snakemake that only repeat that a job's command has failed.
-OF_JOBS = ("RuleException", "CalledProcessError", "SpawnedJobError")
+JOB_EXCEPTIONS = ("RuleException", "CalledProcessError", "SpawnedJobError")
 
 
 @dataclass(frozen=True)
@@ -57,28 +61,31 @@ class Failure:
         return ", ".join(filter(None, (f"rule {self.rule}", "/".join(below))))
 
     @property
-    def is_made(self) -> bool:
-        """Whether a later attempt has written all outputs."""
+    def was_retried(self) -> bool:
+        """Whether all outputs are there: a later attempt has written them."""
         return bool(self.outputs) and all(path.exists() for path in self.outputs)
 
     @property
     def gives_reason(self) -> bool:
-        """Whether the job's own log ends in an error, or says that the job was stopped."""
+        """Whether the job's own log ends with a reason: an error, or that the job was stopped."""
         lines = last_lines(self.logs[0]) if self.logs else []
-        return any("Error" in line or GOES_ON in line for line in lines)
+        return bool(lines) and (GOES_ON in lines[-1] or REASON.match(lines[-1]) is not None)
 
-    def told(self) -> list[str]:
+    def lines(self) -> list[str]:
         """Return the lines that tell what happened."""
         # The executor's log says why a job was killed that could not say so itself.
         logs = self.logs[:1] if self.gives_reason else self.logs
         lines = [line for log in logs for line in last_lines(log)]
-        if any(GOES_ON in line for line in lines):
-            return [*lines, "stopped; the same command goes on"]
+        if self.message:
+            # Last, since a log may be that of an attempt before.
+            lines.append(self.message)
+        elif lines and GOES_ON in lines[-1]:
+            lines.append("stopped; the same command goes on")
+        elif not self.gives_reason and len(self.logs) == 1:
+            lines.append("its log gives no reason: it was killed (memory?), or could not start")
         if self._disk_is_full() and not any(NO_SPACE in line for line in lines):
             lines.append(f"no space left on the disk of {self.outputs[0].parent}")
-        if self.message:
-            lines.append(self.message)
-        return lines or ["its log is empty: it was killed, or could not start"]
+        return lines
 
     def _disk_is_full(self) -> bool:
         folder = next((path for path in self.outputs[0].parents if path.is_dir()), None) if self.outputs else None
@@ -93,12 +100,15 @@ class Failures(logging.Handler):
 
     Args:
         logger: Snakemake's logger.
+        is_shown: whether a logger plugin writes to the terminal, in place of Snakemake's own handler.
     """
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, is_shown: bool = False) -> None:
         super().__init__(logging.ERROR)
         self._logger = logger
+        self._plugin_shows = is_shown
         self._failures: dict[tuple[str, tuple[Path, ...]], Failure] = {}
+        self._other_errors = 0
         logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -113,17 +123,21 @@ class Failures(logging.Handler):
         elif event == "job_error":
             if not content["indent"]:  # else a member of a group, which has been taken in
                 self._add(Failure.of_event(content))
-        elif content.get("exception") not in OF_JOBS and not self._is_shown(record):
-            print(record.getMessage(), file=sys.stderr, flush=True)
+        elif content.get("exception") not in JOB_EXCEPTIONS:
+            self._other_errors += 1
+            if not self._is_shown(record):
+                print(record.getMessage(), file=sys.stderr, flush=True)
 
     def report(self) -> str:
         """Return a paragraph for each failed job: its rule and run, the last lines of its log, and where that is."""
-        failures = [failure for failure in self._failures.values() if not failure.is_made]
+        known = list(self._failures.values())
+        # With --keep-incomplete the outputs of a failed job are there too: then all are named.
+        failures = [failure for failure in known if not failure.was_retried] or known
         if not failures:
-            return "stopped; the same command goes on"
+            return "failed; see the error above" if self._other_errors else "stopped; the same command goes on"
         paragraphs = [f"{len(failures)} job{'s' * (len(failures) > 1)} did not complete:"]
         for failure in failures:
-            lines = [*failure.told(), *(f"log: {log}" for log in failure.logs)]
+            lines = [*failure.lines(), *(f"log: {log}" for log in failure.logs)]
             paragraphs.append("\n    ".join([failure.job, *lines]))
         return "\n".join(paragraphs)
 
@@ -131,7 +145,9 @@ class Failures(logging.Handler):
         self._failures[failure.rule, failure.outputs] = failure
 
     def _is_shown(self, record: logging.LogRecord) -> bool:
-        return any(handler.filter(record) for handler in self._logger.handlers if handler is not self)
+        # A plugin's messages go through a queue, which passes everything whatever becomes of it.
+        others = [one for one in self._logger.handlers if one is not self and not isinstance(one, QueueHandler)]
+        return self._plugin_shows or any(handler.filter(record) for handler in others)
 
 
 def last_lines(log: Path) -> list[str]:

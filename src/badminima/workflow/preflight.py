@@ -22,9 +22,9 @@ def check_data(config: Config, datasets: Collection[str]) -> None:
     for dataset in sorted(datasets):
         source = config.datasets[dataset].source
         where, folder = f"data.local_dirs.{source}", config.data.local_dirs.get(source)
-        if folder is not None and not Path(folder).is_dir():
+        if folder and not Path(folder).is_dir():
             raise UserError(where, folder, "expected an existing folder")
-        if folder is None and SOURCES.entry(source).origin == "local":
+        if not folder and SOURCES.entry(source).origin == "local":
             raise UserError(
                 where,
                 f"no folder to make {dataset} from",
@@ -37,7 +37,7 @@ def check_cost(
 ) -> None:
     """Raise UserError if jobs on this machine would take more device-hours than ``plan.local_hours`` allows.
 
-    Where a model was not measured or a dataset's size is unknown, nothing is refused.
+    Models that were not measured count nothing.
 
     Args:
         config: the configuration.
@@ -52,10 +52,10 @@ def check_cost(
     if limit is None or not (trainings or pretrainings):
         return
     measured, device = read_speeds(speeds)
-    try:
-        hours = cost_of_jobs(config, trainings, pretrainings, measured).hours
-    except UserError:
-        return
+    known_trainings, known_pretrainings = (
+        [run for run in runs if config.models[run.model].architecture in measured] for runs in (trainings, pretrainings)
+    )
+    hours = cost_of_jobs(config, known_trainings, known_pretrainings, measured).hours
     if hours <= limit:
         return
     downloads = [name for name in sorted(datasets) if is_downloaded(config, name)]

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from badminima.config.base import without_defaults
 from badminima.storage.files import write_text
-from badminima.workflow.defaults import without_defaults
 
 
 class SettingsFiles:

@@ -1,4 +1,4 @@
-"""What measurements share, and what happens when one fails."""
+"""Measurements share a context, and one that fails costs no other."""
 
 import numpy as np
 import pytest

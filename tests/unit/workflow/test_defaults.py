@@ -7,6 +7,7 @@ import pytest
 from pydantic import create_model
 
 from badminima.config import RecipeConfig
+from badminima.config.base import without_defaults
 from badminima.errors import UserError
 from badminima.experiment.runs import all_runs
 from badminima.experiment.slices import TrainSettings, diagnose_settings, train_settings
@@ -15,7 +16,6 @@ from badminima.workflow.defaults import (
     check_revisions,
     current_defaults,
     defaults_text,
-    without_defaults,
 )
 from badminima.workflow.settings_files import SettingsFiles
 from tests.conftest import REPOSITORY

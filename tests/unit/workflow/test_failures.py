@@ -1,6 +1,8 @@
-"""What is told of failed jobs, from the messages that Snakemake logs of them."""
+"""Failed jobs are told from the messages that Snakemake logs of them."""
 
 import logging
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +23,7 @@ def event(name: str) -> SimpleNamespace:
 
 
 def failed(tmp_path, stage: str, log: str | None, **more) -> dict:
-    """What Snakemake says of a job that failed."""
+    """Make what Snakemake says of a job that failed."""
     path = tmp_path / "results" / "logs" / stage / "digits" / "seed0.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     if log is not None:
@@ -56,12 +58,12 @@ def test_ctrl_c_leaves_no_failed_job_and_says_how_to_go_on(logger):
     assert Failures(logger).report() == "stopped; the same command goes on"
 
 
-@pytest.mark.parametrize("log", [None, ""])
+@pytest.mark.parametrize("log", [None, "", "device cpu (x86_64), precision fp32, threads 1\nepoch 1\n"])
 def test_a_job_that_said_nothing_is_told_with_what_the_executor_says(logger, tmp_path, log):
     failures = Failures(logger)
     job = failed(tmp_path, "train", log)
     tell(logger, "job_error", **job)
-    assert "its log is empty: it was killed, or could not start" in failures.report()
+    assert "its log gives no reason: it was killed (memory?), or could not start" in failures.report()
     (tmp_path / "slurm.log").write_text("slurmstepd: error: *** JOB 7 CANCELLED DUE TO TIME LIMIT ***\n")
     job["log"] = [*job["log"], f"{tmp_path / 'slurm.log'} (check log file(s) for error details)"]
     tell(logger, "job_error", **(job | {"rule_msg": "SLURM status is: 'TIMEOUT'"}))
@@ -108,3 +110,40 @@ def test_an_error_that_every_other_handler_drops_is_printed(logger, capsys):
     assert capsys.readouterr().err == ""
     tell(logger, None, exception="MissingRuleException")
     assert capsys.readouterr().err == "an error\n"
+
+
+def test_the_executors_word_wins_over_a_log_of_an_attempt_before(logger, tmp_path):
+    failures = Failures(logger)
+    job = failed(tmp_path, "train", f"SIGTERM: stopped in epoch 2; {GOES_ON}\n", rule_msg="SLURM status: OUT_OF_MEMORY")
+    tell(logger, "job_error", **job)
+    assert "    SLURM status: OUT_OF_MEMORY\n" in failures.report()
+    assert "stopped; the same command goes on\n" not in failures.report()
+
+
+def test_outputs_that_are_kept_of_a_failed_job_hide_nothing(logger, tmp_path):
+    failures = Failures(logger)
+    job = failed(tmp_path, "train", "Error: the real reason\n")
+    tell(logger, "job_error", **job)
+    weights = tmp_path / "results" / "train" / "weights.safetensors"
+    weights.parent.mkdir()
+    weights.touch()
+    assert "Error: the real reason" in failures.report()
+
+
+def test_an_error_without_a_failed_job_is_no_stop(logger):
+    failures = Failures(logger)
+    tell(logger, None, exception="MissingOutputException")
+    assert failures.report() == "failed; see the error above"
+
+
+def test_a_plugin_that_writes_no_terminal_leaves_errors_to_be_printed(capsys):
+    logger = logging.Logger("snakemake")
+    logger.addHandler(QueueHandler(SimpleQueue()))
+    Failures(logger)
+    tell(logger, None, exception="MissingRuleException")
+    assert capsys.readouterr().err == "an error\n"
+    logger = logging.Logger("snakemake")
+    logger.addHandler(QueueHandler(SimpleQueue()))
+    Failures(logger, is_shown=True)
+    tell(logger, None, exception="MissingRuleException")
+    assert capsys.readouterr().err == ""

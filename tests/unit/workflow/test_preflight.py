@@ -1,4 +1,4 @@
-"""What is refused before the first job."""
+"""Some things are refused before the first job."""
 
 from pathlib import Path
 
@@ -38,10 +38,14 @@ def test_a_raised_limit_lets_it_run(limit):
     check_cost(paper, all_runs(paper), [], [], SPEEDS)
 
 
-def test_a_model_that_was_not_measured_is_not_refused_but_a_missing_table_is(tmp_path):
+def test_a_model_that_was_not_measured_counts_nothing_and_a_missing_table_is_refused(tmp_path):
     paper = config()
-    (tmp_path / "speeds.csv").write_text("".join(SPEEDS.read_text().splitlines(keepends=True)[:2]))
-    check_cost(paper, all_runs(paper), [], [], tmp_path / "speeds.csv")
+    header, *rows = SPEEDS.read_text().splitlines(keepends=True)
+    (tmp_path / "mlp.csv").write_text(header + "".join(row for row in rows if row.startswith("mlp")))
+    check_cost(paper, all_runs(paper), [], [], tmp_path / "mlp.csv")
+    (tmp_path / "vgg16.csv").write_text(header + "".join(row for row in rows if row.startswith("vgg16")))
+    with pytest.raises(UserError, match="1,440 trainings"):
+        check_cost(paper, all_runs(paper), [], [], tmp_path / "vgg16.csv")
     with pytest.raises(UserError, match="no such file"):
         check_cost(paper, all_runs(paper), [], [], tmp_path / "absent.csv")
 
@@ -57,6 +61,9 @@ def test_a_dataset_that_is_made_from_a_folder_needs_one(tmp_path):
     with pytest.raises(UserError, match=r"data\.local_dirs\.cifar10: found .*wrong; expected an existing folder"):
         check_data(wrong, ["cifar10"])
     check_data(wrong, ["cifar100"])
+    empty = config({"data": {"local_dirs": {"restricted_imagenet": ""}}})
+    with pytest.raises(UserError, match="found no folder"):
+        check_data(empty, ["restricted_imagenet"])
     there = config({"data": {"local_dirs": {"restricted_imagenet": str(tmp_path)}}})
     check_data(there, ["restricted_imagenet"])
 

@@ -1,0 +1,126 @@
+"""The documentation against the repository: links, names of rooms, targets and modules, and the form of its prose."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from badminima.claims import GROUPS
+from badminima.claims.verdicts import VERDICTS
+from badminima.config.registry import FIGURES
+from badminima.experiment.runs import Run
+from tests.conftest import REPOSITORY
+from tests.unit.test_structure import FLOOR_OF
+
+DOCS = REPOSITORY / "docs"
+PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
+PROSE = [page for page in PAGES if page.name != "config.md"]  # which is generated
+CONFIGS = [REPOSITORY / "config.yaml", *(REPOSITORY / "presets").rglob("*.yaml")]
+RULES = "".join(path.read_text() for path in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")])
+CAPTIONS = sorted(path for path in (REPOSITORY / "report").glob("*.rst") if path.name != "workflow.rst")
+# The how-to page adds these.
+EXAMPLES = ("rings", "shallow", "sparsity", "transposed")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^( *)(`{3,})\w*\n.*?^\1\2$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ +(.*)$", without_code(page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def first_cells(page: str) -> list[str]:
+    """Return what stands in backticks in the first column of a page's tables."""
+    rows = re.findall(r"^\|([^|]*)\|", (DOCS / page).read_text(), re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+def configured(key: str) -> set[str]:
+    """The entries that some config of the repository has in a mapping."""
+    mappings = [yaml.safe_load(path.read_text()).get(key) or {} for path in CONFIGS]
+    return {name for mapping in mappings for name, entry in mapping.items() if entry is not None}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    broken = []
+    for link in re.findall(r"\]\((?!\w+:)([^)\s]+)\)", without_code(page.read_text())):
+        path, _, anchor = link.partition("#")
+        target = page if not path else page.parent / path
+        if not target.is_file() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_module_and_path_that_a_page_names_exists(page):
+    text = without_code(page.read_text())
+    missing = {
+        path
+        for path in re.findall(r"`((?:src|tests|rules|presets|workflow|docs|report|envs|slurm)/[\w./-]+)`", text)
+        if not (REPOSITORY / path).exists() and not Path(path).stem.endswith(EXAMPLES)
+    }
+    for name in re.findall(r"`(badminima(?:\.\w+)+)`", text):
+        module = REPOSITORY / "src"
+        rest = name.split(".")
+        while rest and ((module / rest[0]).is_dir() or (module / f"{rest[0]}.py").is_file()):
+            module /= rest.pop(0)
+        file = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+        # What the rules define, an importing workflow has as badminima.PATHS.
+        if not all(re.search(rf"\b{part}\b", file.read_text() + RULES) for part in rest):
+            missing.add(name)
+    assert not missing
+
+
+def test_the_house_names_every_room_on_its_floor():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (DOCS / "explanation" / "house.md").read_text(), re.MULTILINE)
+    assert {room: int(floor) for floor, room in rows} == FLOOR_OF
+
+
+def test_every_documented_target_exists_and_every_figure_table_and_claim_is_documented():
+    rules = set(re.findall(r"^ *rule (\w+):", RULES, re.MULTILINE))
+    families = {"fig": configured("figures"), "table": configured("tables"), "claim": set(GROUPS)}
+    for family in families:
+        assert f'f"{family}_{{' in RULES  # a rule for each of its names
+    known = rules | {f"{family}_{name}" for family, names in families.items() for name in names}
+    named = set(first_cells("reference/targets.md"))
+    assert named - set(FIGURES.names) <= known
+    families_named = {name for name in known if name.startswith(("fig_", "anim_", "table_", "claim_"))}
+    assert families_named | set(FIGURES.names) <= named
+
+
+def test_the_glossary_has_the_words_for_a_run_and_its_outcome():
+    text = (DOCS / "reference" / "glossary.md").read_text()
+    terms = set(re.findall(r"^\| ([\w -]+) \|", text, re.MULTILINE))
+    assert {field.name for field in fields(Run)} | {"converged", "max_epochs", "diverged", "verdict"} <= terms
+    assert all(f"`{verdict}`" in text for verdict in VERDICTS)
+
+
+def test_the_site_lists_every_page():
+    navigation = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())["nav"]
+    listed = re.findall(r"[\w/-]+\.md", str(navigation))
+    assert sorted(listed) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PROSE, ids=name_of)
+def test_prose_keeps_to_a_hundred_columns_and_five_lines_a_paragraph(page):
+    lines = [line for line in without_code(page.read_text()).splitlines() if not line.startswith("|")]
+    # A picture or a piece of code has no place to break.
+    assert not [line for line in lines if len(line) > 100 and not line.lstrip().startswith(("![", "`"))]
+    items = re.split(r"\n\s*\n|\n(?= *(?:[-*]|\d+\.) )", "\n".join(lines))
+    assert not [item for item in items if len(item.strip().splitlines()) > 5]
+
+
+@pytest.mark.parametrize("caption", CAPTIONS, ids=name_of)
+def test_a_caption_has_at_most_sixty_words(caption):
+    text = re.sub(r"{%.*?%}|{{.*?}}", "", caption.read_text(), flags=re.DOTALL).replace("**", "")
+    assert len(re.findall(r"\w[\w.,'-]*", text)) <= 60
