@@ -87,7 +87,7 @@ def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[
         "--settings",
         type=SettingsType(model),
         required=required,
-        help=f"{model.__name__} as YAML or JSON, or @FILE; ``.snakemake/settings/`` and run.json hold examples.",
+        help=f"{model.__name__} as YAML or JSON, or @FILE; .snakemake/settings/ and run.json hold examples.",
     )
 
 

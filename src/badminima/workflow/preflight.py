@@ -28,7 +28,7 @@ def check_data(config: Config, datasets: Collection[str]) -> None:
             raise UserError(
                 where,
                 f"no folder to make {dataset} from",
-                f"name your copy of it, or leave {dataset} out: --configfile presets/overlays/without_imagenet.yaml",
+                "name your copy of it, or leave it out of all studies, as presets/overlays/without_imagenet.yaml does",
             )
 
 
