@@ -56,7 +56,9 @@ def slowly(dataset: PreparedDataset, mask: np.ndarray | None, draws, item: int) 
 @pytest.mark.parametrize("masked", [True, False])
 @pytest.mark.parametrize("augmented", [True, False])
 def test_batches_are_what_the_slow_way_makes(dataset, mask, monkeypatch, resident, masked, augmented):
-    monkeypatch.setattr(module, "CHUNK_BYTES", 4 * 105 * 15)  # two batches at once, so that there are several chunks
+    monkeypatch.setattr(
+        module, "CHUNK_BYTES", {"cpu": 4 * 105 * 15}
+    )  # two batches at once, so that there are several chunks
     items = items_of(dataset, mask if masked else None, resident)
     draws = draw_augmentation(AugmentationConfig(padding=2), len(items), seed=1) if augmented else None
     order = torch.randperm(len(items), generator=torch.Generator().manual_seed(0))
@@ -86,7 +88,7 @@ def test_streamed_batches_are_the_resident_ones_to_the_bit(dataset, mask, masked
 def test_the_size_of_chunks_changes_no_bit(dataset, mask, monkeypatch):
     order = torch.randperm(60)
     first = [images for images, _ in items_of(dataset, mask, True).batches(order, 7)]
-    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(module, "CHUNK_BYTES", {"cpu": 1})
     again = [images for images, _ in items_of(dataset, mask, True).batches(order, 7)]
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
 

@@ -154,7 +154,9 @@ def test_sgd_steps_are_those_of_torchs_optimizer(digits_on_torch, small_mlp):
     reference = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
     images, labels = digits_on_torch.train_images.float() / 255, digits_on_torch.train_labels
     for _ in range(5):
-        mine.step(torch.autograd.grad(cross_entropy(ours(images), labels), parameters), 0.1)
+        mine.step(
+            torch.autograd.grad(cross_entropy(ours(images), labels), parameters), torch.tensor(0.1, dtype=torch.float64)
+        )
         reference.zero_grad()
         cross_entropy(theirs(images), labels).backward()
         reference.step()

@@ -87,7 +87,10 @@ def test_every_model_memorises_a_tiny_set_with_random_labels(architecture):
     for _ in range(150):
         if (model(images).argmax(1) == labels).all():
             break
-        optimizer.step(torch.autograd.grad(cross_entropy(model(images), labels), parameters), 0.01)
+        optimizer.step(
+            torch.autograd.grad(cross_entropy(model(images), labels), parameters),
+            torch.tensor(0.01, dtype=torch.float64),
+        )
     assert (model(images).argmax(1) == labels).all()
 
 

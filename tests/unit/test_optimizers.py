@@ -33,7 +33,10 @@ def test_each_optimizer_steps_as_torchs_class_of_its_name(name):
     reference = CLASSES[name](theirs.parameters())
     images, labels = torch.randn(30, 6), torch.randint(3, (30,))
     for rate in (0.1, 0.1, 0.1, 0.01, 0.01):
-        optimizer.step(torch.autograd.grad(cross_entropy(ours(images), labels), parameters), rate)
+        optimizer.step(
+            torch.autograd.grad(cross_entropy(ours(images), labels), parameters),
+            torch.tensor(rate, dtype=torch.float64),
+        )
         reference.param_groups[0]["lr"] = rate
         reference.zero_grad()
         cross_entropy(theirs(images), labels).backward()
@@ -46,7 +49,7 @@ def test_decay_in_the_gradient_and_decay_of_the_weights_differ():
     ends = []
     for name in ("adam", "adamw"):
         weight = torch.ones(3)
-        Adam([weight], RecipeConfig(optimizer=name, weight_decay=0.5)).step([torch.zeros(3)], 0.1)
+        Adam([weight], RecipeConfig(optimizer=name, weight_decay=0.5)).step([torch.zeros(3)], torch.tensor(0.1))
         ends.append(weight)
     # Without a gradient, Adam steps by the rate down the sign of the decay, and AdamW shrinks by rate * decay.
     torch.testing.assert_close(ends[0], torch.full((3,), 0.9))

@@ -26,7 +26,7 @@ from badminima.training.interruption import Interruption
 from badminima.training.numerics import Numerics
 from badminima.training.restart import RestartPoints
 from badminima.training.stage import run_training
-from badminima.training.step import Step, average_of
+from badminima.training.step import Average, Step
 from tests.conftest import REPOSITORY
 
 CPU = torch.device("cpu")
@@ -169,7 +169,7 @@ def test_the_average_is_what_is_evaluated_and_kept(train, digits_on_torch, model
 
 def test_an_average_of_one_is_the_network_itself():
     network = build_model(MODELS["convnet"], (1, 8, 8), 10)
-    assert same(weights_of(average_of(network, 0.9).module), weights_of(network))
+    assert same(weights_of(Average(network, 0.9).module), weights_of(network))
 
 
 def test_gradient_descent_is_one_step_an_epoch_and_that_of_one_large_batch(train):

@@ -46,7 +46,7 @@ def test_clipping_is_that_of_torch():
     for limit in (0.01, 0.1, 100.0):
         parameters = list(ours.parameters())
         gradients = torch.autograd.grad(cross_entropy(ours(images), labels), parameters)
-        SGD(parameters, RecipeConfig()).step(clip(gradients, limit), 0.5)
+        SGD(parameters, RecipeConfig()).step(clip(gradients, limit), torch.tensor(0.5))
         theirs.zero_grad()
         cross_entropy(theirs(images), labels).backward()
         torch.nn.utils.clip_grad_norm_(theirs.parameters(), limit)

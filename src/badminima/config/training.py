@@ -144,8 +144,12 @@ class NumericsConfig(Section):
     precision: Literal["auto", "fp32", "tf32", "bf16"] = Field(
         "auto", description="auto: bf16 autocast on CUDA, fp32 elsewhere; tf32 is fp32 on a CPU."
     )
-    compile: Literal["none", "default", "reduce-overhead", "max-autotune"] = Field(
-        "none", description="Mode of torch.compile; reduce-overhead uses CUDA graphs. Pays for long runs only."
+    compile: Literal["none", "auto", "default", "max-autotune"] = Field(
+        "none", description="Mode of torch.compile; auto: default on CUDA where a run is long enough to pay for it."
+    )
+    graphs: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Training steps as CUDA graphs. auto: on CUDA where the recipe allows it; on: refuse where not.",
     )
     deterministic: bool = Field(True, description="On CUDA, only algorithms that repeat themselves to the bit.")
 

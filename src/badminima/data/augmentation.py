@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from badminima.config import AugmentationConfig
+from badminima.data.transfer import send
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class AugmentationDraws:
 
     Attributes:
         padding: zero-padding on each side, in pixels.
-        rows, columns: ``[n] int64``, on the CPU.
-        flips: ``[n] bool``, on the CPU, or None where the augmentation does not flip.
+        rows, columns: ``[n] int64``.
+        flips: ``[n] bool``, or None where the augmentation does not flip.
     """
 
     padding: int
@@ -26,11 +27,15 @@ class AugmentationDraws:
     columns: Tensor
     flips: Tensor | None
 
+    def on(self, device: torch.device) -> "AugmentationDraws":
+        """Return the same draws on a device."""
+        flips = None if self.flips is None else send(self.flips, device)
+        return AugmentationDraws(self.padding, send(self.rows, device), send(self.columns, device), flips)
+
     def apply(self, images: Tensor, items: Tensor) -> Tensor:
-        """Crop and flip the images ``[b, h, w, c]`` of the items ``[b]`` (on the CPU)."""
-        rows, columns = (part[items].to(images.device, non_blocking=True) for part in (self.rows, self.columns))
-        flips = None if self.flips is None else self.flips[items].to(images.device, non_blocking=True)
-        return crop_and_flip(images, self.padding, rows, columns, flips)
+        """Crop and flip the images ``[b, h, w, c]`` of the items ``[b]``, all on the device of the draws."""
+        flips = None if self.flips is None else self.flips[items]
+        return crop_and_flip(images, self.padding, self.rows[items], self.columns[items], flips)
 
 
 def draw_augmentation(augmentation: AugmentationConfig, items: int, seed: int) -> AugmentationDraws:
@@ -79,4 +84,4 @@ def flip_labels(labels: Tensor, classes: int, probability: float, seed: int) -> 
     rng = torch.Generator().manual_seed(seed)
     flipped = torch.rand(len(labels), generator=rng).lt(probability)
     steps = torch.where(flipped, torch.randint(1, classes, (len(labels),), generator=rng), 0)
-    return (labels + steps.to(labels.device)) % classes
+    return (labels + send(steps, labels.device)) % classes

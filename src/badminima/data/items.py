@@ -1,7 +1,8 @@
 """Items, and their batches on the device: gather, zero, crop, flip, normalize, without a per-sample loop.
 
 Images are kept as bytes with their channels last, the memory order that convolutions want. Several batches are made
-at once and handed out as slices: for small images the interpreter would otherwise cost more than the arithmetic.
+at once and handed out as slices: for small images the interpreter would otherwise cost more than the arithmetic. The
+order of an epoch and its draws go to the device before its first batch, so that no batch waits for a copy.
 Where the images do not fit on the device they are read from the memory-mapped file by a thread that stays ahead
 (``data.streaming``); what happens to a chunk of them is the same code, so the batches are the same to the bit.
 """
@@ -19,10 +20,12 @@ from badminima.data.confusing import ConfusingSet
 from badminima.data.normalization import byte_statistics, normalize
 from badminima.data.prepared import PreparedDataset
 from badminima.data.streaming import Streamed
+from badminima.data.transfer import send
 from badminima.errors import UserError
 
-# Bytes of normalized images made at once, at least one batch of them.
-CHUNK_BYTES = 4 * 2**20
+# Bytes of normalized images made at once, at least one batch of them: on a CPU they stay in the cache, on a GPU a
+# chunk costs some twenty launches.
+CHUNK_BYTES = {"cpu": 4 * 2**20, "cuda": 64 * 2**20}
 # Share of the device's free memory that images may take.
 MEMORY_SHARE = 0.5
 
@@ -30,11 +33,12 @@ MEMORY_SHARE = 0.5
 class Source(Protocol):
     """Where raw images come from."""
 
-    def chunks(self, groups: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def chunks(self, groups: list[Tensor], on_device: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Raw images and zero masks of groups of items, one group after the other.
 
         Args:
             groups: items of each group, ``[k] int64``, on the CPU.
+            on_device: the same on the device.
 
         Yields:
             Images ``[k, h, w, c] uint8`` and masks ``[k, ceil(c * h * w / 8)] uint8`` or None, on the device.
@@ -55,10 +59,9 @@ class Resident:
     masks: Tensor | None
     replication: int
 
-    def chunks(self, groups: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def chunks(self, groups: list[Tensor], on_device: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Gathered on the device."""
-        for group in groups:
-            items = group.to(self.images.device, non_blocking=True)
+        for items in on_device:
             images = self.images.index_select(0, items // self.replication if self.replication > 1 else items)
             yield images, None if self.masks is None else self.masks.index_select(0, items)
 
@@ -96,14 +99,18 @@ class Items:
         if not len(order):
             return
         channels, height, width = self.image_shape
-        batches = max(1, CHUNK_BYTES // (4 * channels * height * width * batch_size))
-        groups = list(torch.split(order, batches * batch_size))
-        for group, (raw, masks) in zip(groups, self.source.chunks(groups), strict=True):
+        device = self.labels.device
+        batches = max(1, CHUNK_BYTES[device.type] // (4 * channels * height * width * batch_size))
+        groups = torch.split(order, batches * batch_size)
+        on_device = torch.split(send(order, device), batches * batch_size)
+        draws = None if augmentation is None else augmentation.on(device)
+        chunks = self.source.chunks(list(groups), list(on_device))
+        for items, (raw, masks) in zip(on_device, chunks, strict=True):
             images = raw if masks is None else zero_values(raw, masks)
-            if augmentation is not None:
-                images = augmentation.apply(images, group)
+            if draws is not None:
+                images = draws.apply(images, items)
             normalized = normalize(images, self.mean, self.std).permute(0, 3, 1, 2)
-            labels = self.labels.index_select(0, group.to(self.labels.device, non_blocking=True))
+            labels = self.labels.index_select(0, items)
             yield from zip(torch.split(normalized, batch_size), torch.split(labels, batch_size), strict=True)
 
 

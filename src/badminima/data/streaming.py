@@ -27,7 +27,7 @@ class Streamed:
     replication: int
     device: torch.device
 
-    def chunks(self, groups: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def chunks(self, groups: list[Tensor], on_device: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Read ahead by a thread, through pinned memory where the device is a GPU."""
         with ThreadPoolExecutor(1) as reader:
             waiting: list[Future[tuple[Tensor, Tensor | None]]] = []

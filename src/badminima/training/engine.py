@@ -19,6 +19,7 @@ from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import weights_of
 from badminima.seeding import integer_seed
 from badminima.training.evaluation import Evaluation, Evaluator
+from badminima.training.graphs import Learner
 from badminima.training.history import HistoryRow, Outcome
 from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import Numerics
@@ -65,13 +66,12 @@ class Training:
         self.target_accuracy = target_accuracy
         self.stop_at_target = stop_at_target
         self.hooks = hooks
-        self.step = Step(model, settings.recipe, numerics, classes, len(train_items))
+        batch_size = settings.optimization.batch_size
+        self.step = Step(model, settings.recipe, numerics, classes, len(train_items), batch_size)
+        self.learn = Learner(self.step, numerics, batch_size, count_correct=stop_at_target)
         self.evaluate = Evaluator(numerics)
         self.outcome = Outcome()
         self.epoch, self.batch = 0, 0
-        # Sum of the epoch's losses over batches, and of its right answers over items; on the device.
-        self.loss_sum = torch.zeros((), device=train_items.labels.device)
-        self.correct = torch.zeros((), dtype=torch.int64, device=train_items.labels.device)
         self._started = time.perf_counter()
         self._seconds_before = 0.0
         self._training_seconds, self._trained_images = 0.0, 0
@@ -104,8 +104,8 @@ class Training:
             "step": self.step.state(),
             "epoch": self.epoch,
             "batch": self.batch,
-            "loss_sum": self.loss_sum,
-            "correct": self.correct,
+            "loss_sum": self.learn.loss_sum,
+            "correct": self.learn.correct,
             "history": [asdict(row) for row in self.outcome.history],
             "restarts": self.outcome.restarts,
             "seconds": self._seconds(),
@@ -117,10 +117,10 @@ class Training:
 
     def _restore(self, state: State) -> None:
         self.model.load_state_dict(state["model"])
-        device = self.loss_sum.device
         self.step.restore(state["step"])
         self.epoch, self.batch = state["epoch"], state["batch"]
-        self.loss_sum, self.correct = state["loss_sum"].to(device), state["correct"].to(device)
+        self.learn.loss_sum.copy_(state["loss_sum"])
+        self.learn.correct.copy_(state["correct"])
         self.outcome.history = [HistoryRow(**row) for row in state["history"]]
         self.outcome.restarts = state["restarts"]
         self._seconds_before, self._started = state["seconds"], time.perf_counter()
@@ -140,8 +140,7 @@ class Training:
         optimization = self.settings.optimization
         if self.batch == 0:
             self.epoch += 1
-            self.loss_sum.zero_()
-            self.correct.zero_()
+            self.learn.reset()
         rate = learning_rate(optimization, self.settings.recipe, self.epoch)
         augmentation = self._augmentation("augment", self.epoch)
         rng = torch.Generator().manual_seed(self._seed("order", self.epoch))
@@ -155,7 +154,7 @@ class Training:
             now = time.perf_counter()
             self._training_seconds, started = self._training_seconds + now - started, now
             self._save_or_stop()
-        self.loss_sum.item()  # waits for the device, so that the clock counts the work and not the queue
+        self.learn.loss_sum.item()  # waits for the device, so that the clock counts the work and not the queue
         self._training_seconds += time.perf_counter() - started
 
     def _save_or_stop(self) -> None:
@@ -172,22 +171,19 @@ class Training:
 
     def _learn(self, images: Tensor, labels: Tensor, rate: float) -> None:
         try:
-            loss, logits = self.step(images, labels, rate)
+            self.learn(images, labels, rate)
         except torch.OutOfMemoryError:
             raise UserError(
                 "memory",
                 f"too little to train on a batch of {len(labels)}",
                 f"lower {self.settings.batch_size_key}, choose a smaller model or free the device",
             ) from None
-        self.loss_sum += loss
-        if self.stop_at_target:
-            self.correct += (logits.argmax(1) == labels).sum()
 
     def _finish_epoch(self) -> None:
         """Evaluate where it is due, and see whether the training is over."""
         outcome, optimization = self.outcome, self.settings.optimization
         outcome.epochs = self.epoch
-        diverged = not math.isfinite(self.loss_sum.item())
+        diverged = not math.isfinite(self.learn.loss_sum.item())
         last = self.epoch == optimization.epochs
         if diverged or last or self.epoch % optimization.evaluate_every == 0:
             row = self._record(
@@ -203,7 +199,7 @@ class Training:
 
     def _is_hopeless(self, must_know: bool) -> bool:
         """Whether a pretraining is too far from its target for a full evaluation to be worth its time."""
-        running = self.correct.item() / len(self.train_items)
+        running = self.learn.correct.item() / len(self.train_items)
         return self.stop_at_target and not must_know and running < self.target_accuracy - NEAR_TARGET
 
     def _measure_train(self, epoch: int) -> tuple[Evaluation, Evaluation]:
@@ -219,12 +215,12 @@ class Training:
         test = self.evaluate(self.step.evaluated, self.test_items)
         self.outcome.predicted = test.predicted
         batches = -(-len(self.train_items) // self.settings.optimization.batch_size)
-        running = self.correct.item() / len(self.train_items)
+        running = self.learn.correct.item() / len(self.train_items)
         row = HistoryRow(
             epoch=epoch,
             step=self.step.count,
             lr=learning_rate(self.settings.optimization, self.settings.recipe, max(epoch, 1)),
-            train_loss=train[0].loss if train else self.loss_sum.item() / batches,
+            train_loss=train[0].loss if train else self.learn.loss_sum.item() / batches,
             train_accuracy=train[0].accuracy if train else running,
             train_accuracy_augmented=train[1].accuracy if train else running,
             train_measured="full" if train else "running",

@@ -50,7 +50,9 @@ class SharpnessAware:
 
     def __call__(self, loss_of: Loss) -> tuple[Tensor, Tensor, Gradients]:
         """Loss and logits at the weights, gradients uphill of them."""
-        with torch.random.fork_rng(self.devices):
+        # A step that draws is never recorded, see graphs.
+        recording = bool(self.devices) and torch.cuda.is_current_stream_capturing()
+        with torch.random.fork_rng(self.devices, enabled=not recording):
             loss, logits, gradients = self.plain(loss_of)
         parameters = self.plain.parameters
         kept = [parameter.detach().clone() for parameter in parameters]

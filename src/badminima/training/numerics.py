@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from platformdirs import user_cache_dir
 from torch import Tensor, nn
 
 from badminima.config import NumericsConfig
 from badminima.storage.provenance import choose_device, describe
 
+# ResNet18 on an H200, in seconds: compiling, and what compiled code saves of an image's training step.
+COMPILING, SAVED_BY_COMPILING = 20.0, 2e-6
+# torch's own graphs stay off: the whole step is one.
+MODES = {"default": "default", "max-autotune": "max-autotune-no-cudagraphs"}
 FP32 = NumericsConfig(precision="fp32")
 
 
@@ -26,25 +31,36 @@ class Numerics:
         precision: ``fp32``, ``tf32`` (matrix products and convolutions round their inputs) or ``bf16`` (autocast).
         compile: mode of ``torch.compile``, or ``none``.
         deterministic: whether only algorithms that repeat themselves to the bit are used.
+        graphs: whether steps are recorded as CUDA graphs: ``auto`` (where they can be), ``on`` or ``off``; on a CPU
+            ``on`` takes the same way without a graph.
     """
 
     device: torch.device
     precision: str
     compile: str
     deterministic: bool
+    graphs: str = "auto"
 
     def forward_context(self) -> AbstractContextManager[Any]:
         """The context that forward passes run in."""
         if self.precision == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+            # Each weight is cast once a pass, and a graph must not read casts from before it.
+            return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=False)
         return nullcontext()
 
-    def forward_of(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
-        """The network as it is called: compiled or as it is; parameters are shared."""
+    def forward_of(self, model: nn.Module, batch_size: int | None = None) -> Callable[[Tensor], Tensor]:
+        """The network as it is called; parameters are shared.
+
+        Args:
+            model: the network.
+            batch_size: of the batches that compiled code is for, others are not worth compiling for; None: of all.
+        """
         if self.compile == "none":
             return model
-        compiled: Callable[[Tensor], Tensor] = torch.compile(model, mode=self.compile)
-        return compiled
+        compiled: Callable[[Tensor], Tensor] = torch.compile(model, mode=MODES[self.compile], dynamic=False)
+        if batch_size is None:
+            return compiled
+        return lambda images: compiled(images) if len(images) == batch_size else model(images)
 
     def record(self) -> dict[str, object]:
         """For run.json."""
@@ -69,12 +85,13 @@ def begin_job(device: str, gpus: int, threads: int, numerics: NumericsConfig = F
     print(f"device {describe(chosen)}, precision {precision}, threads {threads}", file=sys.stderr, flush=True)
 
 
-def set_up(config: NumericsConfig, device: torch.device) -> Numerics:
+def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Numerics:
     """Apply the configuration to torch's global state.
 
     Args:
         config: what is wanted.
         device: where the job runs; ``auto`` is bf16 on CUDA and fp32 elsewhere.
+        images: how many a training goes through, in all epochs: a long one is worth compiling for.
     """
     if device.type == "cpu":
         _keep_freed_memory()
@@ -85,8 +102,17 @@ def set_up(config: NumericsConfig, device: torch.device) -> Numerics:
         # cuBLAS repeats itself only with a workspace of fixed size.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(config.deterministic)
+        # Deterministic or not, nothing here reads memory that it has not written; filling it costs launches.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = not config.deterministic
-    return Numerics(device, precision, config.compile, config.deterministic or device.type == "cpu")
+    compiled = config.compile
+    if compiled == "auto":
+        pays = device.type == "cuda" and images * SAVED_BY_COMPILING > COMPILING
+        compiled = "default" if pays else "none"
+    if compiled != "none":
+        # Of the user and not of the node: all jobs of a grid find what the first one compiled.
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", user_cache_dir("badminima/compiled"))
+    return Numerics(device, precision, compiled, config.deterministic or device.type == "cpu", config.graphs)
 
 
 @contextmanager

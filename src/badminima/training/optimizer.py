@@ -20,14 +20,17 @@ class Optimizer(Protocol):
     Weight decay acts on every parameter, BatchNorm's and biases too, as in the paper's published code.
     """
 
-    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
-        """One step; gradients in the order of the parameters."""
+    def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
+        """One step; gradients in the order of the parameters, and the rate ``[]``, on their device."""
+
+    def tensors(self) -> list[Tensor]:
+        """Return what a step changes beside the parameters."""
 
     def state(self) -> dict[str, Any]:
         """Return its state, for restart points."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Remember what another one did, of the same parameters on any device."""
+        """Remember what another one did, of the same parameters on any device; no tensor changes its address."""
 
 
 def optimizer_of(parameters: list[Tensor], recipe: RecipeConfig) -> Optimizer:
@@ -39,7 +42,7 @@ class SGD:
     """torch's SGD by its functional form.
 
     The class ``torch.optim.SGD`` does the same arithmetic, but its first use imports torch's compiler: 3 seconds
-    in every job, longer than a demo training.
+    in every job, longer than a demo training. On CUDA the fused form, one kernel, which reads the rate on the device.
 
     Args:
         parameters: what is updated.
@@ -50,33 +53,38 @@ class SGD:
         self.parameters = parameters
         self.momentum = recipe.momentum
         self.weight_decay = recipe.weight_decay
-        self.buffers: list[Tensor | None] = [None] * len(parameters)
+        # From zero the first step gives the gradient itself, as torch's does. Without momentum there are none.
+        self.buffers = [torch.zeros_like(one, requires_grad=False) for one in parameters] if recipe.momentum else []
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
-        """One step; gradients in the order of the parameters."""
+    def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
+        """One step; gradients in the order of the parameters, and the rate ``[]``, on their device."""
+        on_cuda = learning_rate.is_cuda
         sgd(
             self.parameters,
             list(gradients),
-            self.buffers,
+            list(self.buffers) if self.buffers else [None] * len(self.parameters),
+            fused=on_cuda or None,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
-            lr=learning_rate,
+            lr=learning_rate if on_cuda else learning_rate.item(),  # type: ignore[arg-type]  # the kernel takes both
             dampening=0.0,
             nesterov=False,
             maximize=False,
         )
 
+    def tensors(self) -> list[Tensor]:
+        """Return what a step changes beside the parameters."""
+        return self.buffers
+
     def state(self) -> dict[str, Any]:
-        """The running gradients; None before the first step, and without momentum."""
+        """The running gradients; none without momentum."""
         return {"momentum": self.buffers}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from such a state."""
-        self.buffers = [
-            None if buffer is None else buffer.to(parameter.device)
-            for buffer, parameter in zip(state["momentum"], self.parameters, strict=True)
-        ]
+        """Go on from such a state; no tensor changes its address."""
+        for buffer, saved in zip(self.buffers, state["momentum"], strict=True):
+            buffer.copy_(saved)
 
 
 class Adam:
@@ -93,12 +101,12 @@ class Adam:
         self.decoupled = recipe.optimizer == "adamw"
         self.means = [torch.zeros_like(parameter, requires_grad=False) for parameter in parameters]
         self.squares = [torch.zeros_like(parameter, requires_grad=False) for parameter in parameters]
-        # Counted on the CPU, as torch does it.
-        self.steps = [torch.zeros(()) for _ in parameters]
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
-        """One step; gradients in the order of the parameters."""
+    def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
+        """One step; gradients in the order of the parameters, and the rate ``[]``, on their device."""
+        on_cuda = learning_rate.is_cuda
         adam(
             self.parameters,
             list(gradients),
@@ -106,26 +114,30 @@ class Adam:
             self.squares,
             [],
             self.steps,
+            fused=on_cuda or None,
             decoupled_weight_decay=self.decoupled,
             amsgrad=False,
             beta1=BETAS[0],
             beta2=BETAS[1],
-            lr=learning_rate,
+            lr=learning_rate if on_cuda else learning_rate.item(),
             weight_decay=self.weight_decay,
             eps=EPSILON,
             maximize=False,
         )
+
+    def tensors(self) -> list[Tensor]:
+        """Return what a step changes beside the parameters."""
+        return [*self.means, *self.squares, *self.steps]
 
     def state(self) -> dict[str, Any]:
         """Running means of gradients and of their squares, and the steps that these are corrected for."""
         return {"means": self.means, "squares": self.squares, "steps": self.steps}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from such a state."""
-        for name in ("means", "squares"):
-            moved = [saved.to(one.device) for saved, one in zip(state[name], self.parameters, strict=True)]
-            setattr(self, name, moved)
-        self.steps = state["steps"]
+        """Go on from such a state; no tensor changes its address."""
+        for name in ("means", "squares", "steps"):
+            for tensor, saved in zip(getattr(self, name), state[name], strict=True):
+                tensor.copy_(saved)
 
 
 def learning_rate(optimization: OptimizationConfig, recipe: RecipeConfig, epoch: int) -> float:

@@ -103,6 +103,7 @@ def run_training(
         "restarts": outcome.restarts,
         "data": "resident" if isinstance(items.source, Resident) else "streamed",
         **numerics.record(),
+        "graphs": training.learn.graphs,
         **provenance(device),
     }
     return FinishedRun(weights_of(training.step.evaluated), outcome, dataset.test_labels, record)
