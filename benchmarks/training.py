@@ -1,12 +1,13 @@
 """Images per second of training and evaluation, against a reference loop that is timed in the same run.
 
-The two alternate; a row gives medians, the ratio with its smallest and largest value, and what share of the rate of
-a large matrix product the training reaches. Run it from the repository's root:
+The two alternate, for one or more ways to compute. A row gives medians, the ratio with its smallest and largest
+value, and what share of the rate of a large matrix product the training reaches. Run it from the repository's root:
 
     make bench
 """
 
 import gc
+import math
 import multiprocessing
 import resource
 import statistics
@@ -41,8 +42,17 @@ CASES = {
     "densenet40 32x32": ("densenet40", (3, 32, 32), 384),
 }
 BATCH_SIZE = 128
-# A GPU is fast: so many times the images, so that a repetition is not over at once.
-GPU_FACTOR = 100
+# Images per repetition on a GPU: ours, and the reference's, which is slower.
+GPU_IMAGES, GPU_REFERENCE_IMAGES = 25_600, 12_800
+# Ways to compute, by name; `default` is what a config without a word on numerics gives.
+SETTINGS: dict[str, dict[str, object]] = {
+    "default": {},
+    "compiled": {"compile": "default"},
+    "fast": {"deterministic": False},
+    "fastest": {"deterministic": False, "compile": "default"},
+    "eager": {"graphs": "off"},
+    "fast-eager": {"graphs": "off", "deterministic": False},
+}
 
 
 def random_dataset(shape: tuple[int, int, int], images: int) -> PreparedDataset:
@@ -93,25 +103,42 @@ def serve_reference(
         connection.send(reference.train_epoch(model, batches, device))
 
 
-class Case:
-    """One model on one image size, ours and the reference."""
+class Reference:
+    """The plain way on one case, in a process of its own: what we do to torch and to the allocator is no part of it."""
 
-    def __init__(self, name: str, config: NumericsConfig, device: torch.device, workers: int) -> None:
+    def __init__(self, name: str, device: torch.device, workers: int) -> None:
+        images = GPU_REFERENCE_IMAGES if device.type == "cuda" else CASES[name][2]
+        context = multiprocessing.get_context("spawn")
+        self.connection, other_end = context.Pipe()
+        arguments = (other_end, name, images, torch.get_num_threads(), workers)
+        self.process = context.Process(target=serve_reference, args=arguments)
+        self.process.start()
+
+    def train(self) -> float:
+        """Images per second of one epoch."""
+        self.connection.send(True)
+        rate: float = self.connection.recv()
+        return rate
+
+    def close(self) -> None:
+        """End the process."""
+        self.connection.send(False)
+        self.process.join()
+
+
+class Case:
+    """Ours: one model on one image size, in one way to compute."""
+
+    def __init__(self, name: str, config: NumericsConfig, device: torch.device) -> None:
         self.model_name, self.shape, images = CASES[name]
         self.device = device
         self.numerics: Numerics = set_up(config, device)
-        self.dataset = random_dataset(self.shape, images * (GPU_FACTOR if device.type == "cuda" else 1))
+        self.dataset = random_dataset(self.shape, GPU_IMAGES if device.type == "cuda" else images)
         self.items = make_items(self.dataset, self.dataset.train_images, self.dataset.train_labels, device)
         model = new_model(self.model_name, self.shape, device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.training = Training(
             model, self.items, self.items, settings_of(self.model_name), self.numerics, 10, 1.0, stop_at_target=False
         )
-        # In a process of its own: what we do to torch and to the allocator is no part of the plain way.
-        context = multiprocessing.get_context("spawn")
-        self.connection, other_end = context.Pipe()
-        arguments = (other_end, name, len(self.items), torch.get_num_threads(), workers)
-        self.reference = context.Process(target=serve_reference, args=arguments)
-        self.reference.start()
 
     def train(self) -> float:
         """Images per second of one epoch of ours."""
@@ -119,17 +146,6 @@ class Case:
         started = time.perf_counter()
         self.training._train_epoch()
         return len(self.items) / (time.perf_counter() - started)
-
-    def train_reference(self) -> float:
-        """Images per second of one epoch of the reference."""
-        self.connection.send(True)
-        rate: float = self.connection.recv()
-        return rate
-
-    def close(self) -> None:
-        """End the reference's process."""
-        self.connection.send(False)
-        self.reference.join()
 
     def evaluate(self) -> float:
         """Images per second of an evaluation."""
@@ -171,22 +187,31 @@ def matrix_product_rate(numerics: Numerics, repeats: int = 5) -> float:
     return statistics.median(rates[1:])
 
 
-def measure(name: str, config: NumericsConfig, device: torch.device, workers: int, repeats: int) -> dict[str, object]:
+def measure(
+    name: str, setting: str, precision: str, device: torch.device, reference_: Reference | None, repeats: int
+) -> dict[str, object]:
     """A row of the table."""
-    case = Case(name, config, device, workers)
+    config = NumericsConfig.model_validate({"precision": precision, **SETTINGS[setting]})
+    case = Case(name, config, device)
+    started = time.perf_counter()
     case.train()
-    case.train_reference()
+    first = time.perf_counter() - started
+    if reference_ is not None:
+        reference_.train()
     ours, theirs = [], []
     for _ in range(repeats):
         ours.append(case.train())
-        theirs.append(case.train_reference())
+        theirs.append(math.nan if reference_ is None else reference_.train())
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     median = statistics.median(ours)
     flops = case.flops_per_image()
     row = {
         "case": name,
+        "setting": setting,
         "precision": case.numerics.precision,
         "compile": case.numerics.compile,
+        "deterministic": case.numerics.deterministic,
+        "graphs": case.training.learn.graphs,
         "train_images_per_second": round(median, 1),
         "reference_images_per_second": round(statistics.median(theirs), 1),
         "ratio": round(statistics.median(ratios), 2),
@@ -194,13 +219,13 @@ def measure(name: str, config: NumericsConfig, device: torch.device, workers: in
         "ratio_high": round(max(ratios), 2),
         "evaluate_images_per_second": round(_median(case.evaluate, repeats), 1),
         "data_images_per_second": round(_median(case.data_only, repeats), 1),
+        "first_epoch_seconds": round(first, 2),
         "train_gflop_per_image": round(flops / 1e9, 4),
         "share_of_matrix_product": round(median * flops / matrix_product_rate(case.numerics), 3),
         "peak_mib": round(_peak_mib(device)),
         "batch_size": BATCH_SIZE,
         "repeats": repeats,
     }
-    case.close()
     del case
     gc.collect()
     return row
@@ -228,27 +253,32 @@ def _peak_mib(device: torch.device) -> float:
 @click.command(help=__doc__)
 @click.option("--only", "cases", multiple=True, type=click.Choice(list(CASES)), help="Cases; default: all.")
 @click.option("--precision", default="auto", type=click.Choice(["auto", "fp32", "tf32", "bf16"]), show_default=True)
-@click.option("--compile", "compiled", default="none", show_default=True, help="Mode of torch.compile, or none.")
+@click.option("--setting", "settings", multiple=True, type=click.Choice(list(SETTINGS)), help="default: default.")
 @click.option("--threads", default=2, show_default=True, help="CPU threads of the training.")
 @click.option("--workers", default=2, show_default=True, help="Worker processes of the reference's DataLoader.")
-@click.option("--repeats", default=5, show_default=True, help="Repetitions; medians are shown.")
+@click.option("--reference/--no-reference", "compared", default=True, help="Time the reference loop, too.")
+@click.option("--repeats", default=3, show_default=True, help="Repetitions; medians are shown.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="CSV file.")
 def main(
     cases: tuple[str, ...],
     precision: str,
-    compiled: str,
+    settings: tuple[str, ...],
     threads: int,
     workers: int,
+    compared: bool,
     repeats: int,
     output: Path | None,
 ) -> None:
     torch.set_num_threads(threads)
     device = choose_device("auto")
-    config = NumericsConfig.model_validate({"precision": precision, "compile": compiled})
     rows = []
     for case in cases or CASES:
-        rows.append(measure(case, config, device, workers, repeats))
-        click.echo(" ".join(f"{key}={value}" for key, value in rows[-1].items()))
+        plain = Reference(case, device, workers) if compared else None
+        for setting in settings or ["default"]:
+            rows.append(measure(case, setting, precision, device, plain, repeats))
+            click.echo(" ".join(f"{key}={value}" for key, value in rows[-1].items()))
+        if plain is not None:
+            plain.close()
     if output is not None:
         facts = provenance(device)
         write_csv(output, [*rows[0], *facts], ({**row, **facts} for row in rows))
