@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from badminima.config import NumericsConfig
 from badminima.storage.provenance import choose_device, describe
+from badminima.training.forward import Forward
 
 # ResNet18 on an H200, in seconds: compiling, and what compiled code saves of an image's training step.
 COMPILING, SAVED_BY_COMPILING = 20.0, 2e-6
@@ -55,12 +57,17 @@ class Numerics:
             model: the network.
             batch_size: of the batches that compiled code is for, others are not worth compiling for; None: of all.
         """
-        if self.compile == "none":
+        on_cuda = self.device.type == "cuda"
+        if self.compile == "none" and not on_cuda:
             return model
-        compiled: Callable[[Tensor], Tensor] = torch.compile(model, mode=MODES[self.compile], dynamic=False)
-        if batch_size is None:
-            return compiled
-        return lambda images: compiled(images) if len(images) == batch_size else model(images)
+        # Autocast finds weights of its kind, and leaves them.
+        kind = torch.bfloat16 if on_cuda and self.precision == "bf16" else None
+        return Forward(model, kind, self._compiler(), batch_size)
+
+    def _compiler(self) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]] | None:
+        if self.compile == "none":
+            return None
+        return partial(torch.compile, mode=MODES[self.compile], dynamic=False)
 
     def record(self) -> dict[str, object]:
         """For run.json."""
