@@ -5,7 +5,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
-.PHONY: test-slurm test-slurm-quick bench test-slow help demo test lint format schema docs lock clean
+.PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo test lint format schema docs lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ test: .venv/.installed ## The fast test suite.
 
 test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
 	$(BIN)/python -m pytest -s -m slow
+
+test-gpu: .venv/.installed ## Training and measurements on a GPU, which it needs; under six minutes.
+	$(BIN)/python -m pytest -m gpu
 
 test-slurm: .venv/.installed ## The pipeline on real SLURM clusters that it starts (root; slurm-wlm munge slurmdbd mariadb-server).
 	$(BIN)/python -m pytest -s -m slurm

@@ -88,12 +88,12 @@ def _slow_down(seconds: float) -> None:
     """Make each step take longer; what it computes stays the same."""
     import time
 
-    from badminima.training.step import Step
+    from badminima.training.graphs import Learner
 
-    step = Step.__call__
+    learn = Learner.__call__
 
     def slow_step(self, images, labels, learning_rate):
         time.sleep(seconds)
-        return step(self, images, labels, learning_rate)
+        return learn(self, images, labels, learning_rate)
 
-    Step.__call__ = slow_step
+    Learner.__call__ = slow_step

@@ -1,0 +1,170 @@
+"""Training on a GPU: graphs, restarts, streams of data, memory that runs out, the pipeline."""
+
+import os
+import signal
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+
+from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, RecipeConfig
+from badminima.data import items
+from badminima.data.prepared import read_prepared
+from badminima.errors import Interrupted, UserError
+from badminima.experiment.slices import InitializeSettings, TrainSettings
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.training.graphs import CAPTURED
+from badminima.training.hooks import Hooks
+from badminima.training.restart import RestartPoints
+from badminima.training.stage import run_training
+from tests.faults.jobs import Job
+from tests.faults.test_training import assert_same, undisturbed, wait_for_restart_point
+from tests.unit.test_recipe_runs import CLOCKS, RECIPES, After, same
+
+CONVNET = ModelConfig(architecture="convnet", options={"widths": [16, 16]})
+EVERY = {
+    **RECIPES,
+    "vanilla": {},
+    "da+m+l2": {"augmentation": True, "momentum": 0.9, "weight_decay": 0.001},
+    "label_noise": {"label_noise": 0.2, "gradient_clipping": 1.0},
+    "dropout and ema": {"dropout": 0.3, "ema": 0.8},
+}
+BY_THE_HOST = {"mixup", "cutmix", "full_batch", "many"}
+
+
+@pytest.fixture
+def train(cuda, digits, digits_on_torch, train_settings, tmp_path):
+    """Train a network with BatchNorm from the same weights on the GPU: 8 batches an epoch, the last one smaller."""
+
+    def run(recipe, break_off=None, numerics=None, model=CONVNET, device="cuda", **optimization):
+        recipe = RecipeConfig(**recipe)
+        changes = {
+            "model": model,
+            "model_name": "convnet",
+            "recipe": recipe,
+            "augmentation": AugmentationConfig(padding=1) if recipe.augmentation else None,
+            "numerics": NumericsConfig(**(numerics or {})),
+            "optimization": {**train_settings.optimization.model_dump(), "epochs": 2, **optimization},
+            "device": device,
+        }
+        settings = TrainSettings(**{**train_settings.model_dump(), **changes})
+        start = initialize(
+            InitializeSettings(model=model, dataset="digits", model_name="convnet", root_seed=0, seed=0), digits
+        )
+        arguments = (settings, digits_on_torch, start, tmp_path / "start", None)
+        if break_off is None:
+            return run_training(*arguments)
+        for _ in range(100):
+            with RestartPoints(tmp_path / "run", {}, 1000) as points:
+                try:
+                    return run_training(*arguments, Hooks(points=points, interruption=After(break_off)))
+                except Interrupted:
+                    torch.rand(17, device="cuda")  # numbers drawn elsewhere must not matter
+        raise AssertionError("never finished")
+
+    return run
+
+
+@pytest.mark.parametrize("recipe", EVERY)
+def test_every_recipe_repeats_its_bits_when_broken_off_in_mid_epoch(train, recipe):
+    whole, again = (train(EVERY[recipe], break_off) for break_off in (None, 5))
+    assert again.outcome.restarts >= 2
+    assert whole.record["graphs"].startswith("not captured: " if recipe in BY_THE_HOST else CAPTURED)
+    assert same(whole.weights, again.weights)
+    for one, other in zip(whole.outcome.history, again.outcome.history, strict=True):
+        assert {**asdict(one), **dict.fromkeys(CLOCKS)} == {**asdict(other), **dict.fromkeys(CLOCKS)}
+
+
+@pytest.mark.parametrize("recipe", sorted(set(EVERY) - BY_THE_HOST))
+def test_a_graph_computes_what_steps_call_by_call_do(train, recipe):
+    graph, eager = (train(EVERY[recipe], numerics={"graphs": graphs}) for graphs in ("on", "off"))
+    difference = np.linalg.norm(graph.weights.vector() - eager.weights.vector())
+    print(f"{recipe}: {'same bits' if same(graph.weights, eager.weights) else f'{difference:.2e} apart'}")
+    assert difference <= 1e-3 * np.linalg.norm(eager.weights.vector())
+    assert graph.outcome.history[-1].step == eager.outcome.history[-1].step
+
+
+@pytest.mark.parametrize("numerics", [{"precision": "fp32"}, {"precision": "tf32"}, {"compile": "default"}], ids=str)
+def test_other_numerics_repeat_their_bits(train, numerics):
+    recipe = EVERY["da+m+l2"]
+    whole, again = train(recipe, numerics=numerics), train(recipe, 5, numerics=numerics)
+    assert whole.record["graphs"] == CAPTURED
+    assert same(whole.weights, again.weights)
+
+
+def test_fp32_is_what_a_cpu_computes(train):
+    ours, cpu = (
+        train({"momentum": 0.9}, numerics={"precision": "fp32"}, device=device, learning_rate=0.01)
+        for device in ("cuda", "cpu")
+    )
+    difference = np.linalg.norm(ours.weights.vector() - cpu.weights.vector())
+    assert difference <= 1e-4 * np.linalg.norm(cpu.weights.vector())
+
+
+def test_streamed_images_give_the_bits_of_resident_ones(train, monkeypatch):
+    resident = train(EVERY["da+m+l2"])
+    monkeypatch.setattr(items, "MEMORY_SHARE", 0.0)
+    streamed = train(EVERY["da+m+l2"])
+    assert (resident.record["data"], streamed.record["data"]) == ("resident", "streamed")
+    assert streamed.record["graphs"] == CAPTURED
+    assert same(resident.weights, streamed.weights)
+
+
+def test_a_network_that_waits_for_the_host_runs_call_by_call(train, monkeypatch, capsys):
+    plain = train({})
+    forward = torch.nn.AdaptiveAvgPool2d.forward
+
+    def waits(self, images):
+        assert float(images.sum()) == float(images.sum())
+        return forward(self, images)
+
+    monkeypatch.setattr(torch.nn.AdaptiveAvgPool2d, "forward", waits)
+    run = train({})
+    assert run.record["graphs"].startswith("not captured: ")
+    assert "steps run call by call" in capsys.readouterr().err
+    assert same(run.weights, plain.weights)
+    with pytest.raises(UserError, match=r"numerics\.graphs: found 'on' for a step that can't be captured"):
+        train({}, numerics={"graphs": "on"})
+    monkeypatch.undo()
+    assert train({}).record["graphs"] == CAPTURED  # what failed left nothing behind
+
+
+def test_too_little_memory_is_one_line(train, cuda):
+    total = torch.cuda.get_device_properties(cuda).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**26) / total)
+    try:
+        with pytest.raises(UserError, match="memory: found too little to train on a batch of 120"):
+            train({}, model=ModelConfig(architecture="resnet50"), batch_size=120)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.empty_cache()
+
+
+def test_a_killed_training_ends_with_the_bits_of_an_undisturbed_one(cuda, prepared_path, train_settings, tmp_path):
+    start = initialize(
+        InitializeSettings(model=CONVNET, dataset="digits", model_name="convnet", root_seed=0, seed=0),
+        read_prepared(prepared_path),
+    )
+    write_weights(tmp_path / "start.safetensors", start)
+    changes = {
+        "model": CONVNET,
+        "model_name": "convnet",
+        "recipe": RecipeConfig(augmentation=True, momentum=0.9, dropout=0.2, ema=0.5),
+        "augmentation": AugmentationConfig(padding=1),
+        "device": "cuda",
+    }
+    settings = TrainSettings(**{**train_settings.model_dump(), **changes})
+    job = Job(settings, prepared_path, tmp_path / "start.safetensors", tmp_path / "run")
+    process = replace(job, slow=0.05, restart_seconds=0.1).begin()
+    wait_for_restart_point(job, process)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, job.log
+    assert job.finish() == 0, job.log
+    assert "going on from" in job.log
+    assert_same(job, undisturbed(job))
