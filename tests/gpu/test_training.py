@@ -87,9 +87,18 @@ def test_a_graph_computes_what_steps_call_by_call_do(train, recipe):
     assert graph.outcome.history[-1].step == eager.outcome.history[-1].step
 
 
-@pytest.mark.parametrize("numerics", [{"precision": "fp32"}, {"precision": "tf32"}, {"compile": "default"}], ids=str)
-def test_other_numerics_repeat_their_bits(train, numerics):
-    recipe = EVERY["da+m+l2"]
+@pytest.mark.parametrize(
+    ("numerics", "recipe"),
+    [
+        ({"precision": "fp32"}, "da+m+l2"),
+        ({"precision": "tf32"}, "da+m+l2"),
+        ({"compile": "default"}, "da+m+l2"),
+        ({"compile": "default"}, "dropout and ema"),
+    ],
+    ids=str,
+)
+def test_other_numerics_repeat_their_bits(train, numerics, recipe):
+    recipe = EVERY[recipe]
     whole, again = train(recipe, numerics=numerics), train(recipe, 5, numerics=numerics)
     assert whole.record["graphs"] == CAPTURED
     assert same(whole.weights, again.weights)
@@ -137,7 +146,7 @@ def test_too_little_memory_is_one_line(train, cuda):
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 2**26) / total)
     try:
-        with pytest.raises(UserError, match="memory: found too little to train on a batch of 120"):
+        with pytest.raises(UserError, match="memory: found too little to train on batches of 120"):
             train({}, model=ModelConfig(architecture="resnet50"), batch_size=120)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)

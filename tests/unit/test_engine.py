@@ -257,7 +257,7 @@ def test_memory_that_does_not_suffice_for_a_batch_names_the_setting(train, monke
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(SGD, "step", exhausted)
-    with pytest.raises(UserError, match=r"train on a batch of 16; lower training\.batch_size"):
+    with pytest.raises(UserError, match=r"train on batches of 16; lower training\.batch_size"):
         train()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from badminima.config.base import Count, Name, Number, Positive, Section
 
@@ -144,14 +144,22 @@ class NumericsConfig(Section):
     precision: Literal["auto", "fp32", "tf32", "bf16"] = Field(
         "auto", description="auto: bf16 autocast on CUDA, fp32 elsewhere; tf32 is fp32 on a CPU."
     )
-    compile: Literal["none", "auto", "default", "max-autotune"] = Field(
-        "none", description="Mode of torch.compile; auto: default on CUDA where a run is long enough to pay for it."
+    compile: Literal["auto", "none", "default", "max-autotune"] = Field(
+        "auto",
+        description="Mode of torch.compile. auto: default on CUDA where a run is long enough to pay for it. "
+        "max-autotune chooses kernels by timing, so it needs deterministic: false.",
     )
     graphs: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Training steps as CUDA graphs. auto: on CUDA where the recipe allows it; on: refuse where not.",
     )
     deterministic: bool = Field(True, description="On CUDA, only algorithms that repeat themselves to the bit.")
+
+    @model_validator(mode="after")
+    def _timing_repeats_nothing(self) -> "NumericsConfig":
+        if self.compile == "max-autotune" and self.deterministic:
+            raise ValueError("max-autotune chooses kernels by timing: it needs deterministic: false")
+        return self
 
 
 class RestartConfig(Section):

@@ -88,7 +88,7 @@ class AlongSettings(Section):
 class TrainSettings(Section):
     """Settings of one training, beside its data and start weights."""
 
-    revision: int = 1
+    revision: int = 2
     phase: Literal["pretrain", "train"]
     dataset: str
     model_name: str

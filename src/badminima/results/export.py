@@ -24,7 +24,7 @@ from badminima.storage.tensorfiles import read_tensors
 
 # What a run's record says of where it was made.
 PROVENANCE = (
-    *("data", "precision", "compile", "deterministic", "device", "threads", "python", "versions", "revision"),
+    *("data", "precision", "compile", "deterministic", "graphs", "device", "threads", "python", "versions", "revision"),
     "restarts",
 )
 

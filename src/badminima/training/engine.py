@@ -10,11 +10,11 @@ import time
 from dataclasses import asdict, replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from badminima.data.augmentation import AugmentationDraws, draw_augmentation, flip_labels
 from badminima.data.items import Items
-from badminima.errors import GOES_ON, Interrupted, UserError
+from badminima.errors import GOES_ON, Interrupted
 from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import weights_of
 from badminima.seeding import integer_seed
@@ -81,7 +81,7 @@ class Training:
 
         Raises:
             Interrupted: if it was asked to stop; a restart point is written.
-            UserError: if the device's memory does not suffice.
+            torch.OutOfMemoryError: if the device's memory does not suffice.
         """
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             # What is not drawn by name (dropout, mixup); in restart points too.
@@ -148,7 +148,7 @@ class Training:
         self.model.train()
         items = self._with_label_noise(self.epoch)
         for images, labels in items.batches(order, optimization.batch_size, augmentation):
-            self._learn(images, labels, rate)
+            self.learn(images, labels, rate)
             self.batch += 1
             self._trained_images += len(labels)
             now = time.perf_counter()
@@ -168,16 +168,6 @@ class Training:
             points.save(self.state())
             raise Interrupted(f"{name}: stopped in epoch {self.epoch} after step {self.step.count}; {GOES_ON}")
         points.save_if_due(self.state)
-
-    def _learn(self, images: Tensor, labels: Tensor, rate: float) -> None:
-        try:
-            self.learn(images, labels, rate)
-        except torch.OutOfMemoryError:
-            raise UserError(
-                "memory",
-                f"too little to train on a batch of {len(labels)}",
-                f"lower {self.settings.batch_size_key}, choose a smaller model or free the device",
-            ) from None
 
     def _finish_epoch(self) -> None:
         """Evaluate where it is due, and see whether the training is over."""

@@ -12,6 +12,7 @@ from badminima.config.base import without_defaults
 from badminima.data.confusing import ConfusingSet
 from badminima.data.items import Resident, make_items, training_items
 from badminima.data.prepared import PreparedDataset
+from badminima.errors import UserError
 from badminima.experiment.paths import HISTORY, PREDICTIONS, RECORD, WEIGHTS
 from badminima.experiment.slices import TrainSettings
 from badminima.models.build import build_model, check_batch
@@ -64,8 +65,25 @@ def run_training(
         UserError: if the start weights or the confusing set do not belong to the model and dataset, or memory does
             not suffice.
     """
+    try:
+        return _run(settings, dataset, start, start_path, confusing, hooks)
+    except torch.OutOfMemoryError:
+        raise UserError(
+            "memory",
+            f"too little to train on batches of {settings.optimization.batch_size}",
+            f"lower {settings.batch_size_key}, choose a smaller model or free the device",
+        ) from None
+
+
+def _run(
+    settings: TrainSettings,
+    dataset: PreparedDataset,
+    start: Weights,
+    start_path: Path,
+    confusing: ConfusingSet | None,
+    hooks: Hooks,
+) -> FinishedRun:
     device = choose_device(settings.device)
-    numerics = set_up(settings.numerics, device)
     target = settings.optimization.target_accuracy
     if confusing is not None:
         target = min(target, confusing.facts.reachable_accuracy)
@@ -74,6 +92,7 @@ def run_training(
     _apply_to_start(settings, dataset, model, start, start_path)
     items = training_items(dataset, confusing, device)
     test_items = make_items(dataset, dataset.test_images, dataset.test_labels, device)
+    numerics = set_up(settings.numerics, device, settings.optimization.epochs * len(items))
     last_batch = len(items) % settings.optimization.batch_size or settings.optimization.batch_size
     check_batch(model, dataset.image_shape, last_batch, settings.batch_size_key)
     # Convolutions run 1.7 times as fast in this memory order on a CPU (convnet, 28x28); dense layers as before.
