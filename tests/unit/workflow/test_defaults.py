@@ -54,12 +54,14 @@ def test_the_stored_defaults_are_those_of_the_code_and_none_has_changed_under_it
 def test_a_changed_default_needs_a_new_revision():
     stored = json.loads((REPOSITORY / DEFAULTS).read_text())
     changed = deepcopy(stored)
+    revision = stored["TrainSettings"]["revision"]
     changed["TrainSettings"]["defaults"]["recipe.momentum"] = 0.5
-    with pytest.raises(UserError, match=r"TrainSettings\.recipe\.momentum: .* raise TrainSettings\.revision above \d"):
+    problem = rf"TrainSettings\.recipe\.momentum: .* raise TrainSettings\.revision above {revision}"
+    with pytest.raises(UserError, match=problem):
         check_revisions(stored, changed)
-    changed["TrainSettings"]["revision"] = 2
+    changed["TrainSettings"]["revision"] = revision + 1
     check_revisions(stored, changed)
     del changed["TrainSettings"]["defaults"]["recipe.momentum"]
     changed["TrainSettings"]["defaults"]["recipe.new"] = None
-    changed["TrainSettings"]["revision"] = 1
+    changed["TrainSettings"]["revision"] = revision
     check_revisions(stored, changed)
