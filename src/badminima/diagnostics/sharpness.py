@@ -182,7 +182,7 @@ class Hessian:
         columns = matrix.reshape(len(matrix), -1)
         product = torch.zeros_like(columns)
         for gradient, variables in self._gradients(size):
-            for index, column in enumerate(columns.unbind(1)):
+            for index, column in enumerate(columns.T.contiguous()):
                 parts = torch.autograd.grad(gradient, variables, column, retain_graph=True, materialize_grads=True)
                 product[:, index] += _vector(parts)
             del gradient  # and its graph, before the next batch's is made

@@ -116,6 +116,7 @@ def test_a_forward_pass_and_a_gradient_do_not_depend_on_the_batch(context, monke
     monkeypatch.setitem(sharpness.GRADIENT_BATCH, "cpu", 7)
     other = Landscape(context.network.model, context.train)
     assert other.loss(other.end) == pytest.approx(loss, rel=1e-6)
+    assert other.loss_and_gradient(other.end)[0] == pytest.approx(loss, rel=1e-6)
     torch.testing.assert_close(other.gradient(other.end), gradient, rtol=1e-4, atol=1e-6)
 
 
