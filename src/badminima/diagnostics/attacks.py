@@ -34,7 +34,12 @@ def fgsm(classify: Classify, pixels: Tensor, labels: Tensor, radius: float) -> T
     Returns:
         Attacked pixels ``[n, c, h, w]``.
     """
-    _, gradient = _ascend(classify, pixels, labels)
+    _, gradient = ascend(classify, pixels, labels)
+    return move_by_sign(pixels, gradient, radius)
+
+
+def move_by_sign(pixels: Tensor, gradient: Tensor, radius: float) -> Tensor:
+    """Make FGSM's step with a gradient that is known: the same for all radii. Shapes as in :func:`fgsm`."""
     return (pixels + radius * gradient.sign()).clamp(0, 1)
 
 
@@ -64,15 +69,17 @@ def pgd(
     attacked = _project(pixels + radius * start, pixels, radius, norm)
     broken = torch.zeros(len(pixels), dtype=torch.bool, device=pixels.device)
     standing = torch.arange(len(pixels), device=pixels.device)
-    for step in range(steps + 1):
-        wrong, gradient = _ascend(classify, attacked[standing], labels[standing])
+    for _ in range(steps):
+        wrong, gradient = ascend(classify, attacked[standing], labels[standing])
         broken[standing] = wrong
         standing, gradient = standing[~wrong], gradient[~wrong]
-        if step == steps or not len(standing):
-            break
+        if not len(standing):
+            return attacked, broken
         direction = gradient.sign() if norm == "linf" else gradient / _length(gradient)
         moved = attacked[standing] + PATH * radius / steps * direction
         attacked[standing] = _project(moved, pixels[standing], radius, norm)
+    with torch.no_grad():
+        broken[standing] = classify(attacked[standing]).argmax(1) != labels[standing]
     return attacked, broken
 
 
@@ -98,8 +105,14 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
             parameter.requires_grad_(required)
 
 
-def _ascend(classify: Classify, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Which images are misclassified, ``[n] bool``, and the gradient of each one's log-odds of error, as ``pixels``."""
+def ascend(classify: Classify, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which images are misclassified, ``[n] bool``, and the gradient of each one's log-odds of error.
+
+    Args:
+        classify: the network; see :func:`frozen`.
+        pixels: ``[n, c, h, w]``, as the gradient.
+        labels: ``[n] int64``.
+    """
     pixels = pixels.detach().requires_grad_()
     with torch.enable_grad():
         logits = classify(pixels)

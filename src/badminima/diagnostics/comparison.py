@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div
 
-from badminima.diagnostics.batchnorm import recompute_statistics
-from badminima.diagnostics.network import Network, Sample, statistics_batches
+from badminima.diagnostics.network import Network, Sample, forward_batch, renew_statistics, statistics_batch
 from badminima.models.weights import Weights, load_weights
 
 
@@ -106,7 +105,7 @@ class LinearPath:
 def loss_barrier(model: nn.Module, weights_a: Weights, weights_b: Weights, sample: Sample, points: int) -> LinearPath:
     """Loss and accuracy on a sample, along the line from one network's parameters to another's.
 
-    BatchNorm statistics are recomputed on the sample at every point (:func:`recompute_statistics`), the ends
+    BatchNorm statistics are recomputed on the sample at every point (:func:`renew_statistics`), the ends
     included: statistics are no points of the line, and ends that kept those of their training would not compare.
     So the ends' values differ a little from those of the runs.
 
@@ -120,16 +119,19 @@ def loss_barrier(model: nn.Module, weights_a: Weights, weights_b: Weights, sampl
     Raises:
         UserError: if weights are another network's.
     """
-    between, end = deepcopy(model), deepcopy(model)
-    load_weights(end, weights_b, Path("weights_b"))
+    between, first, last = (deepcopy(model) for _ in range(3))
+    load_weights(between, weights_a, Path("weights_a"))
+    load_weights(first, weights_a, Path("weights_a"))
+    load_weights(last, weights_b, Path("weights_b"))
+    device = sample.images.device
+    network, batch = Network(between.eval(), device, forward_batch(device)), statistics_batch(device)
     losses, accuracies = [], []
     for t in np.linspace(0, 1, points):
-        load_weights(between, weights_a, Path("weights_a"))
         with torch.no_grad():
-            for parameter, target in zip(between.parameters(), end.parameters(), strict=True):
-                parameter.lerp_(target, float(t))
-        recompute_statistics(between, statistics_batches(sample.images))
-        logits = Network(between.eval(), sample.images.device).logits(sample.images).double()
+            for parameter, one, other in zip(*(each.parameters() for each in (between, first, last)), strict=True):
+                parameter.copy_(one.lerp(other, float(t)))
+        renew_statistics(between, sample.images, batch)
+        logits = network.logits(sample.images).double()
         losses.append(float(cross_entropy(logits, sample.labels)))
         accuracies.append(float((logits.argmax(dim=1) == sample.labels).double().mean()))
     return LinearPath(np.array(losses), np.array(accuracies))

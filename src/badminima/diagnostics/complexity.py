@@ -136,8 +136,9 @@ def reshaped_norm(layer: Layer) -> float:
     blocks = layer.weight.detach().double().reshape(groups, layer.weight.shape[0] // groups, -1)
     if blocks.shape[1] > blocks.shape[2]:
         blocks = blocks.mT
-    # Eigenvalues of W W^T: for a large kernel many times as fast as its singular values.
-    return float(torch.linalg.eigvalsh(blocks @ blocks.mT).max().clamp(min=0).sqrt())
+    # Eigenvalues of W W^T: for a large kernel many times as fast as its singular values. Of a matrix as small as this
+    # a CPU finds them as fast as a GPU.
+    return float(torch.linalg.eigvalsh((blocks @ blocks.mT).cpu()).max().clamp(min=0).sqrt())
 
 
 def convolution_norm(layer: nn.Conv2d, shape: torch.Size, iterations: int, generator: torch.Generator) -> float:
@@ -164,28 +165,25 @@ def operator_norm(linear: Callable[[Tensor], Tensor], start: Tensor, iterations:
     Args:
         linear: the map; torch differentiates it for its transpose.
         start: a random tensor that ``linear`` takes, to start from.
-        iterations: products with the map and with its transpose; fewer if they find all there is.
+        iterations: products with the map and with its transpose.
     """
     right = start / start.norm()
     output, transpose = torch.func.vjp(linear, right)[:2]
     left = torch.zeros_like(output)
-    diagonal: list[float] = []
-    above: list[float] = []
+    diagonal: list[Tensor] = []
+    above = [torch.zeros_like(right.sum())]
+    # Nothing here waits for the device. What follows the last direction is divided by zero, and cut off below.
     for _ in range(iterations):
-        left = linear(right) - (above[-1] if above else 0.0) * left
-        diagonal.append(float(left.norm()))
-        if diagonal[-1] <= EXHAUSTED * max(diagonal):
-            break
-        left /= diagonal[-1]
+        left = linear(right) - above[-1] * left
+        diagonal.append(left.norm())
+        left = left / diagonal[-1]
         right = transpose(left)[0] - diagonal[-1] * right
-        above.append(float(right.norm()))
-        if above[-1] <= EXHAUSTED * max(diagonal):
-            break
-        right /= above[-1]
-    size = len(diagonal)
-    bidiagonal = torch.zeros(size, size, dtype=torch.float64)
-    bidiagonal.diagonal().copy_(torch.tensor(diagonal, dtype=torch.float64))
-    bidiagonal.diagonal(1).copy_(torch.tensor(above[: size - 1], dtype=torch.float64))
+        above.append(right.norm())
+        right = right / above[-1]
+    entries, beside = torch.stack(diagonal).double().cpu(), torch.stack(above[1:]).double().cpu()
+    exhausted = torch.fmin(entries, beside) <= EXHAUSTED * entries.cummax(0).values
+    size = int(exhausted.nonzero()[0]) + 1 if exhausted.any() else iterations
+    bidiagonal = entries[:size].diag() + beside[: size - 1].diag(1)
     return float(torch.linalg.matrix_norm(bidiagonal, 2))
 
 

@@ -20,16 +20,14 @@ def measure(context: Context) -> dict[str, float]:
       tensor started at zero.
     """
     start, end = context.start, context.end
-    measured = {
-        "distance.total": float(np.linalg.norm(end.vector() - start.vector())),
-        "distance.angle": angle(start.vector(), end.vector()),
-    }
+    first, last = start.vector(), end.vector()
+    measured = {"distance.total": float(np.linalg.norm(last - first)), "distance.angle": angle(first, last)}
     measured["distance.cosine"] = float(np.cos(np.radians(measured["distance.angle"])))
-    measured["distance.relative"] = _ratio(measured["distance.total"], float(np.linalg.norm(start.vector())))
+    measured["distance.relative"] = _ratio(measured["distance.total"], float(np.linalg.norm(first)))
     if context.random is not None:
         origin = context.random.vector()
-        for name, weights in (("start", start), ("end", end)):
-            travelled = float(np.linalg.norm(weights.vector() - origin))
+        for name, vector in (("start", first), ("end", last)):
+            travelled = float(np.linalg.norm(vector - origin))
             measured[f"distance.random_to_{name}"] = travelled
             measured[f"distance.random_to_{name}_relative"] = _ratio(travelled, float(np.linalg.norm(origin)))
     for name, tensor in start.parameters.items():

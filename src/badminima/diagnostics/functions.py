@@ -1,9 +1,11 @@
 """How far two runs of one recipe and seed are apart as functions."""
 
+from functools import partial
+
 from badminima.config.options import FunctionsOptions
 from badminima.diagnostics.comparison import disagreement, layer_features, linear_cka, loss_barrier, mean_kl
 from badminima.diagnostics.context import Context, Skipped
-from badminima.diagnostics.network import BATCH, build_network
+from badminima.diagnostics.network import build_network
 from badminima.experiment.measured import of_tensor
 
 
@@ -26,18 +28,20 @@ def measure(context: Context) -> dict[str, float]:
         raise Skipped("there is no run from the random weights behind this start")
     if not context.reference.is_finite():
         raise Skipped("the reference's weights are not finite")
-    model, images, size = context.network.model, context.test.images, BATCH[context.network.device.type]
+    images = context.test.images
     other = build_network(context.settings, context.data, context.reference)
     logits, reference = context.network.logits(images), other.logits(images)
     measured = {
         "functions.disagreement": disagreement(logits, reference),
         "functions.kl": mean_kl(reference, logits),
     }
-    features, reference_features = (layer_features(each, images, size) for each in (model, other.model))
+    features, reference_features = (
+        each.batch.fit(partial(layer_features, each.model, images), len(images)) for each in (context.network, other)
+    )
     for layer, values in features.items():
         measured[of_tensor("functions.cka", layer)] = linear_cka(values, reference_features[layer])
     points = context.options("functions", FunctionsOptions).points
-    path = loss_barrier(model, context.reference, context.end, context.train, points)
+    path = loss_barrier(context.network.model, context.reference, context.end, context.train, points)
     measured["functions.barrier"] = path.barrier
     measured["functions.middle_accuracy"] = float(path.accuracy[len(path.accuracy) // 2])
     return measured

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
+import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.config.options import LandscapeOptions
-from badminima.diagnostics.batchnorm import recompute_statistics
 from badminima.diagnostics.context import Context, Skipped
-from badminima.diagnostics.network import Sample, statistics_batches
-from badminima.models.weights import Weights, load_weights
+from badminima.diagnostics.network import Network, Sample, renew_statistics, statistics_batch
 
 COLUMNS = ["kind", "position", "x", "y", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 POINTS = ("random", "start", "end")
@@ -50,47 +50,53 @@ def landscape(context: Context) -> Iterator[dict[str, object]]:
         raise Skipped("random weights, start and end lie on one line")
     second = second / height
     corners = np.array([[0.0, 0.0], [length, 0.0], [along, height]])
+    plane = _Plane(context, origin, first, second)
     for kind, (x, y) in zip(POINTS, corners, strict=True):
-        yield _row(context, kind, None, x, y, origin + x * first + y * second)
+        yield plane.row(kind, None, x, y)
     for t in np.linspace(0, 2, 2 * options.path - 1):
         x, y = (
             corners[0] + t * (corners[1] - corners[0]) if t <= 1 else corners[1] + (t - 1) * (corners[2] - corners[1])
         )
-        yield _row(context, "path", t, x, y, origin + x * first + y * second)
+        yield plane.row("path", t, x, y)
     low, high = corners.min(axis=0), corners.max(axis=0)
     room = options.margin * (high - low)
     for y in np.linspace(low[1] - room[1], high[1] + room[1], options.plane):
         for x in np.linspace(low[0] - room[0], high[0] + room[0], options.plane):
-            yield _row(context, "plane", None, x, y, origin + x * first + y * second)
+            yield plane.row("plane", None, x, y)
 
 
-def _row(
-    context: Context, kind: str, position: float | None, x: float, y: float, vector: np.ndarray
-) -> dict[str, object]:
-    model = context.network.model
-    load_weights(model, _as_weights(vector, context.end), Path("weights"))
-    recompute_statistics(model, statistics_batches(context.train.images))
-    (train_loss, train_accuracy), (test_loss, test_accuracy) = (
-        _measure(context, s) for s in (context.train, context.test)
-    )
-    return dict(zip(COLUMNS, (kind, position, x, y, train_loss, train_accuracy, test_loss, test_accuracy), strict=True))
+class _Plane:
+    """A plane of networks: ``origin + x first + y second``, vectors of all parameters ``[p] float64``."""
+
+    def __init__(self, context: Context, origin: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
+        self.context = context
+        device = context.network.device
+        self.network = replace(context.network, model=deepcopy(context.network.model))
+        self.batch = statistics_batch(device)
+        self.origin, self.first, self.second = (
+            torch.from_numpy(vector).to(device) for vector in (origin, first, second)
+        )
+
+    def row(self, kind: str, position: float | None, x: float, y: float) -> dict[str, object]:
+        """Return a row of ``COLUMNS``."""
+        self._go_to(x, y)
+        renew_statistics(self.network.model, self.context.train.images, self.batch)
+        (train_loss, train_accuracy), (test_loss, test_accuracy) = (
+            _measure(self.network, sample) for sample in (self.context.train, self.context.test)
+        )
+        values = (kind, position, x, y, train_loss, train_accuracy, test_loss, test_accuracy)
+        return dict(zip(COLUMNS, values, strict=True))
+
+    @torch.no_grad()
+    def _go_to(self, x: float, y: float) -> None:
+        parameters = list(self.network.model.parameters())
+        vector = self.origin + float(x) * self.first + float(y) * self.second
+        for parameter, part in zip(parameters, torch.split(vector, [each.numel() for each in parameters]), strict=True):
+            parameter.copy_(part.view(parameter.shape))
 
 
-def _measure(context: Context, sample: Sample) -> tuple[float | None, float]:
-    logits = context.network.logits(sample.images)
+def _measure(network: Network, sample: Sample) -> tuple[float | None, float]:
+    logits = network.logits(sample.images)
     right = (logits.argmax(dim=1) == sample.labels).double().mean()
     loss = float(cross_entropy(logits, sample.labels))
     return (loss if math.isfinite(loss) else None), float(right)
-
-
-def _as_weights(vector: np.ndarray, like: Weights) -> Weights:
-    """A vector of all parameters as the tensors of a network; buffers are taken from ``like``."""
-    sizes = [array.size for array in like.parameters.values()]
-    pieces = np.split(vector, np.cumsum(sizes)[:-1])
-    return Weights(
-        {
-            name: piece.reshape(array.shape).astype(array.dtype)
-            for (name, array), piece in zip(like.parameters.items(), pieces, strict=True)
-        },
-        like.buffers,
-    )

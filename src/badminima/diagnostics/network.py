@@ -1,8 +1,10 @@
 """Share between measurements of a network: the network, the images that it is measured on, its outputs."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +12,70 @@ from torch import Tensor, nn
 from badminima.config import NumericsConfig
 from badminima.data.normalization import byte_statistics, network_inputs, normalize
 from badminima.data.prepared import PreparedDataset
+from badminima.diagnostics.batchnorm import recompute_statistics
+from badminima.errors import UserError
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
 from badminima.storage.provenance import choose_device
 from badminima.training.numerics import set_up
 
-BATCH = {"cuda": 1024, "cpu": 256}
+# Images at a time, where memory allows. A GPU wants large batches; on a CPU they fall out of the cache.
+BATCH = {"cuda": 2048, "cpu": 256}
+# Images that BatchNorm statistics are computed of at a time. Part of their definition: layers behind another BatchNorm
+# are given values that it normalized per batch.
+STATISTICS_BATCH = {"cuda": 1024, "cpu": 256}
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class BatchSize:
+    """How many images are computed on at a time: halved where they do not fit into memory, and it stays so.
+
+    Attributes:
+        images: how many.
+        purpose: of the computation, for the message: "out of memory: so many images at a time for ...".
+    """
+
+    images: int
+    purpose: str
+
+    def fit(self, compute: Callable[[int], Result], available: int) -> Result:
+        """Call a function with a number of images; where it does not fit, call it anew with half of it.
+
+        Args:
+            compute: takes how many images to compute on at a time.
+            available: how many there are.
+
+        Raises:
+            UserError: if memory does not suffice for one image.
+        """
+        while True:
+            size = min(self.images, available)
+            try:
+                return compute(size)
+            except torch.OutOfMemoryError:
+                if size <= 1:
+                    raise UserError(
+                        "memory",
+                        f"too little for {self.purpose} of one image",
+                        "choose a smaller model or free the device",
+                    ) from None
+            # Outside of the handler, whose traceback keeps tensors alive.
+            self.images = size // 2
+            torch.cuda.empty_cache()
+            message = f"out of memory: {self.images} images at a time for {self.purpose} from now on"
+            print(message, file=sys.stderr, flush=True)
+
+    def concatenated(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        """Return what a function makes of ``images [n, ...]`` batch by batch, ``[n, ...]``."""
+        return self.fit(lambda size: torch.cat([function(part) for part in torch.split(images, size)]), len(images))
+
+
+def forward_batch(device: torch.device) -> BatchSize:
+    """Return how many images a forward pass takes."""
+    return BatchSize(BATCH[device.type], "forward passes")
 
 
 @dataclass(frozen=True)
@@ -26,15 +85,17 @@ class Network:
     Attributes:
         model: maps normalized images ``[b, c, h, w]`` to logits ``[b, classes]``; measurements leave it as it is.
         device: where it lives.
+        batch: images of a forward pass.
     """
 
     model: nn.Module
     device: torch.device
+    batch: BatchSize
 
+    @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Logits ``[n, classes]`` of normalized images ``[n, c, h, w]``, in batches, without gradients."""
-        with torch.no_grad():
-            return torch.cat([self.model(batch) for batch in torch.split(images, BATCH[self.device.type])])
+        return self.batch.concatenated(self.model, images)
 
 
 @dataclass(frozen=True)
@@ -67,9 +128,8 @@ class Sample:
         """Return images of the scale 0..1 as the network takes them."""
         return normalize(255 * pixels, self.mean, self.std)
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images and labels in batches that fit a device."""
-        size = BATCH[self.images.device.type]
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels, at most ``size`` at a time."""
         yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
 
 
@@ -80,7 +140,7 @@ def build_network(settings: DiagnoseSettings, dataset: PreparedDataset, weights:
     model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
     load_weights(model, weights, Path("weights"))
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it
-    return Network(model.eval(), device)
+    return Network(model.eval(), device, forward_batch(device))
 
 
 def as_sample(dataset: PreparedDataset, images: Tensor, labels: Tensor, device: torch.device) -> Sample:
@@ -97,9 +157,19 @@ def thin_out(sample: Sample, images: int) -> Sample:
     return replace(sample, images=sample.images[chosen], labels=sample.labels[chosen])
 
 
-def statistics_batches(images: Tensor) -> list[Tensor]:
+def renew_statistics(model: nn.Module, images: Tensor, batch: BatchSize) -> None:
+    """Set BatchNorm statistics to those of images; see :func:`recompute_statistics`."""
+    batch.fit(lambda size: recompute_statistics(model, statistics_batches(images, size)), len(images))
+
+
+def statistics_batch(device: torch.device) -> BatchSize:
+    """Return how many images BatchNorm statistics are computed of at a time."""
+    return BatchSize(STATISTICS_BATCH[device.type], "BatchNorm statistics")
+
+
+def statistics_batches(images: Tensor, size: int) -> list[Tensor]:
     """Batches of which none is a single image, which has no variance."""
-    batches = list(torch.split(images, BATCH[images.device.type]))
+    batches = list(torch.split(images, max(size, 2)))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

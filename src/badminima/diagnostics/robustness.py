@@ -10,13 +10,15 @@ from torch import Tensor
 
 from badminima.config.options import RobustnessOptions
 from badminima.data.confusing import zeroed_values
-from badminima.diagnostics.attacks import Classify, draw_start, fgsm, frozen, pgd
+from badminima.diagnostics.attacks import Classify, ascend, draw_start, frozen, move_by_sign, pgd
 from badminima.diagnostics.context import Context
-from badminima.diagnostics.network import thin_out
+from badminima.diagnostics.network import BatchSize, thin_out
 
 # One level of an 8-bit image: the unit of l-infinity radii; everything else is on the scale 0..1.
 LEVEL = 1 / 255
 RANDOM = ("pgd_linf", "pgd_l2", "gaussian", "zeroing")
+# Images whose random numbers are drawn together. Part of the measurement: in other blocks they would be others.
+BLOCK = {"cuda": 1024, "cpu": 256}
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -42,12 +44,15 @@ def measure(context: Context) -> dict[str, float]:
     sample = thin_out(context.test, options.images)
     draws = {kind: context.generator("robustness", kind) for kind in RANDOM}
     right: dict[str, float] = defaultdict(float)
+    device = context.network.device
+    batch = BatchSize(BLOCK[device.type], "attacks")
     with frozen(context.network.model) as model:
-        for images, labels in sample.batches():
+        for images, labels in sample.batches(BLOCK[device.type]):
             pixels = sample.pixels_of(images).clamp(0, 1)
-            batch = _Batch(lambda inputs: model(sample.normalize(inputs)), pixels, labels)
-            for name, withstood in (*_attacked(batch, options, draws), *_corrupted(batch, options, draws)):
-                right[name] += float(withstood.sum())
+            drawn = _draw(pixels, draws)
+            block = _Batch(lambda inputs: model(sample.normalize(inputs)), pixels, labels, drawn)
+            for name, withstood in batch.fit(partial(_withstood, block, options), len(labels)).items():
+                right[name] += float(withstood)
     return {f"robustness.{name}": count / len(sample) for name, count in right.items()}
 
 
@@ -96,11 +101,15 @@ def zeroed(pixels: Tensor, keys: Tensor, fraction: float) -> Tensor:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Images ``pixels [n, c, h, w]`` of 0..1, their ``labels [n]``, and a network that takes them."""
+    """Images ``pixels [n, c, h, w]`` of 0..1, their ``labels [n]``, and a network that takes them.
+
+    ``drawn`` has their random numbers by kind, each ``[n, c, h, w]``.
+    """
 
     classify: Classify
     pixels: Tensor
     labels: Tensor
+    drawn: Mapping[str, Tensor]
 
     def right(self, disturbed: Tensor) -> Tensor:
         """Which of the images are classified rightly in a disturbed form, ``[n] bool``."""
@@ -108,45 +117,61 @@ class _Batch:
             return self.classify(disturbed).argmax(1) == self.labels
 
     def __getitem__(self, chosen: Tensor) -> "_Batch":
-        return _Batch(self.classify, self.pixels[chosen], self.labels[chosen])
+        drawn = {kind: values[chosen] for kind, values in self.drawn.items()}
+        return _Batch(self.classify, self.pixels[chosen], self.labels[chosen], drawn)
 
 
-def _attacked(
-    batch: _Batch, options: RobustnessOptions, draws: Mapping[str, torch.Generator]
-) -> Iterator[tuple[str, Tensor]]:
+def _draw(pixels: Tensor, draws: Mapping[str, torch.Generator]) -> dict[str, Tensor]:
+    """Draw the random numbers of images: starts of PGD, normal noise, and the order in which values are zeroed."""
+    return {
+        "pgd_linf": draw_start(pixels, "linf", draws["pgd_linf"]),
+        "pgd_l2": draw_start(pixels, "l2", draws["pgd_l2"]),
+        "gaussian": torch.randn(pixels.shape, generator=draws["gaussian"]).to(pixels.device),
+        "zeroing": torch.rand(pixels.shape, generator=draws["zeroing"]).to(pixels.device),
+    }
+
+
+def _withstood(block: _Batch, options: RobustnessOptions, size: int) -> dict[str, Tensor]:
+    """Count the images that are classified rightly under each disturbance, ``size`` at a time."""
+    counts: dict[str, Tensor] = {}
+    for chosen in torch.split(torch.arange(len(block.labels), device=block.labels.device), size):
+        part = block[chosen]
+        for name, withstood in (*_attacked(part, options), *_corrupted(part, options)):
+            counts[name] = counts.get(name, 0) + withstood.double().sum()
+    return counts
+
+
+def _attacked(batch: _Batch, options: RobustnessOptions) -> Iterator[tuple[str, Tensor]]:
     """Names, and which images are classified rightly, ``[n] bool``: undisturbed and under each attack."""
-    clean = batch.right(batch.pixels)
+    wrong, gradient = ascend(batch.classify, batch.pixels, batch.labels)
+    clean = ~wrong
     yield "clean", clean
-    for radius, standing in withstanding(partial(_broken_by_sign, batch), clean, options.fgsm):
+    for radius, standing in withstanding(partial(_broken_by_sign, batch, gradient), clean, options.fgsm):
         yield f"fgsm_{radius:g}", standing
     for norm, radii in (("linf", options.pgd_linf), ("l2", options.pgd_l2)):
-        start = draw_start(batch.pixels, norm, draws[f"pgd_{norm}"])
-        attack = partial(_broken_by_descent, batch, norm, options.steps, start)
+        attack = partial(_broken_by_descent, batch, norm, options.steps)
         for radius, standing in withstanding(attack, clean, radii):
             yield f"pgd_{norm}_{radius:g}", standing
 
 
-def _broken_by_sign(batch: _Batch, chosen: Tensor, radius: float) -> Tensor:
+def _broken_by_sign(batch: _Batch, gradient: Tensor, chosen: Tensor, radius: float) -> Tensor:
     part = batch[chosen]
-    return ~part.right(fgsm(part.classify, part.pixels, part.labels, radius * LEVEL))
+    return ~part.right(move_by_sign(part.pixels, gradient[chosen], radius * LEVEL))
 
 
-def _broken_by_descent(batch: _Batch, norm: str, steps: int, start: Tensor, chosen: Tensor, radius: float) -> Tensor:
+def _broken_by_descent(batch: _Batch, norm: str, steps: int, chosen: Tensor, radius: float) -> Tensor:
     part = batch[chosen]
     size = radius * LEVEL if norm == "linf" else radius
-    return pgd(part.classify, part.pixels, part.labels, size, norm, steps, start[chosen])[1]
+    return pgd(part.classify, part.pixels, part.labels, size, norm, steps, part.drawn[f"pgd_{norm}"])[1]
 
 
-def _corrupted(
-    batch: _Batch, options: RobustnessOptions, draws: Mapping[str, torch.Generator]
-) -> Iterator[tuple[str, Tensor]]:
+def _corrupted(batch: _Batch, options: RobustnessOptions) -> Iterator[tuple[str, Tensor]]:
     """Names, and which images are classified rightly, ``[n]``, under each corruption; of shifts in which share."""
-    noise = torch.randn(batch.pixels.shape, generator=draws["gaussian"]).to(batch.pixels.device)
     for deviation in options.gaussian:
-        yield f"gaussian_{deviation:g}", batch.right((batch.pixels + deviation * noise).clamp(0, 1))
+        noisy = (batch.pixels + deviation * batch.drawn["gaussian"]).clamp(0, 1)
+        yield f"gaussian_{deviation:g}", batch.right(noisy)
     for distance in options.shift:
         directions = [batch.right(moved) for moved in shifted(batch.pixels, distance)]
         yield f"shift_{distance:g}", torch.stack(directions).double().mean(0)
-    keys = torch.rand(batch.pixels.shape, generator=draws["zeroing"]).to(batch.pixels.device)
     for fraction in options.zeroing:
-        yield f"zeroing_{fraction:g}", batch.right(zeroed(batch.pixels, keys, fraction))
+        yield f"zeroing_{fraction:g}", batch.right(zeroed(batch.pixels, batch.drawn["zeroing"], fraction))

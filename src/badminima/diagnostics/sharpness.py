@@ -1,22 +1,26 @@
 """How fast the training loss rises around a run's end point."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from math import sqrt
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import vector_to_parameters
 
 from badminima.config.options import SharpnessOptions
 from badminima.diagnostics.context import Context, Skipped
-from badminima.diagnostics.network import Sample, thin_out
+from badminima.diagnostics.double_backward import FastDoubleBackward
+from badminima.diagnostics.network import BatchSize, Sample, forward_batch, thin_out
 
-# Images per gradient. Behind a Hessian product stands the graph of a gradient: several training steps' memory.
-GRADIENT_BATCH = {"cuda": 64, "cpu": 256}
+# Images at a time, where memory allows: of a gradient, and of a Hessian product, behind which stands the graph of a
+# gradient. Of ResNet18 on 32x32 an image is reckoned to take 6 and 25 MiB.
+GRADIENT_BATCH = {"cuda": 2048, "cpu": 256}
+HESSIAN_BATCH = {"cuda": 2048, "cpu": 256}
 # Where Lanczos stops: relative residual (the eigenvalue's error is of the order of its square), restarts.
 RESIDUAL, RESTARTS = 1e-3, 30
 # Steps after the first one; 8 found at least 99% of what 20 found on digits (mlp, convnet; true and random labels).
@@ -65,10 +69,7 @@ def measure(context: Context) -> dict[str, float]:
 class Landscape:
     """The mean cross entropy over a sample as a function of all ``p`` parameters, laid out as one vector.
 
-    The network is called with other parameters and never changed. ``landscape @ matrix`` multiplies the Hessian at
-    the network's own parameters with ``[p]`` or ``[p, k]``: with ``shape``, ``device`` and ``dtype`` all that
-    curvlinops asks of an operator. Its own operator differentiates forward over reverse, which gave the same numbers,
-    but took 1.5 times as long for ResNet18 and 1.5 s of imports at the first product.
+    The network is copied, and never changed.
 
     Attributes:
         model: the network, in evaluation mode.
@@ -81,22 +82,12 @@ class Landscape:
     @cached_property
     def end(self) -> Tensor:
         """The network's own parameters, ``[p]``."""
-        return torch.cat([parameter.detach().reshape(-1) for parameter in self.model.parameters()])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """That of the Hessian, ``(p, p)``."""
-        return len(self.end), len(self.end)
+        return _vector(self.model.parameters()).detach()
 
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
         return self.end.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The number type of the parameters."""
-        return self.end.dtype
 
     def logits(self, parameters: Tensor, images: Tensor) -> Tensor:
         """Logits ``[n, classes]`` of images at parameters ``[p]``, as float64.
@@ -104,10 +95,8 @@ class Landscape:
         What follows them needs the digits: of the gradient of an image fitted to a loss of 1e-4, the softmax in
         single precision leaves three.
         """
-        own = dict(self.model.named_parameters())
-        parts = torch.split(parameters, [parameter.numel() for parameter in own.values()])
-        state = {name: part.view(own[name].shape) for name, part in zip(own, parts, strict=True)}
-        logits: Tensor = functional_call(self.model, state, (images,))
+        vector_to_parameters(parameters, self._copy.parameters())
+        logits: Tensor = self._copy(images)
         return logits.double()
 
     def loss(self, parameters: Tensor) -> float:
@@ -118,35 +107,109 @@ class Landscape:
         """How many images are misclassified at parameters ``[p]``."""
         return int((self._outputs(parameters).argmax(dim=1) != self.sample.labels).sum())
 
-    def gradient(self, parameters: Tensor) -> Tensor:
-        """Gradient of the mean cross entropy at parameters ``[p]``, ``[p]``."""
-        variable = parameters.clone().requires_grad_()
-        gradient = torch.zeros_like(parameters)
-        for share in self._shares(variable):
-            gradient += torch.autograd.grad(share, variable)[0]
-        return gradient
+    def gradient(self, parameters: Tensor, sample: Sample | None = None) -> Tensor:
+        """Gradient of the mean cross entropy at parameters ``[p]``, over another sample if one is given, ``[p]``."""
+        return self.loss_and_gradient(parameters, sample)[1]
 
-    def __matmul__(self, matrix: Tensor) -> Tensor:
-        columns = matrix.reshape(len(matrix), -1)
-        product = torch.zeros_like(columns)
-        variable = self.end.clone().requires_grad_()
-        for share in self._shares(variable):
-            (gradient,) = torch.autograd.grad(share, variable, create_graph=True)
-            for index, column in enumerate(columns.unbind(1)):
-                product[:, index] += torch.autograd.grad(gradient, variable, column, retain_graph=True)[0]
-        return product.view_as(matrix)
+    def loss_and_gradient(self, parameters: Tensor, sample: Sample | None = None) -> tuple[float, Tensor]:
+        """Return :meth:`loss` and :meth:`gradient` from one pass."""
+        sample = sample or self.sample
+        loss, gradient = self.batch.fit(partial(self._loss_and_gradient, parameters, sample), len(sample))
+        return float(loss), gradient
 
+    def total(self, parameters: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, list[nn.Parameter]]:
+        """Return the sum of the images' cross entropies, and the parameters to differentiate it by.
+
+        These are the same at every call, and are moved on by the next one.
+        """
+        loss = cross_entropy(self.logits(parameters, images), labels, reduction="sum")
+        return loss, list(self._copy.parameters())
+
+    @cached_property
+    def batch(self) -> BatchSize:
+        """How many images a gradient takes."""
+        return BatchSize(GRADIENT_BATCH[self.device.type], "gradients")
+
+    @cached_property
+    def _forward_batch(self) -> BatchSize:
+        return forward_batch(self.device)
+
+    @cached_property
+    def _copy(self) -> nn.Module:
+        """A network whose parameters are other places of the landscape."""
+        return deepcopy(self.model).requires_grad_()
+
+    @torch.no_grad()
     def _outputs(self, parameters: Tensor) -> Tensor:
         """Logits of the whole sample, without gradients."""
-        with torch.no_grad():
-            return torch.cat([self.logits(parameters, images) for images, _ in self.sample.batches()])
+        return self._forward_batch.concatenated(partial(self.logits, parameters), self.sample.images)
 
-    def _shares(self, variable: Tensor) -> Iterator[Tensor]:
-        """Yield the contribution of each batch to the mean cross entropy."""
-        size = GRADIENT_BATCH[self.device.type]
-        parts = torch.split(self.sample.images, size), torch.split(self.sample.labels, size)
-        for images, labels in zip(*parts, strict=True):
-            yield cross_entropy(self.logits(variable, images), labels, reduction="sum") / len(self.sample)
+    def _loss_and_gradient(self, parameters: Tensor, sample: Sample, size: int) -> tuple[Tensor, Tensor]:
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        gradient = torch.zeros_like(parameters)
+        for images, labels in sample.batches(size):
+            total, variables = self.total(parameters, images, labels)
+            share = total / len(sample)
+            gradient += _vector(torch.autograd.grad(share, variables, materialize_grads=True))
+            loss += share.detach()
+        return loss, gradient
+
+
+class Hessian:
+    """The Hessian of a landscape at the network's own parameters, a linear map.
+
+    ``hessian @ matrix`` multiplies it with ``[p]`` or ``[p, k]``: with ``shape``, ``device`` and ``dtype`` all that
+    curvlinops and ARPACK ask of an operator. A product differentiates the gradient once more. The gradient's graph
+    serves all columns and, where one batch holds the sample, all products.
+
+    curvlinops' own operator differentiates forward over reverse, which gives the same numbers, but takes as long as 12
+    forward passes of ResNet18 on a CPU; this takes 7.
+    """
+
+    def __init__(self, landscape: Landscape) -> None:
+        # With parameters of its own, which stay where they are: a graph does not keep their values.
+        self.landscape = replace(landscape)
+        self.shape = (len(landscape.end), len(landscape.end))
+        self.device = landscape.device
+        self.dtype = landscape.end.dtype
+        self.batch = BatchSize(HESSIAN_BATCH[self.device.type], "Hessian products")
+        self._kept: tuple[Tensor, list[nn.Parameter]] | None = None
+
+    def __matmul__(self, matrix: Tensor) -> Tensor:
+        return self.batch.fit(partial(self._product, matrix), len(self.landscape.sample))
+
+    def _product(self, matrix: Tensor, size: int) -> Tensor:
+        columns = matrix.reshape(len(matrix), -1)
+        product = torch.zeros_like(columns)
+        for gradient, variables in self._gradients(size):
+            for index, column in enumerate(columns.T.contiguous()):
+                parts = torch.autograd.grad(gradient, variables, column, retain_graph=True, materialize_grads=True)
+                product[:, index] += _vector(parts)
+            del gradient  # and its graph, before the next batch's is made
+        return product.view_as(matrix)
+
+    def _gradients(self, size: int) -> Iterator[tuple[Tensor, list[nn.Parameter]]]:
+        """Yield each batch's gradient ``[p]`` with its graph, and the parameters to differentiate it by."""
+        if len(self.landscape.sample) > size:
+            self._kept = None
+            for images, labels in self.landscape.sample.batches(size):
+                yield self._gradient(images, labels)
+        else:
+            if self._kept is None:
+                self._kept = self._gradient(self.landscape.sample.images, self.landscape.sample.labels)
+            yield self._kept
+
+    def _gradient(self, images: Tensor, labels: Tensor) -> tuple[Tensor, list[nn.Parameter]]:
+        with FastDoubleBackward():
+            total, variables = self.landscape.total(self.landscape.end, images, labels)
+        mean = total / len(self.landscape.sample)
+        parts = torch.autograd.grad(mean, variables, create_graph=True, materialize_grads=True)
+        return _vector(parts), variables
+
+
+def _vector(tensors: Iterable[Tensor]) -> Tensor:
+    """Lay tensors out as one vector; torch's ``parameters_to_vector`` refuses those in channels-last order."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
 def hessian_trace(landscape: Landscape, products: int, generator: torch.Generator) -> float:
@@ -159,7 +222,7 @@ def hessian_trace(landscape: Landscape, products: int, generator: torch.Generato
     # It draws from torch's global generator.
     with torch.random.fork_rng([landscape.device] if landscape.device.type == "cuda" else []):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        return float(hutchpp_trace(landscape, products))
+        return float(hutchpp_trace(Hessian(landscape), products))
 
 
 def top_eigenvalues(landscape: Landscape, count: int, generator: torch.Generator) -> list[float]:
@@ -169,16 +232,18 @@ def top_eigenvalues(landscape: Landscape, count: int, generator: torch.Generator
     """
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-    def product(vector: np.ndarray) -> np.ndarray:
-        return (landscape @ torch.from_numpy(vector).to(landscape.device)).cpu().numpy()
+    hessian = Hessian(landscape)
 
-    start = torch.randn(len(landscape.end), generator=generator, dtype=landscape.dtype).numpy()
-    hessian = LinearOperator(landscape.shape, matvec=product, dtype=start.dtype)
+    def product(vector: np.ndarray) -> np.ndarray:
+        return (hessian @ torch.from_numpy(vector).to(hessian.device)).cpu().numpy()
+
+    start = torch.randn(len(landscape.end), generator=generator, dtype=hessian.dtype).numpy()
+    operator = LinearOperator(hessian.shape, matvec=product, dtype=start.dtype)
     # Few Lanczos vectors, as the largest eigenvalues lie far apart: 9 to 17 products instead of 21, and less memory.
     vectors = min(2 * count + 6, len(start))
     limits = {"ncv": vectors, "tol": RESIDUAL, "maxiter": RESTARTS}
     try:
-        found = eigsh(hessian, count, which="LA", v0=start, return_eigenvectors=False, **limits)
+        found = eigsh(operator, count, which="LA", v0=start, return_eigenvectors=False, **limits)
     except ArpackNoConvergence:
         return [float("nan")] * count
     return [float(value) for value in sorted(found, reverse=True)]
@@ -198,13 +263,14 @@ def worst_rise(landscape: Landscape, rho: float, adaptive: bool = False) -> floa
     way, a lower bound of the maximum; NaN if the gradient vanishes.
     """
     scale = landscape.end.abs() if adaptive else torch.ones_like(landscape.end)
-    loss = landscape.loss(landscape.end)
-    parameters, rises = landscape.end, [0.0]
+    parameters, losses = landscape.end, []
     for _ in range(1 + ASCENT_STEPS):
-        ascent = scale * landscape.gradient(parameters)
+        loss, gradient = landscape.loss_and_gradient(parameters)
+        losses.append(loss)
+        ascent = scale * gradient
         parameters = landscape.end + scale * (rho / torch.linalg.vector_norm(ascent, dtype=torch.float64)) * ascent
-        rises.append(landscape.loss(parameters) - loss)
-    return float(np.max(rises))
+    losses.append(landscape.loss(parameters))
+    return float(np.max(losses) - losses[0])
 
 
 def largest_sigma(landscape: Landscape, noise: Tensor, magnitude: bool = False, eps: float = 1e-3) -> float:

@@ -82,5 +82,5 @@ def noise_covariance(
 
 
 def _squared_gradient(landscape: Landscape, batch: Sample) -> float:
-    gradient = replace(landscape, sample=batch).gradient(landscape.end)
+    gradient = landscape.gradient(landscape.end, batch)
     return float(gradient.double().square().sum())

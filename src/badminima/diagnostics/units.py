@@ -31,7 +31,8 @@ def measure(context: Context) -> dict[str, float]:
     Raises:
         Skipped: if the network has no ReLU.
     """
-    watch, features = observe(context.network.model, (images for images, _ in context.train.batches()))
+    network, images = context.network, context.train.images
+    watch, features = network.batch.fit(lambda size: observe(network.model, torch.split(images, size)), len(images))
     if not watch.lowest:
         raise Skipped("the network has no ReLU")
     dead = {name: (highest <= 0).double() for name, highest in watch.highest.items()}
@@ -123,7 +124,8 @@ def singular_values(features: Tensor) -> Tensor:
     that are the same for all images have none.
     """
     values = features.double()
-    found: Tensor = torch.linalg.svdvals(values - values.mean(0))
+    # On the CPU: GPUs are slow at this.
+    found: Tensor = torch.linalg.svdvals((values - values.mean(0)).cpu()).to(values.device)
     rounding = torch.finfo(torch.float32).eps * torch.linalg.vector_norm(values)
     return torch.where(found > rounding, found, 0.0)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics.context import Skipped
@@ -46,6 +47,12 @@ def test_the_path_passes_through_the_three_and_the_plane_covers_them(context):
     assert len(plane) == 9
     assert min(row["y"] for row in plane) == pytest.approx(-0.5 * end["y"])
     assert max(row["y"] for row in plane) == pytest.approx(1.5 * end["y"])
+
+
+def test_the_network_is_left_as_it_was(context):
+    before = {name: tensor.clone() for name, tensor in context.network.model.state_dict().items()}
+    rows(context, "path")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in context.network.model.state_dict().items())
 
 
 def test_three_points_on_a_line_and_a_run_without_pretraining_have_no_plane(context):

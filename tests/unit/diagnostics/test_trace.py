@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.network import Sample
-from badminima.diagnostics.sharpness import Landscape
+from badminima.diagnostics.sharpness import Hessian, Landscape
 from badminima.diagnostics.trace import measure, noise_covariance
 from badminima.models.weights import Weights
 
@@ -90,7 +90,7 @@ def test_as_a_network_becomes_sure_the_hessian_vanishes_and_a_wrong_label_pulls_
 def test_the_trace_is_that_of_the_exact_hessian(run_context):
     context = run_context(images=100, trace={"products": 90})
     landscape = Landscape(context.network.model, context.train)
-    exact = (landscape @ torch.eye(len(landscape.end))).diagonal().sum().item()
+    exact = (Hessian(landscape) @ torch.eye(len(landscape.end))).diagonal().sum().item()
     assert measure(context)["trace.hessian"] == pytest.approx(exact, rel=0.1)
 
 
