@@ -46,6 +46,7 @@ test-slurm-quick: .venv/.installed ## The part of it that CI runs: a grid, a dis
 bench: .venv/.installed ## Speed and memory against a reference loop; minutes. Writes results/benchmarks/.
 	$(BIN)/python -m benchmarks.prepare_data --output results/benchmarks/prepare_data.csv
 	$(BIN)/python -m benchmarks.training --output results/benchmarks/training.csv
+	$(BIN)/python -m benchmarks.startup --output results/benchmarks/startup.csv
 	$(BIN)/python -m benchmarks.scaling --output results/benchmarks/scaling.csv
 
 lint: .venv/.installed ## Style, types, spelling, workflow lint.

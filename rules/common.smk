@@ -44,6 +44,8 @@ PATHS = paths.Paths(CONFIG.results)
 SETTINGS = SettingsFiles(Path(".snakemake", "settings"))
 LOGS = PATHS.results / "logs"
 BENCHMARKS = PATHS.results / "benchmarks"
+# What was measured of devices; the user's own tables come last and count first.
+SPEEDS = [*sorted((CHECKOUT / "benchmarks").glob("*.csv")), *(CHECKOUT / table for table in CONFIG.plan.speeds)]
 # A run as a path pattern: the same code names a run's files and the wildcards in rules.
 RUN = runs.Run("{dataset}", "{model}", "{init}", "{recipe}", "{seed}")
 RUN_NAME = "{dataset}/{model}/{init}/{recipe}/seed{seed}"

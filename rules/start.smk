@@ -23,11 +23,12 @@ def prepare_start():
 
 def check_start(jobs):
     """Raise UserError if jobs would fail, take months on this machine, or end without anybody noticing."""
-    check_status_command(getattr(workflow.executor_settings, "status_command", None))
+    if not all(job.is_local for job in jobs):
+        check_status_command(getattr(workflow.executor_settings, "status_command", None))
     trainings, pretrainings = (
         [as_run(job.wildcards) for job in jobs if job.rule.name == rule] for rule in (TRAIN, PRETRAIN)
     )
     datasets = {job.wildcards.dataset for job in jobs if job.rule.name == FETCH_DATA}
     if workflow.local_exec:
-        check_cost(CONFIG, trainings, pretrainings, datasets, CHECKOUT / CONFIG.plan.speeds)
+        check_cost(CONFIG, trainings, pretrainings, datasets, SPEEDS)
     check_data(CONFIG, datasets)

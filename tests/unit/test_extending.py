@@ -15,9 +15,10 @@ from badminima.config.schema import reference_text, schema_text
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.diagnose import diagnose
 from badminima.errors import UserError
-from badminima.experiment.cost import Speed, cost_of_jobs
+from badminima.experiment.cost import cost_of_jobs
 from badminima.experiment.runs import Run
 from badminima.experiment.slices import DiagnoseSettings, diagnose_settings
+from badminima.experiment.speeds import Device, Speed
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
 from tests.conftest import REPOSITORY
@@ -81,7 +82,10 @@ def test_a_new_model_needs_its_file_its_options_and_a_registry_line(extend):
     assert sum(tensor.numel() for tensor in default.parameters()) == entry.parameters
     config = load_config(overlay(raw_config(), {"models": models}))
     run = Run("cifar10", "shallow", "random", "vanilla", 0)
-    assert cost_of_jobs(config, [run], [], {"shallow": Speed(1000.0, 4000.0, 1024)}).gigabytes > 4e-9 * entry.parameters
+    assert (
+        cost_of_jobs(config, [run], [], Device("x", speeds={"shallow": Speed(1000.0, 4000.0, 1024)})).gigabytes
+        > 4e-9 * entry.parameters
+    )
     models["shallow"]["options"]["width"] = 0
     with pytest.raises(UserError, match=r"^models\.shallow\.options\.width: found 0; allowed: a whole number >= 1$"):
         load_config(overlay(raw_config(), {"models": models}))
@@ -92,7 +96,7 @@ def test_a_new_dataset_needs_its_file_and_a_registry_line(extend, rng, tmp_path)
     datasets = {"rings": {"source": "rings", "train_size": 500}}
     config = load_config(overlay(raw_config(), {"datasets": datasets}))
     run = Run("rings", "vgg16", "random", "vanilla", 0)
-    assert cost_of_jobs(config, [run], [], {"vgg16": Speed(1000.0, 4000.0, 1024)}).hours > 0
+    assert cost_of_jobs(config, [run], [], Device("x", speeds={"vgg16": Speed(1000.0, 4000.0, 1024)})).training > 0
     images, labels = rng.integers(0, 256, (20, 1, 8, 8), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "rings.npz", images=images, labels=labels)
     source = registry.SOURCES.load("rings")()

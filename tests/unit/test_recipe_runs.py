@@ -20,6 +20,7 @@ from badminima.models.initialization import initialize, shrink_and_perturb
 from badminima.models.trained import trained_network
 from badminima.models.weights import Weights, read_weights, weights_of, write_weights
 from badminima.seeding import integer_seed
+from badminima.training.engine import Training
 from badminima.training.evaluation import Evaluator
 from badminima.training.hooks import Hooks
 from badminima.training.interruption import Interruption
@@ -115,6 +116,26 @@ def same(one: Weights, other: Weights) -> bool:
         for kind in ("parameters", "buffers")
         for name, array in getattr(one, kind).items()
     )
+
+
+def test_the_record_names_each_process_with_its_threads_and_the_epoch_that_it_began_in(train, monkeypatch):
+    threads = iter([1, 2, 1, 2, 1, 2, 1])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: next(threads, 1))
+    record = train({}, break_off=5).record
+    assert [process["threads"] for process in record["processes"]] == [1, 2, 1, 2, 1, 2, 1]
+    # Each does five batches; an epoch has eight.
+    assert [process["epoch"] for process in record["processes"]] == [0, 1, 2, 2, 3, 4, 4]
+    assert {process["device"] for process in record["processes"]} == {record["device"]}
+
+
+def test_a_restart_point_that_does_not_name_its_process_is_gone_on_from(train, monkeypatch):
+    state = Training.state
+    monkeypatch.setattr(
+        Training, "state", lambda self: {name: part for name, part in state(self).items() if name != "processes"}
+    )
+    record = train({}, break_off=5).record
+    assert record["restarts"] == 6
+    assert len(record["processes"]) == 1
 
 
 @pytest.mark.parametrize("model", MODELS)

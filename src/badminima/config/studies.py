@@ -66,8 +66,15 @@ class StatisticsConfig(Section):
 class PlanConfig(Section):
     """The cost of a grid, and how much of it may run on the machine where it is started."""
 
-    speeds: str = Field(
-        "benchmarks/cpu.csv", description="Speeds to reckon with: a table of `make bench`, from the checkout's folder."
+    device: str | None = Field(
+        None,
+        description="The device to reckon with, or a part of its name that no other has; null, or a GPU where the "
+        "config computes on the CPU: the one that this machine computes on.",
+    )
+    speeds: list[str] = Field(
+        [],
+        description="Tables of `make bench` from machines of your own, from the checkout's folder: they count before "
+        "those in `benchmarks/`.",
     )
     local_hours: Annotated[Number, Field(gt=0)] | None = Field(
         24,

@@ -1,154 +1,141 @@
-"""Estimate the cost of a configuration before anything runs: hours and bytes, from measured speeds."""
+"""Estimate the cost of a configuration before anything runs: hours and bytes, from what was measured of a device.
 
-from collections.abc import Mapping, Sequence
+Times are device-seconds: of a GPU, or of a CPU with as many threads as its trainings were measured with.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
 
 from badminima.config import AdversarialInit, Config
-from badminima.config.registry import ARCHITECTURES, SOURCES
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
 from badminima.errors import UserError
-from badminima.experiment.lineage import with_runs_behind
-from badminima.experiment.runs import Run, all_runs, study_runs
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Images per second of one architecture on one image of ``pixels`` pixels."""
-
-    training: float
-    evaluation: float
-    pixels: int
+from badminima.experiment import measured
+from badminima.experiment.runs import Run
+from badminima.experiment.speeds import Device
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of some jobs.
+    """The cost of some jobs, at most: a pretraining may stop early.
 
     Attributes:
-        jobs: trainings and pretrainings.
-        hours: device-hours.
+        trainings: trainings and pretrainings.
+        training: device-seconds of them, evaluations included.
+        measuring: device-seconds of measurements.
+        jobs: jobs that compute on the device.
         gigabytes: disk.
     """
 
+    trainings: int = 0
+    training: float = 0.0
+    measuring: float = 0.0
     jobs: int = 0
-    hours: float = 0.0
     gigabytes: float = 0.0
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.jobs + other.jobs, self.hours + other.hours, self.gigabytes + other.gigabytes)
+        return Cost(
+            self.trainings + other.trainings,
+            self.training + other.training,
+            self.measuring + other.measuring,
+            self.jobs + other.jobs,
+            self.gigabytes + other.gigabytes,
+        )
 
 
-def read_speeds(path: Path) -> tuple[dict[str, Speed], str]:
-    """Speeds by architecture from ``benchmarks/training.py``'s CSV, and the device they were measured on.
-
-    Raises:
-        UserError: if the file is missing or not such a table.
-    """
-    try:
-        table = pd.read_csv(path)
-        speeds = {}
-        columns = ["case", "train_images_per_second", "evaluate_images_per_second"]
-        for case, training, evaluation in table[columns].itertuples(index=False, name=None):
-            architecture, size = str(case).split()
-            height, width = size.split("x")
-            speeds[architecture] = Speed(float(training), float(evaluation), int(height) * int(width))
-        return speeds, str(table["device"].iloc[0])
-    except FileNotFoundError:
-        raise UserError(path, "no such file", "run `make bench` first, or name another table") from None
-    except (AttributeError, KeyError, ValueError, IndexError) as error:
-        raise UserError(path, f"no benchmark table ({error})", "expected what `make bench` writes") from None
-
-
-def cost_of_runs(config: Config, runs: list[Run], speeds: Mapping[str, Speed]) -> Cost:
-    """Return the cost of runs with all runs and pretrainings behind them, at most: pretraining may stop early.
-
-    Raises:
-        UserError: if a model was not measured.
-    """
-    total = Cost()
-    runs = with_runs_behind(config.inits, runs)
-    for run in runs:
-        total += _training(config, run, speeds)
-    inits = {(run.dataset, run.model, run.init, run.seed) for run in runs}
-    for dataset, model, init, seed in sorted(inits, key=str):
-        entry = config.inits[init]
-        adversarial = init if isinstance(entry, AdversarialInit) else getattr(entry, "like", None)
-        if adversarial is not None and (adversarial == init or (dataset, model, adversarial, seed) not in inits):
-            total += _pretraining(config, dataset, model, adversarial, speeds)
-    return total
-
-
-def cost_of_jobs(
-    config: Config, trainings: Sequence[Run], pretrainings: Sequence[Run], speeds: Mapping[str, Speed]
-) -> Cost:
+def cost_of_jobs(config: Config, trainings: Sequence[Run], pretrainings: Sequence[Run], device: Device) -> Cost:
     """Return what exactly these trainings and pretrainings cost at most.
 
     Args:
         config: the configuration.
         trainings: trainings on the true labels.
         pretrainings: trainings on confusing sets, as runs whose recipe does not matter.
-        speeds: by architecture.
+        device: what they run on.
 
     Raises:
         UserError: if a model was not measured.
     """
-    total = Cost()
-    for run in trainings:
-        total += _training(config, run, speeds)
-    for run in pretrainings:
-        total += _pretraining(config, run.dataset, run.model, run.init, speeds)
-    return total
+    costs = [_training(config, run, device) for run in trainings]
+    return sum(costs + [_pretraining(config, run, device) for run in pretrainings], Cost())
 
 
-def plan(config: Config, speeds: Mapping[str, Speed]) -> pd.DataFrame:
-    """A row for each figure and for everything: trainings, device-hours, disk.
-
-    Figures that share a study share its runs, so the rows do not add up.
-    """
-    rows = []
-    for name, figure in config.figures.items():
-        rows.append((f"fig_{name}", cost_of_runs(config, study_runs(config.studies[figure.study]), speeds)))
-    rows.append(("all", cost_of_runs(config, all_runs(config), speeds)))
-    columns = ["target", "trainings and pretrainings", "device-hours of training, at most", "gigabytes"]
-    return pd.DataFrame([(name, cost.jobs, cost.hours, cost.gigabytes) for name, cost in rows], columns=columns)
+def seconds_of_measurements(config: Config, run: Run, stage: str, device: Device) -> float:
+    """Return the device-seconds of a stage's measurements of a run."""
+    return _measuring(config, run, device, measured.measurements_of(config, stage))
 
 
-def _training(config: Config, run: Run, speeds: Mapping[str, Speed]) -> Cost:
+def not_measured(config: Config, device: Device) -> list[str]:
+    """Return the configured diagnostics that no architecture was measured with on a device: they count nothing."""
+    return [name for name in config.diagnostics if name not in device.timings]
+
+
+def _training(config: Config, run: Run, device: Device) -> Cost:
     train, test = _images(config, run.dataset)
     recipe = config.recipes[run.recipe]
     optimization = config.training.with_recipe(recipe)
     evaluations = 1 + -(-optimization.epochs // optimization.evaluate_every)
     passes = optimization.epochs * (1 if recipe.sam is None else 2)
     augmented = 2 if recipe.augmentation else 1
-    seconds = _seconds(config, run.dataset, run.model, speeds, passes * train, evaluations * (augmented * train + test))
-    return Cost(1, seconds / 3600, (_weights(config, run.model) + 16 * test) / 1e9)
+    seconds = _seconds(config, run, device, passes * train, evaluations * (augmented * train + test))
+    along = evaluations * _measuring(config, run, device, measured.along_run(config, run))
+    return Cost(1, seconds, along, 1, (_weights(config, run.model) + 16 * test) / 1e9)
 
 
-def _pretraining(config: Config, dataset: str, model: str, init: str, speeds: Mapping[str, Speed]) -> Cost:
-    entry = config.inits[init]
+def _pretraining(config: Config, run: Run, device: Device) -> Cost:
+    entry = config.inits[run.init]
     assert isinstance(entry, AdversarialInit)
-    train, test = _images(config, dataset)
+    train, test = _images(config, run.dataset)
     copies = train * entry.replication
     optimization = config.pretraining
     evaluations = 1 + -(-optimization.epochs // optimization.evaluate_every)
-    seconds = _seconds(config, dataset, model, speeds, optimization.epochs * copies, evaluations * (copies + test))
-    mask = -(-_image_bytes(config, dataset) // 8)
-    return Cost(1, seconds / 3600, (_weights(config, model) + copies * (8 + mask) + 16 * test) / 1e9)
+    seconds = _seconds(config, run, device, optimization.epochs * copies, evaluations * (copies + test))
+    names = measured.along_pretraining(config, run.dataset, run.model, run.init, int(run.seed))
+    along = evaluations * _measuring(config, run, device, names)
+    mask = -(-_image_bytes(config, run.dataset) // 8)
+    size = _weights(config, run.model) + copies * (8 + mask) + 16 * test
+    return Cost(1, seconds, along, 1, size / 1e9)
 
 
-def _seconds(
-    config: Config, dataset: str, model: str, speeds: Mapping[str, Speed], trained: int, evaluated: int
-) -> float:
-    architecture = config.models[model].architecture
-    if architecture not in speeds:
+def _measuring(config: Config, run: Run, device: Device, names: Iterable[str]) -> float:
+    """Return the device-seconds of some diagnostics of a run; one that was not measured counts nothing."""
+    return sum(_diagnostic(config, run, device, name) for name in names if name in device.timings)
+
+
+def _diagnostic(config: Config, run: Run, device: Device, name: str) -> float:
+    """Return the device-seconds of a diagnostic of a run, scaled from the measured one that is most like it.
+
+    The time of a diagnostic grows with its images. An architecture takes as long as the measured one nearest to it in
+    speed, times the ratio of their times for training on an image: a diagnostic too is made of forward and backward
+    passes. That ratio holds the networks' work and how well the device does it. Other options are not accounted for.
+    """
+    own = _seconds(config, run, device, 1, 0)
+    times = [
+        (max(1.0, timing.pixels / device.speeds[architecture].pixels) / device.speeds[architecture].training, timing)
+        for architecture, timing in device.timings[name].items()
+    ]
+    nearest, timing = min(times, key=lambda pair: abs(math.log(pair[0] / own)))
+    images = _used(config, name, config.measuring.images) / _used(None, name, timing.images)
+    return timing.seconds * images * own / nearest
+
+
+def _used(config: Config | None, name: str, images: int) -> int:
+    """Return the number of images that a diagnostic looks at; without a config, at its default options."""
+    options = DIAGNOSTICS.entry(name).options
+    given = {} if config is None else config.measuring.options.get(name, {})
+    return min(images, getattr(options.model_validate(given), "images", images))
+
+
+def _seconds(config: Config, run: Run, device: Device, trained: int, evaluated: int) -> float:
+    architecture = config.models[run.model].architecture
+    if architecture not in device.speeds:
         raise UserError(
-            "plan", f"no measured speed of {architecture}", f"measured: {', '.join(speeds)}; run `make bench`"
+            "plan",
+            f"no measured speed of {architecture} on {device.name}",
+            f"measured: {', '.join(device.speeds)}; run `make bench`",
         )
-    speed = speeds[architecture]
+    speed = device.speeds[architecture]
     # A convolution's work grows with the pixels; smaller images are not counted as cheaper, since VGG pads them.
-    larger = max(1.0, _pixels(config, dataset) / speed.pixels)
+    larger = max(1.0, _pixels(config, run.dataset) / speed.pixels)
     return larger * (trained / speed.training + evaluated / speed.evaluation)
 
 

@@ -20,7 +20,7 @@ from badminima.models.weights import weights_of
 from badminima.seeding import integer_seed
 from badminima.training.evaluation import Evaluation, Evaluator
 from badminima.training.graphs import Learner
-from badminima.training.history import HistoryRow, Outcome
+from badminima.training.history import HistoryRow, Outcome, Process, this_process
 from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import learning_rate
@@ -90,7 +90,8 @@ class Training:
             if state is not None:
                 self._restore(state)
                 self.outcome.restarts += 1
-            else:
+            self.outcome.processes.append(this_process(self.learn.loss_sum.device, self.epoch))
+            if state is None:
                 self._record(0, self._measure_train(0))
             while not self._is_over():
                 self._train_epoch()
@@ -108,6 +109,7 @@ class Training:
             "correct": self.learn.correct,
             "history": [asdict(row) for row in self.outcome.history],
             "restarts": self.outcome.restarts,
+            "processes": [asdict(process) for process in self.outcome.processes],
             "seconds": self._seconds(),
             "training_seconds": self._training_seconds,
             "trained_images": self._trained_images,
@@ -123,6 +125,8 @@ class Training:
         self.learn.correct.copy_(state["correct"])
         self.outcome.history = [HistoryRow(**row) for row in state["history"]]
         self.outcome.restarts = state["restarts"]
+        # Restart points of older versions do not say.
+        self.outcome.processes = [Process(**process) for process in state.get("processes", [])]
         self._seconds_before, self._started = state["seconds"], time.perf_counter()
         self._training_seconds, self._trained_images = state["training_seconds"], state["trained_images"]
         torch.set_rng_state(state["random"])

@@ -6,6 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from badminima.storage.provenance import describe
+
 Status = Literal["converged", "max_epochs", "diverged"]
 
 
@@ -40,6 +42,26 @@ class HistoryRow:
 COLUMNS = [column.name for column in fields(HistoryRow) if column.name != "along"]
 
 
+@dataclass(frozen=True)
+class Process:
+    """A process that trained a run, or part of it.
+
+    Attributes:
+        device: what it computed on.
+        threads: its CPU threads.
+        epoch: the epoch in which it began; 0 is the start.
+    """
+
+    device: str
+    threads: int
+    epoch: int
+
+
+def this_process(device: torch.device, epoch: int) -> Process:
+    """Return what there is to say of the process that trains from an epoch on."""
+    return Process(describe(device), torch.get_num_threads(), epoch)
+
+
 @dataclass
 class Outcome:
     """How a training ended.
@@ -51,6 +73,8 @@ class Outcome:
         history: the evaluated epochs.
         predicted: class predicted for each test item at the end, ``[n]``.
         restarts: how often the training was taken up from a restart point.
+        processes: the processes that trained it, in order; the numbers of different devices or threads differ in their
+            last bits.
     """
 
     status: Status = "max_epochs"
@@ -58,6 +82,7 @@ class Outcome:
     history: list[HistoryRow] = field(default_factory=list)
     predicted: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     restarts: int = 0
+    processes: list[Process] = field(default_factory=list)
 
     @property
     def final(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Around the jobs: the environment that they inherit, checks before the first, reasons after a failure.
 
-- Holds: ``environment``, ``slurm`` and ``preflight`` (checks), ``settings_files`` and ``defaults``,
+- Holds: ``environment``, ``machine``, ``slurm`` and ``preflight`` (checks), ``settings_files`` and ``defaults``,
   ``failures``.
 - Imports: everything but what trains, measures or draws; no torch.
 - Others use: nothing. ``rules/`` calls it.

@@ -3,13 +3,16 @@
 Each check raises UserError; a dry run, and targets that train nothing, never meet one.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from badminima.config import Config
 from badminima.config.registry import SOURCES
 from badminima.errors import UserError
+from badminima.experiment.cost import cost_of_jobs
 from badminima.experiment.runs import Run
+from badminima.experiment.speeds import Device, is_cpu, read_devices
+from badminima.workflow.machine import device_here
 
 
 def check_data(config: Config, datasets: Collection[str]) -> None:
@@ -33,29 +36,33 @@ def check_data(config: Config, datasets: Collection[str]) -> None:
 
 
 def check_cost(
-    config: Config, trainings: Sequence[Run], pretrainings: Sequence[Run], datasets: Collection[str], speeds: Path
+    config: Config,
+    trainings: Sequence[Run],
+    pretrainings: Sequence[Run],
+    datasets: Collection[str],
+    speeds: Collection[Path],
 ) -> None:
     """Raise UserError if jobs on this machine would take more device-hours than ``plan.local_hours`` allows.
 
-    Models that were not measured count nothing.
+    Models that were not measured count nothing. A GPU or CPU that was not measured counts as another one.
 
     Args:
         config: the configuration.
         trainings: the trainings that are to be run.
         pretrainings: the pretrainings, as runs without a recipe.
         datasets: the datasets that are to be fetched.
-        speeds: the table of speeds to reckon with; one that is missing is refused too.
+        speeds: the tables of what was measured; one that is missing is refused too.
     """
-    from badminima.experiment.cost import cost_of_jobs, read_speeds  # pandas takes half a second to load
-
     limit = config.plan.local_hours
     if limit is None or not (trainings or pretrainings):
         return
-    measured, device = read_speeds(speeds)
+    device = _like(device_here(config.device), read_devices(speeds))
     known_trainings, known_pretrainings = (
-        [run for run in runs if config.models[run.model].architecture in measured] for runs in (trainings, pretrainings)
+        [run for run in runs if config.models[run.model].architecture in device.speeds]
+        for runs in (trainings, pretrainings)
     )
-    hours = cost_of_jobs(config, known_trainings, known_pretrainings, measured).hours
+    cost = cost_of_jobs(config, known_trainings, known_pretrainings, device)
+    hours = (cost.training + cost.measuring) / 3600
     if hours <= limit:
         return
     downloads = [name for name in sorted(datasets) if is_downloaded(config, name)]
@@ -63,10 +70,16 @@ def check_cost(
     raise UserError(
         "this machine",
         f"{len(trainings):,} trainings and {len(pretrainings):,} pretrainings to run here, up to {hours:,.0f} "
-        f"device-hours at the speeds of {speeds} ({device}){fetched}",
+        f"device-hours at the speeds of {device.name}{fetched}",
         "for a laptop add --configfile presets/demo.yaml, for a cluster --profile slurm "
         f"(to run it here all the same, raise plan.local_hours above {limit:g})",
     )
+
+
+def _like(name: str, devices: Mapping[str, Device]) -> Device:
+    """Return the device called ``name``, or else the first of its kind, GPU or CPU; without any, one without speeds."""
+    of_kind = [device for device in devices.values() if device.is_cpu == is_cpu(name)]
+    return devices.get(name) or next(iter(of_kind), Device(name))
 
 
 def is_downloaded(config: Config, dataset: str) -> bool:

@@ -9,11 +9,21 @@ from badminima.config import Config
 from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.runs import all_runs
+from badminima.workflow import preflight
 from badminima.workflow.preflight import check_cost, check_data
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config
 
-SPEEDS = REPOSITORY / "benchmarks" / "cpu.csv"
+CPU = REPOSITORY / "benchmarks" / "cpu.csv"
+SPEEDS = sorted((REPOSITORY / "benchmarks").glob("*.csv"))
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """A machine whose device can be chosen; without a choice it has no GPU."""
+    devices = ["cpu"]
+    monkeypatch.setattr(preflight, "device_here", lambda wanted: devices[-1])
+    return devices
 
 
 def config(change: dict | None = None) -> Config:
@@ -26,7 +36,7 @@ def test_the_papers_grid_is_refused_on_one_machine_and_the_line_says_how_to_go_o
         check_cost(paper, all_runs(paper), [], ["cifar10", "restricted_imagenet"], SPEEDS)
     message = str(refused.value)
     assert "found 1,440 trainings and 0 pretrainings to run here, up to 835,480 device-hours" in message
-    assert "and downloads of cifar10;" in message
+    assert "at the speeds of cpu (x86_64), and downloads of cifar10;" in message
     assert "--configfile presets/demo.yaml" in message
     assert "--profile slurm" in message
     assert "\n" not in message
@@ -40,14 +50,28 @@ def test_a_raised_limit_lets_it_run(limit):
 
 def test_a_model_that_was_not_measured_counts_nothing_and_a_missing_table_is_refused(tmp_path):
     paper = config()
-    header, *rows = SPEEDS.read_text().splitlines(keepends=True)
+    header, *rows = CPU.read_text().splitlines(keepends=True)
     (tmp_path / "mlp.csv").write_text(header + "".join(row for row in rows if row.startswith("mlp")))
-    check_cost(paper, all_runs(paper), [], [], tmp_path / "mlp.csv")
+    check_cost(paper, all_runs(paper), [], [], [tmp_path / "mlp.csv"])
     (tmp_path / "vgg16.csv").write_text(header + "".join(row for row in rows if row.startswith("vgg16")))
     with pytest.raises(UserError, match="1,440 trainings"):
-        check_cost(paper, all_runs(paper), [], [], tmp_path / "vgg16.csv")
+        check_cost(paper, all_runs(paper), [], [], [tmp_path / "vgg16.csv"])
     with pytest.raises(UserError, match="no such file"):
-        check_cost(paper, all_runs(paper), [], [], tmp_path / "absent.csv")
+        check_cost(paper, all_runs(paper), [], [], [tmp_path / "absent.csv"])
+
+
+@pytest.mark.parametrize("gpu", ["NVIDIA H200", "NVIDIA of tomorrow"])
+def test_on_a_machine_with_a_gpu_its_speeds_count_or_those_of_another_gpu(here, gpu):
+    here.append(gpu)
+    paper = config()
+    with pytest.raises(UserError, match=r"up to [\d,]{5} device-hours at the speeds of NVIDIA H200"):
+        check_cost(paper, all_runs(paper), [], [], SPEEDS)
+    # 1,440 trainings of ten minutes, against as many of a week.
+    short = config({"training": {"epochs": 10, "milestones": []}, "plan": {"local_hours": 500}})
+    check_cost(short, all_runs(short), [], [], SPEEDS)
+    here.append("cpu")
+    with pytest.raises(UserError, match="1,440 trainings"):
+        check_cost(short, all_runs(short), [], [], SPEEDS)
 
 
 def test_downloads_and_measurements_alone_are_no_grid():

@@ -1,0 +1,170 @@
+"""Plan a configuration before anything runs: its trainings, hours and disk, for each target."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from badminima.config import Config, RescaledInit, StudyConfig
+from badminima.experiment import measured
+from badminima.experiment.cost import Cost, cost_of_jobs, seconds_of_measurements
+from badminima.experiment.lineage import pretraining_behind, random_behind, root_of, run_behind, with_runs_behind
+from badminima.experiment.runs import Run, study_runs
+from badminima.experiment.speeds import CPU, Device, find_device
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to run jobs side by side.
+
+    Attributes:
+        cores: CPU cores, on a machine.
+        gpus: GPUs, on a machine.
+        cluster_jobs: jobs at once, on a cluster.
+    """
+
+    cores: int = 1
+    gpus: int = 1
+    cluster_jobs: int | None = None
+
+    def devices(self, config: Config, device: Device) -> float:
+        """Return how many devices work at once.
+
+        A GPU works for one job at a time. Of a CPU there are as many devices as its threads go into the cores.
+        """
+        threads = config.resources.of("train").threads
+        if device.is_cpu:
+            return (self.cores if self.cluster_jobs is None else self.cluster_jobs * threads) / device.threads
+        return self.cluster_jobs or max(1, min(self.gpus, self.cores // threads))
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """The cost of a target.
+
+    Attributes:
+        target: its name.
+        trainings: trainings and pretrainings.
+        training: device-hours of them.
+        measuring: device-hours of measurements.
+        starting: device-hours in which jobs start.
+        wall_clock: hours from start to end.
+        gigabytes: disk.
+    """
+
+    target: str
+    trainings: int
+    training: float
+    measuring: float
+    starting: float
+    wall_clock: float
+    gigabytes: float
+
+
+def planned_device(config: Config, devices: Mapping[str, Device], here: str) -> Device:
+    """Return the device to reckon with: ``plan.device``, or else the one that this machine computes on.
+
+    Where the config computes on the CPU, it is one, whatever GPU is named.
+
+    Args:
+        config: the configuration.
+        devices: the devices that were measured, by name.
+        here: the device that this machine computes on.
+
+    Raises:
+        UserError: if it was not measured.
+    """
+    named = devices[find_device(devices, config.plan.device)] if config.plan.device else None
+    if named is not None and (named.is_cpu or config.device != CPU):
+        return named
+    return devices[find_device(devices, CPU if config.device == CPU else here)]
+
+
+def plan(config: Config, device: Device, machine: Machine) -> list[PlanRow]:
+    """Return a row for each figure and for everything.
+
+    Figures that share a study share its runs, so the rows do not add up.
+
+    Raises:
+        UserError: if a model was not measured.
+    """
+    figures = [(f"fig_{name}", [config.studies[figure.study]], 2) for name, figure in config.figures.items()]
+    # The verdicts, the first page and the recorded config; the toy, its figure and animation.
+    more = len(config.studies) + len(config.figures) + len(config.tables) + 3 + (3 if config.toy else 0)
+    return [
+        _row(config, device, machine, target, studies, last)
+        for target, studies, last in [*figures, ("all", list(config.studies.values()), more)]
+    ]
+
+
+def _row(
+    config: Config, device: Device, machine: Machine, target: str, studies: Collection[StudyConfig], last: int
+) -> PlanRow:
+    """Return the row of a target that is made from some studies by ``last`` jobs that train and measure nothing."""
+    runs = list(dict.fromkeys(run for study in studies for run in study_runs(study)))
+    trained = with_runs_behind(config.inits, runs)
+    pretrained = _pretrainings(config, trained)
+    measured_runs = _measured_runs(config, studies)
+    seconds = sum(
+        seconds_of_measurements(config, run, stage, device) for stage, of in measured_runs.items() for run in of
+    )
+    cost = cost_of_jobs(config, trained, pretrained, device)
+    cost += Cost(measuring=seconds, jobs=_measuring_jobs(measured_runs))
+    devices = machine.devices(config, device)
+    shared = (cost.training + cost.measuring + cost.jobs * device.start) / devices
+    helpers = (_preparations(config, trained, pretrained) + last) * device.start
+    beside = devices if device.is_cpu else machine.cores
+    longest = max((_longest(config, run, device) for run in runs), default=0.0)
+    starting = cost.jobs * device.start + (helpers if device.is_cpu else 0)
+    return PlanRow(
+        target,
+        cost.trainings,
+        cost.training / 3600,
+        cost.measuring / 3600,
+        starting / 3600,
+        max(shared + helpers / beside, longest) / 3600,
+        cost.gigabytes,
+    )
+
+
+def _pretrainings(config: Config, trained: Iterable[Run]) -> list[Run]:
+    """Return the pretrainings behind some runs, as runs without a recipe."""
+    behind = ((run, pretraining_behind(config, run.init)) for run in trained)
+    return list(dict.fromkeys(Run(run.dataset, run.model, init, "", run.seed) for run, init in behind if init))
+
+
+def _measured_runs(config: Config, studies: Iterable[StudyConfig]) -> dict[str, list[Run]]:
+    """Return the runs that each stage measures, each once."""
+    found: dict[str, dict[Run, None]] = {"diagnose": {}, "compare": {}, "landscape": {}}
+    for study in studies:
+        compared = measured.compared_inits(config, study)
+        found["diagnose"] |= dict.fromkeys(study_runs(study))
+        found["compare"] |= dict.fromkeys(run for run in study_runs(study) if run.init in compared)
+        found["landscape"] |= dict.fromkeys(measured.landscape_runs(study, measured.landscapes(config, study)))
+    return {stage: list(runs) for stage, runs in found.items()}
+
+
+def _measuring_jobs(measured_runs: Mapping[str, Collection[Run]]) -> int:
+    """Count the jobs that measure, from the runs that each stage measures."""
+    return sum(len(runs) for runs in measured_runs.values())
+
+
+def _preparations(config: Config, trained: Iterable[Run], pretrained: Iterable[Run]) -> int:
+    """Count the jobs that make datasets, confusing sets and start weights."""
+    runs = [*trained, *pretrained]
+    datasets = {run.dataset for run in runs}
+    confusing = {(run.dataset, run.init, run.seed) for run in pretrained}
+    random = {(run.dataset, run.model, random_behind(config.inits, run.init), run.seed) for run in runs}
+    roots = {(run.dataset, run.model, root_of(config.inits, run.init), run.seed) for run in runs}
+    rescaled = [root for root in roots if isinstance(config.inits[root[2]], RescaledInit)]
+    return 2 * len(datasets) + len(confusing) + len(random) + len(rescaled)
+
+
+def _longest(config: Config, run: Run, device: Device) -> float:
+    """Return the seconds that pass at least until a run is measured, however many devices there are."""
+    chain = [run]
+    while (behind := run_behind(config.inits, chain[-1])) is not None:
+        chain.append(behind)
+    cost = cost_of_jobs(config, chain, _pretrainings(config, [run]), device)
+    cost += Cost(measuring=seconds_of_measurements(config, run, "diagnose", device), jobs=1)
+    # A job may have fewer threads than the device was measured with.
+    slower = max(1.0, device.threads / config.resources.of("train").threads) if device.is_cpu else 1.0
+    return slower * (cost.training + cost.measuring + cost.jobs * device.start)
