@@ -191,7 +191,7 @@ def main(
         values_path.write_text(json.dumps(values, indent=1))
     if output is not None:
         facts = {
-            "architecture": architecture,
+            "case": f"{architecture} {shape[1]}x{shape[2]}",
             "images": images,
             "options": options,
             **provenance(choose_device("auto")),
