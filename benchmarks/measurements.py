@@ -154,7 +154,9 @@ def _process_peak() -> float:
 
 
 @click.command(help=__doc__)
-@click.option("--only", "names", multiple=True, type=click.Choice(DIAGNOSTICS.names), help=f"Default: all but {LONG}.")
+@click.option(
+    "--only", "names", multiple=True, type=click.Choice(DIAGNOSTICS.names), help=f"Default: all but {LONG[0]}."
+)
 @click.option("--architecture", default="resnet18", show_default=True, type=click.Choice(ARCHITECTURES.names))
 @click.option("--shape", nargs=3, type=int, default=(3, 32, 32), show_default=True, help="Channels, height, width.")
 @click.option("--images", default=2000, show_default=True, help="Training images, and as many test images.")

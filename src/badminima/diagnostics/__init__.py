@@ -5,7 +5,8 @@ A measurement is a function ``measure(context) -> dict[str, float]``. A key is `
 be made of a run raises :class:`~badminima.diagnostics.context.Skipped`; one that fails costs its own numbers alone.
 
 - Holds: ``context`` (what a measurement may look at), ``diagnose`` (makes them), ``along`` (at every evaluated epoch),
-  ``inputs`` and ``record`` (files), ``network`` (shared), and the measurements.
+  ``inputs`` and ``record`` (files), ``network`` (shared), ``double_backward`` (for
+  Hessian products), and the measurements.
 - Imports: ``config``, ``experiment``, ``data``, ``models``, ``storage``, ``training.numerics``.
 - Others use: ``diagnose``, ``inputs``, ``along``, ``landscape``, ``record``. A measurement may use another's functions.
 """
