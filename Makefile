@@ -43,11 +43,8 @@ test-slurm: .venv/.installed ## The pipeline on real SLURM clusters that it star
 test-slurm-quick: .venv/.installed ## The part of it that CI runs: a grid, a disturbance (root; slurm-wlm munge).
 	$(BIN)/python -m pytest -m "slurm and quick"
 
-bench: .venv/.installed ## Speed and memory against a reference loop; minutes. Writes results/benchmarks/.
-	$(BIN)/python -m benchmarks.prepare_data --output results/benchmarks/prepare_data.csv
-	$(BIN)/python -m benchmarks.training --output results/benchmarks/training.csv
-	$(BIN)/python -m benchmarks.startup --output results/benchmarks/startup.csv
-	$(BIN)/python -m benchmarks.scaling --output results/benchmarks/scaling.csv
+bench: .venv/.installed ## Speed against a reference loop, costs of measurements and starts; BENCH="--only training". Writes results/benchmarks/.
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lint: .venv/.installed ## Style, types, spelling, workflow lint.
 	$(BIN)/ruff check .

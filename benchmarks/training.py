@@ -43,7 +43,7 @@ CASES = {
 }
 BATCH_SIZE = 128
 # Images per repetition on a GPU: ours, and the reference's, which is slower.
-GPU_IMAGES, GPU_REFERENCE_IMAGES = 25_600, 12_800
+GPU_IMAGES, GPU_REFERENCE_IMAGES = 25_600, 6_400
 # Ways to compute, by name. `auto` compiles no training as short as these epochs: it is `graph` here.
 SETTINGS: dict[str, dict[str, object]] = {
     "graph": {"compile": "none"},
