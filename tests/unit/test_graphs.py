@@ -1,7 +1,9 @@
 """Steps on fixed memory: all of it but the recording itself, which needs CUDA (tests/gpu)."""
 
+import os
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +180,18 @@ def test_a_long_training_on_cuda_is_compiled_for(monkeypatch):
     finally:
         torch.backends.cudnn.benchmark = before
     assert set_up(auto, CPU, images=350 * 50_000).compile == "none"
+
+
+def test_compiled_code_is_shared_where_the_users_cache_can_be_written(monkeypatch, tmp_path):
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # no folder can be made in it
+    assert set_up(NumericsConfig(compile="default"), CPU).compile == "default"
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    set_up(NumericsConfig(compile="default"), CPU)
+    assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]) == tmp_path / "badminima" / "compiled"
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
 
 
 def test_a_training_takes_that_way_from_its_config(digits, digits_on_torch, train_settings, tmp_path):

@@ -4,9 +4,10 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -120,8 +121,7 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
         pays = device.type == "cuda" and images * SAVED_BY_COMPILING > COMPILING
         compiled = "default" if pays else "none"
     if compiled != "none":
-        # Of the user and not of the node: all jobs of a grid find what the first one compiled.
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", user_cache_dir("badminima/compiled"))
+        _share_compiled_code()
     return Numerics(device, precision, compiled, config.deterministic or device.type == "cpu", config.graphs)
 
 
@@ -148,6 +148,18 @@ def _precision(config: NumericsConfig, device: torch.device) -> str:
     if config.precision == "auto":
         return "bf16" if device.type == "cuda" else "fp32"
     return config.precision
+
+
+def _share_compiled_code() -> None:
+    """Keep compiled code in the user's cache, so that all jobs of a grid find what the first one compiled.
+
+    torch's own place is in the node's temporary folder; it stays where the user's cache can't be written.
+    """
+    folder = Path(user_cache_dir("badminima")) / "compiled"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def _keep_freed_memory() -> None:
