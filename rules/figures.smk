@@ -3,13 +3,20 @@
 FIGURE_FORMATS = ["pdf", "png", "csv"]
 
 
+def drawn_tables(figure):
+    """Return the folder of the tables that a figure is drawn from."""
+    entry = CONFIG.figures[figure]
+    tables = PATHS.outcomes if FIGURES.entry(entry.draw or figure).outcomes else PATHS.tables
+    return tables(entry.study)
+
+
 for figure in CONFIG.figures:
 
     rule:
         name:
             f"fig_{figure}"
         input:
-            [PATHS.tables(CONFIG.figures[figure].study) / table for table in TABLES],
+            [drawn_tables(figure) / table for table in TABLES],
             script=SCRIPTS / "figures.py",
         output:
             pdf=PATHS.figure(figure, "pdf"),
@@ -23,6 +30,7 @@ for figure in CONFIG.figures:
         log:
             LOGS / "figures" / f"{figure}.log",
         localrule: True
+        priority: 5
         conda:
             "../envs/analysis.yaml"
         threads: threads_of("figures")

@@ -17,6 +17,8 @@ rule initialize:
     wildcard_constraints:
         init=inits_of(RandomInit),
     localrule: True
+    # Everything trained later waits for start weights, so they go first.
+    priority: 10
     conda:
         "../envs/training.yaml"
     threads: threads_of("initialize")
@@ -42,6 +44,8 @@ rule rescale:
     wildcard_constraints:
         init=inits_of(RescaledInit),
     localrule: True
+    # Everything trained later waits for start weights, so they go first.
+    priority: 10
     conda:
         "../envs/training.yaml"
     threads: threads_of("rescale")

@@ -20,6 +20,8 @@ rule train:
         BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
     group:
         training_group
+    # The figures of outcomes, the headline among them, wait for trainings alone: they go before measurements.
+    priority: 3
     conda:
         "../envs/training.yaml"
     threads: threads_of("train")
