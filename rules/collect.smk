@@ -78,9 +78,9 @@ rule collect_outcomes:
         [PATHS.outcomes("{study}") / table for table in [*TABLES, paths.SUMMARY]],
     log:
         LOGS / "collect_outcomes" / "{study}.log",
-    localrule: True
     # The figures that need no more are drawn while runs are measured.
     priority: 5
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     threads: threads_of("collect")

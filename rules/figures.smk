@@ -29,8 +29,8 @@ for figure in CONFIG.figures:
             csv=PATHS.figure(figure, "csv"),
         log:
             LOGS / "figures" / f"{figure}.log",
-        localrule: True
         priority: 5
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         threads: threads_of("figures")

@@ -16,9 +16,9 @@ rule initialize:
         LOGS / "initialize" / f"{INIT_NAME}.log",
     wildcard_constraints:
         init=inits_of(RandomInit),
-    localrule: True
     # Everything trained later waits for start weights, so they go first.
     priority: 10
+    localrule: True
     conda:
         "../envs/training.yaml"
     threads: threads_of("initialize")
@@ -43,9 +43,9 @@ rule rescale:
         LOGS / "rescale" / f"{INIT_NAME}.log",
     wildcard_constraints:
         init=inits_of(RescaledInit),
-    localrule: True
     # Everything trained later waits for start weights, so they go first.
     priority: 10
+    localrule: True
     conda:
         "../envs/training.yaml"
     threads: threads_of("rescale")

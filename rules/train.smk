@@ -18,10 +18,10 @@ rule train:
         LOGS / "train" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
-    group:
-        training_group
     # The figures of outcomes, the headline among them, wait for trainings alone: they go before measurements.
     priority: 3
+    group:
+        training_group
     conda:
         "../envs/training.yaml"
     threads: threads_of("train")
