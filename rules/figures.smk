@@ -1,6 +1,8 @@
 # Tables -> one figure: PDF, PNG and the CSV of what it shows. A rule per figure, so that each has a name to type.
 
 FIGURE_FORMATS = ["pdf", "png", "csv"]
+# The figure on the report's first page.
+HEADLINE = overview_settings(CONFIG).figure
 
 
 def drawn_tables(figure):
@@ -29,7 +31,8 @@ for figure in CONFIG.figures:
             csv=PATHS.figure(figure, "csv"),
         log:
             LOGS / "figures" / f"{figure}.log",
-        priority: 5
+        # Before measurements, and the headline before others.
+        priority: 6 if figure == HEADLINE else 5
         localrule: True
         conda:
             "../envs/analysis.yaml"

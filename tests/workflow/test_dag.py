@@ -153,7 +153,7 @@ def test_trainings_and_figures_of_outcomes_go_before_measurements(checkout):
         else:
             priority[rule] = int(value)
     assert priority["diagnose"] == priority["compare"] == priority["landscape"] == priority["collect"] == 0
-    assert 0 < priority["train"] < priority["collect_outcomes"] <= priority["fig_ablation"]
+    assert 0 < priority["train"] < priority["collect_outcomes"] <= priority["fig_curves"] < priority["fig_ablation"]
     # Nothing that trainings wait for comes after the first of them.
     for rule in ("initialize", "confuse", "pretrain", "rescale"):
         assert priority[rule] > priority["train"]
