@@ -1,17 +1,23 @@
-# All runs of a study -> its tables. Figures and claims read these, never the runs.
+# All runs of a study -> its tables. Figures and claims read these, never the runs. Those that show accuracies alone
+# read tables of the outcomes of trainings, for which nothing is measured.
 
 TABLES = list(paths.STUDY_TABLES)
 
 
-def collected_runs(wildcards):
-    """Return the files of every run of a study that its tables are made from."""
-    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, paths.DIAGNOSTICS]
+def trained_runs(wildcards):
+    """Return the files that the trainings of a study leave and its tables are made from."""
+    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS]
+    return [PATHS.run(run) / name for run in runs.study_runs(CONFIG.studies[wildcards.study]) for name in names]
+
+
+def measured_runs(wildcards):
+    """Return the measurements of the runs of a study, alone and against others."""
     study = CONFIG.studies[wildcards.study]
     compared = measured.compared_inits(CONFIG, study)
     return [
         PATHS.run(run) / name
         for run in runs.study_runs(study)
-        for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
+        for name in (paths.DIAGNOSTICS, *([paths.COMPARISON] if run.init in compared else []))
     ]
 
 
@@ -31,7 +37,8 @@ def collected_landscapes(wildcards):
 rule collect:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
-        collected_runs,
+        trained_runs,
+        measured_runs,
         collected_pretraining,
         collected_landscapes,
         script=SCRIPTS / "collect.py",
@@ -54,6 +61,34 @@ rule collect:
         runtime=growing("collect", "runtime"),
     params:
         settings=settings_of(slices.collect_settings),
+        results=results_folder,
+        tables=output_folder,
+    shell:
+        "python {input.script} --results {params.results:q} --settings @{params.settings} --tables {params.tables}"
+        " >> {log} 2>&1"
+
+
+rule collect_outcomes:
+    input:
+        # The script finds them by the study's grid: their names would not fit on a command line.
+        trained_runs,
+        collected_pretraining,
+        script=SCRIPTS / "collect.py",
+    output:
+        [PATHS.outcomes("{study}") / table for table in [*TABLES, paths.SUMMARY]],
+    log:
+        LOGS / "collect_outcomes" / "{study}.log",
+    # The figures that need no more are drawn while runs are measured.
+    priority: 5
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("collect")
+    resources:
+        mem_mb=growing("collect", "mem_mb"),
+        runtime=growing("collect", "runtime"),
+    params:
+        settings=settings_of(slices.outcomes_settings),
         results=results_folder,
         tables=output_folder,
     shell:

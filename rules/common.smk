@@ -22,7 +22,7 @@ from badminima import claims
 from badminima.claims.grids import claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
-from badminima.config.registry import SOURCES
+from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.report.facts import overview_settings

@@ -12,6 +12,8 @@ rule confuse:
     wildcard_constraints:
         init=inits_of(AdversarialInit),
     cache: CACHED
+    # As for the pretraining that it is for.
+    priority: 10
     conda:
         "../envs/training.yaml"
     threads: threads_of("confuse")

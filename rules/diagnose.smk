@@ -1,9 +1,39 @@
 # One run -> its measurements; two runs of one recipe and seed -> how they differ; a run -> the loss around it.
+from dataclasses import replace
 
 
-def reference_weights(wildcards):
-    """Return the weights that a run is compared with."""
-    return PATHS.run(lineage.reference_of(CONFIG, as_run(wildcards))) / paths.WEIGHTS
+def runs_of(wildcards, recipes):
+    """Return the runs of some recipes that share a dataset, model, init and seed."""
+    return [replace(as_run(wildcards), recipe=recipe) for recipe in recipes]
+
+
+def compared_runs(recipes):
+    """Return an input function: the weights of the runs of some recipes, and of those that they are compared with."""
+
+    def files(wildcards):
+        found = runs_of(wildcards, recipes)
+        return {
+            "weights": [PATHS.run(run) / paths.WEIGHTS for run in found],
+            "references": [PATHS.run(lineage.reference_of(CONFIG, run)) / paths.WEIGHTS for run in found],
+        }
+
+    return files
+
+
+def compared_settings(recipes):
+    """Return a parameter: the options that name the files of settings of these comparisons."""
+
+    def options(wildcards):
+        settings = [slices.diagnose_settings(CONFIG, run, "compare") for run in runs_of(wildcards, recipes)]
+        return [f"--settings=@{SETTINGS.path(of_run)}" for of_run in settings]
+
+    return options
+
+
+def compared_options(wildcards, input, output):
+    """Return the options that name the files of each comparison."""
+    files = {"weights": input.weights, "reference": input.references, "comparison": output.comparisons}
+    return [f"--{name}={path}" for name, paths in files.items() for path in paths]
 
 
 rule diagnose:
@@ -38,33 +68,43 @@ rule diagnose:
         " --diagnostics {output.diagnostics} >> {log} 2>&1"
 
 
-rule compare:
-    input:
-        script=SCRIPTS / "diagnose.py",
-        prepared=PATHS.prepared("{dataset}"),
-        weights=PATHS.run(RUN) / paths.WEIGHTS,
-        reference=reference_weights,
-    output:
-        comparison=PATHS.run(RUN) / paths.COMPARISON,
-    log:
-        LOGS / "compare" / f"{RUN_NAME}.log",
-    benchmark:
-        BENCHMARKS / "compare" / f"{RUN_NAME}.tsv"
-    wildcard_constraints:
-        init=inits_of((AdversarialInit, RescaledInit, RunInit)),
-    conda:
-        "../envs/training.yaml"
-    threads: threads_of("diagnose")
-    resources:
-        mem_mb=growing("diagnose", "mem_mb"),
-        runtime=growing("diagnose", "runtime"),
-        gpu=gpus_of("diagnose"),
-    params:
-        settings=settings_of(slices.diagnose_settings, stage="compare"),
-    shell:
-        "python {input.script} --prepared {input.prepared} --weights {input.weights} --reference {input.reference}"
-        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
-        " --diagnostics {output.comparison} >> {log} 2>&1"
+# A job compares the runs of several recipes: to start it takes longer than to compare two small networks. A rule has a
+# fixed number of outputs, so recipes that other studies have need a rule of their own.
+for number, (recipes, inits) in enumerate(measured.compared_together(CONFIG).items()):
+    name = f"compare_{number}" if number else "compare"
+
+    rule:
+        name:
+            name
+        input:
+            unpack(compared_runs(recipes)),
+            script=SCRIPTS / "compare.py",
+            prepared=PATHS.prepared("{dataset}"),
+        output:
+            comparisons=[PATHS.run(replace(RUN, recipe=recipe)) / paths.COMPARISON for recipe in recipes],
+        log:
+            LOGS / name / f"{INIT_NAME}.log",
+        benchmark:
+            BENCHMARKS / name / f"{INIT_NAME}.tsv"
+        wildcard_constraints:
+            init=one_of(inits),
+        conda:
+            "../envs/training.yaml"
+        threads: threads_of("diagnose")
+        resources:
+            mem_mb=growing("diagnose", "mem_mb"),
+            runtime=growing("diagnose", "runtime"),
+            gpu=gpus_of("diagnose"),
+        params:
+            settings=compared_settings(recipes),
+            runs=compared_options,
+        shell:
+            "python {input.script} --prepared {input.prepared} {params.runs} {params.settings}"
+            " --threads {threads} --gpus {resources.gpu} >> {log} 2>&1"
+
+    if number:
+        # What a profile or the command line sets for compare holds for all of them.
+        getattr(rules, name).rule.resources = rules.compare.rule.resources
 
 
 rule landscape:

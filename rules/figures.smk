@@ -1,6 +1,15 @@
 # Tables -> one figure: PDF, PNG and the CSV of what it shows. A rule per figure, so that each has a name to type.
 
 FIGURE_FORMATS = ["pdf", "png", "csv"]
+# The figure on the report's first page.
+HEADLINE = overview_settings(CONFIG).figure
+
+
+def drawn_tables(figure):
+    """Return the folder of the tables that a figure is drawn from."""
+    entry = CONFIG.figures[figure]
+    tables = PATHS.outcomes if FIGURES.entry(entry.draw or figure).outcomes else PATHS.tables
+    return tables(entry.study)
 
 
 for figure in CONFIG.figures:
@@ -9,7 +18,7 @@ for figure in CONFIG.figures:
         name:
             f"fig_{figure}"
         input:
-            [PATHS.tables(CONFIG.figures[figure].study) / table for table in TABLES],
+            [drawn_tables(figure) / table for table in TABLES],
             script=SCRIPTS / "figures.py",
         output:
             pdf=PATHS.figure(figure, "pdf"),
@@ -22,6 +31,8 @@ for figure in CONFIG.figures:
             csv=PATHS.figure(figure, "csv"),
         log:
             LOGS / "figures" / f"{figure}.log",
+        # Before measurements, and the headline before others.
+        priority: 6 if figure == HEADLINE else 5
         localrule: True
         conda:
             "../envs/analysis.yaml"

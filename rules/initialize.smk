@@ -16,6 +16,8 @@ rule initialize:
         LOGS / "initialize" / f"{INIT_NAME}.log",
     wildcard_constraints:
         init=inits_of(RandomInit),
+    # Everything trained later waits for start weights, so they go first.
+    priority: 10
     localrule: True
     conda:
         "../envs/training.yaml"
@@ -41,6 +43,8 @@ rule rescale:
         LOGS / "rescale" / f"{INIT_NAME}.log",
     wildcard_constraints:
         init=inits_of(RescaledInit),
+    # Everything trained later waits for start weights, so they go first.
+    priority: 10
     localrule: True
     conda:
         "../envs/training.yaml"

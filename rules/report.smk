@@ -1,5 +1,4 @@
 # Everything that was found -> one HTML file, with a first page that answers the question.
-HEADLINE = overview_settings(CONFIG).figure
 OVERVIEW_FIGURE = [] if HEADLINE is None else [PATHS.figure(HEADLINE, "png")]
 
 

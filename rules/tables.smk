@@ -9,7 +9,7 @@ for table in CONFIG.tables:
         name:
             f"table_{table}"
         input:
-            [PATHS.tables(CONFIG.tables[table].study) / name for name in TABLES],
+            [PATHS.outcomes(CONFIG.tables[table].study) / name for name in TABLES],
             script=SCRIPTS / "tables.py",
         output:
             tex=PATHS.paper_table(table, "tex"),

@@ -18,6 +18,8 @@ rule train:
         LOGS / "train" / f"{RUN_NAME}.log",
     benchmark:
         BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
+    # The figures of outcomes, the headline among them, wait for trainings alone: they go before measurements.
+    priority: 3
     group:
         training_group
     conda:

@@ -3,19 +3,23 @@
 import re
 import resource
 import shlex
+from itertools import product
 
 import pytest
 
 from badminima.claims import GROUPS
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.config.registry import FIGURES
-from badminima.experiment.runs import all_runs, study_runs
+from badminima.experiment.measured import compared_inits
+from badminima.experiment.runs import all_runs, study_runs, zoo_study
 from tests.conftest import REPOSITORY
 
 # Some figures are of studies of their own, which a config has or has not: a response's varies a number.
 TARGETS = [f"fig_{name}" for name, kind in FIGURES.entries.items() if not (kind.over or kind.along)]
 # None is config.yaml alone: the paper's full grid.
 CONFIGS = [None, "demo", "smoke", "fashion"]
+# The figures that show accuracies and histories alone.
+OUTCOMES = ["curves", "ablation", "escape", "response", "label_noise", "memorisation"]
 
 
 def configfile(preset: str | None) -> list[str]:
@@ -40,7 +44,17 @@ def expected_jobs(config: Config) -> dict[str, int]:
         return [start for start in starts if isinstance(config.inits[start[2]], kind)]
 
     by_study = [(study, run) for study in config.studies.values() for run in study_runs(study)]
-    compared = {run for study, run in by_study if getattr(config.inits[run.init], "start", None) in study.inits}
+    # A job compares the runs of a dataset, model, init and seed that the same studies ask for, the zoo being one.
+    asking: dict[tuple, set[str]] = {}
+    for name, study in {**config.studies, "zoo": zoo_study(config)}.items():
+        compared = compared_inits(config, config.studies.get(name, config.studies[config.claims.study]))
+        for init, recipe in product(set(study.inits) & set(compared), study.recipes):
+            asking.setdefault((init, recipe), set()).add(name)
+    comparisons = {
+        (run.dataset, run.model, run.init, run.seed, frozenset(asking[run.init, run.recipe]))
+        for study, run in by_study
+        if getattr(config.inits[run.init], "start", None) in study.inits
+    }
     surrounded = {
         run
         for study, run in by_study
@@ -57,9 +71,13 @@ def expected_jobs(config: Config) -> dict[str, int]:
         "rescale": len(made_by(RescaledInit)),
         "train": len(runs),
         "diagnose": len(runs),
-        "compare": len(compared),
+        "compare": len(comparisons),
         "landscape": len(surrounded),
         "collect": len(config.studies),
+        "collect_outcomes": len(
+            {entry.study for name, entry in config.figures.items() if (entry.draw or name) in OUTCOMES}
+            | {entry.study for entry in config.tables.values()}
+        ),
         **{f"fig_{name}": 1 for name in config.figures},
         **{f"table_{name}": 1 for name in config.tables},
         **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
@@ -73,7 +91,12 @@ def expected_jobs(config: Config) -> dict[str, int]:
 
 @pytest.mark.parametrize("preset", CONFIGS)
 def test_the_number_of_jobs_follows_from_the_config(checkout, preset):
-    assert checkout.planned(*configfile(preset)) == expected_jobs(checkout.config(preset))
+    planned: dict[str, int] = {}
+    for rule, count in checkout.planned(*configfile(preset)).items():
+        # compare has a rule for each set of recipes that are compared together.
+        name = re.sub(r"^compare_\d+$", "compare", rule)
+        planned[name] = planned.get(name, 0) + count
+    assert planned == expected_jobs(checkout.config(preset))
 
 
 def test_the_papers_grid_is_four_datasets_by_four_models_by_eighteen_cells_by_five_seeds(checkout):
@@ -104,8 +127,43 @@ def test_a_figure_needs_only_its_own_study(checkout):
     planned = checkout.planned("--", "fig_ablation")
     config = checkout.config(None)
     study = config.studies["ablation"]
-    assert planned["collect"] == 1
+    assert planned["collect_outcomes"] == 1
     assert planned["train"] == 4 * 4 * len(study.inits) * len(study.recipes) * len(study.seeds)
+
+
+@pytest.mark.parametrize("target", ["fig_ablation", "fig_curves", "fig_escape", "table_main"])
+def test_what_shows_accuracies_alone_needs_no_measurement(checkout, target):
+    planned = checkout.planned(*configfile("demo"), "--", target)
+    before_trainings = {"fetch_data": 1, "prepare_data": 1, "initialize": 3, "confuse": 3, "pretrain": 3, "rescale": 3}
+    assert planned == {**before_trainings, "train": 72, "collect_outcomes": 1, target: 1}
+
+
+def test_figures_of_measurements_need_them(checkout):
+    planned = checkout.planned(*configfile("demo"), "--", "fig_sharpness")
+    assert planned["diagnose"] == planned["train"] == 72
+
+
+def test_trainings_and_figures_of_outcomes_go_before_measurements(checkout):
+    output = checkout.snakemake("--dry-run", *configfile("demo"), "--", "all").stdout
+    priority: dict[str, int] = {}
+    for kind, value in re.findall(r"^ *(?:local)?(rule|priority):? (\w+)", output, re.MULTILINE):
+        if kind == "rule":
+            rule = value
+            priority.setdefault(rule, 0)
+        else:
+            priority[rule] = int(value)
+    assert priority["diagnose"] == priority["compare"] == priority["landscape"] == priority["collect"] == 0
+    assert 0 < priority["train"] < priority["collect_outcomes"] <= priority["fig_curves"] < priority["fig_ablation"]
+    # Nothing that trainings wait for comes after the first of them.
+    for rule in ("initialize", "confuse", "pretrain", "rescale"):
+        assert priority[rule] > priority["train"]
+
+
+def test_what_is_set_for_comparisons_holds_for_all_of_their_rules(checkout):
+    of_second = "results/runs/cifar10/resnet18/adversarial/da/seed0/comparison.json"
+    options = ("--dry-run", "--set-resources", "compare:mem_mb=777", "--", of_second)
+    output = checkout.snakemake(*options).stdout
+    assert re.search(r"^rule compare_1:\n(?:.+\n)*? +resources: .*mem_mb=777\b", output, re.MULTILINE)
 
 
 def test_a_claim_alone_trains_only_what_it_needs(checkout):

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -13,8 +16,11 @@ from badminima.claims import GROUPS, claims_of
 from badminima.data.prepared import read_prepared
 from badminima.experiment.paths import RUN_FILES, Paths
 from badminima.experiment.runs import Run, all_runs
+from badminima.experiment.slices import figure_settings
+from badminima.figures import draw_figure
 from badminima.models.weights import read_weights
 from badminima.storage.tensorfiles import read_tensors
+from tests.conftest import REPOSITORY
 from tests.workflow.browser import in_chromium
 
 SMOKE = ["--configfile", "presets/smoke.yaml"]
@@ -95,6 +101,38 @@ def test_diagnostics_measure_the_weights_on_disk(paths):
     values = json.loads((paths.run(run) / "diagnostics.json").read_text())["values"]
     assert values["distance.total"] == pytest.approx(np.linalg.norm(end - start))
     assert values["norm.end"] == pytest.approx(np.linalg.norm(end))
+
+
+def measure_by_hand(*arguments: str) -> tuple[dict[str, float], str]:
+    """Return what diagnose.py prints for a run, and which modules it imported."""
+    command = [sys.executable, "-X", "importtime", str(REPOSITORY / "workflow" / "scripts" / "diagnose.py")]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["values"], done.stderr
+
+
+def test_runs_compared_in_one_job_differ_as_one_that_is_compared_alone(paths):
+    for recipe in ("vanilla", "da+m+l2"):
+        run, other = (paths.run(Run("digits", "mlp", init, recipe, 1)) for init in ("adversarial", "random"))
+        files = ("--weights", f"{run}/weights.safetensors", "--reference", f"{other}/weights.safetensors")
+        values, _ = measure_by_hand(*files, "--only", "functions")
+        assert values == json.loads((run / "comparison.json").read_text())["values"]
+
+
+def test_measuring_loads_nothing_that_takes_long_and_is_not_needed(paths):
+    run = paths.run(Run("digits", "mlp", "adversarial", "vanilla", 0))
+    values, imports = measure_by_hand("--weights", f"{run}/weights.safetensors")
+    assert {"sharpness.trace", "robustness.clean"} <= set(values)
+    assert "torch.nn" in imports
+    # The first two come with a gradient of a vector, and take as long as all measurements of a small network.
+    for module in ("sympy", "torch.fx.experimental.symbolic_shapes", "torch._dynamo", "pandas", "torchvision"):
+        assert not re.search(rf"\| +{re.escape(module)}$", imports, re.MULTILINE)
+
+
+@pytest.mark.parametrize("figure", ["curves", "ablation", "escape"])
+def test_figures_of_outcomes_show_what_the_tables_with_measurements_would(paths, config, figure):
+    drawing = draw_figure(read_study(paths.tables("ablation")), figure_settings(config, figure))
+    shown = pd.read_csv(StringIO(drawing.shown.to_csv(index=False)), dtype=str)
+    pd.testing.assert_frame_equal(pd.read_csv(paths.figure(figure, "csv"), dtype=str), shown)
 
 
 @pytest.mark.parametrize("figure", ["curves", "ablation", "distance", "toy"])
@@ -228,10 +266,14 @@ OTHER_STUDY = (
     "studies={other: {question: q, datasets: [digits], models: [mlp], inits: [random, adversarial], "
     "recipes: [vanilla], seeds: [0, 1]}}"
 )
-FIGURES = {f"fig_{name}": 1 for name in ("curves", "ablation", "distance", "landscape", "measures", "escape")}
-AFTER_RUNS = {"collect": 1, **FIGURES, "table_main": 1, "table_ablation": 1, "claims": 1, "overview": 1}
-# Around all runs that do not start from random weights, and around the first seed's from the adversarial ones.
-AROUND = {"compare": 8, "landscape": 2}
+OF_OUTCOMES = ("fig_curves", "fig_ablation", "fig_escape", "table_main", "table_ablation")
+AFTER_MEASUREMENTS = dict.fromkeys(
+    ("collect", "fig_distance", "fig_landscape", "fig_measures", "claims", "overview"), 1
+)
+AFTER_RUNS = {**AFTER_MEASUREMENTS, **dict.fromkeys(("collect_outcomes", *OF_OUTCOMES), 1)}
+# Around all runs that do not start from random weights, both recipes of an init and seed together; and around the first
+# seed's from the adversarial ones.
+AROUND = {"compare": 4, "landscape": 2}
 # The same where only the recipe da+m+l2 is concerned.
 AROUND_ONE = {"compare": 4, "landscape": 1}
 
@@ -254,15 +296,17 @@ AROUND_ONE = {"compare": 4, "landscape": 1}
             {"confuse": 2, "pretrain": 2, "rescale": 2, "train": 8, "diagnose": 8, **AROUND, **AFTER_RUNS},
         ),
         ("training={epochs: 21}", {"train": 12, "diagnose": 12, **AROUND, **AFTER_RUNS}),
-        # The same runs under another name: tables of their own, and other tables to read the claims from.
-        (OTHER_STUDY, {"collect": 1, "claims": 1, "overview": 1}),
+        # The same runs under another name: tables of their own, and other tables to read the claims from. It has one of
+        # the recipes that were compared together, so that they are compared apart: 2 recipes x 2 seeds.
+        (OTHER_STUDY, {"compare": 2, "compare_1": 2, **AFTER_MEASUREMENTS, "collect": 2}),
         (
             "statistics={margin: 0.02}",
             {**AFTER_RUNS, "fig_toy": 1},
         ),
         ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1, "overview": 1}),
         # Options of a measurement that is made in a rule of its own.
-        ("measuring={options: {landscape: {path: 2}}}", {"landscape": 2, **AFTER_RUNS}),
+        ("measuring={options: {landscape: {path: 2}}}", {"landscape": 2, **AFTER_MEASUREMENTS}),
+        ("measuring={options: {functions: {points: 3}}}", {"compare": 4, **AFTER_MEASUREMENTS}),
     ],
 )
 def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(smoke, change, rerun):

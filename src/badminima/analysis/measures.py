@@ -18,7 +18,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from badminima.config import StatisticsConfig
 from badminima.config.registry import DIAGNOSTICS
@@ -121,8 +121,8 @@ def _pairs(runs: pd.DataFrame, name: str, statistics: StatisticsConfig) -> dict[
 def clopper_pearson(successes: float, trials: int, confidence: float) -> tuple[float, float]:
     """The exact interval of a binomial probability (Clopper & Pearson 1934); ties count as half a success."""
     tail = (1 - confidence) / 2
-    low = beta.ppf(tail, successes, trials - successes + 1) if successes > 0 else 0.0
-    high = beta.ppf(1 - tail, successes + 1, trials - successes) if successes < trials else 1.0
+    low = betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
+    high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
     return float(low), float(high)
 
 

@@ -14,7 +14,7 @@ nothing of other seeds, so it has no interval.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap, norm, t
+from scipy.special import ndtri, stdtrit
 
 from badminima.config import StatisticsConfig
 from badminima.seeding import generator
@@ -66,7 +66,7 @@ def estimate(
         deviations = deviations + _resampled(image_values.mean(axis=0), statistics, root_seed)
     tail = (1 - statistics.confidence) / 2
     if image_values is None:
-        low, high = mean + t.ppf([tail, 1 - tail], seeds - 1) * sd / np.sqrt(seeds)
+        low, high = mean + stdtrit(seeds - 1, np.array([tail, 1 - tail])) * sd / np.sqrt(seeds)
     else:
         low, high = mean + np.quantile(deviations, [tail, 1 - tail])
     return Estimate(mean, sd, float(low), float(high), seeds, deviations)
@@ -108,9 +108,9 @@ def ratio(
     if seeds == 1:
         return Ratio(value, np.nan, np.nan, seeds)
     upper = (1 + statistics.confidence) / 2
-    noise = t.ppf(upper, seeds - 1) ** 2 * np.cov(numerators, denominators) / seeds
+    noise = stdtrit(seeds - 1, upper) ** 2 * np.cov(numerators, denominators) / seeds
     if images is not None:
-        noise = noise + norm.ppf(upper) ** 2 * np.cov(images) / images.shape[1]
+        noise = noise + ndtri(upper) ** 2 * np.cov(images) / images.shape[1]
     # Bounds are where (top - r * bottom)^2 meets the noise of numerators - r * denominators: squared r, r, constant.
     squared, linear, constant = bottom**2 - noise[1, 1], top * bottom - noise[0, 1], top**2 - noise[0, 0]
     if squared <= 0:
@@ -136,12 +136,14 @@ def _student(seeds: int, statistics: StatisticsConfig, root_seed: int) -> np.nda
     """Draws from Student's t, ``[resamples]``: one from each of equally likely slices, in random order."""
     slices = (np.arange(statistics.resamples) + 0.5) / statistics.resamples
     rng = generator(root_seed, "interval", "seeds", seeds)
-    draws: np.ndarray = rng.permutation(t.ppf(slices, seeds - 1))
+    draws: np.ndarray = rng.permutation(stdtrit(seeds - 1, slices))
     return draws
 
 
 def _resampled(values: np.ndarray, statistics: StatisticsConfig, root_seed: int) -> np.ndarray:
     """Bootstrap deviations of the mean of ``values`` from their mean, ``[resamples]``."""
+    from scipy.stats import bootstrap  # takes 0.7 s to import, and figures need none
+
     if not np.all(np.isfinite(values)):
         return np.full(statistics.resamples, np.nan)
     if np.all(values == values[0]):

@@ -102,12 +102,14 @@ class FigureEntry(Entry):
     Attributes:
         needs: the diagnostics that it shows.
         along: the diagnostics that it shows along the path of its study's runs or pretrainings.
+        outcomes: whether it shows accuracies and histories alone, so that nothing is measured for it.
         whole_study: whether it shows all of a study, so that recipes and inits cannot be chosen.
         over: whether it is drawn over a numeric setting, which its entry in the config names.
     """
 
     needs: tuple[str, ...] = ()
     along: tuple[str, ...] = ()
+    outcomes: bool = False
     whole_study: bool = False
     over: bool = False
 
@@ -236,8 +238,8 @@ DIAGNOSTICS = Registry(
 FIGURES = Registry(
     "figure",
     {
-        "curves": FigureEntry("badminima.figures.curves:draw"),
-        "ablation": FigureEntry("badminima.figures.ablation:draw"),
+        "curves": FigureEntry("badminima.figures.curves:draw", outcomes=True),
+        "ablation": FigureEntry("badminima.figures.ablation:draw", outcomes=True),
         "distance": FigureEntry("badminima.figures.distance:draw", needs=("distance", "norms")),
         "complexity": FigureEntry("badminima.figures.complexity:draw", needs=("complexity",)),
         "sharpness": FigureEntry("badminima.figures.sharpness:draw", needs=("sharpness",)),
@@ -245,11 +247,11 @@ FIGURES = Registry(
         "memory": FigureEntry("badminima.figures.memory:draw", needs=("memory", "privacy")),
         "landscape": FigureEntry("badminima.figures.landscape:draw", needs=("landscape",)),
         "measures": FigureEntry("badminima.figures.measures:draw", whole_study=True),
-        "escape": FigureEntry("badminima.figures.escape:draw"),
-        "response": FigureEntry("badminima.figures.response:draw", over=True),
-        "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",)),
+        "escape": FigureEntry("badminima.figures.escape:draw", outcomes=True),
+        "response": FigureEntry("badminima.figures.response:draw", outcomes=True, over=True),
+        "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",), outcomes=True),
         "memorisation": FigureEntry(
-            "badminima.figures.memorisation:draw", along=("distance", "labels"), whole_study=True
+            "badminima.figures.memorisation:draw", along=("distance", "labels"), outcomes=True, whole_study=True
         ),
     },
 )

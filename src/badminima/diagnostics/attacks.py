@@ -119,7 +119,7 @@ def ascend(classify: Classify, pixels: Tensor, labels: Tensor) -> tuple[Tensor, 
     values, label = logits.detach(), labels.unsqueeze(1)
     # The gradient with respect to the logits: the softmax over the other classes, and -1 for the label.
     pull = values.scatter(1, label, -torch.inf).softmax(1).scatter(1, label, -1)
-    (gradient,) = torch.autograd.grad(logits, pixels, pull)
+    (gradient,) = torch.autograd.grad((logits * pull).sum(), pixels)  # of a scalar, as in sharpness
     return values.argmax(1) != labels, gradient
 
 

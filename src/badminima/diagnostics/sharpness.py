@@ -15,6 +15,7 @@ from torch.nn.utils import vector_to_parameters
 from badminima.config.options import SharpnessOptions
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.double_backward import FastDoubleBackward
+from badminima.diagnostics.hutchpp import hutchpp_trace
 from badminima.diagnostics.network import BatchSize, Sample, forward_batch, thin_out
 
 # Images at a time, where memory allows: of a gradient, and of a Hessian product, behind which stands the graph of a
@@ -159,7 +160,7 @@ class Hessian:
     """The Hessian of a landscape at the network's own parameters, a linear map.
 
     ``hessian @ matrix`` multiplies it with ``[p]`` or ``[p, k]``: with ``shape``, ``device`` and ``dtype`` all that
-    curvlinops and ARPACK ask of an operator. A product differentiates the gradient once more. The gradient's graph
+    Hutch++ and ARPACK ask of an operator. A product differentiates the gradient once more. The gradient's graph
     serves all columns and, where one batch holds the sample, all products.
 
     curvlinops' own operator differentiates forward over reverse, which gives the same numbers, but takes as long as 12
@@ -217,8 +218,6 @@ def hessian_trace(landscape: Landscape, products: int, generator: torch.Generato
 
     It takes so many Hessian-vector products: a multiple of 3, less than the number of parameters (else ValueError).
     """
-    from curvlinops import hutchpp_trace  # takes 0.4 s to import
-
     # It draws from torch's global generator.
     with torch.random.fork_rng([landscape.device] if landscape.device.type == "cuda" else []):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))

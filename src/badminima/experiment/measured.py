@@ -6,7 +6,7 @@ from badminima.config import AdversarialInit, Config, RandomInit, StudyConfig
 from badminima.config.options import LandscapeOptions
 from badminima.config.registry import DIAGNOSTICS
 from badminima.experiment.lineage import pretrained_inits, random_behind
-from badminima.experiment.runs import Run, study_runs
+from badminima.experiment.runs import Run, study_runs, zoo_study
 
 # Between what is measured and the one tensor or layer that it is measured of: ``distance.relative@0.weight``.
 TENSOR = "@"
@@ -73,3 +73,25 @@ def compared_inits(config: Config, study: StudyConfig) -> list[str]:
         return []
     made = [name for name in study.inits if not isinstance(config.inits[name], RandomInit)]
     return [name for name in made if random_behind(config.inits, name) in study.inits]
+
+
+def compared_together(config: Config) -> dict[tuple[str, ...], list[str]]:
+    """Return the runs that one job compares: recipes -> the inits from which they are compared together.
+
+    A job compares all runs of a dataset, model, init and seed whose recipes the same studies have, the zoo being one:
+    so none waits for a run that it does not ask for. To start a process takes longer than to compare small networks.
+    """
+    studies = [(study, compared_inits(config, study)) for study in config.studies.values()]
+    studies.append((zoo_study(config), compared_inits(config, config.studies[config.claims.study])))
+    cells: dict[tuple[str, str], list[int]] = {}
+    for number, (study, compared) in enumerate(studies):
+        for init in study.inits:
+            for recipe in study.recipes if init in compared else []:
+                cells.setdefault((init, recipe), []).append(number)
+    of_init: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for (init, recipe), numbers in cells.items():
+        of_init.setdefault((init, tuple(numbers)), []).append(recipe)
+    together: dict[tuple[str, ...], list[str]] = {}
+    for (init, _), recipes in of_init.items():
+        together.setdefault(tuple(recipe for recipe in config.recipes if recipe in recipes), []).append(init)
+    return together

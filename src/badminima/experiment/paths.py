@@ -78,6 +78,10 @@ class Paths:
         """Folder of a study's tables."""
         return self.results / "tables" / study
 
+    def outcomes(self, study: str) -> Path:
+        """Folder of the tables that a study's trainings give, without measurements."""
+        return self.results / "outcomes" / study
+
     def claims(self, group: str) -> Path:
         """Folder of the tables that the claims of one target alone are read from."""
         return self.results / "claims" / f"claim_{group}"

@@ -332,6 +332,11 @@ def collect_settings(config: Config, study: str) -> CollectSettings:
     )
 
 
+def outcomes_settings(config: Config, study: str) -> CollectSettings:
+    """Settings of ``collect_outcomes``."""
+    return collect_settings(config, study).model_copy(update={"measured": False, "compared": [], "landscapes": {}})
+
+
 def figure_settings(config: Config, figure: str) -> FigureSettings:
     """Settings of a figure."""
     entry = config.figures[figure]
