@@ -1,9 +1,10 @@
 """Plan a configuration before anything runs: its trainings, hours and disk, for each target."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from badminima.config import Config, RescaledInit, StudyConfig
+from badminima.config.registry import FIGURES
 from badminima.experiment import measured
 from badminima.experiment.cost import Cost, cost_of_jobs, seconds_of_measurements
 from badminima.experiment.lineage import pretraining_behind, random_behind, root_of, run_behind, with_runs_behind
@@ -86,33 +87,49 @@ def plan(config: Config, device: Device, machine: Machine) -> list[PlanRow]:
     Raises:
         UserError: if a model was not measured.
     """
-    figures = [(f"fig_{name}", [config.studies[figure.study]], 2) for name, figure in config.figures.items()]
-    # The verdicts, the first page and the recorded config; the toy, its figure and animation.
-    more = len(config.studies) + len(config.figures) + len(config.tables) + 3 + (3 if config.toy else 0)
-    return [
-        _row(config, device, machine, target, studies, last)
-        for target, studies, last in [*figures, ("all", list(config.studies.values()), more)]
+    outcomes = {name for name, figure in config.figures.items() if FIGURES.entry(figure.draw or name).outcomes}
+    rows = [
+        _row(config, device, machine, f"fig_{name}", [config.studies[figure.study]], 2, name not in outcomes)
+        for name, figure in config.figures.items()
     ]
+    tables = len(config.studies) + len({config.figures[name].study for name in outcomes})
+    # The verdicts, the first page and the recorded config; the toy, its figure and animation.
+    last = tables + len(config.figures) + len(config.tables) + 3 + (3 if config.toy else 0)
+    return [*rows, _row(config, device, machine, "all", list(config.studies.values()), last, True)]
 
 
 def _row(
-    config: Config, device: Device, machine: Machine, target: str, studies: Collection[StudyConfig], last: int
+    config: Config,
+    device: Device,
+    machine: Machine,
+    target: str,
+    studies: Collection[StudyConfig],
+    last: int,
+    measures: bool,
 ) -> PlanRow:
-    """Return the row of a target that is made from some studies by ``last`` jobs that train and measure nothing."""
+    """Return the row of a target that is made from some studies.
+
+    Args:
+        config, device, machine: as in :func:`plan`.
+        target: its name.
+        studies: the studies.
+        last: how many jobs train and measure nothing.
+        measures: whether runs are measured.
+    """
     runs = list(dict.fromkeys(run for study in studies for run in study_runs(study)))
     trained = with_runs_behind(config.inits, runs)
     pretrained = _pretrainings(config, trained)
-    measured_runs = _measured_runs(config, studies)
+    measured_runs = _measured_runs(config, studies if measures else [])
     seconds = sum(
         seconds_of_measurements(config, run, stage, device) for stage, of in measured_runs.items() for run in of
     )
     cost = cost_of_jobs(config, trained, pretrained, device)
-    cost += Cost(measuring=seconds, jobs=_measuring_jobs(measured_runs))
+    cost += Cost(measuring=seconds, jobs=_measuring_jobs(config, measured_runs))
     devices = machine.devices(config, device)
     shared = (cost.training + cost.measuring + cost.jobs * device.start) / devices
     helpers = (_preparations(config, trained, pretrained) + last) * device.start
     beside = devices if device.is_cpu else machine.cores
-    longest = max((_longest(config, run, device) for run in runs), default=0.0)
+    longest = max((_longest(config, run, device, measures) for run in runs), default=0.0)
     starting = cost.jobs * device.start + (helpers if device.is_cpu else 0)
     return PlanRow(
         target,
@@ -142,9 +159,16 @@ def _measured_runs(config: Config, studies: Iterable[StudyConfig]) -> dict[str, 
     return {stage: list(runs) for stage, runs in found.items()}
 
 
-def _measuring_jobs(measured_runs: Mapping[str, Collection[Run]]) -> int:
-    """Count the jobs that measure, from the runs that each stage measures."""
-    return sum(len(runs) for runs in measured_runs.values())
+def _measuring_jobs(config: Config, measured_runs: Mapping[str, Collection[Run]]) -> int:
+    """Count the jobs that measure, from the runs that each stage measures; a job compares several runs."""
+    together = {
+        (init, recipe): recipes
+        for recipes, inits in measured.compared_together(config).items()
+        for init in inits
+        for recipe in recipes
+    }
+    compared = {replace(run, recipe=str(together[run.init, run.recipe])) for run in measured_runs["compare"]}
+    return len(measured_runs["diagnose"]) + len(compared) + len(measured_runs["landscape"])
 
 
 def _preparations(config: Config, trained: Iterable[Run], pretrained: Iterable[Run]) -> int:
@@ -158,13 +182,14 @@ def _preparations(config: Config, trained: Iterable[Run], pretrained: Iterable[R
     return 2 * len(datasets) + len(confusing) + len(random) + len(rescaled)
 
 
-def _longest(config: Config, run: Run, device: Device) -> float:
-    """Return the seconds that pass at least until a run is measured, however many devices there are."""
+def _longest(config: Config, run: Run, device: Device, measures: bool) -> float:
+    """Return the seconds that pass at least until a run is trained, or measured, however many devices there are."""
     chain = [run]
     while (behind := run_behind(config.inits, chain[-1])) is not None:
         chain.append(behind)
     cost = cost_of_jobs(config, chain, _pretrainings(config, [run]), device)
-    cost += Cost(measuring=seconds_of_measurements(config, run, "diagnose", device), jobs=1)
+    if measures:
+        cost += Cost(measuring=seconds_of_measurements(config, run, "diagnose", device), jobs=1)
     # A job may have fewer threads than the device was measured with.
     slower = max(1.0, device.threads / config.resources.of("train").threads) if device.is_cpu else 1.0
     return slower * (cost.training + cost.measuring + cost.jobs * device.start)
