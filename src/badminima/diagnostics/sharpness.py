@@ -184,7 +184,9 @@ class Hessian:
         product = torch.zeros_like(columns)
         for gradient, variables in self._gradients(size):
             for index, column in enumerate(columns.T.contiguous()):
-                parts = torch.autograd.grad(gradient, variables, column, retain_graph=True, materialize_grads=True)
+                # As a scalar: given the column by itself, torch imports sympy, which takes half a second.
+                share = torch.dot(gradient, column)
+                parts = torch.autograd.grad(share, variables, retain_graph=True, materialize_grads=True)
                 product[:, index] += _vector(parts)
             del gradient  # and its graph, before the next batch's is made
         return product.view_as(matrix)
