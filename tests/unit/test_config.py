@@ -238,6 +238,18 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             "0.1",
             "that of recipes.label_noise, 0.2",
         ),
+        (
+            {"recipes": {"label_noise+m": {"label_noise": 0.2, "momentum": 0.5}}},
+            "recipes.label_noise+m",
+            "'momentum': 0.5",
+            "with momentum 0.9",
+        ),
+        (
+            {"recipes": {"label_noise_x4_batch_x4": {"label_noise": 0.2, "learning_rate_scale": 4, "batch_size": 128}}},
+            "recipes.label_noise_x4_batch_x4",
+            "'batch_size': 128",
+            "at 4 times the phase's learning rate and batch_size 512",
+        ),
         ({"recipes": {"full_batch": {}}}, "recipes.full_batch.full_batch", "False", "true"),
         (
             {"inits": {"adversarial_end": {"kind": "run", "start": "random", "recipe": "vanilla"}}},
@@ -347,7 +359,8 @@ def test_a_wrong_option_of_a_measurement_is_told_before_anything_runs(option, va
         ("datasets", "cinic10", "train_parts", ["valid", "valid"], f": found ['valid', 'valid']; allowed: {LIST}"),
         ("datasets", "restricted_imagenet", "side", 7, ": found 7; allowed: a whole number >= 8"),
         ("datasets", "cifar10", "side", 64, ": found an unknown key; allowed: none"),
-        ("models", "vgg16", "stem", "small", ": found an unknown key; allowed: none"),
+        ("models", "vgg16", "stem", "small", ": found an unknown key; allowed: norm, initialization"),
+        ("models", "vgg16", "norm", "layer", ": found 'layer'; allowed: batch, group, none"),
         ("models", "resnet18", "stem", 3, ": found 3; allowed: small, imagenet"),
     ],
 )
