@@ -22,13 +22,17 @@ GRID = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["ra
 REPLICATIONS = {"adversarial_r1": 1, "adversarial_r10": 10, "adversarial_r100": 100}
 STARTS = ["adversarial_end", "full_batch_end"]
 NOISES = ["vanilla", "label_noise", "label_noise_x3"]
+# Other claims b are tested in test_claims_of_label_noise.py.
+STEPS = ["label_noise_x10", "label_noise+m", "label_noise_x4_batch_x4"]
+OF_EACH_START = ("b1", "b2", "b3")
 
 
 def decided(group: str, role: str, tables: StudyTables, **settings) -> pd.DataFrame:
     """The rows of one target's claims, by number."""
     grid = GRID.model_copy(update={"datasets": ["toy"]}) if role == "toy" else GRID
     known = ClaimsSettings(studies={role: grid}, statistics=STATISTICS, root_seed=0, **settings)
-    return evaluate_claims(claims_of(group), {role: tables}, known).set_index("claim")
+    claims = [claim for claim in claims_of(group) if group != "b" or claim.number.startswith(OF_EACH_START)]
+    return evaluate_claims(claims, {role: tables}, known).set_index("claim")
 
 
 def dose(slope: float, **changes) -> pd.Series:
@@ -192,13 +196,16 @@ def config() -> Config:
         "recipes": {
             "label_noise": {"label_noise": 0.2},
             "label_noise_x3": {"label_noise": 0.2, "learning_rate_scale": 3.0},
+            "label_noise_x10": {"label_noise": 0.2, "learning_rate_scale": 10.0},
+            "label_noise+m": {"label_noise": 0.2, "momentum": 0.9},
+            "label_noise_x4_batch_x4": {"label_noise": 0.2, "learning_rate_scale": 4.0, "batch_size": 512},
             "full_batch": {"full_batch": True, "epochs": 5000},
         },
         "studies": {
             "ablation": {**study, "inits": ["random", "adversarial"]},
             "scale": study,
             "dose": {**study, "inits": ["random", "labels_only", *REPLICATIONS], "recipes": ["vanilla", "da+m+l2"]},
-            "noise": {**study, "inits": STARTS, "recipes": NOISES},
+            "noise": {**study, "inits": ["random", *STARTS], "recipes": [*NOISES, *STEPS]},
         },
         "figures": {"noise": {"draw": "ablation", "study": "noise"}, "dose": {"draw": "ablation", "study": "dose"}},
         "claims": {"replication": "dose", "label_noise": "noise"},
@@ -218,6 +225,7 @@ def whole_tables(config: Config) -> dict[str, StudyTables]:
         runs = made_up.runs.assign(dataset="cifar10", model="vgg16")
         random = np.random.default_rng(0).random(len(runs))
         traced = runs.assign(**{"trace.hessian": 1 + random, "trace.noise_covariance": random - 0.5})
+        traced = traced.assign(**{"sharpness.trace": 1 + random, "sharpness.eigenvalue_1": random + 0.5})
         histories = made_up.histories.assign(dataset="cifar10", model="vgg16", train_accuracy=1.0)
         records = [
             {"dataset": "cifar10", "model": "vgg16", "init": init, "seed": seed, "status": "converged"}
@@ -305,7 +313,9 @@ def test_nothing_is_trained_for_a_claim_that_its_study_cannot_decide(config, gro
 def test_of_a_target_only_the_claims_that_can_be_decided_count(config):
     narrow = changed(config, diagnostics=["distance"])
     assert not claim_settings(narrow, "b").measured
-    assert claim_settings(narrow, "b").cells == {init: ["vanilla", "label_noise"] for init in STARTS}
+    # Of accuracies alone: nothing is trained for a trace.
+    recipes = ["vanilla", "label_noise", "label_noise_x3", "label_noise_x10", "label_noise+m"]
+    assert claim_settings(narrow, "b").cells == {"random": ["vanilla"], **dict.fromkeys(STARTS, recipes)}
 
 
 def test_the_claims_of_a_target_are_read_from_one_study_by_known_measures_and_diagnostics():

@@ -4,14 +4,20 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import yaml
 
+from badminima.claims.grids import claims_settings
 from badminima.config import Config
 from badminima.config.load import load_config
 from badminima.config.schema import REFERENCE, REGISTRIES, SCHEMA, reference_text, schema_text
+from badminima.data.confusing import zeroed_values
 from badminima.errors import UserError
+from badminima.experiment.runs import Run
+from badminima.experiment.slices import train_settings
+from badminima.training.optimizer import rate_of_step
 from tests.conftest import REPOSITORY
 
 WITHOUT_SCALE = {"studies": {"scale": None}, "claims": {"control": None}}
@@ -47,6 +53,28 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
 @pytest.mark.parametrize(("base", "top"), [("demo", "demo_controls"), ("fashion", "fashion_gpu")])
 def test_an_overlay_goes_on_top_of_its_preset_into_a_folder_of_its_own(base, top):
     assert with_presets(base, f"overlays/{top}").results == f"results/{top}"
+
+
+def test_label_noise_as_published_has_the_settings_of_the_published_code():
+    config = with_presets("overlays/label_noise_published")
+    run = Run("cifar10", "resnet18", "adversarial_end", "label_noise", 0)
+    settings, whole = train_settings(config, run), train_settings(config, replace(run, recipe="full_batch"))
+    # data.py, module.py and train.py of that code, with their defaults.
+    assert settings.model.options == {"norm": "group"}  # Kaiming normal by outputs, as torchvision draws it
+    phase = settings.optimization
+    assert (phase.batch_size, phase.learning_rate, phase.epochs, phase.drop_last) == (256, 1.0, 1000, True)
+    assert settings.recipe.label_noise == 0.2
+    assert settings.augmentation is None
+    assert (settings.recipe.momentum, settings.recipe.weight_decay) == (0, 0)
+    rates = [rate_of_step(phase, settings.recipe, step, 195) for step in (0, 9749, 9750, 102375, 194999)]
+    assert rates == pytest.approx([0, 1, 1, 0.5, 0], abs=1e-9)
+    rates = [rate_of_step(whole.optimization, whole.recipe, step, 195) for step in (0, 49, 50, 525, 999)]
+    assert rates == pytest.approx([0, 1, 1, 0.5, 0], abs=1e-5)
+    adversarial = config.inits["adversarial"]
+    assert (adversarial.replication, adversarial.zeroing) == (10, "pixels_with_replacement")
+    assert zeroed_values((3, 32, 32), adversarial.noise, adversarial.zeroing) == 3 * (32 * 32 // 10)
+    lacking = claims_settings(config).lacking
+    assert {number.split()[0] for number in lacking if number.startswith("b")} == {"b5"}
 
 
 @pytest.mark.parametrize("presets", [("demo", "overlays/demo_controls"), ("paper",)], ids=" ".join)
@@ -238,6 +266,18 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             "0.1",
             "that of recipes.label_noise, 0.2",
         ),
+        (
+            {"recipes": {"label_noise+m": {"label_noise": 0.2, "momentum": 0.5}}},
+            "recipes.label_noise+m",
+            "'momentum': 0.5",
+            "with momentum 0.9",
+        ),
+        (
+            {"recipes": {"label_noise_x4_batch_x4": {"label_noise": 0.2, "learning_rate_scale": 4, "batch_size": 128}}},
+            "recipes.label_noise_x4_batch_x4",
+            "'batch_size': 128",
+            "at 4 times the phase's learning rate and batch_size 512",
+        ),
         ({"recipes": {"full_batch": {}}}, "recipes.full_batch.full_batch", "False", "true"),
         (
             {"inits": {"adversarial_end": {"kind": "run", "start": "random", "recipe": "vanilla"}}},
@@ -347,7 +387,8 @@ def test_a_wrong_option_of_a_measurement_is_told_before_anything_runs(option, va
         ("datasets", "cinic10", "train_parts", ["valid", "valid"], f": found ['valid', 'valid']; allowed: {LIST}"),
         ("datasets", "restricted_imagenet", "side", 7, ": found 7; allowed: a whole number >= 8"),
         ("datasets", "cifar10", "side", 64, ": found an unknown key; allowed: none"),
-        ("models", "vgg16", "stem", "small", ": found an unknown key; allowed: none"),
+        ("models", "vgg16", "stem", "small", ": found an unknown key; allowed: norm, initialization"),
+        ("models", "vgg16", "norm", "layer", ": found 'layer'; allowed: batch, group, none"),
         ("models", "resnet18", "stem", 3, ": found 3; allowed: small, imagenet"),
     ],
 )

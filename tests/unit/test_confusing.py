@@ -109,6 +109,23 @@ def test_zeroing_pixels_zeroes_all_channels_of_each(confused, digits):
     assert (masks[:, 0].sum(axis=1) == 12).all()
 
 
+def test_pixels_drawn_with_replacement_are_zeroed_once(confused, digits):
+    # CIFAR's size: 102 draws of 1,024 pixels hit 1024 (1 - (1 - 1/1024)^102) = 97.1 different ones in the mean, with
+    # a standard deviation of 2.1 (occupancy of cells).
+    images = np.ones((120, 3, 32, 32), dtype=np.uint8)
+    chosen = settings(zeroing="pixels_with_replacement", noise=0.1, replication=10)
+    tensors, metadata = confused(replace(digits, train_images=images), chosen)
+    masks = unpacked(tensors["masks"], 3072).reshape(-1, 3, 1024)
+    assert metadata["zeroed_values"] == 3 * 102
+    assert (masks == masks[:, :1]).all()
+    different = masks[:, 0].sum(axis=1)
+    assert different.max() <= 102
+    expected = 1024 * (1 - (1 - 1 / 1024) ** 102)
+    assert different.mean() == pytest.approx(expected, abs=4 * 2.1 / np.sqrt(1200))
+    assert different.mean() / 1024 == pytest.approx(0.095, abs=0.001)
+    assert different.std() == pytest.approx(2.1, abs=0.3)
+
+
 def test_the_same_seed_gives_the_same_set_and_another_seed_another(confused, digits):
     first, again, other = (confused(digits, settings(seed=seed))[0] for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)

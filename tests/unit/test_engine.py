@@ -11,11 +11,12 @@ from torch.nn.functional import cross_entropy
 
 from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
 from badminima.data.confusing import confuse, read_confusing
-from badminima.data.items import make_items
+from badminima.data.items import make_items, training_items
 from badminima.errors import UserError
 from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
+from badminima.models.trained import trained_network
 from badminima.models.weights import weights_of
 from badminima.training.evaluation import Evaluator
 from badminima.training.hooks import Hooks
@@ -107,6 +108,27 @@ def test_pretraining_aims_no_higher_than_what_is_reachable(train, confusing):
     assert run.outcome.status == "converged"
     assert 0.5 <= run.outcome.final["train_accuracy"] < 1
     assert run.record["target_accuracy"] == 0.5
+
+
+def test_a_pretraining_that_ends_before_its_last_epoch_is_evaluated_in_32_bit_floats_at_its_end(
+    train, confusing, digits_on_torch, small_mlp
+):
+    run = train(
+        confusing,
+        phase="pretrain",
+        optimization=optimization(epochs=400, evaluate_every=5),
+        numerics={"precision": "bf16"},
+    )
+    assert run.outcome.status == "converged"
+    assert run.outcome.epochs < 400
+    network = trained_network(small_mlp, (1, 8, 8), 10, run.weights, None)
+    fitted = Evaluator(ON_CPU)(network, training_items(digits_on_torch, confusing, CPU))
+    tested = Evaluator(ON_CPU)(
+        network, make_items(digits_on_torch, digits_on_torch.test_images, digits_on_torch.test_labels, CPU)
+    )
+    final = run.outcome.history[-1]
+    assert (final.train_loss, final.test_loss) == (fitted.loss, tested.loss)
+    assert torch.equal(run.outcome.predicted, tested.predicted)
 
 
 @pytest.mark.parametrize("augmentation", [None, AugmentationConfig(padding=1)])

@@ -313,7 +313,9 @@ def test_a_share_out_of_sight_is_a_number_beside_an_arrow():
 
 def test_label_noise_has_a_row_per_init_and_shows_medians_ranges_and_the_ends_rank_correlation(tables):
     drawing = draw_figure(tables, settings("label_noise", ["vanilla", "da"], ["random", "adversarial"]))
-    assert len(drawing.figure.axes) == 2 * 4
+    assert len(drawing.figure.axes) == 2 * 5
+    fits = drawing.shown.query("kind == 'curve' and statistic == 'train_accuracy' and epoch == 10")
+    assert set(fits["value"]) == {100}
     curves = drawing.shown[drawing.shown["kind"] == "curve"]
     expected = tables.histories.query("init == 'random' and recipe == 'da' and epoch == 10")["test_accuracy"] * 100
     row = curves.query("init == 'random' and recipe == 'da' and epoch == 10 and statistic == 'test_accuracy'").iloc[0]
@@ -326,7 +328,7 @@ def test_label_noise_has_a_row_per_init_and_shows_medians_ranges_and_the_ends_ra
     assert (points["runs"] == 2 * 3).all()
     assert len(points) == 2 * 2 * 3 * 3
     for place, scale in ((1, "log"), (2, "symlog")):
-        first, second = drawing.figure.axes[place], drawing.figure.axes[4 + place]
+        first, second = drawing.figure.axes[place], drawing.figure.axes[5 + place]
         assert first.get_yscale() == second.get_yscale() == scale
         assert first.get_ylim() == second.get_ylim()
 
@@ -337,7 +339,10 @@ def test_a_trace_that_is_missing_takes_no_accuracy_with_it_and_moves_no_end(tabl
     histories.loc[last, ["trace.hessian", "trace.noise_covariance"]] = None
     shown = draw_figure(replace(tables, histories=histories), settings("label_noise", ["vanilla"], ["random"])).shown
     seeds = shown.query("kind == 'curve' and epoch == 10").set_index("statistic")["seeds"]
-    assert seeds.to_dict() == {"test_accuracy": 3, "trace.hessian": 2, "trace.noise_covariance": 2}
+    assert seeds.to_dict() == {
+        **dict.fromkeys(("test_accuracy", "train_accuracy"), 3),
+        **dict.fromkeys(("trace.hessian", "trace.noise_covariance"), 2),
+    }
     points = shown[shown["kind"] == "point"]
     assert (points["runs"] == 2).all()
     assert set(points.loc[points["end"].astype(bool), "epoch"]) == {10}

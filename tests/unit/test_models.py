@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.config import ModelConfig, RecipeConfig
@@ -46,6 +47,8 @@ def test_every_model_gives_a_logit_per_class_for_every_image_size(architecture, 
         # Thirteen 3x3 convolutions 9*(3*64 + 64*64 + 64*128 + 128*128 + 128*256 + 2*256*256 + 256*512 + 5*512*512)
         # = 14,710,464; 4,224 channels with a bias and two BatchNorm parameters each; classifier 512*10+10.
         ("vgg16", (3, 32, 32), 14_710_464 + 3 * 4_224 + 5_130),
+        # The same with three more convolutions, of 256, 512 and 512 channels.
+        ("vgg19", (3, 32, 32), 14_710_464 + 9 * (256**2 + 2 * 512**2) + 3 * 5_504 + 5_130),
         # Stem 3*64*9+128. A stage of width w after v: 3x3 convolutions 9*(v*w + 3*w*w), four BatchNorms 8*w, and
         # from the second on a shortcut v*w + 2*w: 147,968 + 525,568 + 2,099,712 + 8,393,728. Classifier 512*10+10.
         ("resnet18", (3, 32, 32), 1_856 + 147_968 + 525_568 + 2_099_712 + 8_393_728 + 5_130),
@@ -62,6 +65,72 @@ def test_every_model_gives_a_logit_per_class_for_every_image_size(architecture, 
 def test_parameter_counts_are_those_of_the_published_architectures(architecture, image_shape, count):
     assert parameters(build_model(ModelConfig(architecture=architecture), image_shape, 10)) == count
     assert ARCHITECTURES.entry(architecture).parameters == count
+
+
+@pytest.mark.parametrize(
+    ("architecture", "published", "initialization", "torchvisions"),
+    [
+        ("vgg16", 37, "torch", 86),
+        ("resnet18", 40, "torch", 88),
+        ("resnet50", 94, "torch", 212),
+        # The published code calls `normal_` with He's deviation, by a convolution's outputs.
+        ("densenet40", 70, "kaiming_fan_out", 49),
+    ],
+)
+def test_convolutions_start_at_the_published_norms(architecture, published, initialization, torchvisions):
+    def norm(options):
+        torch.manual_seed(0)
+        model = build_model(ModelConfig(architecture=architecture, options=options), (3, 32, 32), 10)
+        kernels = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+        return torch.cat([kernel.detach().flatten() for kernel in kernels]).norm().item()
+
+    assert norm({"initialization": initialization}) == pytest.approx(published, rel=0.03)
+    assert norm({}) == pytest.approx(torchvisions, rel=0.03)
+
+
+@pytest.mark.parametrize("architecture", ["vgg16", "resnet18", "densenet40"])
+@pytest.mark.parametrize("initialization", ["torch", "torch_0.3", "kaiming_fan_in", "kaiming_fan_out"])
+def test_every_tensor_is_drawn_as_the_initialization_says(architecture, initialization):
+    torch.manual_seed(0)
+    model = build_model(
+        ModelConfig(architecture=architecture, options={"initialization": initialization}), (3, 32, 32), 10
+    )
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            fan_in = layer.weight[0].numel()
+            fan_out = layer.weight.numel() // layer.weight.shape[1]
+            expected = 1 / np.sqrt(3 * fan_in)
+            if isinstance(layer, nn.Conv2d) and initialization.startswith("kaiming"):
+                expected = np.sqrt(2 / (fan_in if initialization == "kaiming_fan_in" else fan_out))
+            error = 4 / np.sqrt(2 * layer.weight.numel())
+            assert layer.weight.std().item() == pytest.approx(expected, rel=error), name
+        if isinstance(layer, nn.BatchNorm2d):
+            assert not layer.bias.any()
+            uniform = initialization == "torch_0.3"
+            assert layer.weight.mean().item() == pytest.approx(0.5 if uniform else 1, abs=0.3 if uniform else 0), name
+            assert layer.weight.max() <= 1
+    biases = [layer.bias for layer in model.modules() if isinstance(layer, nn.Conv2d) and layer.bias is not None]
+    assert all(bias.any() != initialization.startswith("kaiming") for bias in biases)
+
+
+@pytest.mark.parametrize("architecture", ["vgg16", "vgg19", "resnet18", "resnet50"])
+def test_groups_of_32_channels_or_nothing_take_the_place_of_batchnorm(architecture):
+    models = {
+        norm: build_model(ModelConfig(architecture=architecture, options={"norm": norm}), (3, 32, 32), 10).train()
+        for norm in ("batch", "group", "none")
+    }
+    batch = [one for one in models["batch"].modules() if isinstance(one, nn.BatchNorm2d)]
+    group = [one for one in models["group"].modules() if isinstance(one, nn.GroupNorm)]
+    assert [one.num_channels for one in group] == [one.num_features for one in batch]
+    assert {one.num_channels // one.num_groups for one in group} == {32}
+    assert parameters(models["group"]) == parameters(models["batch"])
+    assert parameters(models["none"]) == parameters(models["batch"]) - sum(2 * one.num_features for one in batch)
+    for norm in ("group", "none"):
+        assert not any(isinstance(one, nn.BatchNorm2d) for one in models[norm].modules())
+        # An image's logits don't depend on the other images, and nothing is remembered between batches.
+        images = torch.randn(3, 3, 32, 32)
+        torch.testing.assert_close(models[norm](images)[:1], models[norm](images[:1]), rtol=1e-3, atol=1e-4)
+        assert not list(models[norm].buffers())
 
 
 def test_an_architecture_without_code_is_told_in_one_line():

@@ -1,6 +1,7 @@
 """Whole trainings by every recipe: what they start from, end with, and that they can be broken off anywhere."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import yaml
 
 from badminima.config import AugmentationConfig, ModelConfig, OptimizationConfig, RecipeConfig
 from badminima.data.items import make_items
-from badminima.errors import Interrupted
+from badminima.errors import Interrupted, UserError
 from badminima.experiment.slices import InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize, shrink_and_perturb
@@ -31,6 +32,7 @@ from badminima.training.step import Average, Step
 from tests.conftest import REPOSITORY
 
 CPU = torch.device("cpu")
+KINDS = ("fp32", "bf16")
 EXACT = Numerics(CPU, "fp32", "none", True)
 MODELS = {
     "mlp": ModelConfig(architecture="mlp", options={"widths": [32]}),
@@ -79,7 +81,7 @@ class After(Interruption):
 def train(digits, digits_on_torch, train_settings, tmp_path):
     """Train a model from the same weights by a recipe; breaks off after every so many batches if told to."""
 
-    def run(recipe, model="mlp", break_off=None, start=None, seed=0, **optimization):
+    def run(recipe, model="mlp", break_off=None, start=None, seed=0, numerics=None, **optimization):
         recipe = RecipeConfig(**recipe)
         changes = {
             "model": MODELS[model],
@@ -88,6 +90,7 @@ def train(digits, digits_on_torch, train_settings, tmp_path):
             "seed": seed,
             "augmentation": AugmentationConfig(padding=1) if recipe.augmentation else None,
             "optimization": {**train_settings.optimization.model_dump(), "epochs": 4, **optimization},
+            "numerics": numerics or {},
         }
         settings = TrainSettings(**{**train_settings.model_dump(), **changes})
         start = start or first_weights(digits, model)
@@ -146,6 +149,91 @@ def test_a_training_broken_off_in_mid_epoch_again_and_again_ends_with_the_same_b
     assert same(undisturbed.weights, again.weights)
     for one, other in zip(undisturbed.outcome.history, again.outcome.history, strict=True):
         assert {**asdict(one), **dict.fromkeys(CLOCKS)} == {**asdict(other), **dict.fromkeys(CLOCKS)}
+
+
+PHASES = {
+    "cosine_per_step": {"decay": "cosine_per_step", "warmup": 0.1},
+    "drop_last": {"drop_last": True, "batch_size": 16},
+    "both": {"decay": "cosine_per_step", "drop_last": True, "batch_size": 16},
+}
+
+
+@pytest.mark.parametrize("recipe", [{}, {"momentum": 0.9, "label_noise": 0.1}, {"full_batch": True}], ids=str)
+@pytest.mark.parametrize("phase", PHASES)
+def test_phases_of_other_schedules_and_batches_are_broken_off_without_a_trace(train, recipe, phase):
+    undisturbed, again = (train(recipe, break_off=break_off, **PHASES[phase]) for break_off in (None, 5))
+    assert again.outcome.restarts > 3
+    assert same(undisturbed.weights, again.weights)
+    for one, other in zip(undisturbed.outcome.history, again.outcome.history, strict=True):
+        assert {**asdict(one), **dict.fromkeys(CLOCKS)} == {**asdict(other), **dict.fromkeys(CLOCKS)}
+    assert not np.array_equal(undisturbed.weights.vector(), train(recipe).weights.vector())
+
+
+def test_every_step_has_its_own_rate(train, monkeypatch):
+    rates = []
+    learn = Step.learn
+
+    def note(step, images, labels):
+        rates.append(step.rate.item())
+        return learn(step, images, labels)
+
+    monkeypatch.setattr(Step, "learn", note)
+    phase = {"decay": "cosine_per_step", "warmup": 0.25, "batch_size": 30, "epochs": 4, "learning_rate": 0.2}
+    history = train({}, **phase).outcome.history
+    expected = [0, 0.2 / 3, 0.4 / 3, 0.2, *(0.1 * (1 + math.cos(math.pi * step / 12)) for step in range(12))]
+    assert rates == pytest.approx(expected)
+    assert [row.lr for row in history] == pytest.approx([expected[step] for step in (0, 3, 7, 11, 15)])
+
+
+def test_a_smaller_last_batch_is_left_out_and_evaluations_see_all_items(train, monkeypatch):
+    sizes = []
+    learn = Step.learn
+
+    def note(step, images, labels):
+        sizes.append(len(labels))
+        return learn(step, images, labels)
+
+    monkeypatch.setattr(Step, "learn", note)
+    run = train({}, batch_size=50, epochs=2, drop_last=True)  # of 120 items
+    assert sizes == [50] * 4
+    assert [row.step for row in run.outcome.history] == [0, 2, 4]
+    sizes.clear()
+    whole = train({}, batch_size=50, epochs=2)
+    assert sizes == [50, 50, 20] * 2
+    assert whole.outcome.history[0].train_loss == run.outcome.history[0].train_loss
+    # Batches that are full anyway are the same batches.
+    plain, dropped = (train({}, batch_size=40, drop_last=drop_last) for drop_last in (False, True))
+    assert same(plain.weights, dropped.weights)
+
+
+def test_gradient_descent_over_full_batches_alone_averages_over_their_items(train):
+    in_batches = train({"full_batch": True}, batch_size=50, epochs=3, drop_last=True)
+    at_once = train({}, batch_size=100, epochs=3, drop_last=True)
+    assert [row.step for row in in_batches.outcome.history] == [0, 1, 2, 3]
+    np.testing.assert_allclose(in_batches.weights.vector(), at_once.weights.vector(), rtol=1e-4, atol=1e-6)
+
+
+def test_more_items_in_a_batch_than_there_are_is_one_line_with_drop_last(train):
+    with pytest.raises(UserError, match=r"training\.batch_size: found 500, more than the 120 items, with drop_last"):
+        train({}, batch_size=500, drop_last=True)
+    train({}, batch_size=500, epochs=1)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_last_evaluation_is_in_32_bit_floats_whatever_the_training_is(train, digits, digits_on_torch, model):
+    run = train({}, model, numerics={"precision": "bf16"})
+    network = trained_network(MODELS[model], (1, 8, 8), 10, run.weights, None)
+    items = make_items(digits_on_torch, digits_on_torch.test_images, digits_on_torch.test_labels, CPU)
+    exact, rounded = (Evaluator(Numerics(CPU, precision, "none", True))(network, items) for precision in KINDS)
+    final = run.outcome.history[-1]
+    assert (final.test_loss, final.test_accuracy) == (exact.loss, exact.accuracy)
+    assert torch.equal(run.outcome.predicted, exact.predicted)
+    assert final.test_loss != rounded.loss
+    train_items = make_items(digits_on_torch, digits_on_torch.train_images, digits_on_torch.train_labels, CPU)
+    assert final.train_loss == Evaluator(EXACT)(network, train_items).loss
+    # The others are as the training computes.
+    first = trained_network(MODELS[model], (1, 8, 8), 10, first_weights(digits, model), None)
+    assert run.outcome.history[0].test_loss == Evaluator(Numerics(CPU, "bf16", "none", True))(first, items).loss
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

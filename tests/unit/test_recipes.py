@@ -1,5 +1,6 @@
 """Recipes: their names, what they cannot combine, label noise, gradient clipping, schedules."""
 
+import math
 import re
 
 import pytest
@@ -14,7 +15,7 @@ from badminima.errors import UserError
 from badminima.experiment.runs import Run
 from badminima.experiment.slices import pretrain_settings, train_settings
 from badminima.training.gradients import clip
-from badminima.training.optimizer import SGD, learning_rate
+from badminima.training.optimizer import SGD, learning_rate, rate_of_step
 from tests.unit.test_config import overlay, raw_config
 
 LABELS = torch.arange(10).repeat(1000)
@@ -74,6 +75,51 @@ def test_schedules_go_by_steps_by_a_cosine_or_not_at_all():
         optimizer.step()
         scheduler.step()
     assert rates("cosine") == pytest.approx(expected)
+
+
+def published_rates(first: float, warmup: int, steps: int) -> list[float]:
+    """Lightning Bolts' LinearWarmupCosineAnnealingLR from 0 to 0, step after step, each from the one before."""
+    rates, span = [0.0], steps - warmup
+    for step in range(1, steps):
+        if step < warmup:
+            rates.append(rates[-1] + first / (warmup - 1))
+        elif step == warmup:
+            rates.append(first)
+        else:
+            now, before = (1 + math.cos(math.pi * (step - warmup - late) / span) for late in (0, 1))
+            rates.append(now / before * rates[-1])
+    return rates
+
+
+def test_the_cosine_per_step_after_a_warmup_is_that_of_the_published_code():
+    phase = OptimizationConfig(epochs=10, learning_rate=0.5, decay="cosine_per_step", warmup=0.1)
+    for recipe, batches in (({}, 20), ({"learning_rate_scale": 3.0}, 20), ({"full_batch": True, "epochs": 200}, 7)):
+        recipe = RecipeConfig(**recipe)
+        rates = [rate_of_step(phase.with_recipe(recipe), recipe, step, batches) for step in range(200)]
+        assert rates == pytest.approx(published_rates(0.5 * recipe.learning_rate_scale, 20, 200), abs=1e-12)
+
+
+def test_the_cosine_per_step_is_torchs_where_there_is_no_warmup():
+    phase = OptimizationConfig(epochs=3, learning_rate=1.0, decay="cosine_per_step")
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=15)
+    for step in range(15):
+        assert rate_of_step(phase, RecipeConfig(), step, 5) == pytest.approx(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+
+
+def test_rates_by_epochs_are_the_same_at_every_step_of_an_epoch_and_a_warmup_multiplies_them():
+    phase = OptimizationConfig(epochs=4, milestones=[2], learning_rate=1.0)
+    warmed = phase.model_copy(update={"warmup": 0.25})
+    for schedule in ("steps", "cosine", "constant"):
+        recipe = RecipeConfig(schedule=schedule)
+        rates = [rate_of_step(phase, recipe, step, 3) for step in range(12)]
+        assert rates == [learning_rate(phase, recipe, epoch) for epoch in (1, 2, 3, 4) for _ in range(3)]
+        assert [rate_of_step(warmed, recipe, step, 3) for step in range(12)] == [0.0, 0.5, 1.0, *rates[3:]]
+    # A recipe with a schedule of its own keeps it.
+    cosine = phase.model_copy(update={"decay": "cosine_per_step"})
+    assert rate_of_step(cosine, RecipeConfig(schedule="constant"), 11, 3) == 1.0
 
 
 # A value other than the default for every field that the paper's names do not speak of.

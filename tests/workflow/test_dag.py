@@ -99,6 +99,15 @@ def test_the_number_of_jobs_follows_from_the_config(checkout, preset):
     assert planned == expected_jobs(checkout.config(preset))
 
 
+def test_label_noise_as_published_starts_from_both_minima(checkout):
+    planned = checkout.planned(*configfile("overlays/label_noise_published"))
+    # Three inits by five recipes by three seeds; beside them the runs that end where two of the inits start.
+    assert planned["train"] == 3 * 5 * 3 + 2 * 3
+    assert planned["diagnose"] == 3 * 5 * 3
+    assert planned["pretrain"] == planned["confuse"] == planned["initialize"] == 3
+    assert planned["fig_label_noise"] == planned["claims"] == 1
+
+
 def test_the_papers_grid_is_four_datasets_by_four_models_by_eighteen_cells_by_five_seeds(checkout):
     assert len(all_runs(checkout.config(None))) == 4 * 4 * 18 * 5
 

@@ -28,7 +28,8 @@ class Claim:
         column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.
         study: what has these cells.
         region: the claimed side: ``above`` the threshold, or ``within`` plus and minus the threshold.
-        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, or the accuracy that counts as fitted.
+        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, minus that, or the accuracy that counts as
+            fitted.
         scale: how people read the statistic: a percentage, points of accuracy, the factor that a logarithm stands for,
             or a plain number.
         figures: the kinds of figure that show it, best first.
@@ -42,7 +43,7 @@ class Claim:
     column: str = ""
     study: Role = "study"
     region: Region = "above"
-    threshold: Literal["zero", "margin", "fitted"] = "zero"
+    threshold: Literal["zero", "margin", "minus_margin", "fitted"] = "zero"
     scale: Scale = "points"
     figures: tuple[str, ...] = ("ablation", "escape")
 

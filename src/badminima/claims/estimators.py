@@ -54,6 +54,15 @@ def flattening(setting: Setting, claim: Claim) -> Estimate:
     return setting.estimate(over - under)
 
 
+def deconcentration(setting: Setting, claim: Claim) -> Estimate:
+    """Log of the largest eigenvalue's share of the Hessian's trace, first cell over second; none has collapsed."""
+    over, under = (
+        _logarithm(setting.column(runs, claim.column)) - _logarithm(setting.column(runs, "sharpness.trace"))
+        for runs in setting.kept(*claim.cells)
+    )
+    return setting.estimate(over - under)
+
+
 def loss_per_tenfold_replication(setting: Setting, claim: Claim) -> Estimate:
     """Minus the least-squares slope of test accuracy against log10 R, paired by seed and by test image."""
     replications = setting.settings.replications
@@ -69,7 +78,7 @@ MEASURES: dict[str, Measure] = {
     measure.__name__: measure
     for measure in (
         *(fitted, accuracy_difference, log_ratio, excess, excess_kept_under_attack, reduction, flattening),
-        loss_per_tenfold_replication,
+        *(deconcentration, loss_per_tenfold_replication),
     )
 }
 

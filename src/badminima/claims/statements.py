@@ -94,6 +94,73 @@ def _label_noise(start: str) -> tuple[Claim, ...]:
     )
 
 
+def _effective_step(start: str) -> tuple[Claim, ...]:
+    """Claims of Damian et al.'s abstract about the baseline, momentum and the size of a step, from one start."""
+    noisy, momentum, larger = (start, "label_noise"), (start, "label_noise+m"), (start, "label_noise_x10")
+    same_ratio = (start, "label_noise_x4_batch_x4")
+    return (
+        *(
+            Claim(
+                number=f"b4 {start} {recipe}",
+                statement=f"From {start}, {recipe} generalizes as well as SGD from random weights, up to the margin.",
+                statistic=f"test accuracy, {recipe} minus vanilla from the random init",
+                measure="accuracy_difference",
+                cells=((start, recipe), ("random", "vanilla")),
+                study="label_noise",
+                threshold="minus_margin",
+                figures=LABEL_NOISE_FIGURES,
+            )
+            for recipe in ("label_noise", "label_noise_x3")
+        ),
+        Claim(
+            number=f"b5 {start}",
+            statement=f"From {start}, momentum 0.9 acts as ten times the step: label noise generalizes alike.",
+            statistic="test accuracy, label_noise_x10 minus label_noise+m",
+            measure="accuracy_difference",
+            cells=(larger, momentum),
+            study="label_noise",
+            region="within",
+            threshold="margin",
+            figures=LABEL_NOISE_FIGURES,
+        ),
+        Claim(
+            number=f"b6 {start}",
+            statement=f"From {start}, label noise flattens more with momentum.",
+            statistic="log ratio of the traces of the Hessian, label_noise over label_noise+m",
+            measure="flattening",
+            cells=(noisy, momentum),
+            column="trace.hessian",
+            study="label_noise",
+            scale="factor",
+            figures=LABEL_NOISE_FIGURES,
+        ),
+        # At the same rate over batch size the linear scaling rule expects no difference.
+        Claim(
+            number=f"b7 {start}",
+            statement=f"From {start}, larger steps flatten more than the linear scaling rule says.",
+            statistic="log ratio of the traces of the Hessian, label_noise over label_noise_x4_batch_x4",
+            measure="flattening",
+            cells=(noisy, same_ratio),
+            column="trace.hessian",
+            study="label_noise",
+            scale="factor",
+            figures=LABEL_NOISE_FIGURES,
+        ),
+        Claim(
+            number=f"b8 {start}",
+            statement=f"From {start}, larger steps lower the Hessian's largest eigenvalue more than the others.",
+            statistic="log ratio of the largest eigenvalue's shares of the trace, label_noise over "
+            "label_noise_x4_batch_x4",
+            measure="deconcentration",
+            cells=(noisy, same_ratio),
+            column="sharpness.eigenvalue_1",
+            study="label_noise",
+            scale="factor",
+            figures=LABEL_NOISE_FIGURES,
+        ),
+    )
+
+
 CLAIMS = (
     Claim(
         number="1a",
@@ -189,6 +256,7 @@ CLAIMS = (
         (("adversarial", SOTA), ("adversarial", "vanilla")),
     ),
     *(claim for start in STARTS for claim in _label_noise(start)),
+    *(claim for start in STARTS for claim in _effective_step(start)),
     Claim(
         number="control a",
         statement="Scale alone does damage: random weights with the adversarial ones' norms generalize worse"

@@ -102,4 +102,6 @@ def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[s
 
 
 def _threshold(claim: Claim, statistics: StatisticsConfig) -> float:
-    return {"zero": 0.0, "margin": statistics.margin, "fitted": 1 - statistics.fitted_tolerance}[claim.threshold]
+    margin = statistics.margin
+    fitted = 1 - statistics.fitted_tolerance
+    return {"zero": 0.0, "margin": margin, "minus_margin": -margin, "fitted": fitted}[claim.threshold]

@@ -39,6 +39,7 @@ from badminima.config.training import (
     RescaledInit,
     RestartConfig,
     RunInit,
+    Zeroing,
 )
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "ToyConfig",
     "ToyPretraining",
     "ToyRun",
+    "Zeroing",
     "ZooConfig",
 ]
 

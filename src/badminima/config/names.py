@@ -1,5 +1,7 @@
 """Names of inits and recipes that mean the same in every configuration, since claims are read by them."""
 
+from typing import Any
+
 from badminima.config import AdversarialInit, Config, InitConfig, RandomInit, RecipeConfig, RescaledInit, RunInit
 from badminima.errors import UserError
 
@@ -32,7 +34,7 @@ def check_meanings(config: Config) -> None:
     """Raises UserError if an init or a recipe has one of these names and is something else."""
     for name, recipe in config.recipes.items():
         _check_regularizers(name, recipe)
-    _check_label_noise(config.recipes)
+    _check_label_noise(config.recipes, config.training.batch_size)
     if "full_batch" in config.recipes and not config.recipes["full_batch"].full_batch:
         raise UserError("recipes.full_batch.full_batch", False, "a recipe of this name has true; choose another name")
     for name, entries in INITS.items():
@@ -57,19 +59,29 @@ def _check_regularizers(name: str, recipe: RecipeConfig) -> None:
         )
 
 
-def _check_label_noise(recipes: dict[str, RecipeConfig]) -> None:
-    """Damian et al.'s recipes differ from vanilla SGD in the noise, and from each other in the learning rate alone."""
-    scales = {"label_noise": 1.0, "label_noise_x3": 3.0}
-    given = {name: recipes[name] for name in scales if name in recipes}
+def _check_label_noise(recipes: dict[str, RecipeConfig], batch_size: int) -> None:
+    """Damian et al.'s recipes differ from vanilla SGD in the noise, and from each other in their steps alone."""
+    steps: dict[str, tuple[dict[str, Any], str]] = {
+        "label_noise": ({}, "at 1 times the phase's learning rate"),
+        "label_noise_x3": ({"learning_rate_scale": 3.0}, "at 3 times the phase's learning rate"),
+        "label_noise_x10": ({"learning_rate_scale": 10.0}, "at 10 times the phase's learning rate"),
+        "label_noise+m": ({"momentum": 0.9}, "with momentum 0.9"),
+        "label_noise_x4_batch_x4": (
+            {"learning_rate_scale": 4.0, "batch_size": 4 * batch_size},
+            f"at 4 times the phase's learning rate and batch_size {4 * batch_size}",
+        ),
+    }
+    given = {name: recipes[name] for name in steps if name in recipes}
     for name, recipe in given.items():
-        meant = RecipeConfig(label_noise=recipe.label_noise, learning_rate_scale=scales[name])
-        if recipe != meant or not recipe.label_noise:
+        fields, words = steps[name]
+        if recipe != RecipeConfig(label_noise=recipe.label_noise, **fields) or not recipe.label_noise:
             raise UserError(
                 f"recipes.{name}",
                 recipe.model_dump(exclude_defaults=True),
-                f"this name means label_noise > 0 at {scales[name]:g} times the phase's learning rate, nothing else; "
-                "choose another name",
+                f"this name means label_noise > 0 {words}, nothing else; choose another name",
             )
-    noises = [recipe.label_noise for recipe in given.values()]
-    if len(set(noises)) > 1:
-        raise UserError("recipes.label_noise_x3.label_noise", noises[1], f"that of recipes.label_noise, {noises[0]}")
+    first = next(iter(given), "")
+    for name, recipe in given.items():
+        if recipe.label_noise != recipes[first].label_noise:
+            expected = f"that of recipes.{first}, {recipes[first].label_noise}"
+            raise UserError(f"recipes.{name}.label_noise", recipe.label_noise, expected)

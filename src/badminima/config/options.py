@@ -50,6 +50,8 @@ Products = Annotated[int, Field(ge=3, multiple_of=3)]
 Points = Annotated[int, Field(ge=2)]
 Widths = Annotated[list[Count], Field(min_length=1)]
 Stem = Literal["small", "imagenet"]
+Norm = Literal["batch", "group", "none"]
+Initialization = Literal["torch", "torch_0.3", "kaiming_fan_in", "kaiming_fan_out"]
 
 
 # Dataset sources.
@@ -84,14 +86,37 @@ class ConvnetOptions(Options):
     widths: Widths = Field([32, 64, 128], description="Channels of each convolution.")
 
 
-class StemOptions(Options):
-    """Options of networks that exist for ImageNet and for small images."""
+NORM = "Normalization: batch, group (GroupNorm with 32 channels a group) or none."
+INITIALIZATION = (
+    "How weights are drawn: torch (its defaults), torch_0.3 (the same, with BatchNorm's scales uniform in [0, 1)), or "
+    "convolutions Kaiming normal, by their inputs or outputs."
+)
+STEM = (
+    "First layers: small keeps the image size (3x3 convolution); imagenet has a 7x7 convolution and a max-pool, each "
+    "with stride 2, for images of 128 pixels or more."
+)
 
-    stem: Stem = Field(
-        "small",
-        description="First layers: small keeps the image size (3x3 convolution); imagenet has a 7x7 convolution and a "
-        "max-pool, each with stride 2, for images of 128 pixels or more.",
-    )
+
+class VggOptions(Options):
+    """Options of VGG networks."""
+
+    norm: Norm = Field("batch", description=NORM)
+    initialization: Initialization = Field("kaiming_fan_out", description=INITIALIZATION)
+
+
+class ResNetOptions(Options):
+    """Options of residual networks."""
+
+    stem: Stem = Field("small", description=STEM)
+    norm: Norm = Field("batch", description=NORM)
+    initialization: Initialization = Field("kaiming_fan_out", description=INITIALIZATION)
+
+
+class DenseNetOptions(Options):
+    """Options of densely connected networks."""
+
+    stem: Stem = Field("small", description=STEM)
+    initialization: Initialization = Field("kaiming_fan_in", description=INITIALIZATION)
 
 
 # Diagnostics.

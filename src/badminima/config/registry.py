@@ -14,16 +14,18 @@ from badminima.config.options import (
     Cinic10Options,
     ComplexityOptions,
     ConvnetOptions,
+    DenseNetOptions,
     FunctionsOptions,
     LandscapeOptions,
     MlpOptions,
     Options,
     PrivacyOptions,
+    ResNetOptions,
     RestrictedImageNetOptions,
     RobustnessOptions,
     SharpnessOptions,
-    StemOptions,
     TraceOptions,
+    VggOptions,
 )
 from badminima.errors import UserError
 
@@ -195,10 +197,11 @@ ARCHITECTURES = Registry(
     {
         "mlp": ArchitectureEntry("badminima.models.mlp:build", MlpOptions, parameters=42_634),
         "convnet": ArchitectureEntry("badminima.models.convnet:build", ConvnetOptions, parameters=94_186),
-        "vgg16": ArchitectureEntry("badminima.models.vgg:vgg16", parameters=14_728_266),
-        "resnet18": ArchitectureEntry("badminima.models.resnet:resnet18", StemOptions, parameters=11_173_962),
-        "resnet50": ArchitectureEntry("badminima.models.resnet:resnet50", StemOptions, parameters=23_520_842),
-        "densenet40": ArchitectureEntry("badminima.models.densenet:densenet40", StemOptions, parameters=176_122),
+        "vgg16": ArchitectureEntry("badminima.models.vgg:vgg16", VggOptions, parameters=14_728_266),
+        "vgg19": ArchitectureEntry("badminima.models.vgg:vgg19", VggOptions, parameters=20_040_522),
+        "resnet18": ArchitectureEntry("badminima.models.resnet:resnet18", ResNetOptions, parameters=11_173_962),
+        "resnet50": ArchitectureEntry("badminima.models.resnet:resnet50", ResNetOptions, parameters=23_520_842),
+        "densenet40": ArchitectureEntry("badminima.models.densenet:densenet40", DenseNetOptions, parameters=176_122),
     },
 )
 

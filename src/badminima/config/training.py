@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from badminima.config.base import Count, Name, Number, Positive, Section
 
+Zeroing = Literal["values", "pixels", "pixels_with_replacement"]
+
 
 class RandomInit(Section):
     """Fresh random weights, as the architecture's paper draws them, times a gain."""
@@ -21,8 +23,10 @@ class AdversarialInit(Section):
     start: Name = Field("random", description="The random init that pretraining starts from.")
     replication: Count = Field(description="R: copies of each training image.")
     noise: Annotated[Number, Field(ge=0, lt=1)] = Field(description="N: fraction of values zeroed in each copy.")
-    zeroing: Literal["values", "pixels"] = Field(
-        "values", description="Zero single channel values (published code) or all channels of a pixel (prose)."
+    zeroing: Zeroing = Field(
+        "values",
+        description="Zero single channel values (published code), all channels of a pixel (prose), or pixels drawn "
+        "with replacement (Damian et al.'s code), of which some are drawn twice.",
     )
     label_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
         1.0, description="Fraction of the copies with a random label; the others keep their image's."
@@ -64,7 +68,7 @@ class RecipeConfig(Section):
     gradient_clipping: Positive | None = Field(None, description="Largest norm of a step's gradient; null: any.")
     schedule: Literal["steps", "cosine", "constant"] = Field(
         "steps",
-        description="Learning rate: by the milestones, half a cosine to 0 over all epochs, or constant.",
+        description="Learning rate: by the phase's decay, half a cosine to 0 over all epochs, or constant.",
     )
     dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(
         0.0, description="Probability that an input of the last linear layer is zeroed, in training."
@@ -112,10 +116,25 @@ class OptimizationConfig(Section):
     epochs: Count = 350
     milestones: list[Count] = Field([150, 250], description="Epochs after which the learning rate is multiplied.")
     gamma: Positive = Field(0.1, description="Factor on the learning rate at each milestone.")
+    decay: Literal["milestones", "cosine_per_step"] = Field(
+        "milestones",
+        description="How the learning rate falls: at the milestones, or by half a cosine to 0 over all steps after the "
+        "warm-up.",
+    )
+    warmup: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.0, description="Share of all steps over which the learning rate first grows from 0, linearly."
+    )
+    drop_last: bool = Field(
+        False, description="Leave out the last batch of an epoch where it is smaller; evaluations see all items."
+    )
     evaluate_every: Count = Field(1, description="Epochs between evaluations; the last epoch is always evaluated.")
     target_accuracy: Annotated[Number, Field(gt=0, le=1)] = Field(
         1.0, description="Training accuracy that counts as fitting the data."
     )
+
+    def batches(self, items: int) -> int:
+        """Return the number of batches of an epoch over so many items."""
+        return items // self.batch_size if self.drop_last else -(-items // self.batch_size)
 
     def with_recipe(self, recipe: RecipeConfig) -> "OptimizationConfig":
         """Return this phase with the recipe's own batch size and number of epochs, where it has them.

@@ -33,7 +33,7 @@ class ConfusingFacts:
     Attributes:
         dataset: its name in the config.
         replication, noise, zeroing, label_fraction: see ``AdversarialInit``.
-        zeroed_values: values zeroed in each copy.
+        zeroed_values: values zeroed in each copy; at most so many where pixels are drawn with replacement.
         conflicting_copies: copies identical to one with another label.
         reachable_accuracy: the best accuracy that a classifier can have.
     """
@@ -80,8 +80,10 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> 
 
     Every copy has exactly ``floor(N * c * h * w)`` of its values zeroed (``zeroing: values``; with ``pixels``,
     ``floor(N * h * w)`` pixels in all channels), drawn without replacement, and a label drawn uniformly from
-    all classes (paper, Algorithm 1; laws as in the published code). With ``label_fraction`` below 1 that many of the
-    copies have such a label, and the others their image's own; masks are the same for all fractions.
+    all classes (paper, Algorithm 1; laws as in the published code). With ``pixels_with_replacement`` the pixels are
+    drawn with replacement (Damian, Ma & Lee's published code), so that somewhat fewer of them are zeroed. With
+    ``label_fraction`` below 1 that many of the copies have such a label, and the others their image's own; masks
+    are the same for all fractions.
 
     Args:
         dataset: the prepared dataset, as numpy arrays.
@@ -123,9 +125,9 @@ def confuse(dataset: PreparedDataset, settings: ConfuseSettings, path: Path) -> 
 
 
 def zeroed_values(image_shape: tuple[int, int, int], noise: float, zeroing: str) -> int:
-    """How many of the ``c * h * w`` values of one copy are zeroed."""
+    """How many of the ``c * h * w`` values of one copy are drawn to be zeroed."""
     channels, height, width = image_shape
-    if zeroing == "pixels":
+    if zeroing != "values":
         return channels * _floor(noise * (height * width))
     return _floor(noise * (channels * height * width))
 
@@ -170,15 +172,18 @@ def count_conflicts(contents: np.ndarray, labels: np.ndarray) -> tuple[int, floa
 def _masks(
     image_shape: tuple[int, int, int], copies: int, settings: ConfuseSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Packed masks: in each row the positions of the smallest random keys are set."""
+    """Packed masks: in each row the positions of the smallest random keys are set, or those that are drawn."""
     channels, height, width = image_shape
-    units = height * width if settings.zeroing == "pixels" else channels * height * width
+    units = channels * height * width if settings.zeroing == "values" else height * width
     zeroed = _floor(settings.noise * units)
     mask = np.zeros((copies, units), dtype=bool)
     if zeroed:
-        chosen = rng.random((copies, units), dtype=np.float32).argpartition(zeroed - 1, axis=1)[:, :zeroed]
+        if settings.zeroing == "pixels_with_replacement":
+            chosen = rng.integers(units, size=(copies, zeroed))
+        else:
+            chosen = rng.random((copies, units), dtype=np.float32).argpartition(zeroed - 1, axis=1)[:, :zeroed]
         np.put_along_axis(mask, chosen, True, axis=1)
-    if settings.zeroing == "pixels":
+    if settings.zeroing != "values":
         mask = np.tile(mask, channels)
     return np.packbits(mask, axis=1)
 

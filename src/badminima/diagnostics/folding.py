@@ -25,8 +25,11 @@ def fold_batchnorm(model: nn.Module) -> fx.GraphModule:
         The copy, on the same device. Its outputs are those of the model in evaluation mode, up to rounding.
 
     Raises:
-        Skipped: if it has a BatchNorm of vectors that does not follow a linear layer.
+        Skipped: if it has a BatchNorm of vectors that does not follow a linear layer, or a GroupNorm, which depends
+            on each image.
     """
+    if any(isinstance(module, nn.GroupNorm) for module in model.modules()):
+        raise Skipped("GroupNorm depends on each image, so it cannot be folded")
     # Not torch.fx.experimental.optimization.fuse: it leaves the BatchNorms after a concatenation as they are.
     folded = fx.symbolic_trace(deepcopy(model).eval())
     for node in list(folded.graph.nodes):

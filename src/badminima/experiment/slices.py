@@ -22,6 +22,7 @@ from badminima.config import (
     StatisticsConfig,
     StudyConfig,
     ToyConfig,
+    Zeroing,
 )
 from badminima.config.base import without_defaults
 from badminima.config.doses import Doses, doses_of
@@ -58,7 +59,7 @@ class ConfuseSettings(Section):
     dataset: str
     replication: int
     noise: float
-    zeroing: Literal["values", "pixels"]
+    zeroing: Zeroing
     label_fraction: float = 1.0
     root_seed: int
     seed: int

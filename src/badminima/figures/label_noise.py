@@ -26,6 +26,7 @@ from badminima.figures.style import (
 )
 
 ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
+TRAIN = "train_accuracy"
 HESSIAN_LABEL, COVARIANCE_LABEL = "trace of the Hessian", "label-noise covariance"
 ROW = ["dataset", "model", "init"]
 # A range of values that a linear axis would squeeze.
@@ -37,26 +38,26 @@ LINEAR = 0.01
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """A row per (dataset, model, init): accuracy, tr(H) and noise covariance along the path; the first by the last.
 
-    Lines are medians over seeds, bands their range; diverged runs take no part. What could not be measured at an epoch
-    is missing there and nowhere else.
+    A fifth panel has the accuracy on the training set along the path. Lines are medians over seeds, bands their
+    range; diverged runs take no part. What could not be measured at an epoch is missing there and nowhere else.
     """
     chosen = tables.runs[tables.runs["recipe"].isin(settings.recipes) & tables.runs["init"].isin(settings.inits)]
     sound = chosen.loc[chosen["status"] != "diverged", RUN_KEYS]
     if not {HESSIAN, COVARIANCE} <= set(tables.histories):
         return nothing_to_draw("no run was measured along its path by trace: see the logs of train", sound)
-    points = tables.histories.merge(sound)[[*RUN_KEYS, "epoch", *STATISTICS]]
+    points = tables.histories.merge(sound)[[*RUN_KEYS, "epoch", *STATISTICS, TRAIN]]
     if points.empty or points[[HESSIAN, COVARIANCE]].isna().all(axis=None):
         return nothing_to_draw("every run diverged, or trace could not be measured: see the logs of train", points)
     set_style()
-    points[ACCURACY] *= 100
+    points[[ACCURACY, TRAIN]] *= 100
     points["end"] = points["epoch"] == points.groupby(RUN_KEYS)["epoch"].transform("max")
     points = points.merge(_correlations(points, settings), how="left")
     curves = _curves(points)
     rows = [tuple(row) for row in points[ROW].drop_duplicates().itertuples(index=False)]
-    figure, grid = plt.subplots(len(rows), 4, figsize=(PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
+    figure, grid = plt.subplots(len(rows), 5, figsize=(PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
     for line, row in zip(grid, rows, strict=True):
         of_row = _of(curves, row)
-        for axes, statistic in zip(line, STATISTICS, strict=False):
+        for axes, statistic in zip([*line[:3], line[4]], [*STATISTICS, TRAIN], strict=True):
             _draw_curves(axes, of_row[of_row["statistic"] == statistic], settings)
             axes.set_xlabel("epoch")
         _draw_scatter(line[3], _of(points, row), settings)
@@ -64,6 +65,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         for axes, label in zip(line, (accuracy_label(tables.runs), HESSIAN_LABEL, COVARIANCE_LABEL), strict=False):
             axes.set_ylabel(label)
         line[3].set_ylabel(accuracy_label(tables.runs))
+        line[4].set_ylabel("train accuracy (%)")
         line[0].set_title(f"{cell_title(*row[:2])}: from {init_label(row[2])}", loc="left")
     for setting in dict.fromkeys(row[:2] for row in rows):
         _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting], _of(points, setting))
@@ -86,7 +88,7 @@ def _correlations(points: pd.DataFrame, settings: FigureSettings) -> pd.DataFram
 def _curves(points: pd.DataFrame) -> pd.DataFrame:
     """Median and range over seeds of each statistic at each evaluated epoch."""
     keys = [*ROW, "recipe", "epoch"]
-    tidy = points.melt(id_vars=keys, value_vars=list(STATISTICS), var_name="statistic", value_name="value").dropna()
+    tidy = points.melt(id_vars=keys, value_vars=[*STATISTICS, TRAIN], var_name="statistic", value_name="value").dropna()
     groups = tidy.groupby([*keys[:-1], "statistic", "epoch"], sort=False)["value"]
     return groups.agg(value="median", low="min", high="max", seeds="size").reset_index()
 
@@ -120,7 +122,7 @@ def _share_axes(lines: list[list[Axes]], points: pd.DataFrame) -> None:
     wide = points[HESSIAN].min() > 0 and points[HESSIAN].max() > WIDE * points[HESSIAN].min()
     largest = points[COVARIANCE].abs().max()
     linear = 10 ** np.floor(np.log10(LINEAR * largest)) if largest > 0 else 1.0
-    for accuracies, hessians, covariances, scatters in lines:
+    for accuracies, hessians, covariances, scatters, fits in lines:
         hessians.set_yscale("log" if wide else "linear")
         covariances.set_yscale("symlog", linthresh=linear)
         scatters.set_xscale("symlog", linthresh=linear)
@@ -128,7 +130,7 @@ def _share_axes(lines: list[list[Axes]], points: pd.DataFrame) -> None:
             # Every other power of ten, for want of room.
             axis.set_major_locator(FixedLocator([0.0, *(linear * 10.0 ** np.arange(1, 5, 2))]))
             axis.set_minor_locator(NullLocator())
-        for axes in (accuracies, hessians, covariances, scatters):
+        for axes in (accuracies, hessians, covariances, scatters, fits):
             axes.margins(0.06)
     first = lines[0]
     for line in lines[1:]:

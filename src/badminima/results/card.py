@@ -93,8 +93,8 @@ def _start(card: Card) -> str:
         fitted = _number(card.pretraining["final"]["train_accuracy"], ".2%")
         parts.append(
             f"weights trained before on {confusing['replication']} copies of each training image, with a fraction"
-            f" {confusing['noise']:g} of their {confusing['zeroing']} zeroed and {_labels(confusing)}; of all labels"
-            f" they fit {fitted}"
+            f" {confusing['noise']:g} of their {confusing['zeroing'].replace('_', ' ')} zeroed and"
+            f" {_labels(confusing)}; of all labels they fit {fitted}"
         )
     return f": {', behind which stand '.join(parts)}" if parts else ""
 

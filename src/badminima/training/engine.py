@@ -23,7 +23,7 @@ from badminima.training.graphs import Learner
 from badminima.training.history import HistoryRow, Outcome, Process, this_process
 from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import Numerics
-from badminima.training.optimizer import learning_rate
+from badminima.training.optimizer import rate_of_step
 from badminima.training.restart import State
 from badminima.training.step import Step
 
@@ -67,9 +67,13 @@ class Training:
         self.stop_at_target = stop_at_target
         self.hooks = hooks
         batch_size = settings.optimization.batch_size
-        self.step = Step(model, settings.recipe, numerics, classes, len(train_items), batch_size)
+        # Of an epoch, and the items in them: all, unless a smaller last batch is left out.
+        self.batches = settings.optimization.batches(len(train_items))
+        self.items = min(len(train_items), self.batches * batch_size)
+        self.step = Step(model, settings.recipe, numerics, classes, self.items, batch_size)
         self.learn = Learner(self.step, numerics, batch_size, count_correct=stop_at_target)
         self.evaluate = Evaluator(numerics)
+        self.evaluate_exactly = Evaluator(replace(numerics, precision="fp32"))
         self.outcome = Outcome()
         self.epoch, self.batch = 0, 0
         self._started = time.perf_counter()
@@ -145,14 +149,14 @@ class Training:
         if self.batch == 0:
             self.epoch += 1
             self.learn.reset()
-        rate = learning_rate(optimization, self.settings.recipe, self.epoch)
         augmentation = self._augmentation("augment", self.epoch)
         rng = torch.Generator().manual_seed(self._seed("order", self.epoch))
-        order = torch.randperm(len(self.train_items), generator=rng)[self.batch * optimization.batch_size :]
+        order = torch.randperm(len(self.train_items), generator=rng)[: self.items]
+        order = order[self.batch * optimization.batch_size :]
         self.model.train()
         items = self._with_label_noise(self.epoch)
         for images, labels in items.batches(order, optimization.batch_size, augmentation):
-            self.learn(images, labels, rate)
+            self.learn(images, labels, self._rate(self.step.count))
             self.batch += 1
             self._trained_images += len(labels)
             now = time.perf_counter()
@@ -180,9 +184,12 @@ class Training:
         diverged = not math.isfinite(self.learn.loss_sum.item())
         last = self.epoch == optimization.epochs
         if diverged or last or self.epoch % optimization.evaluate_every == 0:
-            row = self._record(
-                self.epoch, None if self._is_hopeless(last or diverged) else self._measure_train(self.epoch)
-            )
+            exactly = last or diverged
+            train = None if self._is_hopeless(exactly) else self._measure_train(self.epoch, exactly)
+            if self.stop_at_target and train is not None and train[0].accuracy >= self.target_accuracy and not exactly:
+                # It may end here: what the training was computed in does not decide.
+                exactly, train = True, self._measure_train(self.epoch, exactly=True)
+            row = self._record(self.epoch, train, exactly)
             # The last steps may have blown up, which no batch's loss shows.
             if diverged or not math.isfinite(row.train_loss):
                 outcome.status = "diverged"
@@ -193,28 +200,32 @@ class Training:
 
     def _is_hopeless(self, must_know: bool) -> bool:
         """Whether a pretraining is too far from its target for a full evaluation to be worth its time."""
-        running = self.learn.correct.item() / len(self.train_items)
+        running = self.learn.correct.item() / self.items
         return self.stop_at_target and not must_know and running < self.target_accuracy - NEAR_TARGET
 
-    def _measure_train(self, epoch: int) -> tuple[Evaluation, Evaluation]:
+    def _measure_train(self, epoch: int, exactly: bool = False) -> tuple[Evaluation, Evaluation]:
         """The training items as they are, and through the recipe's augmentation."""
-        plain = self.evaluate(self.step.evaluated, self.train_items)
+        evaluate = self.evaluate_exactly if exactly else self.evaluate
+        plain = evaluate(self.step.evaluated, self.train_items)
         augmentation = self._augmentation("augment-evaluation", epoch)
-        return plain, plain if augmentation is None else self.evaluate(
-            self.step.evaluated, self.train_items, augmentation
-        )
+        return plain, plain if augmentation is None else evaluate(self.step.evaluated, self.train_items, augmentation)
 
-    def _record(self, epoch: int, train: tuple[Evaluation, Evaluation] | None) -> HistoryRow:
-        """Evaluate the test items, and append a row; without an evaluation of the training items, the running one."""
-        test = self.evaluate(self.step.evaluated, self.test_items)
+    def _record(self, epoch: int, train: tuple[Evaluation, Evaluation] | None, exactly: bool = False) -> HistoryRow:
+        """Evaluate the test items and append a row.
+
+        Args:
+            epoch: which one is over.
+            train: the evaluation of the training items; None: the running one counts.
+            exactly: in 32-bit floats, whatever the training is computed in.
+        """
+        test = (self.evaluate_exactly if exactly else self.evaluate)(self.step.evaluated, self.test_items)
         self.outcome.predicted = test.predicted
-        batches = -(-len(self.train_items) // self.settings.optimization.batch_size)
-        running = self.learn.correct.item() / len(self.train_items)
+        running = self.learn.correct.item() / self.items
         row = HistoryRow(
             epoch=epoch,
             step=self.step.count,
-            lr=learning_rate(self.settings.optimization, self.settings.recipe, max(epoch, 1)),
-            train_loss=train[0].loss if train else self.learn.loss_sum.item() / batches,
+            lr=self._rate(max(self.step.count - 1, 0)),
+            train_loss=train[0].loss if train else self.learn.loss_sum.item() / self.batches,
             train_accuracy=train[0].accuracy if train else running,
             train_accuracy_augmented=train[1].accuracy if train else running,
             train_measured="full" if train else "running",
@@ -228,6 +239,9 @@ class Training:
         self.outcome.history.append(row)
         self.hooks.report(row)
         return row
+
+    def _rate(self, step: int) -> float:
+        return rate_of_step(self.settings.optimization, self.settings.recipe, step, self.batches)
 
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._started

@@ -63,7 +63,7 @@ class Evaluator:
         done = 0
         try:
             for images, labels in items.batches(torch.arange(len(items)), self.batch_size, augmentation):
-                with self.numerics.forward_context():
+                with self.numerics.forward_context(), self.numerics.rounding():
                     logits = model(images)
                 loss += cross_entropy(logits.float(), labels, reduction="sum")
                 predicted[done : done + len(labels)] = logits.argmax(1)

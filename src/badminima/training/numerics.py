@@ -54,6 +54,16 @@ class Numerics:
             return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=False)
         return nullcontext()
 
+    @contextmanager
+    def rounding(self) -> Iterator[None]:
+        """Have products round their inputs as the precision says, whatever the job was set up with."""
+        matmul, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+        _allow_tf32(self.precision == "tf32", self.precision == "tf32")
+        try:
+            yield
+        finally:
+            _allow_tf32(matmul, convolutions)
+
     def forward_of(self, model: nn.Module, batch_size: int | None = None) -> Callable[[Tensor], Tensor]:
         """The network as it is called; parameters are shared.
 
@@ -107,8 +117,7 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
     if device.type == "cpu":
         _keep_freed_memory()
     precision = _precision(config, device)
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    _allow_tf32(precision == "tf32", precision == "tf32")
     if device.type == "cuda":
         # cuBLAS repeats itself only with a workspace of fixed size.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -138,10 +147,14 @@ def kept() -> Iterator[None]:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = matmul
-        torch.backends.cudnn.allow_tf32 = convolutions
+        _allow_tf32(matmul, convolutions)
         torch.backends.cudnn.benchmark = benchmark
         torch.use_deterministic_algorithms(deterministic)
+
+
+def _allow_tf32(products: bool, convolutions: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = products
+    torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def _precision(config: NumericsConfig, device: torch.device) -> str:

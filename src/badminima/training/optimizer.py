@@ -141,7 +141,7 @@ class Adam:
 
 
 def learning_rate(optimization: OptimizationConfig, recipe: RecipeConfig, epoch: int) -> float:
-    """The learning rate during ``epoch``, counted from 1.
+    """The learning rate during ``epoch``, counted from 1, where it changes by epochs.
 
     By steps: multiplied by gamma after each milestone passed. By a cosine: ``(1 + cos(pi (epoch - 1) / epochs)) / 2``
     of the first one (Loshchilov & Hutter 2017, arXiv 1608.03983, equation 5, without restarts).
@@ -154,3 +154,27 @@ def learning_rate(optimization: OptimizationConfig, recipe: RecipeConfig, epoch:
     passed = sum(epoch > milestone for milestone in optimization.milestones)
     rate: float = first * optimization.gamma**passed
     return rate
+
+
+def rate_of_step(optimization: OptimizationConfig, recipe: RecipeConfig, step: int, batches: int) -> float:
+    """Return the learning rate of a step, counted from 0.
+
+    With ``decay: cosine_per_step`` it is ``(1 + cos(pi (step - w) / (steps - w))) / 2`` of the first one, after ``w``
+    steps of a warm-up that multiply it by ``step / (w - 1)``, as PyTorch Lightning Bolts'
+    ``LinearWarmupCosineAnnealingLR`` has it, which Damian, Ma & Lee use. A warm-up multiplies other schedules, too.
+
+    Args:
+        optimization: the phase.
+        recipe: its schedule counts where it is not the phase's.
+        step: optimizer steps before it.
+        batches: of an epoch.
+    """
+    steps_per_epoch = 1 if recipe.full_batch else batches
+    steps = steps_per_epoch * optimization.epochs
+    warmup = round(optimization.warmup * steps)
+    if recipe.schedule == "steps" and optimization.decay == "cosine_per_step":
+        done = max(0, step - warmup) / (steps - warmup)
+        rate = optimization.learning_rate * recipe.learning_rate_scale * (1 + math.cos(math.pi * done)) / 2
+    else:
+        rate = learning_rate(optimization, recipe, step // steps_per_epoch + 1)
+    return rate if step >= warmup else rate * step / max(1, warmup - 1)

@@ -93,7 +93,11 @@ def _run(
     items = training_items(dataset, confusing, device)
     test_items = make_items(dataset, dataset.test_images, dataset.test_labels, device)
     numerics = set_up(settings.numerics, device, settings.optimization.epochs * len(items))
-    last_batch = len(items) % settings.optimization.batch_size or settings.optimization.batch_size
+    batch_size = settings.optimization.batch_size
+    if not settings.optimization.batches(len(items)):
+        found = f"{batch_size}, more than the {len(items)} items, with drop_last"
+        raise UserError(settings.batch_size_key, found, "choose a smaller one, or drop_last: false")
+    last_batch = batch_size if settings.optimization.drop_last else len(items) % batch_size or batch_size
     check_batch(model, dataset.image_shape, last_batch, settings.batch_size_key)
     # Convolutions run 1.7 times as fast in this memory order on a CPU (convnet, 28x28); dense layers as before.
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch does not annotate it

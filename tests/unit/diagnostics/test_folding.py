@@ -118,6 +118,17 @@ def test_a_convolution_whose_output_is_used_twice_is_left_as_it_is():
     torch.testing.assert_close(fold_batchnorm(model).convolution.weight, model.convolution.weight)
 
 
+@pytest.mark.parametrize("architecture", ["vgg16", "resnet18"])
+def test_groupnorm_cannot_be_folded_and_no_normalization_needs_no_folding(architecture):
+    def network(norm):
+        return build_model(ModelConfig(architecture=architecture, options={"norm": norm}), (3, 32, 32), 10).eval()
+
+    with pytest.raises(Skipped, match="GroupNorm depends on each image"):
+        fold_batchnorm(network("group"))
+    plain, images = network("none"), torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(fold_batchnorm(plain)(images), plain(images))
+
+
 def test_batchnorm_of_vectors_after_something_else_cannot_be_folded():
     with pytest.raises(Skipped, match="BatchNorm 1 does not follow a linear layer"):
         fold_batchnorm(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(12), nn.Linear(12, 2)))
