@@ -26,9 +26,9 @@ def check_references(config: Config) -> None:
     """
     _check_datasets(config)
     _check_models(config)
-    _check_inits(config)
     _check_recipes(config)
     check_meanings(config)
+    _check_inits(config)
     _check_studies(config)
     _check_measuring(config)
     _check_claims(config)
