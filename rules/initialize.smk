@@ -1,8 +1,13 @@
-# Start weights that need no training: random ones, and random ones rescaled to the norms of others.
+# Start weights that need no training: random ones, and those of one init at the scale of another.
+
+
+def direction_weights(wildcards):
+    """Return the weights whose directions the rescaled init called {init} keeps."""
+    return weights_of_init(wildcards, CONFIG.inits[wildcards.init].start)
 
 
 def like_weights(wildcards):
-    """Return the weights whose norms the rescaled init called {init} takes."""
+    """Return the weights whose scale the rescaled init called {init} takes."""
     return weights_of_init(wildcards, CONFIG.inits[wildcards.init].like)
 
 
@@ -35,7 +40,8 @@ rule initialize:
 rule rescale:
     input:
         script=SCRIPTS / "rescale.py",
-        random=random_weights,
+        prepared=PATHS.prepared("{dataset}"),
+        start=direction_weights,
         like=like_weights,
     output:
         weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
@@ -45,12 +51,14 @@ rule rescale:
         init=inits_of(RescaledInit),
     # Everything trained later waits for start weights, so they go first.
     priority: 10
-    localrule: True
     conda:
         "../envs/training.yaml"
     threads: threads_of("rescale")
     resources:
         mem_mb=growing("rescale", "mem_mb"),
         runtime=growing("rescale", "runtime"),
+    params:
+        settings=settings_of(slices.rescale_settings),
     shell:
-        "python {input.script} --random {input.random} --like {input.like} --weights {output.weights} >> {log} 2>&1"
+        "python {input.script} --prepared {input.prepared} --start {input.start} --like {input.like}"
+        " --settings @{params.settings} --threads {threads} --weights {output.weights} >> {log} 2>&1"

@@ -1,8 +1,20 @@
 # Random weights + confusing set -> the adversarial initialization.
 
 
+def ending_record(wildcards):
+    """Return the record of the pretraining whose number of epochs the init called {init} trains, where it has one."""
+    ends = CONFIG.inits[wildcards.init].epochs_like
+    return {"ends": PATHS.init(**{**wildcards, "init": ends}) / paths.RECORD} if ends else {}
+
+
+def ending_option(wildcards, input):
+    """Return the option that names this record."""
+    return f"--ends={input.ends}" if "ends" in input.keys() else ""
+
+
 rule pretrain:
     input:
+        unpack(ending_record),
         script=SCRIPTS / "pretrain.py",
         prepared=PATHS.prepared("{dataset}"),
         confusing=rules.confuse.output.confusing,
@@ -27,8 +39,10 @@ rule pretrain:
         restart_seconds=CONFIG.restart.seconds,
     params:
         settings=settings_of(slices.pretrain_settings),
+        ends=ending_option,
     shell:
         "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
+        " {params.ends}"
         " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
         " --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
 

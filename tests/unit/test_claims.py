@@ -13,14 +13,15 @@ from badminima.claims.grids import ClaimsSettings
 from badminima.claims.verdicts import evaluate_claims, verdict
 from badminima.config import StudyConfig
 from badminima.report.wording import amount, claims_page, plain_text
-from tests.unit.study import STATISTICS, made_up_study
+from tests.unit.study import INITS, STATISTICS, made_up_study
 
 # One dataset and one model; which of its cells a made-up study has, its tables say.
 GRID = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["random"], recipes=["vanilla"], seeds=[0])
 SETTINGS = ClaimsSettings(studies={"study": GRID, "control": GRID}, statistics=STATISTICS, root_seed=0)
 ABLATION = [claim for claim in CLAIMS if claim.study in ("study", "control")]
 # As configs give them: the pretraining that each init is, or takes its norms from.
-BEHIND = {"random": None, "adversarial": "adversarial", "random_rescaled": "adversarial"}
+BEHIND = {"random": None, "adversarial": "adversarial", "random_rescaled": "adversarial", "true_labels": "true_labels"}
+CONTROLLED = [*INITS, "true_labels"]
 
 
 def decided(tables, settings=SETTINGS) -> pd.DataFrame:
@@ -35,11 +36,11 @@ def verdicts(tables, settings=SETTINGS) -> dict[str, str]:
 def as_in_the_paper(init: str, recipe: str) -> float:
     """Adversarial: vanilla loses 20 points, one regularizer 10, two or three nothing; half of it is scale."""
     loss = [0.2, 0.1, 0, 0][0 if recipe == "vanilla" else recipe.count("+") + 1]
-    return 0.9 - {"random": 0, "random_rescaled": loss / 2, "adversarial": loss}[init]
+    return 0.9 - {"random": 0, "random_rescaled": loss / 2, "adversarial": loss, "true_labels": 0}[init]
 
 
 def test_data_as_in_the_paper_support_every_claim_of_accuracy_and_distance():
-    found = verdicts(made_up_study(as_in_the_paper))
+    found = verdicts(made_up_study(as_in_the_paper, inits=CONTROLLED))
     # The made-up vanilla runs turn farther than the others, which distance does not show.
     assert found.pop("4b") == "not supported"
     assert set(found.values()) == {"supported"}
@@ -132,7 +133,9 @@ def test_without_a_fitted_pretraining_nothing_is_said_of_what_is_made_of_it():
     assert set(verdicts(tables, settings).values()) == {"not measured"}
     assert reasons(tables, settings)["control a"] == "adversarial, seed 1, does not fit its confusing set (max_epochs)"
     empty = replace(tables, pretraining=pd.DataFrame(columns=["dataset", "model", "init"]))
-    assert set(reasons(empty, settings).values()) == {"no record of the pretraining of adversarial"}
+    why = reasons(empty, settings)
+    assert why.pop("control c") == "no runs of true_labels, vanilla"
+    assert set(why.values()) == {"no record of the pretraining of adversarial"}
 
 
 def test_a_pretraining_that_a_claim_has_nothing_to_do_with_does_not_matter():
@@ -148,11 +151,13 @@ def test_one_seed_decides_nothing():
 
 
 def test_the_page_shows_every_claim_and_its_verdict():
-    claims = decided(made_up_study(as_in_the_paper)).reset_index()
+    claims = decided(made_up_study(as_in_the_paper, inits=CONTROLLED)).reset_index()
     page = claims_page(claims, STATISTICS)
     assert page.count("supported</td>") == len(claims)
     assert all(statement in page for statement in claims["statement"])
     assert "95% interval" in page
+    assert page.count("lowest train accuracy 100.00%") == len(claims)
+    assert page.count("beyond scale, against random_rescaled: +") == 3
     text = plain_text(claims)
     assert all(statement in text for statement in claims["statement"])
     # 20 points are planted, and log ratios are read as ratios.
@@ -177,6 +182,43 @@ def test_claim_5b_is_about_what_an_attack_takes_and_not_about_clean_accuracy(pow
     clean = tables.runs["robustness.clean"]
     runs = tables.runs.assign(**{f"robustness.pgd_linf_{radius}": 0.8 * clean**power for radius in (1, 2)})
     assert verdicts(replace(tables, runs=runs))["5b"] == expected
+
+
+def test_claims_about_minima_need_runs_that_fit_and_those_about_escape_do_not():
+    tables = made_up_study(as_in_the_paper, inits=CONTROLLED)
+    runs = tables.runs.copy()
+    runs.loc[(runs["recipe"] == "da+m+l2") & (runs["seed"] == 0), "train_accuracy"] = 0.988
+    rows = decided(replace(tables, runs=runs))
+    assert rows.loc["2", "verdict"] == "supported"
+    assert rows.loc["2", "train_accuracy"] == 0.988
+    assert rows.loc["1b", "train_accuracy"] == 1.0
+    assert "lowest train accuracy 98.80%" in plain_text(rows.reset_index())
+    escape = [claim for claim in ABLATION if claim.group in ("2", "3")]
+    assert not any(claim.minima for claim in escape)
+    assert all("escape" in claim.statement for claim in escape)
+    assert {claim.group for claim in ABLATION if claim.minima} == {"1", "5", "control"}
+    loose = reasons(made_up_study(as_in_the_paper, fitted=0.99, inits=CONTROLLED))
+    wanting = {number for number, why in loose.items() if why.endswith("so it is no minimum")}
+    assert wanting == {claim.number for claim in ABLATION if claim.minima}
+
+
+def test_claim_5_says_what_is_left_beyond_scale_where_the_control_is():
+    tables = made_up_study(as_in_the_paper)
+    rows = decided(tables)
+    # The measures follow the error, of which scale makes half.
+    assert rows.loc["5a path", "beyond_scale"] == pytest.approx(rows.loc["5a path", "estimate"] / 2, rel=0.1)
+    assert rows.loc["5a path", "beyond_scale_low"] < rows.loc["5a path", "beyond_scale"]
+    assert rows["beyond_scale"].notna().sum() == 3
+    without = decided(made_up_study(as_in_the_paper, inits=["random", "adversarial"]))
+    assert without["beyond_scale"].isna().all()
+    assert without.loc["5a path", "verdict"] == "supported"
+
+
+@pytest.mark.parametrize(("loss", "expected"), [(0.1, "supported"), (0.0, "not supported"), (0.01, "inconclusive")])
+def test_the_random_labels_are_to_blame_only_beyond_the_margin(loss, expected):
+    """Vanilla SGD from the adversarial init loses so much against as many epochs on true labels."""
+    tables = made_up_study(lambda init, _: 0.9 - (loss if init == "adversarial" else 0), inits=CONTROLLED)
+    assert verdicts(tables)["control c"] == expected
 
 
 def test_claim_5_needs_minima():

@@ -203,12 +203,12 @@ def config() -> Config:
         },
         "studies": {
             "ablation": {**study, "inits": ["random", "adversarial"]},
-            "scale": study,
+            "scale": {**study, "inits": ["random", "adversarial", "random_rescaled", "true_labels"]},
             "dose": {**study, "inits": ["random", "labels_only", *REPLICATIONS], "recipes": ["vanilla", "da+m+l2"]},
             "noise": {**study, "inits": ["random", *STARTS], "recipes": [*NOISES, *STEPS]},
         },
         "figures": {"noise": {"draw": "ablation", "study": "noise"}, "dose": {"draw": "ablation", "study": "dose"}},
-        "claims": {"replication": "dose", "label_noise": "noise"},
+        "claims": {"control": "scale", "replication": "dose", "label_noise": "noise"},
         "diagnostics": [*raw_config()["diagnostics"], "trace"],
     }
     return load_config(overlay(raw_config(), change))
@@ -283,7 +283,7 @@ def test_what_a_claim_needs_is_no_more_than_its_cells(config):
 
 def test_the_controls_have_a_study_of_their_own(config):
     needed = claim_settings(config, "control")
-    assert needed.cells == {init: ["vanilla"] for init in ("random", "adversarial", "random_rescaled")}
+    assert needed.cells == {init: ["vanilla"] for init in config.studies["scale"].inits}
     assert needed.study.question == config.studies["scale"].question
 
 

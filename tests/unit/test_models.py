@@ -13,7 +13,7 @@ from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
 from badminima.experiment.slices import InitializeSettings
 from badminima.models.build import build_model, check_batch
-from badminima.models.initialization import initialize, rescale
+from badminima.models.initialization import initialize
 from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
 from badminima.training.optimizer import SGD
@@ -212,19 +212,6 @@ def test_weights_of_another_network_are_refused(tmp_path, digits):
         load_weights(other, weights, tmp_path / "w.safetensors")
 
 
-def test_rescaled_weights_have_the_norms_of_one_and_the_directions_of_the_other(digits):
-    random, like = initialize(settings(0), digits), initialize(settings(1), digits)
-    like.parameters["1.weight"][:] *= 3
-    rescaled = rescale(random, like)
-    for name, tensor in rescaled.parameters.items():
-        if not random.parameters[name].any():
-            assert not tensor.any()
-            continue
-        assert np.linalg.norm(tensor) == pytest.approx(np.linalg.norm(like.parameters[name]), rel=1e-5)
-        ratio = tensor / random.parameters[name]
-        assert ratio.std() < 1e-5 * ratio.mean()
-
-
 @pytest.mark.parametrize("architecture", EVERY_MODEL)
 def test_the_gain_multiplies_kernels_and_matrices_alone(digits, architecture):
     plain, scaled = (initialize(settings(0, architecture, gain), digits) for gain in (1.0, 4.0))
@@ -270,11 +257,3 @@ def test_an_image_too_small_for_a_network_is_told_before_training(digits):
     tiny = replace(digits, train_images=digits.train_images[:, :, :2, :2])
     with pytest.raises(UserError, match=r"model densenet40 on digits: found .* take a batch of 2 of its 1x2x2"):
         initialize(settings(0, "densenet40"), tiny)
-
-
-def test_rescaled_weights_keep_the_batchnorm_statistics_of_the_random_ones(digits):
-    random, like = initialize(settings(0, "convnet"), digits), initialize(settings(1, "convnet"), digits)
-    moved = {name: array + 1 for name, array in like.buffers.items()}
-    rescaled = rescale(random, replace(like, buffers=moved))
-    assert rescaled.buffers.keys() == random.buffers.keys()
-    assert all(np.array_equal(rescaled.buffers[name], array) for name, array in random.buffers.items())

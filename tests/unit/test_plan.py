@@ -94,6 +94,13 @@ def test_a_rescaled_init_pays_for_the_pretraining_behind_it_once():
     assert both["all"].trainings == 3
 
 
+def test_a_start_trained_as_long_as_another_pays_for_both_pretrainings_once():
+    alone = rows(config(studies={"ablation": {"inits": ["true_labels"]}}))
+    assert alone["all"].trainings == 3
+    both = rows(config(studies={"ablation": {"inits": ["adversarial", "true_labels"]}}))
+    assert both["all"].trainings == 4
+
+
 def test_a_model_that_was_not_measured_is_named():
     with pytest.raises(UserError, match="no measured speed of resnet18 on NVIDIA X; measured: vgg16"):
         rows(config(), Device("NVIDIA X", speeds={"vgg16": SPEEDS["vgg16"]}))

@@ -54,8 +54,9 @@ def test_paths_take_wildcards_as_well_as_values():
 
 def test_runs_that_two_studies_share_are_one_run(config):
     separate = [run for study in config.studies.values() for run in study_runs(study)]
-    assert len(separate) == 4 * 4 * 5 * (16 + 6)
-    assert len(all_runs(config)) == 4 * 4 * 5 * 18
+    # Of the controls the ablation has two recipes; of the four cells of the scale study it lacks one.
+    assert len(separate) == 4 * 4 * 5 * (20 + 4)
+    assert len(all_runs(config)) == 4 * 4 * 5 * 21
 
 
 def test_a_new_recipe_seed_or_init_changes_no_setting_of_another_run(config, larger_config):
@@ -85,7 +86,7 @@ def test_collect_knows_which_inits_were_trained(config):
 
 def test_a_figure_shows_its_study_unless_told_otherwise(config):
     assert figure_settings(config, "curves").recipes == ["vanilla", "da+m+l2"]
-    assert figure_settings(config, "ablation").inits == ["random", "adversarial"]
+    assert figure_settings(config, "ablation").inits == ["random", "adversarial", "random_rescaled", "true_labels"]
 
 
 def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_lacks_it():
@@ -93,6 +94,33 @@ def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_l
     config = load_config(raw)
     assert lineage.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
     assert lineage.pretraining_behind(config, "random") is None
+
+
+def test_what_an_init_is_made_of_whichever_way_its_scale_is_taken():
+    inits = {
+        "random_x2": {"kind": "random", "gain": 2.0},
+        "random_x2_logits": {"kind": "rescaled", "start": "random_x2", "like": "random", "norms": "kept"},
+        "adversarial_shrunk": {"kind": "rescaled", "start": "adversarial", "like": "random", "logits": False},
+    }
+    config = load_config(overlay(raw_config(), {"inits": inits}))
+    behind = {name: lineage.random_behind(config.inits, name) for name in config.inits}
+    assert behind.pop("random_x2") == behind.pop("random_x2_logits") == "random_x2"
+    assert set(behind.values()) == {"random"}
+    pretrained = {name: lineage.pretraining_behind(config, name) for name in config.inits}
+    assert pretrained["adversarial_shrunk"] == pretrained["random_rescaled"] == "adversarial"
+    assert pretrained["true_labels"] == "true_labels"
+    assert pretrained["random_x2_logits"] is None
+    assert lineage.pretrainings_needed(config, "true_labels") == ["true_labels", "adversarial"]
+
+
+def test_an_init_with_fewer_recipes_has_no_other_runs(config):
+    study = config.studies["ablation"]
+    of_control = {run.recipe for run in study_runs(study) if run.init == "true_labels"}
+    assert of_control == {"vanilla", "da+m+l2"}
+    assert {run.recipe for run in study_runs(study) if run.init == "random"} == set(study.recipes)
+    # What only says of inits and recipes that a study lacks does not matter.
+    narrow = overlay(raw_config(), {"studies": {"ablation": {"inits": ["random"], "recipes": ["da"]}}})
+    assert len(study_runs(load_config(narrow).studies["ablation"])) == 4 * 4 * 5
 
 
 @pytest.fixture(scope="module")

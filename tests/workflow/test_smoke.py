@@ -57,12 +57,39 @@ def test_pretraining_fits_the_confusing_set(paths):
         assert record["final"]["train_accuracy"] == 1.0
 
 
-def test_rescaled_weights_have_the_norms_of_the_adversarial_ones(paths):
+def test_pretraining_on_true_labels_takes_as_many_epochs_as_that_on_random_ones(paths):
+    for seed in (0, 1):
+        true, random = (
+            json.loads((paths.init("digits", "mlp", init, seed) / "run.json").read_text())
+            for init in ("true_labels", "adversarial")
+        )
+        assert true["epochs"] == random["epochs"]
+        assert true["settings"]["epochs_like"] == "adversarial"
+        # It fits long before that, and goes on.
+        history = pd.read_csv(paths.init("digits", "mlp", "true_labels", seed) / "history.csv")
+        assert history["epoch"].iloc[-1] == random["epochs"]
+        labels, _ = read_tensors(paths.confusing("digits", "true_labels", seed))
+        dataset = read_prepared(paths.prepared("digits"))
+        assert np.array_equal(labels["labels"], np.repeat(dataset.train_labels, 2))
+
+
+def test_tables_hold_loss_and_spread_of_every_start_and_the_control_matches(paths):
+    runs = read_study(paths.tables("ablation")).runs
+    starts = runs.groupby(["init", "seed"])[["start.logit_spread", "start.loss"]].first()
+    spreads = starts["start.logit_spread"].unstack()
+    assert spreads.loc["random_rescaled"].to_numpy() == pytest.approx(spreads.loc["adversarial"].to_numpy(), rel=1e-3)
+    losses = starts["start.loss"].unstack()
+    # Sure of random labels is wrong about true ones.
+    assert (losses.loc["adversarial"] > losses.loc["random"]).all()
+    assert (losses.loc["true_labels"] < 0.1).all()
+
+
+def test_rescaled_weights_have_the_norms_of_the_adversarial_ones_but_for_the_last_layer(paths):
     adversarial, rescaled = (
         read_weights(paths.init("digits", "mlp", init, 0) / "weights.safetensors").parameters
         for init in ("adversarial", "random_rescaled")
     )
-    for name in ("1.weight", "3.weight", "5.weight"):
+    for name in ("1.weight", "3.weight"):
         assert np.linalg.norm(rescaled[name]) == pytest.approx(np.linalg.norm(adversarial[name]), rel=1e-4)
 
 
@@ -83,11 +110,11 @@ def test_every_run_leaves_its_files_and_a_sound_record(paths, config):
 
 def test_tables_have_a_row_per_run_and_agree_with_the_predictions(paths, config):
     tables = read_study(paths.tables("ablation"))
-    assert len(tables.runs) == len(all_runs(config)) == 12
-    assert len(tables.pretraining) == 2
+    assert len(tables.runs) == len(all_runs(config)) == 16
+    assert len(tables.pretraining) == 4
     assert np.allclose(tables.correct["digits"].mean(axis=1), tables.runs["test_accuracy"])
     accuracy = tables.cells[tables.cells["statistic"] == "test_accuracy"]
-    assert len(accuracy) == 6
+    assert len(accuracy) == 8
     assert (accuracy["low"] < accuracy["mean"]).all()
     assert (accuracy["mean"] < accuracy["high"]).all()
     means = tables.runs.groupby(["init", "recipe"])["test_accuracy"].mean()
@@ -149,7 +176,7 @@ def test_tables_for_papers_hold_what_the_study_says(paths, table):
     cells = read_study(paths.tables("ablation")).cells.set_index(["init", "recipe", "statistic"])["mean"]
     accuracy = shown[shown["statistic"] == "test_accuracy"].set_index(["init", "recipe", "statistic"])["mean"]
     assert accuracy.to_dict() == pytest.approx({key: cells[key] for key in accuracy.index})
-    assert len(accuracy) == 6
+    assert len(accuracy) == 8
     assert r"\toprule" in paths.paper_table(table, "tex").read_text()
 
 
@@ -186,7 +213,7 @@ def test_the_first_page_shows_figure_verdicts_and_provenance(browsed, paths):
     claims = pd.read_csv(paths.results / "claims.csv")
     for statement in claims.loc[claims["seeds"] > 0, "statement"]:
         assert statement in browsed["page"]
-    for words in ("no study of replication is configured", "no runs of", "Code revision", "torch 2.", "12: "):
+    for words in ("no study of replication is configured", "no runs of", "Code revision", "torch 2.", "16: "):
         assert words in browsed["page"]
 
 
@@ -228,7 +255,7 @@ def test_each_claim_alone_says_what_all_of_them_say(smoke, paths):
 
 def test_the_logger_counts_trainings_and_names_each_figure(smoke, config):
     lines = (smoke.folder / "shown.txt").read_text().splitlines()
-    trainings = len(all_runs(config)) + 2  # two pretrainings
+    trainings = len(all_runs(config)) + 4  # four pretrainings
     assert any(line.endswith(f", trainings among them: {trainings}") for line in lines)
     for name in config.figures:
         assert f"figure results/smoke/figures/fig_{name}.png" in lines
@@ -273,29 +300,29 @@ AFTER_MEASUREMENTS = dict.fromkeys(
 AFTER_RUNS = {**AFTER_MEASUREMENTS, **dict.fromkeys(("collect_outcomes", *OF_OUTCOMES), 1)}
 # Around all runs that do not start from random weights, both recipes of an init and seed together; and around the first
 # seed's from the adversarial ones.
-AROUND = {"compare": 4, "landscape": 2}
+AROUND = {"compare": 6, "landscape": 2}
 # The same where only the recipe da+m+l2 is concerned.
-AROUND_ONE = {"compare": 4, "landscape": 1}
+AROUND_ONE = {"compare": 6, "landscape": 1}
 
 
 @pytest.mark.parametrize(
     ("change", "rerun"),
     [
-        # 3 inits x 2 seeds use the recipe.
-        ("recipes={da+m+l2: {momentum: 0.8}}", {"train": 6, "diagnose": 6, **AROUND_ONE, **AFTER_RUNS}),
+        # 4 inits x 2 seeds use the recipe.
+        ("recipes={da+m+l2: {momentum: 0.8}}", {"train": 8, "diagnose": 8, **AROUND_ONE, **AFTER_RUNS}),
         # Only the recipe with augmentation depends on it.
-        ("datasets={digits: {augmentation: {padding: 2}}}", {"train": 6, "diagnose": 6, **AROUND_ONE, **AFTER_RUNS}),
+        ("datasets={digits: {augmentation: {padding: 2}}}", {"train": 8, "diagnose": 8, **AROUND_ONE, **AFTER_RUNS}),
         # Where verified files come from, and how often restart points are written, change no result.
         ("data={download_dir: elsewhere, urls: {digits: ['http://mirror.invalid']}}", {}),
         ("restart={seconds: 7}", {}),
         # A recipe that no study uses.
         ("recipes={m: {momentum: 0.8}}", {}),
-        # Everything that starts from the adversarial weights: 2 inits x 2 recipes x 2 seeds.
+        # Everything made of the adversarial weights, or trained as long as they were: 3 inits x 2 recipes x 2 seeds.
         (
             "inits={adversarial: {noise: 0.3}}",
-            {"confuse": 2, "pretrain": 2, "rescale": 2, "train": 8, "diagnose": 8, **AROUND, **AFTER_RUNS},
+            {"confuse": 2, "pretrain": 4, "rescale": 2, "train": 12, "diagnose": 12, **AROUND, **AFTER_RUNS},
         ),
-        ("training={epochs: 21}", {"train": 12, "diagnose": 12, **AROUND, **AFTER_RUNS}),
+        ("training={epochs: 21}", {"train": 16, "diagnose": 16, **AROUND, **AFTER_RUNS}),
         # The same runs under another name: tables of their own, and other tables to read the claims from. It has one of
         # the recipes that were compared together, so that they are compared apart: 2 recipes x 2 seeds.
         (OTHER_STUDY, {"compare": 2, "compare_1": 2, **AFTER_MEASUREMENTS, "collect": 2}),
@@ -306,7 +333,7 @@ AROUND_ONE = {"compare": 4, "landscape": 1}
         ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1, "overview": 1}),
         # Options of a measurement that is made in a rule of its own.
         ("measuring={options: {landscape: {path: 2}}}", {"landscape": 2, **AFTER_MEASUREMENTS}),
-        ("measuring={options: {functions: {points: 3}}}", {"compare": 4, **AFTER_MEASUREMENTS}),
+        ("measuring={options: {functions: {points: 3}}}", {"compare": 6, **AFTER_MEASUREMENTS}),
     ],
 )
 def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(smoke, change, rerun):
@@ -317,8 +344,8 @@ def test_a_changed_value_reruns_what_depends_on_it_and_nothing_else(smoke, chang
 
 def test_a_new_seed_changes_no_other_run(smoke):
     planned = smoke.planned(*SMOKE, "--config", "studies={ablation: {seeds: [0, 1, 2]}}")
-    assert planned["train"] == 3 * 2  # inits x recipes of the new seed; the other twelve runs stay
-    assert planned["pretrain"] == planned["confuse"] == 1
+    assert planned["train"] == 4 * 2  # inits x recipes of the new seed; the other runs stay
+    assert planned["pretrain"] == planned["confuse"] == 2
 
 
 def test_training_again_gives_the_same_bits(smoke, paths):

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from badminima.config.names import BASELINE_RECIPE
+from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE, SCALE_CONTROL
 
 # What a claim is read from: one of the studies that ``claims`` in the config names, or the toy.
 Role = Literal["study", "control", "replication", "label_noise", "toy"]
@@ -32,6 +32,8 @@ class Claim:
             fitted.
         scale: how people read the statistic: a percentage, points of accuracy, the factor that a logarithm stands for,
             or a plain number.
+        minima: whether it is about minima, so that every run has to fit its training set; else runs need not.
+        beyond_scale: whether its row also says what is left where the scale control stands in for random weights.
         figures: the kinds of figure that show it, best first.
     """
 
@@ -45,6 +47,8 @@ class Claim:
     region: Region = "above"
     threshold: Literal["zero", "margin", "minus_margin", "fitted"] = "zero"
     scale: Scale = "points"
+    minima: bool = False
+    beyond_scale: bool = False
     figures: tuple[str, ...] = ("ablation", "escape")
 
     @property
@@ -62,3 +66,11 @@ class Claim:
     def cells_among(self, replications: Mapping[str, int]) -> tuple[Cell, ...]:
         """The cells that it is estimated from; ``replications`` are those of ``ClaimsSettings``."""
         return self.cells or tuple((init, BASELINE_RECIPE) for init in replications)
+
+    @property
+    def against_scale(self) -> "Claim | None":
+        """The same claim with the scale control in place of random weights, where its row says what is left then."""
+        if not self.beyond_scale:
+            return None
+        cells = tuple((SCALE_CONTROL if init == BASELINE_INIT else init, recipe) for init, recipe in self.cells)
+        return replace(self, cells=cells)

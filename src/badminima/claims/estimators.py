@@ -31,14 +31,14 @@ def log_ratio(setting: Setting, claim: Claim) -> Estimate:
 
 
 def excess(setting: Setting, claim: Claim) -> Estimate:
-    """A measurement of the first cell's minima minus that of the second's, paired by seed."""
-    larger, smaller = (setting.column(runs, claim.column) for runs in setting.minima(*claim.cells))
+    """A measurement of the first cell's runs minus that of the second's, paired by seed."""
+    larger, smaller = (setting.column(runs, claim.column) for runs in setting.paired(*claim.cells))
     return setting.estimate(larger - smaller)
 
 
 def excess_kept_under_attack(setting: Setting, claim: Claim) -> Estimate:
     """Compare accuracy under attacks (mean over radii) over clean accuracy: what is lost to attacks alone."""
-    more, less = (_kept_under_attack(setting, runs, claim.column) for runs in setting.minima(*claim.cells))
+    more, less = (_kept_under_attack(setting, runs, claim.column) for runs in setting.paired(*claim.cells))
     return setting.estimate(more - less)
 
 
@@ -69,7 +69,7 @@ def loss_per_tenfold_replication(setting: Setting, claim: Claim) -> Estimate:
     x = np.log10(list(replications.values()))
     if len(set(x)) < 2:
         raise NotMeasured("fewer than two adversarial inits that differ in R alone")
-    members = setting.minima(*claim.cells_among(replications))
+    members = setting.paired(*claim.cells_among(replications))
     centered = x - x.mean()
     return setting.accuracy(members, -centered / (centered**2).sum())
 

@@ -1,5 +1,6 @@
 """The runs that a claim is read from, and why they may not decide it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -51,10 +52,10 @@ class Setting:
             raise NotMeasured("no seed on all sides")
         return [runs[runs["seed"].isin(shared)] for runs in members]
 
-    def minima(self, *cells: Cell) -> list[pd.DataFrame]:
-        """Return the runs of cells if all fit their training set; else raise NotMeasured."""
+    def require_minima(self, cells: Sequence[Cell]) -> None:
+        """Raises NotMeasured unless all runs of some cells fit their training set."""
         tolerance = self.settings.statistics.fitted_tolerance
-        return self._within(tolerance, "does not fit its training set, so it is no minimum", *cells)
+        self._within(tolerance, "does not fit its training set, so it is no minimum", *cells)
 
     def kept(self, *cells: Cell) -> list[pd.DataFrame]:
         """Return the runs of cells if none has collapsed; else raise NotMeasured.
@@ -64,6 +65,11 @@ class Setting:
         """
         tolerance = self.settings.statistics.kept_tolerance
         return self._within(tolerance, "has lost the fit to its training set, so it is at no minimum", *cells)
+
+    def lowest_train_accuracy(self, cells: Sequence[Cell]) -> float:
+        """Return the lowest training accuracy among the runs of some cells."""
+        runs = pd.concat([self._of(self.tables.runs, init=init, recipe=recipe) for init, recipe in cells])
+        return float(runs["train_accuracy"].min())
 
     def column(self, runs: pd.DataFrame, name: str) -> np.ndarray:
         """A measurement of each run, ``[runs]``; raises NotMeasured if it was not made."""

@@ -1,5 +1,7 @@
 """All claims. Claims 1 to 7 are Liu et al. 2020's, ``b`` Damian et al. 2021's, ``control`` ours."""
 
+from typing import Literal
+
 from badminima.claims.claim import Cell, Claim, Region
 
 SOTA = "da+m+l2"
@@ -13,7 +15,7 @@ NORMS = (
 )
 
 
-def _gap(number: str, statement: str, recipe: str, region: Region = "above") -> Claim:
+def _gap(number: str, statement: str, recipe: str, region: Region = "above", minima: bool = False) -> Claim:
     """A claim about the test accuracy lost by starting adversarially: random minus adversarial, same recipe."""
     return Claim(
         number=number,
@@ -23,6 +25,7 @@ def _gap(number: str, statement: str, recipe: str, region: Region = "above") -> 
         cells=(("random", recipe), ("adversarial", recipe)),
         region=region,
         threshold="margin",
+        minima=minima,
     )
 
 
@@ -161,6 +164,22 @@ def _effective_step(start: str) -> tuple[Claim, ...]:
     )
 
 
+def _control(
+    letter: str, statement: str, better: str, worse: str, threshold: Literal["zero", "margin"] = "zero"
+) -> Claim:
+    """A claim about the minima that vanilla SGD reaches from two starts, of which one is a control."""
+    return Claim(
+        number=f"control {letter}",
+        statement=f"{statement} (not in the paper).",
+        statistic=f"test accuracy, {better} minus {worse}, vanilla",
+        measure="accuracy_difference",
+        cells=((better, "vanilla"), (worse, "vanilla")),
+        study="control",
+        threshold=threshold,
+        minima=True,
+    )
+
+
 CLAIMS = (
     Claim(
         number="1a",
@@ -172,10 +191,20 @@ CLAIMS = (
         scale="percent",
         figures=("curves", "ablation"),
     ),
-    _gap("1b", "From the adversarial init, vanilla SGD generalizes worse than from a random init.", "vanilla"),
-    _gap("2", "With all three regularizers the adversarial init costs nothing.", SOTA, "within"),
+    _gap(
+        "1b",
+        "From the adversarial init, vanilla SGD ends at a minimum that generalizes worse than from a random init.",
+        "vanilla",
+        minima=True,
+    ),
+    _gap(
+        "2",
+        "With all three regularizers SGD escapes: the adversarial init costs no test accuracy, at a minimum or not.",
+        SOTA,
+        "within",
+    ),
     *(
-        _gap(f"3a {recipe}", f"Two regularizers are enough to escape: {recipe}.", recipe, "within")
+        _gap(f"3a {recipe}", f"Two regularizers are enough to escape, to a minimum or not: {recipe}.", recipe, "within")
         for recipe in TWO_REGULARIZERS
     ),
     *(
@@ -213,6 +242,8 @@ CLAIMS = (
             cells=(("adversarial", "vanilla"), ("random", "vanilla")),
             column=f"complexity.{column}",
             scale="number",
+            minima=True,
+            beyond_scale=True,
             figures=("complexity",),
         )
         for name, column, words in NORMS
@@ -225,6 +256,8 @@ CLAIMS = (
         cells=(("random", "vanilla"), ("adversarial", "vanilla")),
         column="robustness.pgd_linf_",
         scale="number",
+        minima=True,
+        beyond_scale=True,
         figures=("robustness",),
     ),
     Claim(
@@ -233,6 +266,7 @@ CLAIMS = (
         statistic="test accuracy lost with every tenfold R, vanilla",
         measure="loss_per_tenfold_replication",
         study="replication",
+        minima=True,
         figures=("response", "ablation"),
     ),
     _toy(
@@ -257,22 +291,25 @@ CLAIMS = (
     ),
     *(claim for start in STARTS for claim in _label_noise(start)),
     *(claim for start in STARTS for claim in _effective_step(start)),
-    Claim(
-        number="control a",
-        statement="Scale alone does damage: random weights with the adversarial ones' norms generalize worse"
-        " (not in the paper).",
-        statistic="test accuracy, random minus random_rescaled, vanilla",
-        measure="accuracy_difference",
-        cells=(("random", "vanilla"), ("random_rescaled", "vanilla")),
-        study="control",
+    _control(
+        "a",
+        "Scale alone does damage: random weights with the norms and the logits' spread of the adversarial ones lead to"
+        " worse minima",
+        "random",
+        "random_rescaled",
     ),
-    Claim(
-        number="control b",
-        statement="Scale is not all: adversarial weights do more damage than random ones of their norms"
-        " (not in the paper).",
-        statistic="test accuracy, random_rescaled minus adversarial, vanilla",
-        measure="accuracy_difference",
-        cells=(("random_rescaled", "vanilla"), ("adversarial", "vanilla")),
-        study="control",
+    _control(
+        "b",
+        "Scale is not all: the adversarial weights lead to worse minima than random ones of their scale",
+        "random_rescaled",
+        "adversarial",
+    ),
+    _control(
+        "c",
+        "It is the random labels, not longer training: as many epochs on the same copies with the true labels lead to"
+        " better minima",
+        "true_labels",
+        "adversarial",
+        "margin",
     ),
 )

@@ -24,6 +24,8 @@ from badminima.claims.grids import ClaimsSettings
 from badminima.config import StatisticsConfig
 
 Verdict = Literal["supported", "not supported", "inconclusive", "not measured"]
+# The columns of what is left beyond scale.
+BEYOND = ("beyond_scale", "beyond_scale_low", "beyond_scale_high")
 VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "not measured")
 
 
@@ -31,6 +33,9 @@ def evaluate_claims(
     claims: Sequence[Claim], studies: Mapping[Role, StudyTables], settings: ClaimsSettings
 ) -> pd.DataFrame:
     """A row per claim and (dataset, model) of its study: statement, estimate, interval, threshold, verdict, reason.
+
+    Beside them stand the lowest training accuracy among its runs, and what is left of the statistic against random
+    weights of the adversarial scale, where the study has these.
 
     Args:
         claims: what is to be decided.
@@ -62,11 +67,20 @@ def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSet
             yield {**row, **_unmeasured(settings.lacking[claim.number])}
             continue
         try:
-            found = MEASURES[claim.measure](Setting(tables, dataset, model, settings), claim)
+            setting = Setting(tables, dataset, model, settings)
+            found = _estimated(claim, setting)
         except NotMeasured as reason:
             yield {**row, **_unmeasured(str(reason))}
         else:
-            yield {**row, **_measured(claim, found, settings)}
+            accuracy = setting.lowest_train_accuracy(claim.cells_among(settings.replications))
+            yield {**row, **_measured(claim, found, settings), "train_accuracy": accuracy, **_beyond(claim, setting)}
+
+
+def _estimated(claim: Claim, setting: Setting) -> Estimate:
+    """The estimate of a claim's statistic; raises NotMeasured if there can be none."""
+    if claim.minima:
+        setting.require_minima(claim.cells_among(setting.settings.replications))
+    return MEASURES[claim.measure](setting, claim)
 
 
 def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings) -> dict[str, object]:
@@ -85,7 +99,19 @@ def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings)
 
 def _unmeasured(reason: str) -> dict[str, object]:
     numbers = dict.fromkeys(("estimate", "low", "high", "p_equivalence"), np.nan)
-    return {**numbers, "seeds": 0, "verdict": "not measured", "reason": reason}
+    unknown = dict.fromkeys(("train_accuracy", *BEYOND), np.nan)
+    return {**numbers, "seeds": 0, "verdict": "not measured", "reason": reason, **unknown}
+
+
+def _beyond(claim: Claim, setting: Setting) -> dict[str, float]:
+    """What is left of a statistic where the scale control stands in for random weights; NaN where that is not known."""
+    control = claim.against_scale
+    try:
+        found = None if control is None else _estimated(control, setting)
+    except NotMeasured:
+        found = None
+    values = (np.nan,) * 3 if found is None else (found.mean, found.low, found.high)
+    return dict(zip(BEYOND, values, strict=True))
 
 
 def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[str, object]:

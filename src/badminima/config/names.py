@@ -7,11 +7,20 @@ from badminima.errors import UserError
 
 # What inits and recipes are compared with.
 BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
+# Random weights at the scale of the adversarial ones.
+SCALE_CONTROL = "random_rescaled"
 REGULARIZERS = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
 INITS: dict[str, dict[str, object]] = {
     "random": {"kind": "random", "gain": 1.0},
     "adversarial": {"kind": "adversarial", "start": "random"},
-    "random_rescaled": {"kind": "rescaled", "start": "random", "like": "adversarial"},
+    "random_rescaled": {
+        "kind": "rescaled",
+        "start": "random",
+        "like": "adversarial",
+        "norms": "tensors",
+        "logits": True,
+    },
+    "true_labels": {"kind": "adversarial", "start": "random", "label_fraction": 0.0, "epochs_like": "adversarial"},
     "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},
     "full_batch_end": {"kind": "run", "start": "random", "recipe": "full_batch"},
 }
@@ -20,13 +29,16 @@ FIXED: dict[str, InitConfig] = {
     "random": RandomInit(kind="random"),
     "adversarial": AdversarialInit(kind="adversarial", replication=1, noise=0.0),
     "random_rescaled": RescaledInit(kind="rescaled"),
+    "true_labels": AdversarialInit(
+        kind="adversarial", replication=1, noise=0.0, label_fraction=0.0, epochs_like="adversarial"
+    ),
     "adversarial_end": RunInit(kind="run", start="adversarial", recipe="vanilla"),
     "full_batch_end": RunInit(kind="run", start="random", recipe="full_batch"),
 }
 # The same in words, for inits that need no training to be told of.
 STARTS = {
     "random": "fresh random weights",
-    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor",
+    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor, and their logits' spread",
 }
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from badminima.config import (
+    AdversarialInit,
     Config,
     FigureConfig,
     OptimizationConfig,
-    RandomInit,
     RescaledInit,
     RunInit,
     ToyConfig,
@@ -26,9 +26,9 @@ def check_references(config: Config) -> None:
     """
     _check_datasets(config)
     _check_models(config)
-    _check_inits(config)
     _check_recipes(config)
     check_meanings(config)
+    _check_inits(config)
     _check_studies(config)
     _check_measuring(config)
     _check_claims(config)
@@ -62,6 +62,11 @@ def _check_studies(config: Config) -> None:
         for axis in ("datasets", "models", "inits", "recipes"):
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
         _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
+        _require(f"studies.{name}.only", study.only, config.inits)
+        for init, recipes in study.only.items():
+            _require(f"studies.{name}.only.{init}", recipes, config.recipes)
+            if init in study.inits and not set(recipes) & set(study.recipes):
+                raise UserError(f"studies.{name}.only.{init}", recipes, f"expected some of {', '.join(study.recipes)}")
         _require(f"studies.{name}.along", study.along, of_one_run)
 
 
@@ -177,10 +182,12 @@ def _check_inits(config: Config) -> None:
         if isinstance(init, RunInit):
             _require(f"inits.{name}.start", [init.start], config.inits)
             _require(f"inits.{name}.recipe", [init.recipe], config.recipes)
-        elif not isinstance(init, RandomInit):
+        elif isinstance(init, RescaledInit):
+            for field in ("start", "like"):
+                _require(f"inits.{name}.{field}", [getattr(init, field)], [*kinds["random"], *kinds["adversarial"]])
+        elif isinstance(init, AdversarialInit):
             _require(f"inits.{name}.start", [init.start], kinds["random"])
-        if isinstance(init, RescaledInit):
-            _require(f"inits.{name}.like", [init.like], kinds["adversarial"])
+            _check_epochs_like(config, name, init)
     for name in config.inits:
         chain = [name]
         while isinstance(entry := config.inits[chain[-1]], RunInit):
@@ -188,6 +195,17 @@ def _check_inits(config: Config) -> None:
                 circle = " -> ".join([*chain, entry.start])
                 raise UserError(f"inits.{name}.start", circle, "expected runs that begin at an init of another kind")
             chain.append(entry.start)
+
+
+def _check_epochs_like(config: Config, name: str, init: AdversarialInit) -> None:
+    """An init trains for as many epochs as one that ends by itself."""
+    if init.epochs_like is not None:
+        ends = {
+            other: entry
+            for other, entry in config.inits.items()
+            if isinstance(entry, AdversarialInit) and entry.epochs_like is None
+        }
+        _require(f"inits.{name}.epochs_like", [init.epochs_like], ends)
 
 
 def _check_toy(config: Config, toy: ToyConfig) -> None:

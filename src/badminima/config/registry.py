@@ -210,6 +210,7 @@ DIAGNOSTICS = Registry(
     {
         "distance": DiagnosticEntry("badminima.diagnostics.distance:measure", needs_start=True, needs_finite=False),
         "norms": DiagnosticEntry("badminima.diagnostics.norms:measure", needs_start=True, needs_finite=False),
+        "start": DiagnosticEntry("badminima.diagnostics.start:measure", needs_start=True, needs_finite=False),
         "complexity": DiagnosticEntry("badminima.diagnostics.complexity:measure", ComplexityOptions),
         "sharpness": DiagnosticEntry("badminima.diagnostics.sharpness:measure", SharpnessOptions),
         "robustness": DiagnosticEntry(

@@ -8,7 +8,7 @@ from badminima.config.base import Count, Name, Number, Positive, Section
 
 
 class StudyConfig(Section):
-    """A named grid of runs that answers one question: the product of its lists."""
+    """A named grid of runs that answers one question: the product of its lists, without what ``only`` leaves out."""
 
     question: str = Field(description="What the study answers, in one sentence.")
     datasets: Annotated[list[Name], Field(min_length=1)]
@@ -16,9 +16,16 @@ class StudyConfig(Section):
     inits: Annotated[list[Name], Field(min_length=1)]
     recipes: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    only: dict[Name, Annotated[list[Name], Field(min_length=1)]] = Field(
+        {}, description="Init -> those of the study's recipes that it is trained by; inits without an entry: by all."
+    )
     along: list[str] = Field(
         [], description="Measurements made at every evaluated epoch of its runs, and of its inits' pretrainings."
     )
+
+    def has(self, init: str, recipe: str) -> bool:
+        """Tell whether the grid has the cell of an init and a recipe."""
+        return init in self.inits and recipe in self.recipes and recipe in self.only.get(init, self.recipes)
 
 
 class MeasuringConfig(Section):
@@ -87,7 +94,9 @@ class ClaimsConfig(Section):
 
     study: Name = Field(description="Claims 1 to 5: inits random and adversarial.")
     control: Name | None = Field(
-        None, description="The controls: vanilla SGD from random, adversarial and random_rescaled; null: that of study."
+        None,
+        description="The controls: vanilla SGD from random, adversarial, random_rescaled and true_labels weights; "
+        "null: that of study.",
     )
     replication: Name | None = Field(
         None, description="Claim 6: vanilla SGD from adversarial inits that differ in their replication alone."

@@ -28,17 +28,28 @@ class AdversarialInit(Section):
         description="Zero single channel values (published code), all channels of a pixel (prose), or pixels drawn "
         "with replacement (Damian et al.'s code), of which some are drawn twice.",
     )
-    label_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
-        1.0, description="Fraction of the copies with a random label; the others keep their image's."
+    label_fraction: Annotated[Number, Field(ge=0, le=1)] = Field(
+        1.0, description="Fraction of the copies with a random label; the others keep their image's. 0: true labels."
+    )
+    epochs_like: Name | None = Field(
+        None,
+        description="The adversarial init whose pretraining's number of epochs it trains for; null: until its target.",
     )
 
 
 class RescaledInit(Section):
-    """Random weights with another init's norms, tensor by tensor: the control for mere scale."""
+    """Weights with another init's norms and spread of logits: the control for scale."""
 
     kind: Literal["rescaled"]
-    start: Name = Field("random", description="The random init whose directions are kept.")
-    like: Name = Field("adversarial", description="The init whose norms are taken.")
+    start: Name = Field("random", description="The random or adversarial init whose directions are kept.")
+    like: Name = Field("adversarial", description="The random or adversarial init whose scale is taken.")
+    norms: Literal["tensors", "total", "kept"] = Field(
+        "tensors",
+        description="Take the norm of each tensor, that of all together by one common factor, or keep the norms.",
+    )
+    logits: bool = Field(
+        True, description="Scale the last linear layer after that, until the logits have the other init's spread."
+    )
 
 
 class RunInit(Section):

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from badminima.config import NumericsConfig
 from badminima.data.normalization import byte_statistics, network_inputs, normalize
 from badminima.data.prepared import PreparedDataset
-from badminima.diagnostics.batchnorm import recompute_statistics
 from badminima.errors import UserError
 from badminima.experiment.slices import DiagnoseSettings
+from badminima.models.batchnorm import recompute_statistics, statistics_batches
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
 from badminima.storage.provenance import choose_device
@@ -165,11 +165,3 @@ def renew_statistics(model: nn.Module, images: Tensor, batch: BatchSize) -> None
 def statistics_batch(device: torch.device) -> BatchSize:
     """Return how many images BatchNorm statistics are computed of at a time."""
     return BatchSize(STATISTICS_BATCH[device.type], "BatchNorm statistics")
-
-
-def statistics_batches(images: Tensor, size: int) -> list[Tensor]:
-    """Batches of which none is a single image, which has no variance."""
-    batches = list(torch.split(images, max(size, 2)))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches

@@ -32,9 +32,9 @@ def root_of(inits: Mapping[str, InitConfig], init: str) -> str:
 
 def random_behind(inits: Mapping[str, InitConfig], init: str) -> str:
     """The random init that an init is, or is made of in the end."""
-    root = root_of(inits, init)
-    entry = inits[root]
-    return root if isinstance(entry, RandomInit) else entry.start
+    while not isinstance(entry := inits[init], RandomInit):
+        init = entry.start
+    return init
 
 
 def reference_of(config: Config, run: Run) -> Run:
@@ -49,9 +49,18 @@ def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:
 
 
 def pretraining_behind(config: Config, init: str) -> str | None:
-    """The adversarial init that an init is, takes its norms from, or comes from by way of other runs."""
+    """The adversarial init that an init is, takes its scale from, is made of, or comes from by way of other runs."""
     root = root_of(config.inits, init)
     entry = config.inits[root]
-    if isinstance(entry, RescaledInit):
-        return entry.like
-    return root if isinstance(entry, AdversarialInit) else None
+    candidates = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
+    return next((name for name in candidates if isinstance(config.inits[name], AdversarialInit)), None)
+
+
+def pretrainings_needed(config: Config, init: str) -> list[str]:
+    """Return the adversarial inits that are trained before runs from an init can start."""
+    root = root_of(config.inits, init)
+    entry = config.inits[root]
+    made_of = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
+    entries = {name: config.inits[name] for name in made_of}
+    found = {name: other for name, other in entries.items() if isinstance(other, AdversarialInit)}
+    return list(dict.fromkeys([*found, *(other.epochs_like for other in found.values() if other.epochs_like)]))

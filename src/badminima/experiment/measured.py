@@ -29,7 +29,7 @@ def measurements_of(config: Config, stage: str) -> list[str]:
 
 def along_run(config: Config, run: Run) -> list[str]:
     """Return the diagnostics along a run: those of any study that has it."""
-    return _along(config, lambda study: run.init in study.inits and run.recipe in study.recipes, run)
+    return _along(config, lambda study: study.has(run.init, run.recipe), run)
 
 
 def along_pretraining(config: Config, dataset: str, model: str, init: str, seed: int) -> list[str]:
@@ -51,14 +51,15 @@ def _along(config: Config, has: Callable[[StudyConfig], bool], run: Run) -> list
 
 
 def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:
-    """The cells of a study whose first seed's surroundings are measured: pretrained inits -> the chosen recipes."""
+    """The cells of a study whose first seed's surroundings are measured: inits pretrained on
+    random labels -> the chosen recipes."""
     if not measurements_of(config, "landscape"):
         return {}
     chosen = LandscapeOptions(**config.measuring.options.get("landscape", {})).recipes
     return {
-        init: [recipe for recipe in study.recipes if recipe in chosen]
+        init: [recipe for recipe in study.recipes if recipe in chosen and study.has(init, recipe)]
         for init in study.inits
-        if isinstance(config.inits[init], AdversarialInit)
+        if isinstance(entry := config.inits[init], AdversarialInit) and entry.label_fraction > 0
     }
 
 

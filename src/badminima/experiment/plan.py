@@ -7,7 +7,7 @@ from badminima.config import Config, RescaledInit, StudyConfig
 from badminima.config.registry import FIGURES
 from badminima.experiment import measured
 from badminima.experiment.cost import Cost, cost_of_jobs, seconds_of_measurements
-from badminima.experiment.lineage import pretraining_behind, random_behind, root_of, run_behind, with_runs_behind
+from badminima.experiment.lineage import pretrainings_needed, random_behind, root_of, run_behind, with_runs_behind
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.speeds import CPU, Device, find_device
 
@@ -144,8 +144,12 @@ def _row(
 
 def _pretrainings(config: Config, trained: Iterable[Run]) -> list[Run]:
     """Return the pretrainings behind some runs, as runs without a recipe."""
-    behind = ((run, pretraining_behind(config, run.init)) for run in trained)
-    return list(dict.fromkeys(Run(run.dataset, run.model, init, "", run.seed) for run, init in behind if init))
+    needed = (
+        Run(run.dataset, run.model, init, "", run.seed)
+        for run in trained
+        for init in pretrainings_needed(config, run.init)
+    )
+    return list(dict.fromkeys(needed))
 
 
 def _measured_runs(config: Config, studies: Iterable[StudyConfig]) -> dict[str, list[Run]]:

@@ -18,6 +18,7 @@ from badminima.config import (
     OptimizationConfig,
     RandomInit,
     RecipeConfig,
+    RescaledInit,
     Section,
     StatisticsConfig,
     StudyConfig,
@@ -77,6 +78,15 @@ class InitializeSettings(Section):
     seed: int
 
 
+class RescaleSettings(Section):
+    """Settings of rescaled initial weights, beside the weights that they are made of and the data."""
+
+    revision: int = 1
+    model: ModelConfig
+    norms: Literal["tensors", "total", "kept"] = "tensors"
+    logits: bool = True
+
+
 class AlongSettings(Section):
     """Settings of measurements at every evaluated epoch of a training."""
 
@@ -104,6 +114,7 @@ class TrainSettings(Section):
     device: Literal["auto", "cpu", "cuda"]
     numerics: NumericsConfig = NumericsConfig()
     along: AlongSettings | None = None
+    epochs_like: str | None = Field(None, description="Of a pretraining: the init whose number of epochs it trains.")
 
     @model_validator(mode="after")
     def _augmentation_is_said_twice(self) -> "TrainSettings":
@@ -236,8 +247,17 @@ def initialize_settings(config: Config, dataset: str, model: str, init: str, see
     )
 
 
+def rescale_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> RescaleSettings:
+    """Settings of ``rescale`` for a rescaled init."""
+    entry = config.inits[init]
+    assert isinstance(entry, RescaledInit)
+    return RescaleSettings(model=_model(config, model), norms=entry.norms, logits=entry.logits)
+
+
 def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> TrainSettings:
-    """Settings of ``pretrain``: vanilla SGD on the confusing set, until its target accuracy."""
+    """Settings of ``pretrain``: vanilla SGD on the confusing set, until its target accuracy or for given epochs."""
+    entry = config.inits[init]
+    assert isinstance(entry, AdversarialInit)
     return TrainSettings(
         phase="pretrain",
         dataset=dataset,
@@ -253,6 +273,7 @@ def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed:
         device=config.device,
         numerics=config.numerics,
         along=_along_settings(config, along_pretraining(config, dataset, model, init, seed)),
+        epochs_like=entry.epochs_like,
     )
 
 

@@ -16,13 +16,13 @@ mpl.use("agg")
 COLUMN_WIDTH = 3.4  # inches: one column of a two-column page
 PAGE_WIDTH = 7.0
 # Paul Tol's high-contrast scheme: distinct for colour-blind readers and in greyscale. Markers tell inits apart too.
-COLOURS = {"random": "#004488", "adversarial": "#BB5566", "random_rescaled": "#DDAA33"}
-MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s"}
+COLOURS = {"random": "#004488", "adversarial": "#BB5566", "random_rescaled": "#DDAA33", "true_labels": "#228833"}
+MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s", "true_labels": "^"}
 # The toy's two classes: regions and points.
 CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]
 CLASS_MARKERS = ["o", "s"]
-OTHER_COLOURS = ["#777777", "#000000", "#228833", "#66CCEE", "#AA3377", "#AAAAAA"]
-OTHER_MARKERS = ["^", "v", "<", ">", "P", "X"]
+OTHER_COLOURS = ["#777777", "#000000", "#66CCEE", "#AA3377", "#AAAAAA"]
+OTHER_MARKERS = ["v", "<", ">", "P", "X"]
 # Recipes where inits are not what tells lines apart; from Paul Tol's vibrant scheme, without the inits' colours.
 RECIPE_COLOURS = ["#000000", "#EE7733", "#009988", "#33BBEE", "#EE3377", "#777777"]
 RECIPE_MARKERS = ["o", "D", "s", "^", "v", "P", "X"]

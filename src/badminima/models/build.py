@@ -31,6 +31,14 @@ def build_model(model: ModelConfig, image_shape: tuple[int, int, int], classes: 
     return network
 
 
+def last_linear(model: nn.Module) -> nn.Linear:
+    """Return the classifier of a network: its last linear layer; raises UserError if it has none."""
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not layers:
+        raise UserError("network", "one without a linear layer", "expected a linear classifier")
+    return layers[-1]
+
+
 def check_batch(model: nn.Module, image_shape: tuple[int, int, int], images: int, where: str) -> None:
     """Make sure that a network can be trained on batches of this size, before hours are spent.
 

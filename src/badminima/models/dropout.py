@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from badminima.errors import UserError
+from badminima.models.build import last_linear
 
 
 def add_dropout(model: nn.Module, probability: float) -> None:
@@ -19,11 +19,8 @@ def add_dropout(model: nn.Module, probability: float) -> None:
     Raises:
         UserError: if it has no linear layer.
     """
-    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if not layers:
-        raise UserError("dropout", "a network without a linear layer", "expected one, whose inputs are dropped")
 
     def drop(layer: nn.Module, inputs: tuple[Tensor]) -> Tensor:
         return dropout(inputs[0], probability, layer.training)
 
-    layers[-1].register_forward_pre_hook(drop)
+    last_linear(model).register_forward_pre_hook(drop)

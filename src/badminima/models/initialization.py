@@ -1,4 +1,4 @@
-"""Stages ``initialize`` and ``rescale``, and shrink-and-perturb: the weights that runs start from."""
+"""Stage ``initialize``, and shrink-and-perturb: the weights that runs start from."""
 
 from typing import TYPE_CHECKING
 
@@ -51,20 +51,6 @@ def draw(model: ModelConfig, dataset: "PreparedDataset", seed: int) -> "nn.Modul
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_model(model, dataset.image_shape, len(dataset.classes))
-
-
-def rescale(random: Weights, like: Weights) -> Weights:
-    """Random weights with another init's norms, tensor by tensor: the control for mere scale.
-
-    Each parameter tensor becomes ``random * |like| / |random|`` (Frobenius norms). A tensor of zeros has no
-    direction and stays zero; buffers stay those of the random init.
-    """
-    parameters = {}
-    for name, tensor in random.parameters.items():
-        norm = np.linalg.norm(tensor.astype(np.float64))
-        factor = np.linalg.norm(like.parameters[name].astype(np.float64)) / norm if norm > 0 else 1.0
-        parameters[name] = (tensor * factor).astype(tensor.dtype)
-    return Weights(parameters, random.buffers)
 
 
 def shrink_and_perturb(start: Weights, fresh: Weights, shrink: float, perturb: float) -> Weights:

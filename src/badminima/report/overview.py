@@ -18,7 +18,7 @@ from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.paths import RECORD, Paths
 from badminima.experiment.runs import Run
 from badminima.report.facts import OverviewSettings
-from badminima.report.wording import UNITS, VERDICT_STYLES, amount, effect, explanation
+from badminima.report.wording import UNITS, VERDICT_STYLES, amount, effect, explanation, remarks
 from badminima.storage.files import read_json
 
 # The answer: bad minima are reached, they are bad, and regularizers escape them.
@@ -123,7 +123,7 @@ def _effects(rows: pd.DataFrame) -> str:
     """Estimate and interval; over several data sets and networks, the median of the estimates and their range."""
     rows = rows[rows["seeds"] > 0]
     if len(rows) < 2:
-        return "".join(effect(row) for _, row in rows.iterrows())
+        return "".join(f"{effect(row)}<small>{remarks(row)}</small>" for _, row in rows.iterrows())
     scale = rows["scale"].iloc[0]
     median, low, high = (amount(float(rows["estimate"].quantile(share)), scale) for share in (0.5, 0, 1))
     return f"median {median}{UNITS[scale]}, from {low} to {high}"

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from badminima.config import StatisticsConfig
+from badminima.config.names import SCALE_CONTROL
 from badminima.report.html import page
 
 UNITS = {"percent": "%", "points": " points", "factor": " times", "number": ""}
@@ -24,6 +25,17 @@ def effect(row: pd.Series) -> str:
     """Estimate, unit and interval of one verdict."""
     estimate, low, high = (amount(row[name], row["scale"]) for name in ("estimate", "low", "high"))
     return f"{estimate}{UNITS[row['scale']]} [{low}, {high}]" if row["seeds"] else ""
+
+
+def remarks(row: pd.Series) -> str:
+    """Say how well the runs of a verdict fit their training set, and what is left of the statistic beyond scale."""
+    if not row["seeds"]:
+        return ""
+    found = [f"lowest train accuracy {100 * row['train_accuracy']:.2f}%"]
+    if not np.isnan(row["beyond_scale"]):
+        value, low, high = (amount(row[f"beyond_scale{end}"], row["scale"]) for end in ("", "_low", "_high"))
+        found.append(f"beyond scale, against {SCALE_CONTROL}: {value}{UNITS[row['scale']]} [{low}, {high}]")
+    return "; ".join(found)
 
 
 def explanation(row: pd.Series) -> str:
@@ -54,7 +66,9 @@ def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str
             "statement": [f"{row['statement']}<small>{explanation(row)}</small>" for _, row in claims.iterrows()],
             "data": claims["dataset"] + ", " + claims["model"],
             "verdict": claims["verdict"],
-            f"estimate and {statistics.confidence:.0%} interval": claims.apply(effect, axis=1),
+            f"estimate and {statistics.confidence:.0%} interval": [
+                f"{effect(row)}<small>{remarks(row)}</small>" for _, row in claims.iterrows()
+            ],
             "seeds": claims["seeds"],
             "figure": [_figure(name, figures) for name in claims["figure"]],
             "why not measured": claims["reason"],
@@ -68,7 +82,7 @@ def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str
 
 def _lines(row: pd.Series) -> str:
     data = f" ({row['dataset']}, {row['model']})" if row["dataset"] else ""
-    known = f"{effect(row)}, {row['seeds']} seeds: {explanation(row)}"
+    known = f"{effect(row)}, {row['seeds']} seeds: {explanation(row)}\n  {remarks(row)}"
     return f"claim {row['claim']}{data}: {row['verdict']}\n  {row['statement']}\n  {row['reason'] or known}"
 
 

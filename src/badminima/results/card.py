@@ -101,6 +101,8 @@ def _start(card: Card) -> str:
 
 def _labels(confusing: dict[str, Any]) -> str:
     fraction = confusing.get("label_fraction", 1.0)
+    if fraction == 0:
+        return "the true labels"
     return "uniformly random labels" + (
         "" if fraction == 1 else f" on a fraction {fraction:g} of them, true on the rest"
     )

@@ -57,7 +57,8 @@ def run_training(
         dataset: the prepared dataset, as torch tensors.
         start: the start weights.
         start_path: their file, for messages.
-        confusing: the confusing set to fit in place of the true labels; training then stops when it is fitted.
+        confusing: the confusing set to fit in place of the true labels; training then stops when it is fitted, unless
+            its number of epochs is that of another (``settings.epochs_like``).
         hooks: what accompanies the training.
 
     Raises:
@@ -109,7 +110,7 @@ def _run(
         numerics,
         len(dataset.classes),
         target,
-        confusing is not None,
+        confusing is not None and settings.epochs_like is None,
         hooks,
     )
     outcome = training.run()
@@ -131,6 +132,11 @@ def _run(
         **provenance(device),
     }
     return FinishedRun(weights_of(training.step.evaluated), outcome, dataset.test_labels, record)
+
+
+def with_epochs(settings: TrainSettings, epochs: int) -> TrainSettings:
+    """Return settings of a training that ends after so many epochs, at the learning rates of the same schedule."""
+    return settings.model_copy(update={"optimization": settings.optimization.model_copy(update={"epochs": epochs})})
 
 
 def _apply_to_start(

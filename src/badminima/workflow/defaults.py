@@ -25,7 +25,8 @@ from badminima.report.facts import OverviewSettings
 
 # The settings of every stage.
 SECTIONS: tuple[type[Section], ...] = (
-    *(slices.PrepareSettings, slices.ConfuseSettings, slices.InitializeSettings, slices.TrainSettings),
+    *(slices.PrepareSettings, slices.ConfuseSettings, slices.InitializeSettings, slices.RescaleSettings),
+    slices.TrainSettings,
     *(slices.AlongSettings, slices.DiagnoseSettings, slices.CollectSettings, slices.FigureSettings),
     *(slices.TableSettings, slices.ToySettings, slices.ToyFigureSettings, ClaimsSettings, OverviewSettings),
 )
@@ -34,7 +35,7 @@ Defaults = Mapping[str, Any]
 # The stages whose settings hold options of extensions.
 OPTIONS = (
     (SOURCES, (slices.PrepareSettings,)),
-    (ARCHITECTURES, (slices.InitializeSettings, slices.TrainSettings, slices.DiagnoseSettings)),
+    (ARCHITECTURES, (slices.InitializeSettings, slices.RescaleSettings, slices.TrainSettings, slices.DiagnoseSettings)),
     (DIAGNOSTICS, (slices.DiagnoseSettings, slices.AlongSettings)),
 )
 

@@ -9,7 +9,6 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
 from badminima.config import ModelConfig
-from badminima.diagnostics.batchnorm import recompute_statistics
 from badminima.diagnostics.comparison import (
     LinearPath,
     disagreement,
@@ -20,6 +19,7 @@ from badminima.diagnostics.comparison import (
 )
 from badminima.diagnostics.network import Sample
 from badminima.errors import UserError
+from badminima.models.batchnorm import recompute_statistics
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, weights_of
 

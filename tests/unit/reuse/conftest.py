@@ -43,10 +43,12 @@ CHANGES = {
     "results": "results/demo",
     "datasets": {"digits": {"train_size": 60}},
     "models": {"mlp": {"options": {"widths": [16]}}},
-    "inits": {"random_rescaled": None},
+    "inits": {"random_rescaled": None, "random_rescaled_norms": None, "true_labels": None},
     "pretraining": {"epochs": 5},
     "training": {"epochs": 3, "milestones": [], "evaluate_every": 1},
-    "studies": {"ablation": {"inits": ["random", "adversarial"]}},
+    "studies": {
+        "ablation": {"inits": ["random", "adversarial"], "only": {"random_rescaled": None, "true_labels": None}}
+    },
     "diagnostics": ["distance", "norms"],
     "figures": {"landscape": None},
 }

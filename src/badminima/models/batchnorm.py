@@ -56,6 +56,14 @@ def recompute_statistics(model: nn.Module, batches: Iterable[Tensor]) -> None:
         layer.get_buffer("running_var").copy_(pool.squares - pool.mean**2)
 
 
+def statistics_batches(images: Tensor, size: int) -> list[Tensor]:
+    """Batches of which none is a single image, which has no variance."""
+    batches = list(torch.split(images, max(size, 2)))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
 class _Pool:
     """Mean and mean square per channel of all that a layer was given, ``[channels] float64``."""
 
