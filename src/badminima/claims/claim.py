@@ -26,9 +26,11 @@ class Claim:
         cells: the cells (init, recipe) that it is estimated from, in the order that ``measure`` takes them; empty:
             vanilla SGD from every init of ``ClaimsSettings.replications``.
         column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.
+        divisor: the column that this one is divided by, where two measurements of the same runs are compared.
         study: what has these cells.
         region: the claimed side: ``above`` the threshold, or ``within`` plus and minus the threshold.
-        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, or the accuracy that counts as fitted.
+        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, the logarithm of its margin for ratios, or
+            the accuracy that counts as fitted.
         scale: how people read the statistic: a percentage, points of accuracy, the factor that a logarithm stands for,
             or a plain number.
         figures: the kinds of figure that show it, best first.
@@ -40,9 +42,10 @@ class Claim:
     measure: str
     cells: tuple[Cell, ...] = ()
     column: str = ""
+    divisor: str = ""
     study: Role = "study"
     region: Region = "above"
-    threshold: Literal["zero", "margin", "fitted"] = "zero"
+    threshold: Literal["zero", "margin", "ratio_margin", "fitted"] = "zero"
     scale: Scale = "points"
     figures: tuple[str, ...] = ("ablation", "escape")
 

@@ -10,6 +10,7 @@ seed and by test image. Nothing of a row depends on runs that its claim does not
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from math import log
 from typing import Literal
 
 import numpy as np
@@ -102,4 +103,10 @@ def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[s
 
 
 def _threshold(claim: Claim, statistics: StatisticsConfig) -> float:
-    return {"zero": 0.0, "margin": statistics.margin, "fitted": 1 - statistics.fitted_tolerance}[claim.threshold]
+    thresholds = {
+        "zero": 0.0,
+        "margin": statistics.margin,
+        "ratio_margin": log(statistics.ratio_margin),
+        "fitted": 1 - statistics.fitted_tolerance,
+    }
+    return thresholds[claim.threshold]
