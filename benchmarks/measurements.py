@@ -7,7 +7,7 @@ The measurements run one after the other in one process, on a GPU if there is on
 The demo's sizes on a CPU:
 
     python -m benchmarks.measurements --architecture mlp --shape 1 8 8 --images 300 \
-        --options '{"sharpness": {"images": 150, "products": 18}, "robustness": {"steps": 10}}'
+        --options '{"sharpness": {"images": 150, "draws": 20}, "robustness": {"steps": 10}}'
 """
 
 import json

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gpu
 IMAGES = 200
 OPTIONS = {
     "sharpness": {"images": 100, "eigenvalues": 2, "products": 30, "draws": 3},
-    "trace": {"images": 100, "products": 30, "batches": 5},
+    "trace": {"images": 100, "products": 30},
     "robustness": {"steps": 5},
     "functions": {"points": 5},
     "landscape": {"path": 3, "plane": 3},
@@ -33,6 +33,8 @@ TOLERANCES = {
     # Norms in float32 and float64; the margin, and what is divided by it, follow the logits.
     "complexity.": (1e-3, 1e-6),
     # Hutch++ draws on the device, other numbers than on the CPU: what is left is its own error with 30 products.
+    "sharpness.trace_se": (1, 0),
+    "trace.hessian_se": (1, 0),
     "sharpness.trace": (0.3, 0),
     "trace.hessian": (0.3, 0),
     # Lanczos stops at a residual of 1e-3, and the eigenvalue's error is of the order of its square.
@@ -41,6 +43,8 @@ TOLERANCES = {
     "sharpness.sam": (0.02, 1e-6),
     "sharpness.asam": (0.02, 1e-6),
     # The last of ten bisections is as wide as 1.4%; an image more or less may decide it otherwise.
+    "sharpness.pac_bayes_sigma_se": (0.3, 0),
+    "sharpness.pac_bayes_sigma_magnitude_se": (0.3, 0),
     "sharpness.pac_bayes_sigma": (0.03, 0),
     "trace.noise_covariance": (2e-3, 1e-6),
     # Fractions of images, of which two may be classified otherwise; these two of few images, of which one.

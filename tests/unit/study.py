@@ -113,7 +113,7 @@ def made_up_study(
                     keys
                     | {"epoch": epoch, "train_accuracy": epoch / 10, "test_accuracy": epoch / 20 * right.mean()}
                     | {"trace.hessian": 10 ** (3 - 2 * right.mean() * epoch / 10)}
-                    | {"trace.noise_covariance": 10 ** (3 - 3 * right.mean() * epoch / 10) - 5}
+                    | {"trace.noise_covariance": 10 ** (3 - 3 * right.mean() * epoch / 10)}
                     for epoch in (0, 5, 10)
                 ]
     tables = StudyTables(

@@ -24,7 +24,7 @@ STARTS = ["adversarial_end", "full_batch_end"]
 NOISES = ["vanilla", "label_noise", "label_noise_x3"]
 # Other claims b are tested in test_claims_of_label_noise.py.
 STEPS = ["label_noise_x10", "label_noise+m", "label_noise_x4_batch_x4"]
-OF_EACH_START = ("b1", "b2", "b3")
+OF_EACH_START = ("b1", "b2", "b3", "b9")
 
 
 def decided(group: str, role: str, tables: StudyTables, **settings) -> pd.DataFrame:
@@ -112,8 +112,9 @@ def label_noise_study(hessian: dict[str, float], covariance: dict[str, float], s
 
 ACCURACIES_B = {"vanilla": 0.7, "label_noise": 0.8, "label_noise_x3": 0.9}
 # As networks have them: sure of its answers, that of vanilla SGD is flat, and a wrong label pulls hard.
+# Where label noise has come to rest, both are the same.
 HESSIAN = {"vanilla": 1.0, "label_noise": 30.0, "label_noise_x3": 10.0}
-COVARIANCE = {"vanilla": 1000.0, "label_noise": 10.0, "label_noise_x3": -1.0}
+COVARIANCE = {"vanilla": 1000.0, "label_noise": 31.0, "label_noise_x3": 12.0}
 
 
 def with_train_accuracy(tables: StudyTables, recipe: str, accuracy: float) -> StudyTables:
@@ -125,25 +126,28 @@ def with_train_accuracy(tables: StudyTables, recipe: str, accuracy: float) -> St
 
 def test_claims_b_follow_accuracy_noise_covariance_and_among_equal_noises_flatness():
     rows = decided("b", "label_noise", label_noise_study(HESSIAN, COVARIANCE), ends=STARTS)
-    assert list(rows.index) == [f"{claim} {start}" for start in STARTS for claim in ("b1", "b2", "b3")]
+    assert list(rows.index) == [f"{claim} {start}" for start in STARTS for claim in ("b1", "b2", "b3", "b9")]
     assert set(rows["verdict"]) == {"supported"}
-    assert rows.loc["b2 adversarial_end", "estimate"] == pytest.approx(990, rel=0.02)
+    assert np.exp(rows.loc["b2 adversarial_end", "estimate"]) == pytest.approx(1000 / 31, rel=0.02)
+    assert np.exp(rows.loc["b9 adversarial_end", "estimate"]) == pytest.approx(31 / 30)
+    assert np.exp(rows.loc["b9 adversarial_end", "threshold"]) == pytest.approx(1.25)
     assert np.exp(rows.loc["b3 full_batch_end", "estimate"]) == pytest.approx(3, rel=0.02)
     tables = label_noise_study({**HESSIAN, "label_noise_x3": 90.0}, {**COVARIANCE, "label_noise": 2000.0})
     verdicts = decided("b", "label_noise", tables)["verdict"]
     assert verdicts["b1 adversarial_end"] == "supported"
-    assert {verdicts[f"{claim} adversarial_end"] for claim in ("b2", "b3")} == {"not supported"}
+    assert {verdicts[f"{claim} adversarial_end"] for claim in ("b2", "b3", "b9")} == {"not supported"}
 
 
 @pytest.mark.parametrize(
-    ("recipe", "undecided"), [("vanilla", {"b2"}), ("label_noise", {"b2", "b3"}), ("label_noise_x3", {"b3"})]
+    ("recipe", "undecided"), [("vanilla", {"b2"}), ("label_noise", {"b2", "b3", "b9"}), ("label_noise_x3", {"b3"})]
 )
 def test_a_collapsed_run_is_not_flat(recipe, undecided):
     tables = with_train_accuracy(label_noise_study(HESSIAN, COVARIANCE), recipe, 0.1)
     rows = decided("b", "label_noise", tables, ends=STARTS)
     reason = f"adversarial_end, {recipe} has lost the fit to its training set, so it is at no minimum"
     found = rows[rows.index.str.endswith(" adversarial_end")]["reason"].to_dict()
-    assert found == {f"{claim} adversarial_end": reason if claim in undecided else "" for claim in ("b1", "b2", "b3")}
+    numbers = ("b1", "b2", "b3", "b9")
+    assert found == {f"{claim} adversarial_end": reason if claim in undecided else "" for claim in numbers}
 
 
 def test_label_noise_may_leave_some_training_items_wrong():
@@ -224,7 +228,7 @@ def whole_tables(config: Config) -> dict[str, StudyTables]:
         made_up = made_up_study(lambda init, recipe: 0.8, recipes=study.recipes, inits=study.inits, seeds=2)
         runs = made_up.runs.assign(dataset="cifar10", model="vgg16")
         random = np.random.default_rng(0).random(len(runs))
-        traced = runs.assign(**{"trace.hessian": 1 + random, "trace.noise_covariance": random - 0.5})
+        traced = runs.assign(**{"trace.hessian": 1 + random, "trace.noise_covariance": 1 + random})
         traced = traced.assign(**{"sharpness.trace": 1 + random, "sharpness.eigenvalue_1": random + 0.5})
         histories = made_up.histories.assign(dataset="cifar10", model="vgg16", train_accuracy=1.0)
         records = [
@@ -279,6 +283,14 @@ def test_what_a_claim_needs_is_no_more_than_its_cells(config):
     # Another noise is another question.
     assert six.cells == {init: ["vanilla"] for init in REPLICATIONS}
     assert six.pretrained == list(REPLICATIONS)
+
+
+def test_b9_needs_the_flips_that_label_noise_makes(config):
+    options = config.measuring.model_copy(update={"options": {"trace": {"flip_probability": 0.1}}})
+    reasons = claims_settings(changed(config, measuring=options)).lacking
+    assert reasons == {
+        f"b9 {start}": "trace measures flips of probability 0.1, label_noise has another" for start in STARTS
+    }
 
 
 def test_the_controls_have_a_study_of_their_own(config):

@@ -94,6 +94,7 @@ def test_a_study_without_fitted_runs_has_no_numbers():
 
 def test_ends_of_intervals_are_no_measures_and_privacy_says_that_it_saw_test_images():
     assert not is_measure("privacy.auc_low")
+    assert not is_measure("sharpness.trace_se")
     assert not is_measure("test_accuracy")
     table = rows(measures_table(study(), STATISTICS, 0))
     assert table.loc["privacy.auc", "uses_test_images"]

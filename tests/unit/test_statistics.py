@@ -1,5 +1,7 @@
 """Intervals and equivalence."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
@@ -39,6 +41,15 @@ def test_coverage_over_repeated_experiments_is_the_stated_one(rng, seeds):
         covered += found.low <= 0 <= found.high
     # The standard error of a coverage near 95% is 0.7 points in 1,000 experiments.
     assert 0.925 <= covered / 1000 <= 0.975
+
+
+@pytest.mark.parametrize(("seeds", "expected"), [(3, 0.75), (5, 0.84)])
+def test_a_percentile_bootstrap_of_few_seeds_would_cover_too_little(rng, seeds, expected):
+    # All resamples at once instead of draws from them.
+    resamples = np.array(list(product(range(seeds), repeat=seeds)))
+    values = rng.normal(size=(4000, seeds))
+    low, high = np.quantile(values[:, resamples].mean(axis=2), [0.025, 0.975], axis=1)
+    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(expected, abs=0.02)
 
 
 def test_coverage_with_both_kinds_of_noise_is_at_least_the_stated_one(rng):

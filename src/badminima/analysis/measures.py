@@ -22,6 +22,7 @@ from scipy.special import betaincinv
 
 from badminima.config import StatisticsConfig
 from badminima.config.registry import DIAGNOSTICS
+from badminima.experiment.measured import is_uncertainty
 from badminima.seeding import generator
 
 # These look at test images themselves: they explain a gap rather than predict it.
@@ -56,8 +57,8 @@ def measures_table(runs: pd.DataFrame, statistics: StatisticsConfig, root_seed: 
 
 
 def is_measure(column: str) -> bool:
-    """Whether a column of runs is a measure (an end of an interval is none)."""
-    return "." in column and not column.endswith(("_low", "_high"))
+    """Whether a column of runs is a measure (a standard error or an end of an interval is none)."""
+    return "." in column and not is_uncertainty(column)
 
 
 def kendall_tau(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:

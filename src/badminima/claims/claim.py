@@ -26,10 +26,11 @@ class Claim:
         cells: the cells (init, recipe) that it is estimated from, in the order that ``measure`` takes them; empty:
             vanilla SGD from every init of ``ClaimsSettings.replications``.
         column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.
+        divisor: the column that this one is divided by, where two measurements of the same runs are compared.
         study: what has these cells.
         region: the claimed side: ``above`` the threshold, or ``within`` plus and minus the threshold.
-        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, minus that, or the accuracy that counts as
-            fitted.
+        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, minus that, the logarithm of its margin for
+            ratios, or the accuracy that counts as fitted.
         scale: how people read the statistic: a percentage, points of accuracy, the factor that a logarithm stands for,
             or a plain number.
         minima: whether it is about minima, so that every run has to fit its training set; else runs need not.
@@ -43,9 +44,10 @@ class Claim:
     measure: str
     cells: tuple[Cell, ...] = ()
     column: str = ""
+    divisor: str = ""
     study: Role = "study"
     region: Region = "above"
-    threshold: Literal["zero", "margin", "minus_margin", "fitted"] = "zero"
+    threshold: Literal["zero", "margin", "minus_margin", "ratio_margin", "fitted"] = "zero"
     scale: Scale = "points"
     minima: bool = False
     beyond_scale: bool = False

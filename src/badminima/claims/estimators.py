@@ -42,12 +42,6 @@ def excess_kept_under_attack(setting: Setting, claim: Claim) -> Estimate:
     return setting.estimate(more - less)
 
 
-def reduction(setting: Setting, claim: Claim) -> Estimate:
-    """A measurement of the first cell's runs minus that of the second's, paired by seed; none has collapsed."""
-    larger, smaller = (setting.column(runs, claim.column) for runs in setting.kept(*claim.cells))
-    return setting.estimate(larger - smaller)
-
-
 def flattening(setting: Setting, claim: Claim) -> Estimate:
     """Log of the first cell's measurement over the second's, paired by seed; none has collapsed."""
     over, under = (_logarithm(setting.column(runs, claim.column)) for runs in setting.kept(*claim.cells))
@@ -60,6 +54,13 @@ def deconcentration(setting: Setting, claim: Claim) -> Estimate:
         _logarithm(setting.column(runs, claim.column)) - _logarithm(setting.column(runs, "sharpness.trace"))
         for runs in setting.kept(*claim.cells)
     )
+    return setting.estimate(over - under)
+
+
+def log_quotient(setting: Setting, claim: Claim) -> Estimate:
+    """Log of one measurement of a cell's runs over another of the same runs; none has collapsed."""
+    (runs,) = setting.kept(*claim.cells)
+    over, under = (_logarithm(setting.column(runs, name)) for name in (claim.column, claim.divisor))
     return setting.estimate(over - under)
 
 
@@ -77,8 +78,8 @@ def loss_per_tenfold_replication(setting: Setting, claim: Claim) -> Estimate:
 MEASURES: dict[str, Measure] = {
     measure.__name__: measure
     for measure in (
-        *(fitted, accuracy_difference, log_ratio, excess, excess_kept_under_attack, reduction, flattening),
-        *(deconcentration, loss_per_tenfold_replication),
+        *(fitted, accuracy_difference, log_ratio, excess, excess_kept_under_attack, flattening, deconcentration),
+        *(log_quotient, loss_per_tenfold_replication),
     )
 }
 

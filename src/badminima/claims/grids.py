@@ -9,6 +9,7 @@ from pydantic import Field
 
 from badminima.claims import CLAIMS, Claim, Role, claims_of
 from badminima.config import AdversarialInit, Config, RunInit, Section, StatisticsConfig, StudyConfig
+from badminima.config.options import TraceOptions
 from badminima.experiment.lineage import pretrained_inits, pretraining_behind
 from badminima.experiment.slices import CollectSettings
 
@@ -25,7 +26,7 @@ class ClaimsSettings(Section):
         replications: the inits of claim 6, with their R.
     """
 
-    # 2: rows with the lowest training accuracy, and what is left beyond scale.
+    # 2: rows with the lowest training accuracy, and what is left beyond scale; claims on label noise.
     revision: int = 2
     studies: dict[Role, StudyConfig] = Field({})
     figures: dict[str, str | None] = Field({})
@@ -93,6 +94,11 @@ def lacking(config: Config, claim: Claim) -> str | None:
             return f"no runs of {init}, {recipe}"
     if claim.diagnostic is not None and claim.diagnostic not in config.diagnostics:
         return f"{claim.diagnostic} is not among the diagnostics"
+    if claim.divisor:
+        measured = TraceOptions(**config.measuring.options.get("trace", {})).flip_probability
+        for _, recipe in claim.cells:
+            if config.recipes[recipe].label_noise != measured:
+                return f"trace measures flips of probability {measured:g}, {recipe} has another"
     return None
 
 

@@ -10,6 +10,7 @@ seed and by test image. Nothing of a row depends on runs that its claim does not
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from math import log
 from typing import Literal
 
 import numpy as np
@@ -128,6 +129,11 @@ def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[s
 
 
 def _threshold(claim: Claim, statistics: StatisticsConfig) -> float:
-    margin = statistics.margin
-    fitted = 1 - statistics.fitted_tolerance
-    return {"zero": 0.0, "margin": margin, "minus_margin": -margin, "fitted": fitted}[claim.threshold]
+    thresholds = {
+        "zero": 0.0,
+        "margin": statistics.margin,
+        "minus_margin": -statistics.margin,
+        "ratio_margin": log(statistics.ratio_margin),
+        "fitted": 1 - statistics.fitted_tolerance,
+    }
+    return thresholds[claim.threshold]

@@ -45,8 +45,8 @@ Size = Annotated[Positive, NUMBER]
 Fraction = Annotated[Number, Field(gt=0, le=1), NUMBER]
 # In units of 1/255, one level of an 8-bit image.
 Levels = Annotated[Number, Field(gt=0, le=255), NUMBER]
-# Hutch++ spends a third of its products on each of its parts.
-Products = Annotated[int, Field(ge=3, multiple_of=3)]
+# Hutch++ spends a third of its products on each of its parts, and a standard error takes two.
+Products = Annotated[int, Field(ge=6, multiple_of=3)]
 Points = Annotated[int, Field(ge=2)]
 Widths = Annotated[list[Count], Field(min_length=1)]
 Stem = Literal["small", "imagenet"]
@@ -133,7 +133,7 @@ class SharpnessOptions(Options):
 
     images: Count = Field(500, description="Training images that they are measured on, at most.")
     eigenvalues: Count = Field(1, description="How many of the Hessian's largest eigenvalues.")
-    products: Products = Field(30, description="Hessian-vector products for the trace.")
+    products: Products = Field(45, description="Hessian-vector products for the trace.")
     rho: Size = Field(0.05, description="Radius of SAM's ball.")
     rho_adaptive: Size = Field(0.5, description="Radius of ASAM's ball, relative to each parameter.")
     draws: Count = Field(5, description="Noise vectors behind each PAC-Bayesian sigma.")
@@ -163,13 +163,16 @@ class RobustnessOptions(Options):
 class TraceOptions(Options):
     """Options of the Hessian's trace and of the covariance of label noise."""
 
-    images: Count = Field(250, description="Training images behind the Hessian's trace, at most.")
-    products: Products = Field(9, description="Hessian-vector products for the trace.")
-    batch_size: Count = Field(128, description="Images of a minibatch of the noise covariance, at most.")
+    images: Count = Field(250, description="Training images that they are measured on, at most.")
+    products: Products = Field(45, description="Hessian-vector products for the trace.")
     flip_probability: Annotated[Number, Field(gt=0, lt=1), NUMBER] = Field(
         0.2, description="Probability that a label is flipped to another class."
     )
-    batches: Count = Field(20, description="Minibatches that the noise covariance is averaged over.")
+    draws: Annotated[int, Field(ge=2)] = Field(
+        10,
+        description="Gradients of each image behind the noise covariance, which is exact where they are at least as "
+        "many as classes.",
+    )
 
 
 class PrivacyOptions(Options):

@@ -62,6 +62,9 @@ class StatisticsConfig(Section):
     confidence: Annotated[Number, Field(gt=0.5, lt=1)] = Field(0.95, description="Coverage of the intervals.")
     resamples: Annotated[int, Field(ge=100)] = Field(2000, description="Bootstrap resamples.")
     margin: Positive = Field(0.01, description="Accuracy difference below which two recipes count as equal.")
+    ratio_margin: Annotated[Number, Field(gt=1)] = Field(
+        1.25, description="Factor up to which, either way, two measurements count as equal (claim b9)."
+    )
     fitted_tolerance: Annotated[Number, Field(gt=0, lt=1)] = Field(
         0.001, description="Training error below which a run counts as having fitted its training set."
     )

@@ -31,13 +31,42 @@ def linear_cka(features_a: Tensor, features_b: Tensor) -> float:
     each feature centered. Blind to rotations and to a common scale, not to other linear maps. Where there are more
     features than images the ``n x n`` Gram matrices give the same: ``<AA', BB'> / (|AA'| |BB'|)``. In 64 bits. NaN if
     a layer's features do not vary. With few images per feature it is biased upwards: 128 independent normal features of
-    300 images give 0.30.
+    300 images give 0.30; :func:`unbiased_cka` gives 0.
     """
     a, b = (features.double() - features.double().mean(dim=0) for features in (features_a, features_b))
     if max(a.shape[1], b.shape[1]) > len(a):
         gram_a, gram_b = a @ a.T, b @ b.T
         return float((gram_a * gram_b).sum() / (gram_a.norm() * gram_b.norm()))
     return float((b.T @ a).square().sum() / ((a.T @ a).norm() * (b.T @ b).norm()))
+
+
+def unbiased_cka(features_a: Tensor, features_b: Tensor) -> float:
+    """Linear CKA of two layers by unbiased estimates of HSIC, at most 1 (Nguyen et al. 2021, arXiv 2010.15327, eq. 3).
+
+    ``HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L))`` of the Gram matrices ``K = AA'`` and ``L = BB'`` of the features
+    ``A [n, p]`` and ``B [n, q]`` of the same images, with their diagonals set to zero and (Song et al. 2012, JMLR 13,
+    eq. 5)::
+
+        HSIC(K, L) = (tr(KL) + sum(K) sum(L) / ((n - 1)(n - 2)) - 2 sum(KL) / (n - 2)) / (n (n - 3))
+
+    Of independent features its mean is about 0, and it may be negative. In 64 bits; NaN for fewer than 4 images, or if
+    a layer's own HSIC is not positive.
+    """
+    if len(features_a) < 4:
+        return float("nan")
+    # Centered, which changes nothing but rounding.
+    a, b = (features.double() - features.double().mean(dim=0) for features in (features_a, features_b))
+    k, m = ((values @ values.T).fill_diagonal_(0) for values in (a, b))
+    of_a, of_b = _hsic(k, k), _hsic(m, m)
+    return float(_hsic(k, m) / (of_a * of_b).sqrt()) if min(of_a, of_b) > 0 else float("nan")
+
+
+def _hsic(k: Tensor, m: Tensor) -> Tensor:
+    """``n (n - 3) HSIC`` of two symmetric matrices ``[n, n]`` without diagonals; see :func:`unbiased_cka`."""
+    n = len(k)
+    rows_k, rows_m = k.sum(dim=0), m.sum(dim=0)
+    product = rows_k.sum() * rows_m.sum() / ((n - 1) * (n - 2))
+    return (k * m).sum() + product - 2 * (rows_k @ rows_m) / (n - 2)
 
 
 def layer_features(model: nn.Module, images: Tensor, batch: int) -> dict[str, Tensor]:

@@ -3,7 +3,14 @@
 from functools import partial
 
 from badminima.config.options import FunctionsOptions
-from badminima.diagnostics.comparison import disagreement, layer_features, linear_cka, loss_barrier, mean_kl
+from badminima.diagnostics.comparison import (
+    disagreement,
+    layer_features,
+    linear_cka,
+    loss_barrier,
+    mean_kl,
+    unbiased_cka,
+)
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import build_network
 from badminima.experiment.measured import of_tensor
@@ -16,7 +23,9 @@ def measure(context: Context) -> dict[str, float]:
 
     - ``functions.disagreement``: fraction of images to which the two give different classes.
     - ``functions.kl``: mean of ``KL(reference || run)`` between the predicted distributions, in nats.
-    - ``functions.cka@layer``: linear CKA of the two at each ReLU and at the output (Kornblith et al. 2019).
+    - ``functions.cka@layer``: linear CKA of the two at each ReLU and at the output (Kornblith et al. 2019), which is
+      biased upwards where images are few.
+    - ``functions.cka_unbiased@layer``: the same without that bias (Murphy et al. 2024, arXiv 2405.01012).
 
     On training images, along the straight line between the two with BatchNorm statistics computed anew at each of
     ``points`` points:
@@ -39,7 +48,9 @@ def measure(context: Context) -> dict[str, float]:
         each.batch.fit(partial(layer_features, each.model, images), len(images)) for each in (context.network, other)
     )
     for layer, values in features.items():
-        measured[of_tensor("functions.cka", layer)] = linear_cka(values, reference_features[layer])
+        others = reference_features[layer]
+        measured[of_tensor("functions.cka", layer)] = linear_cka(values, others)
+        measured[of_tensor("functions.cka_unbiased", layer)] = unbiased_cka(values, others)
     points = context.options("functions", FunctionsOptions).points
     path = loss_barrier(context.network.model, context.reference, context.end, context.train, points)
     measured["functions.barrier"] = path.barrier

@@ -11,14 +11,16 @@ def measure(context: Context) -> dict[str, float]:
     """Labels that the networks at the run's start and end give to items of the confusing set (paper, Algorithm 1).
 
     Of at most ``settings.images`` items, drawn without replacement. An item is a copy of a training image with some
-    values zeroed and a label drawn uniformly, the confusing label; chance level is 1 / classes throughout.
+    values zeroed and a label drawn uniformly, the confusing label. Chance is what a network that knows nothing of these
+    labels has: 1 / classes, but for ``memory.true_accuracy`` and ``memory.kept``.
 
     - ``memory.confusing_accuracy``: fraction of items that the end network gives their confusing label.
     - ``memory.true_accuracy``: fraction that it gives their image's true label.
     - ``memory.start_confusing_accuracy``: fraction that the start network gives their confusing label; what a
       pretraining that ran to its end leaves is 1.
     - ``memory.kept``: of the items whose confusing label is not the true one, and that the start network gave it, the
-      fraction that the end network still gives it; NaN if there are none.
+      fraction that the end network still gives it; NaN if there are none. Chance is ``(1 - a) / (classes - 1)`` with
+      ``a`` its accuracy on the true labels of these items: the wrong label has to be the confusing one of the others.
     - ``memory.originals``: fraction of items for which the end network gives the confusing label to the training image
       itself, nothing zeroed.
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from math import sqrt
+from itertools import accumulate
+from math import log, sqrt
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch.nn.utils import vector_to_parameters
 from badminima.config.options import SharpnessOptions
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.double_backward import FastDoubleBackward
-from badminima.diagnostics.hutchpp import hutchpp_trace
+from badminima.diagnostics.estimates import Estimate, hutchpp_trace, mean_of
 from badminima.diagnostics.network import BatchSize, Sample, forward_batch, thin_out
 
 # Images at a time, where memory allows: of a gradient, and of a Hessian product, behind which stands the graph of a
@@ -28,6 +29,8 @@ RESIDUAL, RESTARTS = 1e-3, 30
 ASCENT_STEPS = 8
 # Fraction of the images that noise may cost; where its size is looked for, and how finely: to 1.4%.
 ERROR_RISE, SIGMAS, BISECTIONS = 0.1, (1e-5, 10.0), 10
+# Factor to either side of that size between which its effect's slope is measured, for the standard error.
+STEP = 1.2
 
 
 def measure(context: Context) -> dict[str, float]:
@@ -37,11 +40,14 @@ def measure(context: Context) -> dict[str, float]:
     ``images`` says how many of the training sample are used, evenly spaced, as datasets may be sorted by class.
 
     - ``sharpness.trace``: trace of the Hessian of ``L``; see :func:`hessian_trace`.
+    - ``sharpness.trace_se``: its standard error over the random vectors.
     - ``sharpness.eigenvalue_1``, ``_2``, ...: its largest eigenvalues; see :func:`top_eigenvalues`.
     - ``sharpness.sam``: rise of ``L`` within ``|e| <= rho``; see :func:`worst_rise`.
     - ``sharpness.asam``: the same within ``|e / |w|| <= rho_adaptive``.
     - ``sharpness.pac_bayes_sigma``: noise that costs 0.1 of training accuracy; see :func:`largest_sigma`.
     - ``sharpness.pac_bayes_sigma_magnitude``: the same with noise in proportion to each parameter.
+    - ``sharpness.pac_bayes_sigma_se``, ``sharpness.pac_bayes_sigma_magnitude_se``: their standard errors over the draws
+      of noise.
 
     Of these only ``asam`` and ``pac_bayes_sigma_magnitude`` (but for its ``eps``) are blind to rescalings that leave
     the function of a ReLU network as it is (Dinh et al. 2017, arXiv 1703.04933).
@@ -57,12 +63,12 @@ def measure(context: Context) -> dict[str, float]:
     noise = torch.randn(options.draws, len(landscape.end), generator=context.generator("sharpness", "noise"))
     noise = noise.to(landscape.device)
     return {
-        "sharpness.trace": hessian_trace(landscape, options.products, context.generator("sharpness", "trace")),
+        **hessian_trace(landscape, options.products, context.generator("sharpness", "trace")).named("sharpness.trace"),
         **{f"sharpness.eigenvalue_{rank}": value for rank, value in enumerate(eigenvalues, start=1)},
         "sharpness.sam": worst_rise(landscape, options.rho),
         "sharpness.asam": worst_rise(landscape, options.rho_adaptive, adaptive=True),
-        "sharpness.pac_bayes_sigma": largest_sigma(landscape, noise),
-        "sharpness.pac_bayes_sigma_magnitude": largest_sigma(landscape, noise, magnitude=True),
+        **largest_sigma(landscape, noise).named("sharpness.pac_bayes_sigma"),
+        **largest_sigma(landscape, noise, magnitude=True).named("sharpness.pac_bayes_sigma_magnitude"),
     }
 
 
@@ -215,15 +221,13 @@ def _vector(tensors: Iterable[Tensor]) -> Tensor:
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
-def hessian_trace(landscape: Landscape, products: int, generator: torch.Generator) -> float:
-    """Trace of the Hessian by Hutch++ (Meyer et al. 2021, arXiv 2010.09649, algorithm 1), an unbiased estimate.
+def hessian_trace(landscape: Landscape, products: int, generator: torch.Generator) -> Estimate:
+    """Estimate the trace of the Hessian by so many Hessian-vector products; see :func:`hutchpp_trace`.
 
-    It takes so many Hessian-vector products: a multiple of 3, less than the number of parameters (else ValueError).
+    Of a network of ReLUs, in which the logits are linear in any one parameter, it is the trace of the generalized
+    Gauss-Newton matrix, which no label has a part in.
     """
-    # It draws from torch's global generator.
-    with torch.random.fork_rng([landscape.device] if landscape.device.type == "cuda" else []):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        return float(hutchpp_trace(Hessian(landscape), products))
+    return hutchpp_trace(Hessian(landscape), products, generator)
 
 
 def top_eigenvalues(landscape: Landscape, count: int, generator: torch.Generator) -> list[float]:
@@ -274,13 +278,16 @@ def worst_rise(landscape: Landscape, rho: float, adaptive: bool = False) -> floa
     return float(np.max(losses) - losses[0])
 
 
-def largest_sigma(landscape: Landscape, noise: Tensor, magnitude: bool = False, eps: float = 1e-3) -> float:
+def largest_sigma(landscape: Landscape, noise: Tensor, magnitude: bool = False, eps: float = 1e-3) -> Estimate:
     """The largest ``sigma`` whose noise raises the training error by 0.1 at most, on average over the draws.
 
     Noise is ``N(0, sigma^2 I)`` or, with ``magnitude``, ``N(0, sigma^2 w_i^2 + eps^2)`` for parameter ``i`` (Jiang et
     al. 2020, arXiv 1912.02178, appendix C, the PAC-Bayesian and the magnitude-aware measure). By 10 bisections of
     ``log sigma`` from 1e-5 to 10, with the same draws for every sigma. NaN if no crossing lies in there: a network
     near chance level cannot become worse by 0.1.
+
+    The standard error is that of the mean number of wrong images at this ``sigma``, over the slope of this number in
+    ``log sigma`` (the delta method), which is taken between 1.2 times and 1 / 1.2 of it.
 
     Args:
         landscape: the loss.
@@ -292,17 +299,19 @@ def largest_sigma(landscape: Landscape, noise: Tensor, magnitude: bool = False, 
     offset = eps**2 if magnitude else 0.0
     allowed = len(noise) * (landscape.wrong(landscape.end) + ERROR_RISE * len(landscape.sample))
 
-    def tolerated(sigma: float) -> bool:
+    def wrong(sigma: float) -> Iterator[int]:
         deviation = (sigma**2 * variance + offset).sqrt()
-        wrong = 0
-        for draw in noise:
-            wrong += landscape.wrong(landscape.end + deviation * draw)
-            if wrong > allowed:
-                return False
-        return True
+        return (landscape.wrong(landscape.end + deviation * draw) for draw in noise)
+
+    def tolerated(sigma: float) -> bool:
+        return all(total <= allowed for total in accumulate(wrong(sigma)))
 
     low, high = SIGMAS
     for _ in range(BISECTIONS):
         middle = sqrt(low * high)
         low, high = (middle, high) if tolerated(middle) else (low, middle)
-    return low if SIGMAS[0] < low and high < SIGMAS[1] else float("nan")
+    if not (SIGMAS[0] < low and high < SIGMAS[1]):
+        return Estimate(float("nan"), float("nan"))
+    counts = [mean_of(torch.tensor(list(wrong(factor * low)), dtype=torch.float64)) for factor in (1 / STEP, 1, STEP)]
+    slope = (counts[2].value - counts[0].value) / (2 * log(STEP))
+    return Estimate(low, low * counts[1].error / slope if slope > 0 else float("nan"))

@@ -1,27 +1,34 @@
-"""Traces that label noise is thought to make small: of the loss Hessian, and of the noise's covariance."""
+"""Traces that label noise makes small: of the loss Hessian, and of the covariance of the noise in the gradient."""
 
-from dataclasses import replace
+import warnings
+from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.func import functional_call, vjp, vmap
 
 from badminima.config.options import TraceOptions
-from badminima.data.augmentation import flip_labels
 from badminima.diagnostics.context import Context, Skipped
-from badminima.diagnostics.network import Sample, thin_out
+from badminima.diagnostics.estimates import Estimate
+from badminima.diagnostics.network import BatchSize, thin_out
 from badminima.diagnostics.sharpness import Landscape, hessian_trace
+
+# Numbers in the gradients of single images that are computed at a time: on a CPU few, for its cache.
+GRADIENT_NUMBERS = {"cuda": 2**30, "cpu": 2**23}
 
 
 def measure(context: Context) -> dict[str, float]:
     """Two views of what label-noise SGD regularizes (Damian, Ma & Lee 2021, arXiv 2106.06530), cheap enough for a path.
 
-    Of the mean cross entropy in nats over training images with their true labels, as a function of all parameters;
-    BatchNorm keeps its running statistics.
+    Of the cross entropy in nats over at most ``images`` training images, evenly spaced, as a function of all
+    parameters; BatchNorm keeps its running statistics.
 
-    - ``trace.hessian``: trace of the Hessian, what ``sharpness.trace`` is too (:func:`hessian_trace`); options
-      ``images`` (evenly spaced) and ``products``.
-    - ``trace.noise_covariance``: what that paper's published code logs in its place, ``B (E|g_noisy|^2 - E|g|^2)``;
-      see :func:`noise_covariance`; options ``batch_size``, ``flip_probability`` and ``batches``.
+    - ``trace.hessian``: trace of the Hessian of the mean with the true labels, what ``sharpness.trace`` is too
+      (:func:`hessian_trace`, by ``products`` products).
+    - ``trace.noise_covariance``: trace of the covariance of one image's gradient that flipped labels cause
+      (:func:`noise_covariance`); options ``flip_probability`` and ``draws``.
+    - ``trace.hessian_se``, ``trace.noise_covariance_se``: their standard errors over the random vectors.
 
     Raises:
         Skipped: if the loss is not finite.
@@ -30,57 +37,76 @@ def measure(context: Context) -> dict[str, float]:
     landscape = Landscape(context.network.model, thin_out(context.train, options.images))
     if not np.isfinite(landscape.loss(landscape.end)):
         raise Skipped("the loss is not finite")
-    return {
-        "trace.hessian": hessian_trace(landscape, options.products, context.generator("trace", "hessian")),
-        "trace.noise_covariance": noise_covariance(
-            Landscape(context.network.model, context.train),
-            len(context.data.classes),
-            options.batch_size,
-            options.flip_probability,
-            options.batches,
-            context.generator("trace", "noise"),
-        ),
-    }
+    law = flip_law(landscape.sample.labels, len(context.data.classes), options.flip_probability)
+    hessian = hessian_trace(landscape, options.products, context.generator("trace", "hessian"))
+    noise = noise_covariance(landscape, law, options.draws, context.generator("trace", "noise"))
+    return {**hessian.named("trace.hessian"), **noise.named("trace.noise_covariance")}
 
 
-def noise_covariance(
-    landscape: Landscape,
-    classes: int,
-    batch_size: int,
-    flip_probability: float,
-    batches: int,
-    generator: torch.Generator,
-) -> float:
-    """``B (E|g_noisy|^2 - E|g|^2)``: how much flipped labels add to the squared gradient of a minibatch.
+def flip_law(labels: Tensor, classes: int, probability: float) -> Tensor:
+    """Return the probabilities of each image's label under label noise, ``[n, classes] float64``.
 
-    ``g`` is the gradient of the mean cross entropy over a minibatch of ``B`` different images, ``g_noisy`` the same
-    with each label flipped with a probability to another class, uniformly. Both means are over the same minibatches,
-    so that what differs between these cancels. Where ``g`` vanishes it is the squared length of a wrong label's
-    gradient times the probability of a flip, and grows as the network becomes sure of the right ones, whereas the
-    Hessian of the cross entropy vanishes there. The two come close where label noise has brought a network to rest;
-    there it may be negative too, as the noisy loss has no gradient, and the clean one has.
+    A flipped label is one of the other classes, uniformly, as in :func:`badminima.data.augmentation.flip_labels`.
+    torch's ``label_smoothing`` means another law: it spreads its weight over all classes, the true one included.
 
     Args:
-        landscape: the loss, over the images that minibatches are drawn from.
-        classes: number of classes.
-        batch_size: ``B``; that of all images, where there are fewer.
-        flip_probability: of each label.
-        batches: how many minibatches are drawn, each without replacement.
-        generator: of minibatches and flips.
+        labels: the true ones, ``[n] int64``.
+        classes: their number.
+        probability: of a flip.
     """
-    sample = landscape.sample
-    size = min(batch_size, len(sample))
-    added = 0.0
-    for _ in range(batches):
-        chosen = torch.randperm(len(sample), generator=generator)[:size].to(sample.labels.device)
-        seed = int(torch.randint(2**62, (), generator=generator))
-        labels = sample.labels[chosen]
-        clean = replace(sample, images=sample.images[chosen], labels=labels)
-        noisy = replace(clean, labels=flip_labels(labels, classes, flip_probability, seed))
-        added += _squared_gradient(landscape, noisy) - _squared_gradient(landscape, clean)
-    return size * added / batches
+    law = torch.full((len(labels), classes), probability / (classes - 1), dtype=torch.float64, device=labels.device)
+    return law.scatter(1, labels.unsqueeze(1), 1 - probability)
 
 
-def _squared_gradient(landscape: Landscape, batch: Sample) -> float:
-    gradient = landscape.gradient(landscape.end, batch)
-    return float(gradient.double().square().sum())
+def noise_covariance(landscape: Landscape, law: Tensor, draws: int, generator: torch.Generator) -> Estimate:
+    """Trace of the covariance of an image's gradient over random labels, mean over the images of the landscape.
+
+    The gradient of an image's cross entropy is ``J' (softmax(z) - onehot(y))`` with ``J [classes, p]`` the Jacobian of
+    its logits ``z``. Over labels ``y`` drawn from ``q`` its covariance has the trace ``tr(J' C J)`` with
+    ``C = diag(q) - qq'``. Of the mean gradient of a minibatch of ``B`` images it is this over ``B``. So the mean over
+    images is ``B (E|g_noisy|^2 - E|E g_noisy|^2)`` for every ``B``, with ``E g_noisy`` the gradient of the cross entropy
+    with the labels ``q``: what the paper's published code logs as ``tr_G``. It is never negative. With softmax(z) for
+    ``q`` it is the trace of the generalized Gauss-Newton matrix. So where label noise has come to rest, softmax(z)
+    being the law of the flips, it equals the trace of the Hessian.
+
+    ``C`` is the sum of ``d_k d_k'`` over the classes ``k``, with ``d_k = sqrt(q_k) (onehot(k) - q)``. With at least as
+    many draws as classes ``sum_k |J' d_k|^2`` is computed, which is exact. Else it is the mean of ``|J' v|^2`` over
+    vectors ``v``, the sums of the ``d_k`` with random signs, whose covariance is ``C``: an unbiased estimate.
+
+    Args:
+        landscape: the loss, with the images.
+        law: ``q`` of each image, ``[n, classes] float64``; see :func:`flip_law`.
+        draws: vectors ``v`` of each image, at least 2.
+        generator: of the signs, on the CPU.
+    """
+    directions = law.sqrt().unsqueeze(2) * (torch.eye(law.shape[1], device=law.device) - law.unsqueeze(1))
+    exact = law.shape[1] <= draws
+    if not exact:
+        signs = 2 * torch.randint(2, (len(law), draws, law.shape[1]), generator=generator) - 1
+        directions = signs.to(directions) @ directions
+    count = directions.shape[1]
+    numbers = GRADIENT_NUMBERS[landscape.device.type]
+    batch = BatchSize(max(1, numbers // (count * len(landscape.end))), "gradients of single images")
+    squares = batch.fit(partial(_squared_gradients, landscape, directions), len(law))
+    if exact:
+        return Estimate(float(squares.sum(dim=1).mean()), 0.0)
+    return Estimate(float(squares.mean()), float((squares.var(dim=1) / count).sum().sqrt()) / len(law))
+
+
+def _squared_gradients(landscape: Landscape, directions: Tensor, size: int) -> Tensor:
+    """``|J' v|^2`` of each image and each of its directions ``[n, m, classes]``: ``[n, m] float64``."""
+    parameters = {name: parameter.detach() for name, parameter in landscape.model.named_parameters()}
+
+    def of_image(image: Tensor, rows: Tensor) -> Tensor:
+        logits, pull = vjp(
+            lambda values: functional_call(landscape.model, values, (image.unsqueeze(0),)).squeeze(0), parameters
+        )
+        gradients = vmap(lambda row: pull(row)[0])(rows.to(logits.dtype))
+        parts = [torch.linalg.vector_norm(part.flatten(1), dim=1).double().square() for part in gradients.values()]
+        return torch.stack(parts).sum(dim=0)
+
+    batches = zip(torch.split(landscape.sample.images, size), torch.split(directions, size), strict=True)
+    with warnings.catch_warnings():
+        # Average pooling of single images is differentiated in a loop, which is told to be slow; it is of no account.
+        warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+        return torch.cat([vmap(of_image)(images, rows) for images, rows in batches])

@@ -10,6 +10,9 @@ from badminima.experiment.runs import Run, study_runs, zoo_study
 
 # Between what is measured and the one tensor or layer that it is measured of: ``distance.relative@0.weight``.
 TENSOR = "@"
+# Ends of the names of values that say how sure another one is, and are no measurements of their own: its standard error
+# over random draws, the ends of its interval.
+STANDARD_ERROR, UNCERTAINTIES = "_se", ("_se", "_low", "_high")
 
 
 def of_tensor(statistic: str, tensor: str) -> str:
@@ -20,6 +23,16 @@ def of_tensor(statistic: str, tensor: str) -> str:
 def is_of_tensor(name: str) -> bool:
     """Tell whether a measured value is of one tensor or layer."""
     return TENSOR in name
+
+
+def standard_error_of(name: str) -> str:
+    """Name the standard error of a measured value."""
+    return f"{name}{STANDARD_ERROR}"
+
+
+def is_uncertainty(name: str) -> bool:
+    """Tell whether a measured value says how sure another one is."""
+    return name.endswith(UNCERTAINTIES)
 
 
 def measurements_of(config: Config, stage: str) -> list[str]:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
@@ -27,12 +25,8 @@ from badminima.figures.style import (
 
 ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
 TRAIN = "train_accuracy"
-HESSIAN_LABEL, COVARIANCE_LABEL = "trace of the Hessian", "label-noise covariance"
+HESSIAN_LABEL, COVARIANCE_LABEL = "trace of the Hessian", "trace of the label-noise\ncovariance"
 ROW = ["dataset", "model", "init"]
-# A range of values that a linear axis would squeeze.
-WIDE = 30
-# Below this share of the largest covariance, or less, its axis is linear: about zero it is noise, of either sign.
-LINEAR = 0.01
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
@@ -68,7 +62,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         line[4].set_ylabel("train accuracy (%)")
         line[0].set_title(f"{cell_title(*row[:2])}: from {init_label(row[2])}", loc="left")
     for setting in dict.fromkeys(row[:2] for row in rows):
-        _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting], _of(points, setting))
+        _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting])
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, title="recipe", loc="outside upper center", ncols=min(len(labels), 5))
     return Drawing(figure, pd.concat([curves.assign(kind="curve"), points.assign(kind="point")], ignore_index=True))
@@ -117,22 +111,19 @@ def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) ->
     axes.set_title(text, fontsize="small")
 
 
-def _share_axes(lines: list[list[Axes]], points: pd.DataFrame) -> None:
-    """One scale for the rows of a (dataset, model); traces on a logarithmic one where they need it."""
-    wide = points[HESSIAN].min() > 0 and points[HESSIAN].max() > WIDE * points[HESSIAN].min()
-    largest = points[COVARIANCE].abs().max()
-    linear = 10 ** np.floor(np.log10(LINEAR * largest)) if largest > 0 else 1.0
-    for accuracies, hessians, covariances, scatters, fits in lines:
-        hessians.set_yscale("log" if wide else "linear")
-        covariances.set_yscale("symlog", linthresh=linear)
-        scatters.set_xscale("symlog", linthresh=linear)
-        for axis in (covariances.yaxis, scatters.xaxis):
-            # Every other power of ten, for want of room.
-            axis.set_major_locator(FixedLocator([0.0, *(linear * 10.0 ** np.arange(1, 5, 2))]))
-            axis.set_minor_locator(NullLocator())
-        for axes in (accuracies, hessians, covariances, scatters, fits):
+def _share_axes(lines: list[list[Axes]]) -> None:
+    """One scale for the rows of a (dataset, model), and one for both traces, which meet where label noise rests.
+
+    A Hessian may have a trace below zero, which a logarithmic scale leaves out.
+    """
+    for line in lines:
+        line[1].set_yscale("log")
+        line[2].set_yscale("log")
+        line[3].set_xscale("log")
+        for axes in line:
             axes.margins(0.06)
     first = lines[0]
+    first[1].sharey(first[2])
     for line in lines[1:]:
         for axes, other in zip(line, first, strict=True):
             axes.sharey(other)

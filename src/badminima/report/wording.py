@@ -44,7 +44,11 @@ def explanation(row: pd.Series) -> str:
     border = amount(row["threshold"], row["scale"]).removeprefix("+")
     if row["scale"] in ("percent", "points"):
         border = "0" if row["threshold"] == 0 else border + UNITS[row["scale"]]
-    return f"{words}; supported if {'above ' if row['region'] == 'above' else 'within ±'}{border}"
+    if row["region"] == "above":
+        return f"{words}; supported if above {border}"
+    if row["scale"] == "factor":
+        return f"{words}; supported if between {amount(-row['threshold'], 'factor')} and {border}"
+    return f"{words}; supported if within ±{border}"
 
 
 def plain_text(claims: pd.DataFrame) -> str:

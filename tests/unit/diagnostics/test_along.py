@@ -57,7 +57,7 @@ def train(prepared_path, train_settings, dropout, digits, tmp_path):
 
     def run(measurements=(), phase="train", points=None, stop_at=None, **changes):
         optimization = OptimizationConfig(batch_size=16, learning_rate=0.1, epochs=6, milestones=[], evaluate_every=2)
-        along = AlongSettings(measurements=list(measurements), images=50, options={"sharpness": {"products": 3}})
+        along = AlongSettings(measurements=list(measurements), images=50, options={"sharpness": {"products": 6}})
         changes = {"optimization": optimization, "along": along if measurements else None, "model": dropout, **changes}
         settings = TrainSettings(**{**train_settings.model_dump(), **changes, "phase": phase})
         confusing = None
@@ -97,7 +97,7 @@ def test_the_numbers_are_those_of_the_same_weights_measured_at_the_end(train, pr
     settings = DiagnoseSettings(
         **{"dataset": "digits", "model_name": "mlp", "init": "random", "recipe_name": "vanilla", "seed": 0},
         **{"root_seed": 0, "model": dropout, "device": "cpu", "measurements": MEASURED, "images": 50},
-        options={"sharpness": {"products": 3}},
+        options={"sharpness": {"products": 6}},
     )
     inputs = Inputs(tmp_path / "run" / "weights.safetensors", tmp_path / "start.safetensors", prepared_path)
     expected = diagnose(read_context(settings, inputs), MEASURED).values

@@ -16,6 +16,7 @@ from badminima.diagnostics.comparison import (
     linear_cka,
     loss_barrier,
     mean_kl,
+    unbiased_cka,
 )
 from badminima.diagnostics.network import Sample
 from badminima.errors import UserError
@@ -87,6 +88,39 @@ def test_cka_is_blind_to_rotation_scale_and_offset_alone(p):
     assert linear_cka(a, 0.1 * a @ rotation + 5) == pytest.approx(1)
     assert linear_cka(a, a / torch.arange(1, p + 1) ** 2) < 0.8
     assert np.isnan(linear_cka(a, torch.ones(40, p)))
+
+
+def direct_hsic(a: torch.Tensor, b: torch.Tensor) -> float:
+    """The unbiased estimate of HSIC from its definition, sums over different images (Song et al. 2012, equation 4)."""
+    n = len(a)
+    k, m = ((values.double() @ values.double().T).numpy() for values in (a, b))
+    k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
+    two = np.einsum("ij,ij->", k, m)
+    three = np.einsum("ij,iq->", k, m) - two
+    four = k.sum() * m.sum() - 4 * three - 2 * two
+    return two / (n * (n - 1)) + four / (n * (n - 1) * (n - 2) * (n - 3)) - 2 * three / (n * (n - 1) * (n - 2))
+
+
+@pytest.mark.parametrize(("n", "p", "q"), [(4, 2, 3), (12, 3, 20), (30, 40, 5)])
+def test_unbiased_cka_is_that_of_a_direct_computation(n, p, q):
+    a, b = 3 + torch.randn(n, p), torch.randn(n, q)
+    b[:, :2] += 3 * a[:, :2]
+    own = direct_hsic(a, a) * direct_hsic(b, b)
+    assert unbiased_cka(a, b) == pytest.approx(direct_hsic(a, b) / np.sqrt(own), rel=1e-6)
+    assert unbiased_cka(a, a) == pytest.approx(1)
+
+
+def test_unbiased_cka_of_independent_features_is_zero_where_the_biased_one_is_not():
+    pairs = [(torch.randn(300, 128), torch.randn(300, 128)) for _ in range(40)]
+    found = np.array([unbiased_cka(a, b) for a, b in pairs])
+    assert np.mean(found) == pytest.approx(0, abs=4 * found.std() / np.sqrt(40))
+    assert abs(found).max() < 0.02
+    assert np.mean([linear_cka(a, b) for a, b in pairs]) == pytest.approx(0.30, abs=0.01)
+
+
+def test_unbiased_cka_needs_four_images_and_features_that_vary():
+    assert np.isnan(unbiased_cka(torch.randn(3, 5), torch.randn(3, 5)))
+    assert np.isnan(unbiased_cka(torch.randn(9, 5), torch.ones(9, 5)))
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,16 @@ def test_memory_of_a_case_done_by_hand():
     }
 
 
+def test_a_network_that_knows_nothing_of_the_confusing_labels_has_the_chance_levels(rng):
+    true, confusing = rng.integers(10, size=(2, 200_000))
+    # Right on 70% of the items, else any other class.
+    shown = np.where(rng.random(len(true)) < 0.7, true, (true + rng.integers(1, 10, size=len(true))) % 10)
+    found = remembered(confusing, true, at_start=confusing, at_end=shown, of_originals=shown)
+    assert found["memory.kept"] == pytest.approx(0.3 / 9, abs=0.002)
+    assert found["memory.confusing_accuracy"] == pytest.approx(0.1, abs=0.003)
+    assert found["memory.originals"] == pytest.approx(0.1, abs=0.003)
+
+
 def test_nothing_learnt_is_nothing_kept():
     labels = np.array([1, 2])
     found = remembered(labels, true=labels, at_start=labels, at_end=labels, of_originals=labels)

@@ -13,7 +13,7 @@ from badminima.errors import UserError
 
 OPTIONS = {
     "sharpness": {"images": 50, "products": 6, "draws": 2},
-    "trace": {"images": 50, "products": 6, "batches": 2},
+    "trace": {"images": 50, "products": 6},
     "robustness": {"steps": 3},
     "complexity": {"iterations": 20},
     "functions": {"points": 3},

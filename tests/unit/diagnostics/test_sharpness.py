@@ -113,9 +113,27 @@ def test_hessian_products_of_a_network_with_batchnorm_are_those_of_curvlinops(ru
 
 def test_the_trace_is_estimated_without_bias(small):
     exact = exact_hessian(small).trace().item()
-    estimates = np.array([hessian_trace(small, 30, generator(seed)) for seed in range(100)])
+    estimates = np.array([hessian_trace(small, 30, generator(seed)).value for seed in range(100)])
     assert 4 * estimates.std() / 10 < 0.1 * exact
     assert estimates.mean() == pytest.approx(exact, abs=4 * estimates.std() / 10)
+
+
+@pytest.mark.parametrize("products", [9, 30])
+def test_the_trace_knows_its_standard_error_and_spreads_as_that_of_curvlinops(small, products):
+    from curvlinops import hutchpp_trace
+
+    exact = exact_hessian(small)
+    ours = np.array([hessian_trace(small, products, generator(seed)) for seed in range(200)])
+    torch.manual_seed(0)
+    theirs = np.array([hutchpp_trace(exact, products).item() for _ in range(400)])
+    assert ours[:, 0].std() == pytest.approx(theirs.std(), rel=0.25)
+    assert np.sqrt((ours[:, 1] ** 2).mean()) == pytest.approx(ours[:, 0].std(), rel=0.25)
+
+
+@pytest.mark.parametrize("products", [3, 10, 54])
+def test_products_that_are_too_few_or_too_many_or_not_a_multiple_of_3_are_refused(small, products):
+    with pytest.raises(ValueError, match=f"{products} products"):
+        hessian_trace(small, products, generator())
 
 
 def test_the_largest_eigenvalues_are_exact(small):
@@ -131,7 +149,7 @@ def test_the_curvature_of_a_trained_network_is_that_of_its_exact_hessian(run_con
     exact = torch.linalg.eigvalsh((Hessian(landscape) @ torch.eye(len(landscape.end))).double())
     assert top_eigenvalues(landscape, 1, generator()) == pytest.approx([exact[-1].item()], rel=1e-4)
     # Over 300 seeds the standard deviation of 30 products was 1.4% here.
-    assert hessian_trace(landscape, 30, generator()) == pytest.approx(exact.sum().item(), rel=0.06)
+    assert hessian_trace(landscape, 30, generator()).value == pytest.approx(exact.sum().item(), rel=0.06)
 
 
 def test_an_eigenvalue_that_does_not_converge_is_nan(run_context, monkeypatch):
@@ -192,7 +210,7 @@ def test_adaptive_measures_are_blind_to_a_rescaling_of_layers_and_the_others_are
     assert worst_rise(twin, 0.5, adaptive=True) == pytest.approx(worst_rise(relu, 0.5, adaptive=True), rel=1e-3)
     assert largest_sigma(twin, noise, magnitude=True, eps=0) == largest_sigma(relu, noise, magnitude=True, eps=0)
     assert worst_rise(twin, 0.05) > 1.2 * worst_rise(relu, 0.05)
-    assert largest_sigma(twin, noise) < 0.8 * largest_sigma(relu, noise)
+    assert largest_sigma(twin, noise).value < 0.8 * largest_sigma(relu, noise).value
 
 
 @pytest.mark.parametrize(("magnitude", "eps"), [(False, 0), (True, 0), (True, 3)])
@@ -207,13 +225,21 @@ def test_the_largest_sigma_is_that_of_the_closed_form(magnitude, eps):
     noise = torch.stack([torch.zeros(200), z], dim=1)
     deviation = 6 / norm.ppf(0.8)
     sigma = np.sqrt(deviation**2 - eps**2) / 3 if magnitude else deviation
-    assert largest_sigma(landscape, noise, magnitude, eps) == pytest.approx(sigma, rel=0.03)
+    assert largest_sigma(landscape, noise, magnitude, eps).value == pytest.approx(sigma, rel=0.03)
 
 
 def test_a_network_that_cannot_become_worse_has_no_sigma(relu):
     wrong = relu.logits(relu.end, relu.sample.images).argmin(dim=1)
     hopeless = Landscape(relu.model, as_sample(relu.sample.images, wrong))
-    assert np.isnan(largest_sigma(hopeless, torch.randn(5, len(relu.end), generator=generator())))
+    assert np.isnan(largest_sigma(hopeless, torch.randn(5, len(relu.end), generator=generator()))).all()
+
+
+@pytest.mark.parametrize("magnitude", [False, True])
+def test_sigma_knows_its_standard_error(relu, magnitude):
+    draws = (torch.randn(20, len(relu.end), generator=generator(seed)) for seed in range(100))
+    values, errors = np.array([largest_sigma(relu, noise, magnitude) for noise in draws]).T
+    assert values.std() < 0.2 * values.mean()
+    assert np.sqrt((errors**2).mean()) == pytest.approx(values.std(), rel=0.3)
 
 
 def test_a_vanishing_gradient_gives_nan(relu):
@@ -233,9 +259,9 @@ def test_the_measurement_repeats_itself_and_leaves_everything_as_it_is(run_conte
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
     assert not model.training
     assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
-    assert list(found) == [
-        f"sharpness.{key}" for key in ("trace", "eigenvalue_1", "eigenvalue_2", "sam", "asam", "pac_bayes_sigma")
-    ] + ["sharpness.pac_bayes_sigma_magnitude"]
+    keys = ["trace", "trace_se", "eigenvalue_1", "eigenvalue_2", "sam", "asam"]
+    keys += ["pac_bayes_sigma", "pac_bayes_sigma_se", "pac_bayes_sigma_magnitude", "pac_bayes_sigma_magnitude_se"]
+    assert list(found) == [f"sharpness.{key}" for key in keys]
     assert np.isfinite(list(found.values())).all()
     assert found["sharpness.trace"] > found["sharpness.eigenvalue_1"] >= found["sharpness.eigenvalue_2"] > 0
     assert sharpness.measure(run_context(name, sharpness=options)) == found
