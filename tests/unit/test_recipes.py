@@ -117,6 +117,9 @@ def test_rates_by_epochs_are_the_same_at_every_step_of_an_epoch_and_a_warmup_mul
         rates = [rate_of_step(phase, recipe, step, 3) for step in range(12)]
         assert rates == [learning_rate(phase, recipe, epoch) for epoch in (1, 2, 3, 4) for _ in range(3)]
         assert [rate_of_step(warmed, recipe, step, 3) for step in range(12)] == [0.0, 0.5, 1.0, *rates[3:]]
+    # One step is left, however long the warm-up is.
+    long = OptimizationConfig(epochs=1, learning_rate=1.0, decay="cosine_per_step", warmup=0.99)
+    assert [rate_of_step(long, RecipeConfig(), step, 3) for step in range(3)] == [0.0, 1.0, 1.0]
     # A recipe with a schedule of its own keeps it.
     cosine = phase.model_copy(update={"decay": "cosine_per_step"})
     assert rate_of_step(cosine, RecipeConfig(schedule="constant"), 11, 3) == 1.0

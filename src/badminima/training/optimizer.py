@@ -171,7 +171,7 @@ def rate_of_step(optimization: OptimizationConfig, recipe: RecipeConfig, step: i
     """
     steps_per_epoch = 1 if recipe.full_batch else batches
     steps = steps_per_epoch * optimization.epochs
-    warmup = round(optimization.warmup * steps)
+    warmup = min(round(optimization.warmup * steps), steps - 1)
     if recipe.schedule == "steps" and optimization.decay == "cosine_per_step":
         done = max(0, step - warmup) / (steps - warmup)
         rate = optimization.learning_rate * recipe.learning_rate_scale * (1 + math.cos(math.pi * done)) / 2
