@@ -29,13 +29,16 @@ class Operator(Protocol):
     """A square linear map, ``[p, p]``."""
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where it lives."""
 
     @property
-    def dtype(self) -> torch.dtype: ...
+    def dtype(self) -> torch.dtype:
+        """Type of its numbers."""
 
     def __matmul__(self, matrix: Tensor) -> Tensor: ...
 

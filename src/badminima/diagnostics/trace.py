@@ -64,10 +64,10 @@ def noise_covariance(landscape: Landscape, law: Tensor, draws: int, generator: t
     The gradient of an image's cross entropy is ``J' (softmax(z) - onehot(y))`` with ``J [classes, p]`` the Jacobian of
     its logits ``z``. Over labels ``y`` drawn from ``q`` its covariance has the trace ``tr(J' C J)`` with
     ``C = diag(q) - qq'``. Of the mean gradient of a minibatch of ``B`` images it is this over ``B``. So the mean over
-    images is ``B (E|g_noisy|^2 - E|E g_noisy|^2)`` for every ``B``, with ``E g_noisy`` the gradient of the cross entropy
-    with the labels ``q``: what the paper's published code logs as ``tr_G``. It is never negative. With softmax(z) for
-    ``q`` it is the trace of the generalized Gauss-Newton matrix. So where label noise has come to rest, softmax(z)
-    being the law of the flips, it equals the trace of the Hessian.
+    images is ``B (E|g_noisy|^2 - E|g|^2)`` for every ``B``, with ``g`` the mean of ``g_noisy`` over the flips: the
+    gradient of the cross entropy with the soft labels ``q``. The paper's published code logs it as ``tr_G``. It is
+    never negative. With softmax(z) for ``q`` it is the trace of the generalized Gauss-Newton matrix. So where label
+    noise has come to rest, softmax(z) being the law of the flips, it equals the trace of the Hessian.
 
     ``C`` is the sum of ``d_k d_k'`` over the classes ``k``, with ``d_k = sqrt(q_k) (onehot(k) - q)``. With at least as
     many draws as classes ``sum_k |J' d_k|^2`` is computed, which is exact. Else it is the mean of ``|J' v|^2`` over
@@ -98,7 +98,7 @@ def _squared_gradients(landscape: Landscape, directions: Tensor, size: int) -> T
     parameters = {name: parameter.detach() for name, parameter in landscape.model.named_parameters()}
 
     def of_image(image: Tensor, rows: Tensor) -> Tensor:
-        logits, pull = vjp(
+        logits, pull = vjp(  # type: ignore[misc]  # torch's annotation has the case of auxiliary outputs
             lambda values: functional_call(landscape.model, values, (image.unsqueeze(0),)).squeeze(0), parameters
         )
         gradients = vmap(lambda row: pull(row)[0])(rows.to(logits.dtype))
