@@ -61,6 +61,6 @@ def pretrainings_needed(config: Config, init: str) -> list[str]:
     root = root_of(config.inits, init)
     entry = config.inits[root]
     made_of = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
-    found = [name for name in made_of if isinstance(config.inits[name], AdversarialInit)]
-    ends = [config.inits[name].epochs_like for name in found]
-    return list(dict.fromkeys([*found, *(name for name in ends if name)]))
+    found = {name: init for name in made_of if isinstance(init := config.inits[name], AdversarialInit)}
+    ends = [init.epochs_like for init in found.values() if init.epochs_like is not None]
+    return list(dict.fromkeys([*found, *ends]))

@@ -116,7 +116,6 @@ def test_a_choice_that_nothing_fits_and_a_full_folder_are_one_line(results, zoo_
 
 def test_the_target_exports_the_first_seed_of_the_claims_study_unless_told_otherwise():
     config = load_config(raw_config())
-    study = config.studies["ablation"]
     assert len(study_runs(zoo_study(config))) == 4 * 4 * 20
     chosen = {"recipes": ["vanilla"], "inits": ["adversarial"], "seeds": [3, 1]}
     narrow = zoo_study(load_config(overlay(raw_config(), {"zoo": chosen})))
@@ -130,7 +129,7 @@ def test_the_target_exports_the_first_seed_of_the_claims_study_unless_told_other
     ("zoo", "message"),
     [
         ({"recipes": ["sgd"]}, "zoo.recipes: found 'sgd'; allowed: vanilla, da"),
-        ({"inits": ["random_rescaled_norms"]}, "zoo.inits: found 'random_rescaled_norms'; allowed: random, adversarial"),
+        ({"inits": ["full_batch"]}, "zoo.inits: found 'full_batch'; allowed: random, adversarial"),
         ({"seeds": [9]}, "zoo.seeds: found 9; allowed: 0, 1, 2, 3, 4"),
     ],
 )
