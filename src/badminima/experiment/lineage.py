@@ -61,6 +61,6 @@ def pretrainings_needed(config: Config, init: str) -> list[str]:
     root = root_of(config.inits, init)
     entry = config.inits[root]
     made_of = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
-    found = {name: init for name in made_of if isinstance(init := config.inits[name], AdversarialInit)}
-    ends = [init.epochs_like for init in found.values() if init.epochs_like is not None]
+    found = {name: made for name in made_of if isinstance(made := config.inits[name], AdversarialInit)}
+    ends = [made.epochs_like for made in found.values() if made.epochs_like is not None]
     return list(dict.fromkeys([*found, *ends]))
