@@ -332,12 +332,7 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"tables": {"pie": {"study": "ablation"}}}, "tables", "'pie'", "main, ablation"),
         ({"tables": {"mine": {"make": "pie", "study": "scale"}}}, "tables.mine.make", "'pie'", "main, ablation"),
         ({"tables": {"main": {"study": "x"}}}, "tables.main.study", "'x'", "ablation"),
-        (
-            {"tables": {"main": {"inits": ["random_rescaled_norms"]}}},
-            "tables.main.inits",
-            "'random_rescaled_norms'",
-            "random",
-        ),
+        ({"tables": {"main": {"inits": ["other"]}}}, "tables.main.inits", "'other'", "adversarial"),
         ({"claims": {"study": "x"}}, "claims.study", "'x'", "ablation"),
         ({"studies": {"scale": None}, "claims": {"control": "scale"}}, "claims.control", "'scale'", "ablation"),
         ({"diagnostics": ["x"]}, "diagnostics", "'x'", "distance, norms"),

@@ -98,8 +98,8 @@ class ClaimsConfig(Section):
     study: Name = Field(description="Claims 1 to 5: inits random and adversarial.")
     control: Name | None = Field(
         None,
-        description="The controls: vanilla SGD from random, adversarial, random_rescaled and true_labels weights; "
-        "null: that of study.",
+        description="The controls: vanilla SGD from random, adversarial, random_rescaled and true_labels; null: that "
+        "of study.",
     )
     replication: Name | None = Field(
         None, description="Claim 6: vanilla SGD from adversarial inits that differ in their replication alone."

@@ -61,6 +61,6 @@ def pretrainings_needed(config: Config, init: str) -> list[str]:
     root = root_of(config.inits, init)
     entry = config.inits[root]
     made_of = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
-    entries = {name: config.inits[name] for name in made_of}
-    found = {name: other for name, other in entries.items() if isinstance(other, AdversarialInit)}
-    return list(dict.fromkeys([*found, *(other.epochs_like for other in found.values() if other.epochs_like)]))
+    found = {name: made for name in made_of if isinstance(made := config.inits[name], AdversarialInit)}
+    ends = [made.epochs_like for made in found.values() if made.epochs_like is not None]
+    return list(dict.fromkeys([*found, *ends]))

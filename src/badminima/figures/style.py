@@ -16,7 +16,7 @@ mpl.use("agg")
 COLUMN_WIDTH = 3.4  # inches: one column of a two-column page
 PAGE_WIDTH = 7.0
 # Paul Tol's high-contrast scheme: distinct for colour-blind readers and in greyscale. Markers tell inits apart too.
-COLOURS = {"random": "#004488", "adversarial": "#BB5566", "random_rescaled": "#DDAA33", "true_labels": "#228833"}
+COLOURS = {"random": "#004488", "adversarial": "#CC6677", "random_rescaled": "#DDB233", "true_labels": "#228833"}
 MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s", "true_labels": "^"}
 # The toy's two classes: regions and points.
 CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]

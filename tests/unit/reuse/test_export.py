@@ -129,10 +129,7 @@ def test_the_target_exports_the_first_seed_of_the_claims_study_unless_told_other
     ("zoo", "message"),
     [
         ({"recipes": ["sgd"]}, "zoo.recipes: found 'sgd'; allowed: vanilla, da"),
-        (
-            {"inits": ["random_rescaled_norms"]},
-            "zoo.inits: found 'random_rescaled_norms'; allowed: random, adversarial",
-        ),
+        ({"inits": ["full_batch"]}, "zoo.inits: found 'full_batch'; allowed: random, adversarial"),
         ({"seeds": [9]}, "zoo.seeds: found 9; allowed: 0, 1, 2, 3, 4"),
     ],
 )

@@ -35,7 +35,7 @@ def test_the_papers_grid_is_refused_on_one_machine_and_the_line_says_how_to_go_o
     with pytest.raises(UserError) as refused:
         check_cost(paper, all_runs(paper), [], ["cifar10", "restricted_imagenet"], SPEEDS)
     message = str(refused.value)
-    assert "found 1,440 trainings and 0 pretrainings to run here, up to 835,480 device-hours" in message
+    assert "found 1,680 trainings and 0 pretrainings to run here, up to 973,397 device-hours" in message
     assert "at the speeds of cpu (x86_64), and downloads of cifar10;" in message
     assert "--configfile presets/demo.yaml" in message
     assert "--profile slurm" in message
@@ -54,7 +54,7 @@ def test_a_model_that_was_not_measured_counts_nothing_and_a_missing_table_is_ref
     (tmp_path / "mlp.csv").write_text(header + "".join(row for row in rows if row.startswith("mlp")))
     check_cost(paper, all_runs(paper), [], [], [tmp_path / "mlp.csv"])
     (tmp_path / "vgg16.csv").write_text(header + "".join(row for row in rows if row.startswith("vgg16")))
-    with pytest.raises(UserError, match="1,440 trainings"):
+    with pytest.raises(UserError, match="1,680 trainings"):
         check_cost(paper, all_runs(paper), [], [], [tmp_path / "vgg16.csv"])
     with pytest.raises(UserError, match="no such file"):
         check_cost(paper, all_runs(paper), [], [], [tmp_path / "absent.csv"])
@@ -66,11 +66,11 @@ def test_on_a_machine_with_a_gpu_its_speeds_count_or_those_of_another_gpu(here, 
     paper = config()
     with pytest.raises(UserError, match=r"up to [\d,]{5} device-hours at the speeds of NVIDIA H200"):
         check_cost(paper, all_runs(paper), [], [], SPEEDS)
-    # 1,440 trainings of ten minutes, against as many of a week.
+    # 1,680 trainings of ten minutes, against as many of a week.
     short = config({"training": {"epochs": 10, "milestones": []}, "plan": {"local_hours": 500}})
     check_cost(short, all_runs(short), [], [], SPEEDS)
     here.append("cpu")
-    with pytest.raises(UserError, match="1,440 trainings"):
+    with pytest.raises(UserError, match="1,680 trainings"):
         check_cost(short, all_runs(short), [], [], SPEEDS)
 
 
