@@ -18,7 +18,7 @@ class StudyConfig(Section):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     only: dict[Name, Annotated[list[Name], Field(min_length=1)] | None] = Field(
         {},
-        description="Init -> those of the study's recipes that it is trained by; without an entry, or with null: by all.",
+        description="Init -> those of the study's recipes that it is trained by; without an entry, or null: by all.",
     )
     along: list[str] = Field(
         [], description="Measurements made at every evaluated epoch of its runs, and of its inits' pretrainings."
