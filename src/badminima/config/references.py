@@ -62,8 +62,9 @@ def _check_studies(config: Config) -> None:
         for axis in ("datasets", "models", "inits", "recipes"):
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
         _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
-        _require(f"studies.{name}.only", study.only, config.inits)
-        for init, recipes in study.only.items():
+        limited = {init: recipes for init, recipes in study.only.items() if recipes is not None}
+        _require(f"studies.{name}.only", limited, config.inits)
+        for init, recipes in limited.items():
             _require(f"studies.{name}.only.{init}", recipes, config.recipes)
             if init in study.inits and not set(recipes) & set(study.recipes):
                 raise UserError(f"studies.{name}.only.{init}", recipes, f"expected some of {', '.join(study.recipes)}")

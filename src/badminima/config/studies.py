@@ -16,8 +16,9 @@ class StudyConfig(Section):
     inits: Annotated[list[Name], Field(min_length=1)]
     recipes: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    only: dict[Name, Annotated[list[Name], Field(min_length=1)]] = Field(
-        {}, description="Init -> those of the study's recipes that it is trained by; inits without an entry: by all."
+    only: dict[Name, Annotated[list[Name], Field(min_length=1)] | None] = Field(
+        {},
+        description="Init -> those of the study's recipes that it is trained by; without an entry, or null: by all.",
     )
     along: list[str] = Field(
         [], description="Measurements made at every evaluated epoch of its runs, and of its inits' pretrainings."
@@ -25,7 +26,7 @@ class StudyConfig(Section):
 
     def has(self, init: str, recipe: str) -> bool:
         """Tell whether the grid has the cell of an init and a recipe."""
-        return init in self.inits and recipe in self.recipes and recipe in self.only.get(init, self.recipes)
+        return init in self.inits and recipe in self.recipes and recipe in (self.only.get(init) or self.recipes)
 
 
 class MeasuringConfig(Section):
