@@ -38,7 +38,7 @@ def test_the_config_of_an_earlier_start_hides_no_job(checkout, leftover, target)
 
 def test_the_plan_is_printed_every_time(leftover):
     for _ in range(2):
-        assert re.search(r"^ *all +14 ", leftover.snakemake(*SMOKE, "--", "plan").stdout, re.MULTILINE)
+        assert re.search(r"^ *all +20 ", leftover.snakemake(*SMOKE, "--", "plan").stdout, re.MULTILINE)
 
 
 def test_a_changed_resource_and_a_deleted_figure_make_that_figure_and_what_reads_the_config(finished):

@@ -18,7 +18,7 @@ def test_config_yaml_alone_is_refused_in_one_line_before_anything_starts(untouch
     done = untouched.snakemake("--quiet", "all", "--", target, check=False)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("Using workflow specific profile")]
-    assert "trainings and 80 pretrainings to run here" in line
+    assert "trainings and 160 pretrainings to run here" in line
     assert "downloads of cifar10, cifar100, cinic10;" in line
     assert "--configfile presets/demo.yaml" in line
     assert "--profile slurm" in line

@@ -101,7 +101,8 @@ def compared_together(config: Config) -> dict[tuple[str, ...], list[str]]:
     for number, (study, compared) in enumerate(studies):
         for init in study.inits:
             for recipe in study.recipes if init in compared else []:
-                cells.setdefault((init, recipe), []).append(number)
+                if study.has(init, recipe):
+                    cells.setdefault((init, recipe), []).append(number)
     of_init: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for (init, recipe), numbers in cells.items():
         of_init.setdefault((init, tuple(numbers)), []).append(recipe)

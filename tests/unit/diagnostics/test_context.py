@@ -72,6 +72,6 @@ def test_without_data_only_weights_are_measured(run_context):
 
 
 def test_options_have_defaults_and_are_checked(run_context):
-    assert run_context(trace={"batches": 3}).options("trace", TraceOptions) == TraceOptions(batches=3)
-    with pytest.raises(UserError, match=r"measuring\.options\.trace\.batches: found 0; allowed: a whole number >= 1"):
-        run_context(trace={"batches": 0}).options("trace", TraceOptions)
+    assert run_context(trace={"draws": 3}).options("trace", TraceOptions) == TraceOptions(draws=3)
+    with pytest.raises(UserError, match=r"measuring\.options\.trace\.draws: found 0; allowed: a whole number >= 2"):
+        run_context(trace={"draws": 0}).options("trace", TraceOptions)
