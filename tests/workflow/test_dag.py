@@ -115,11 +115,11 @@ def test_the_papers_grid_is_four_datasets_by_four_models_by_sixteen_cells_and_fi
     assert len(all_runs(checkout.config(None))) == 4 * 4 * (16 + 5) * 5
 
 
-def test_a_dry_run_of_the_papers_grid_takes_under_sixteen_seconds_of_a_core(checkout):
-    # 8 s on an idle machine of two cores; work beside it has slowed this to 13.
+def test_a_dry_run_of_the_papers_grid_takes_under_twenty_seconds_of_a_core(checkout):
+    # 14 s beside a second process on two cores, for 4,341 jobs.
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     checkout.planned()
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 16
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 20
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_shows_accuracies_alone_needs_no_measurement(checkout, target):
 
 def test_figures_of_measurements_need_them(checkout):
     planned = checkout.planned(*configfile("demo"), "--", "fig_sharpness")
-    assert planned["diagnose"] == planned["train"] == 72
+    assert planned["diagnose"] == planned["train"] == 60
 
 
 def test_trainings_and_figures_of_outcomes_go_before_measurements(checkout):
