@@ -34,7 +34,7 @@ test: .venv/.installed ## The fast test suite.
 test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
 	$(BIN)/python -m pytest -s -m slow
 
-test-gpu: .venv/.installed ## Training and measurements on a GPU, which it needs; under six minutes.
+test-gpu: .venv/.installed ## Training and measurements on a GPU, which it needs.
 	$(BIN)/python -m pytest -m gpu
 
 test-slurm: .venv/.installed ## The pipeline on real SLURM clusters that it starts (root; slurm-wlm munge slurmdbd mariadb-server).

@@ -1,4 +1,4 @@
-"""What the tests on a GPU share. They are chosen by `-m gpu` alone, and fail where there is no GPU."""
+"""Share the GPU between tests. They are chosen by `-m gpu` alone, and fail where there is no GPU."""
 
 from pathlib import Path
 

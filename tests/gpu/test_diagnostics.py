@@ -68,7 +68,7 @@ TOLERANCES = {
 
 
 def close_to(key: str, value: float) -> object:
-    """What a measured number compares equal to if it is close enough."""
+    """Return what a measured number compares equal to if it is close enough."""
     relative, absolute = next(found for beginning, found in TOLERANCES.items() if key.startswith(beginning))
     return pytest.approx(value, rel=relative, abs=absolute, nan_ok=True)
 
@@ -81,7 +81,7 @@ def on_cpu(request) -> Context:
 
 
 def moved(context: Context, device: str) -> Context:
-    """The same run, measured on a device."""
+    """Measure the same run on a device."""
     return replace(context, settings=context.settings.model_copy(update={"device": device}))
 
 

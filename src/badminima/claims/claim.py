@@ -71,7 +71,7 @@ class Claim:
 
     @property
     def against_scale(self) -> "Claim | None":
-        """The same claim with the scale control in place of random weights, where its row says what is left then."""
+        """Return the claim with the scale control in place of random weights; None where its row does not say that."""
         if not self.beyond_scale:
             return None
         cells = tuple((SCALE_CONTROL if init == BASELINE_INIT else init, recipe) for init, recipe in self.cells)

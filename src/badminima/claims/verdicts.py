@@ -105,7 +105,7 @@ def _unmeasured(reason: str) -> dict[str, object]:
 
 
 def _beyond(claim: Claim, setting: Setting) -> dict[str, float]:
-    """What is left of a statistic where the scale control stands in for random weights; NaN where that is not known."""
+    """Estimate a statistic with the scale control in place of random weights; NaN where that is not known."""
     control = claim.against_scale
     try:
         found = None if control is None else _estimated(control, setting)

@@ -1,4 +1,4 @@
-"""What the weights that a run starts from compute: their loss, and how large their logits are."""
+"""Loss of the weights that a run starts from, and how large their logits are."""
 
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import build_network

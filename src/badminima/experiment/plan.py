@@ -14,7 +14,7 @@ from badminima.experiment.speeds import CPU, Device, find_device
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is to run jobs side by side.
+    """A place that runs jobs side by side.
 
     Attributes:
         cores: CPU cores, on a machine.

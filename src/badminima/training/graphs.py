@@ -119,6 +119,8 @@ class Replayed:
         self, function: Callable[[Tensor, Tensor], None], images: Tensor, labels: Tensor, changed: list[Tensor]
     ) -> None:
         self.images, self.labels = images.clone(), labels.clone()
+        # Kept: a graph replays on the memory of what the function holds, and does not keep it alive.
+        self.function = function
 
         def call() -> None:
             function(self.images, self.labels)
@@ -167,7 +169,7 @@ def _obstacle(step: Step, numerics: Numerics) -> str | None:
 
 
 def _record(call: Callable[[], None]) -> Callable[[], None]:
-    """Record what a call launches. What it works on must live as long as the graph: the call holds it."""
+    """Record what a call launches. What it works on must live as long as the graph."""
     graph = torch.cuda.CUDAGraph()
     # Other threads may go on to pin memory: one reads images ahead.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
