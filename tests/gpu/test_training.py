@@ -12,17 +12,15 @@ import torch
 from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, RecipeConfig
 from badminima.data import items
 from badminima.data.prepared import read_prepared
-from badminima.errors import Interrupted, UserError
+from badminima.errors import UserError
 from badminima.experiment.slices import InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.training.graphs import CAPTURED
-from badminima.training.hooks import Hooks
-from badminima.training.restart import RestartPoints
 from badminima.training.stage import run_training
 from tests.faults.jobs import Job
 from tests.faults.test_training import assert_same, undisturbed, wait_for_restart_point
-from tests.unit.test_recipe_runs import CLOCKS, RECIPES, After, same
+from tests.unit.test_recipe_runs import CLOCKS, RECIPES, finish, same
 
 CONVNET = ModelConfig(architecture="convnet", options={"widths": [16, 16]})
 EVERY = {
@@ -57,13 +55,7 @@ def train(cuda, digits, digits_on_torch, train_settings, tmp_path):
         arguments = (settings, digits_on_torch, start, tmp_path / "start", None)
         if break_off is None:
             return run_training(*arguments)
-        for _ in range(100):
-            with RestartPoints(tmp_path / "run", {}, 1000) as points:
-                try:
-                    return run_training(*arguments, Hooks(points=points, interruption=After(break_off)))
-                except Interrupted:
-                    torch.rand(17, device="cuda")  # numbers drawn elsewhere must not matter
-        raise AssertionError("never finished")
+        return finish(arguments, tmp_path / "run", break_off, device)
 
     return run
 

@@ -77,6 +77,17 @@ class After(Interruption):
         return "SIGTERM" if self.left <= 0 else None
 
 
+def finish(arguments, folder, break_off, device="cpu"):
+    """Run a training to its end, broken off after every so many batches."""
+    for _ in range(100):
+        with RestartPoints(folder, {}, 1000) as points:
+            try:
+                return run_training(*arguments, Hooks(points=points, interruption=After(break_off)))
+            except Interrupted:
+                torch.rand(17, device=device)  # numbers drawn elsewhere must not matter
+    raise AssertionError("never finished")
+
+
 @pytest.fixture
 def train(digits, digits_on_torch, train_settings, tmp_path):
     """Train a model from the same weights by a recipe; breaks off after every so many batches if told to."""
@@ -97,13 +108,7 @@ def train(digits, digits_on_torch, train_settings, tmp_path):
         arguments = (settings, digits_on_torch, start, tmp_path / "start", None)
         if break_off is None:
             return run_training(*arguments)
-        for _ in range(100):
-            with RestartPoints(tmp_path / "run", {}, 1000) as points:
-                try:
-                    return run_training(*arguments, Hooks(points=points, interruption=After(break_off)))
-                except Interrupted:
-                    torch.rand(17)  # numbers drawn elsewhere must not matter
-        raise AssertionError("never finished")
+        return finish(arguments, tmp_path / "run", break_off)
 
     return run
 

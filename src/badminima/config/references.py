@@ -27,6 +27,7 @@ def check_references(config: Config) -> None:
     _check_datasets(config)
     _check_models(config)
     _check_recipes(config)
+    _check_numerics(config)
     check_meanings(config)
     _check_inits(config)
     _check_studies(config)
@@ -217,6 +218,14 @@ def _check_toy(config: Config, toy: ToyConfig) -> None:
         raise UserError("toy.batch_size", toy.batch_size, f"expected a divisor of the {2 * toy.points} training points")
     if "toy" in config.figures:
         raise UserError("figures.toy", "a figure", "this name is the toy experiment's; choose another name")
+
+
+def _check_numerics(config: Config) -> None:
+    """Refuse bits that repeat themselves together with kernels chosen by timing."""
+    if config.numerics.compile == "max-autotune" and config.numerics.deterministic:
+        raise UserError(
+            "numerics.compile", "max-autotune", "it chooses kernels by timing: expected deterministic: false"
+        )
 
 
 def _check_recipes(config: Config) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from badminima.config.base import Count, Name, Number, Positive, Section
 
@@ -184,12 +184,6 @@ class NumericsConfig(Section):
         description="Training steps as CUDA graphs. auto: on CUDA where the recipe allows it; on: refuse where not.",
     )
     deterministic: bool = Field(True, description="On CUDA, only algorithms that repeat themselves to the bit.")
-
-    @model_validator(mode="after")
-    def _timing_repeats_nothing(self) -> "NumericsConfig":
-        if self.compile == "max-autotune" and self.deterministic:
-            raise ValueError("max-autotune chooses kernels by timing: it needs deterministic: false")
-        return self
 
 
 class RestartConfig(Section):

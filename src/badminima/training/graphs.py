@@ -48,7 +48,6 @@ class Learner:
         self.loss_sum = torch.zeros((), device=numerics.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=numerics.device)
         self.graphs = choice(step, numerics)
-        self._fixed = self.graphs in (CAPTURED, REPLAYED)
         self._must = numerics.graphs == "on"
         self._replayed: Replayed | None = None
 
@@ -61,7 +60,7 @@ class Learner:
             learning_rate: of the step.
         """
         self.step.set_rate(learning_rate)
-        full = self._fixed and len(labels) == self.batch_size
+        full = self.graphs in (CAPTURED, REPLAYED) and len(labels) == self.batch_size
         if full and self._replayed is None:
             self._replayed = self._capture(images, labels)
         if full and self._replayed is not None:
@@ -97,7 +96,7 @@ class Learner:
                 raise UserError(
                     "numerics.graphs", f"'on' for a step that can't be captured ({reason})", "auto runs it call by call"
                 ) from None
-            self.graphs, self._fixed = f"not captured: {reason}", False
+            self.graphs = f"not captured: {reason}"
             print(f"numerics.graphs: {self.graphs}; steps run call by call", file=sys.stderr, flush=True)
             return None
         finally:
