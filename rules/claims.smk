@@ -3,25 +3,25 @@
 
 def claim_file(wildcards):
     """Return the file of the settings of the tables that one target's claims need."""
-    return SETTINGS.path(claim_settings(CONFIG, wildcards.claim))
+    return SETTINGS.path(collect_claim_settings(CONFIG, wildcards.claim))
 
 
 def claim_runs(wildcards):
     """Return the files of the runs that one target's claims need, in the study that they are read from."""
-    chosen = claim_settings(CONFIG, wildcards.claim)
+    chosen = collect_claim_settings(CONFIG, wildcards.claim)
     names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS, *([paths.DIAGNOSTICS] if chosen.measured else [])]
     return [PATHS.run(run) / name for run in runs.study_runs(chosen.study, chosen.cells) for name in names]
 
 
 def claim_pretraining(wildcards):
     """Return the records of every trained init behind these runs."""
-    chosen = claim_settings(CONFIG, wildcards.claim)
+    chosen = collect_claim_settings(CONFIG, wildcards.claim)
     return pretraining_records(chosen.study, chosen.pretrained)
 
 
 def claim_tables(group):
     """Return the tables that one target's claims need; none where no run of theirs is in a study."""
-    return [PATHS.claims(group) / table for table in TABLES] if claim_settings(CONFIG, group) else []
+    return [PATHS.claims(group) / table for table in TABLES] if collect_claim_settings(CONFIG, group) else []
 
 
 def claimed_tables(role):

@@ -19,7 +19,7 @@ sys.path.insert(0, str(SOURCE))
 from snakemake.logging import logger
 
 from badminima import claims
-from badminima.claims.grids import claim_settings, claimed_study, claims_settings
+from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
 from badminima.config.registry import FIGURES, SOURCES

@@ -43,6 +43,7 @@ def test_data_as_in_the_paper_support_every_claim_of_accuracy_and_distance():
     found = verdicts(made_up_study(as_in_the_paper, inits=CONTROLLED))
     # The made-up vanilla runs turn farther than the others, which distance does not show.
     assert found.pop("4b") == "not supported"
+    assert found.pop("size") == "estimated"
     assert set(found.values()) == {"supported"}
 
 
@@ -153,7 +154,8 @@ def test_one_seed_decides_nothing():
 def test_the_page_shows_every_claim_and_its_verdict():
     claims = decided(made_up_study(as_in_the_paper, inits=CONTROLLED)).reset_index()
     page = claims_page(claims, STATISTICS)
-    assert page.count("supported</td>") == len(claims)
+    assert page.count("supported</td>") == len(claims) - 1
+    assert page.count("estimated</td>") == 1
     assert all(statement in page for statement in claims["statement"])
     assert "95% interval" in page
     assert page.count("lowest train accuracy 100.00%") == len(claims)
@@ -196,7 +198,7 @@ def test_claims_about_minima_need_runs_that_fit_and_those_about_escape_do_not():
     escape = [claim for claim in ABLATION if claim.group in ("2", "3")]
     assert not any(claim.minima for claim in escape)
     assert all("escape" in claim.statement for claim in escape)
-    assert {claim.group for claim in ABLATION if claim.minima} == {"1", "5", "control"}
+    assert {claim.group for claim in ABLATION if claim.minima} == {"1", "size", "5", "control"}
     loose = reasons(made_up_study(as_in_the_paper, fitted=0.99, inits=CONTROLLED))
     wanting = {number for number, why in loose.items() if why.endswith("so it is no minimum")}
     assert wanting == {claim.number for claim in ABLATION if claim.minima}

@@ -8,9 +8,9 @@ import pytest
 
 from badminima.analysis.tables import StudyTables
 from badminima.claims import CLAIMS, GROUPS, claims_of
-from badminima.claims.estimators import MEASURES
+from badminima.claims.estimators import ESTIMATORS
 from badminima.claims.evidence import toy_tables
-from badminima.claims.grids import ClaimsSettings, claim_settings, claims_settings
+from badminima.claims.grids import ClaimsSettings, claims_settings, collect_claim_settings
 from badminima.claims.verdicts import evaluate_claims
 from badminima.config import Config, StudyConfig
 from badminima.config.load import load_config
@@ -265,7 +265,7 @@ def test_what_a_claim_says_it_needs_suffices_and_decides_the_same(config, group)
     settings, tables = claims_settings(config), whole_tables(config)
     whole = evaluate_claims(CLAIMS, tables, settings)
     whole = whole[whole["claim"].isin([claim.number for claim in claims_of(group)])].reset_index(drop=True)
-    needed = claim_settings(config, group)
+    needed = collect_claim_settings(config, group)
     role = claims_of(group)[0].study
     assert (needed is None) == (role == "toy")
     if needed is not None:
@@ -275,11 +275,11 @@ def test_what_a_claim_says_it_needs_suffices_and_decides_the_same(config, group)
 
 
 def test_what_a_claim_needs_is_no_more_than_its_cells(config):
-    two = claim_settings(config, "2")
+    two = collect_claim_settings(config, "2")
     assert two.cells == {"random": ["da+m+l2"], "adversarial": ["da+m+l2"]}
     assert not two.measured
-    assert claim_settings(config, "4").measured
-    six = claim_settings(config, "6")
+    assert collect_claim_settings(config, "4").measured
+    six = collect_claim_settings(config, "6")
     # Another noise is another question.
     assert six.cells == {init: ["vanilla"] for init in REPLICATIONS}
     assert six.pretrained == list(REPLICATIONS)
@@ -294,7 +294,7 @@ def test_b9_needs_the_flips_that_label_noise_makes(config):
 
 
 def test_the_controls_have_a_study_of_their_own(config):
-    needed = claim_settings(config, "control")
+    needed = collect_claim_settings(config, "control")
     assert needed.cells == {init: ["vanilla"] for init in config.studies["scale"].inits}
     assert needed.study.question == config.studies["scale"].question
 
@@ -316,7 +316,7 @@ def changed(config: Config, **change) -> Config:
 def test_nothing_is_trained_for_a_claim_that_its_study_cannot_decide(config, group, section, update, reason):
     section_of = getattr(config, section)
     other = changed(config, **{section: section_of.model_copy(update=update) if isinstance(update, dict) else update})
-    assert claim_settings(other, group) is None
+    assert collect_claim_settings(other, group) is None
     rows = evaluate_claims(claims_of(group), {}, claims_settings(other))
     assert rows["reason"].iloc[0] == reason
     assert set(rows["verdict"]) == {"not measured"}
@@ -324,16 +324,16 @@ def test_nothing_is_trained_for_a_claim_that_its_study_cannot_decide(config, gro
 
 def test_of_a_target_only_the_claims_that_can_be_decided_count(config):
     narrow = changed(config, diagnostics=["distance"])
-    assert not claim_settings(narrow, "b").measured
+    assert not collect_claim_settings(narrow, "b").measured
     # Of accuracies alone: nothing is trained for a trace.
     recipes = ["vanilla", "label_noise", "label_noise_x3", "label_noise_x10", "label_noise+m"]
-    assert claim_settings(narrow, "b").cells == {"random": ["vanilla"], **dict.fromkeys(STARTS, recipes)}
+    assert collect_claim_settings(narrow, "b").cells == {"random": ["vanilla"], **dict.fromkeys(STARTS, recipes)}
 
 
 def test_the_claims_of_a_target_are_read_from_one_study_by_known_measures_and_diagnostics():
     for group in GROUPS:
         assert len({claim.study for claim in claims_of(group)}) == 1
-    assert {claim.measure for claim in CLAIMS} <= set(MEASURES)
+    assert {claim.estimator for claim in CLAIMS} <= set(ESTIMATORS)
     assert {claim.diagnostic for claim in CLAIMS} - {None} <= set(DIAGNOSTICS.names)
     assert len({claim.number for claim in CLAIMS}) == len(CLAIMS)
 

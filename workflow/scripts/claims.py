@@ -9,7 +9,7 @@ from badminima.analysis.tables import StudyTables, read_study
 from badminima.claims import CLAIMS, GROUPS, Role, claims_of
 from badminima.claims.evidence import toy_tables
 from badminima.claims.grids import ClaimsSettings
-from badminima.claims.verdicts import evaluate_claims
+from badminima.claims.verdicts import evaluate_claims, read_together
 from badminima.cli import FOLDER, INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.report.wording import claims_page, plain_text
 from badminima.storage.files import atomic_path, write_text
@@ -47,6 +47,8 @@ def main(
     if toy:
         studies["toy"] = toy_tables(pd.read_csv(toy))
     claims = evaluate_claims(claims_of(only) if only else CLAIMS, studies, settings)
+    if not only:
+        claims = read_together(claims, settings.statistics)
     with atomic_path(csv) as temporary:
         claims.to_csv(temporary, index=False)
     # What one target needs is made without figures.

@@ -29,7 +29,8 @@ class Estimate:
         sd: standard deviation over seeds (NaN for one seed).
         low, high: interval; NaN for one seed.
         seeds: number of seeds.
-        deviations: draws from the distribution of the mean's error, ``[resamples]``.
+        image_deviations: draws of the part of the mean's error that the test images make, ``[resamples]``; a single 0
+            for statistics that have no test set.
     """
 
     mean: float
@@ -37,7 +38,7 @@ class Estimate:
     low: float
     high: float
     seeds: int
-    deviations: np.ndarray
+    image_deviations: np.ndarray
 
 
 def estimate(
@@ -59,17 +60,17 @@ def estimate(
         raise ValueError("an estimate needs at least one seed")
     seeds, mean = len(values), float(np.mean(values))
     if seeds == 1:
-        return Estimate(mean, np.nan, np.nan, np.nan, seeds, np.full(statistics.resamples, np.nan))
+        return Estimate(mean, np.nan, np.nan, np.nan, seeds, np.zeros(1))
     sd = float(np.std(values, ddof=1))
-    deviations = _student(seeds, statistics, root_seed) * sd / np.sqrt(seeds)
-    if image_values is not None:
-        deviations = deviations + _resampled(image_values.mean(axis=0), statistics, root_seed)
     tail = (1 - statistics.confidence) / 2
     if image_values is None:
+        images = np.zeros(1)
         low, high = mean + stdtrit(seeds - 1, np.array([tail, 1 - tail])) * sd / np.sqrt(seeds)
     else:
+        images = _resampled(image_values.mean(axis=0), statistics, root_seed)
+        deviations = _student(seeds, statistics, root_seed) * sd / np.sqrt(seeds) + images
         low, high = mean + np.quantile(deviations, [tail, 1 - tail])
-    return Estimate(mean, sd, float(low), float(high), seeds, deviations)
+    return Estimate(mean, sd, float(low), float(high), seeds, images)
 
 
 @dataclass(frozen=True)
@@ -117,19 +118,6 @@ def ratio(
         return Ratio(value, -np.inf, np.inf, seeds)
     spread = np.sqrt(max(0.0, linear**2 - squared * constant))
     return Ratio(value, float((linear - spread) / squared), float((linear + spread) / squared), seeds)
-
-
-def equivalence_p_value(difference: Estimate, margin: float) -> float:
-    """P-value of the two one-sided tests that a difference lies within ``(-margin, margin)``.
-
-    The larger of the two probabilities that the difference is at or beyond a bound (Schuirmann 1987),
-    counted over the draws as ``(1 + count) / (1 + draws)``, so never zero; NaN if the estimate has no interval.
-    """
-    if np.isnan(difference.deviations).any():
-        return np.nan
-    draws = difference.mean + difference.deviations
-    beyond = max(np.sum(draws <= -margin), np.sum(draws >= margin))
-    return float((1 + beyond) / (1 + len(draws)))
 
 
 def _student(seeds: int, statistics: StatisticsConfig, root_seed: int) -> np.ndarray:

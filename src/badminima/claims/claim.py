@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE, SCALE_CONTROL
+from badminima.experiment.runs import Cell
 
 # What a claim is read from: one of the studies that ``claims`` in the config names, or the toy.
 Role = Literal["study", "control", "replication", "label_noise", "toy"]
 Region = Literal["above", "within"]
 Scale = Literal["percent", "points", "factor", "number"]
-Cell = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +22,15 @@ class Claim:
         number: number in the paper's order, with a letter and a name where one statement has several parts.
         statement: the sentence.
         statistic: what is estimated, in words.
-        measure: how it is estimated, by its name in ``claims.estimators``.
-        cells: the cells (init, recipe) that it is estimated from, in the order that ``measure`` takes them; empty:
+        estimator: how it is estimated, by its name in ``claims.estimators``.
+        cells: the cells (init, recipe) that it is estimated from, in the order that the estimator takes them; empty:
             vanilla SGD from every init of ``ClaimsSettings.replications``.
         column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.
         divisor: the column that this one is divided by, where two measurements of the same runs are compared.
         study: what has these cells.
         region: the claimed side: ``above`` the threshold, or ``within`` plus and minus the threshold.
-        threshold: 0, or a number that ``StatisticsConfig`` has: its margin, minus that, the logarithm of its margin for
-            ratios, or the accuracy that counts as fitted.
+        threshold: 0; none, where the statistic is only stated; or a number that ``StatisticsConfig`` has: its margin,
+            minus that, the logarithm of its margin for ratios, or the accuracy that counts as fitted.
         scale: how people read the statistic: a percentage, points of accuracy, the factor that a logarithm stands for,
             or a plain number.
         minima: whether it is about minima, so that every run has to fit its training set; else runs need not.
@@ -41,13 +41,13 @@ class Claim:
     number: str
     statement: str
     statistic: str
-    measure: str
+    estimator: str
     cells: tuple[Cell, ...] = ()
     column: str = ""
     divisor: str = ""
     study: Role = "study"
     region: Region = "above"
-    threshold: Literal["zero", "margin", "minus_margin", "ratio_margin", "fitted"] = "zero"
+    threshold: Literal["zero", "none", "margin", "minus_margin", "ratio_margin", "fitted"] = "zero"
     scale: Scale = "points"
     minima: bool = False
     beyond_scale: bool = False

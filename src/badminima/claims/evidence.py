@@ -8,8 +8,8 @@ import pandas as pd
 
 from badminima.analysis.statistics import Estimate, estimate
 from badminima.analysis.tables import RUN_KEYS, StudyTables
-from badminima.claims import Cell
 from badminima.claims.grids import ClaimsSettings
+from badminima.experiment.runs import Cell
 
 
 class NotMeasured(Exception):  # noqa: N818
@@ -17,7 +17,7 @@ class NotMeasured(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Setting:
+class Evidence:
     """The runs of one (dataset, model), and how to make intervals from them."""
 
     tables: StudyTables

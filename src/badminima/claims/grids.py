@@ -102,7 +102,7 @@ def lacking(config: Config, claim: Claim) -> str | None:
     return None
 
 
-def claim_settings(config: Config, group: str) -> CollectSettings | None:
+def collect_claim_settings(config: Config, group: str) -> CollectSettings | None:
     """Settings of the tables that the claims of one target need; None where its study can decide none of them."""
     study = claimed_studies(config).get(claims_of(group)[0].study)
     claims = [claim for claim in claims_of(group) if lacking(config, claim) is None]

@@ -2,10 +2,10 @@
 
 A claim is a statistic with a threshold. Its verdict is read off the interval alone: ``supported`` if the whole
 interval is on the claimed side, ``not supported`` if the whole interval is on the other, ``inconclusive`` if it
-covers both. ``not measured`` comes with the reason: no study is configured for it, the study lacks a run it needs, a
-run diverged, an adversarial init does not fit its confusing set, a run that others start from or a run itself is no
-minimum, or there is one seed only. Differences are paired by
-seed and by test image. Nothing of a row depends on runs that its claim does not name.
+covers both; ``estimated`` if it has no threshold. ``not measured`` comes with the reason: no study is configured for
+it, the study lacks a run it needs, a run diverged, an adversarial init does not fit its confusing set, a run that
+others start from or a run itself is no minimum, or there is one seed only. Differences are paired by seed and by test
+image. Nothing of a row depends on runs that its claim does not name; only ``read_together`` looks at all rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +16,21 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from badminima.analysis.statistics import Estimate, equivalence_p_value
+from badminima.analysis.decisions import detectable, holm, p_value, seeds_needed
+from badminima.analysis.statistics import Estimate
 from badminima.analysis.tables import StudyTables
 from badminima.claims import Claim, Region, Role
-from badminima.claims.estimators import MEASURES
-from badminima.claims.evidence import NotMeasured, Setting, no_tables
+from badminima.claims.estimators import ESTIMATORS
+from badminima.claims.evidence import Evidence, NotMeasured, no_tables
 from badminima.claims.grids import ClaimsSettings
 from badminima.config import StatisticsConfig
 
-Verdict = Literal["supported", "not supported", "inconclusive", "not measured"]
+Verdict = Literal["supported", "not supported", "inconclusive", "estimated", "not measured"]
 # The columns of what is left beyond scale.
 BEYOND = ("beyond_scale", "beyond_scale_low", "beyond_scale_high")
-VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "not measured")
+VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "estimated", "not measured")
+# What a row says of its power, and the p-value of its verdict.
+DECISION = ("p_value", "detectable", "seeds_needed")
 
 
 def evaluate_claims(
@@ -46,9 +49,26 @@ def evaluate_claims(
     return pd.DataFrame([row for claim in claims for row in _rows(claim, studies, settings)])
 
 
+def read_together(rows: pd.DataFrame, statistics: StatisticsConfig) -> pd.DataFrame:
+    """Add what verdicts say when all of them are read at once: ``p_holm`` and ``family_wise``.
+
+    ``family_wise`` is the verdict where it survives Holm's correction over all decided rows, else ``inconclusive``. It
+    depends on how many claims are read, so it has no place beside the claims of one target.
+
+    Args:
+        rows: what ``evaluate_claims`` gives, of all claims.
+        statistics: whose confidence holds for all verdicts together.
+    """
+    adjusted = holm(rows["p_value"].to_numpy(dtype=float))
+    lost = rows["verdict"].isin(["supported", "not supported"]) & ~(adjusted <= 1 - statistics.confidence)
+    return rows.assign(p_holm=adjusted, family_wise=rows["verdict"].mask(lost, "inconclusive"))
+
+
 def verdict(found: Estimate, region: Region, threshold: float) -> Verdict:
     """Where the interval lies: inside the claimed region, outside it, or across its border."""
     lower, upper = (threshold, np.inf) if region == "above" else (-threshold, threshold)
+    if np.isnan(threshold):
+        return "estimated"
     if lower < found.low and found.high < upper:
         return "supported"
     return "not supported" if found.high <= lower or found.low >= upper else "inconclusive"
@@ -68,20 +88,20 @@ def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSet
             yield {**row, **_unmeasured(settings.lacking[claim.number])}
             continue
         try:
-            setting = Setting(tables, dataset, model, settings)
-            found = _estimated(claim, setting)
+            evidence = Evidence(tables, dataset, model, settings)
+            found = _estimated(claim, evidence)
         except NotMeasured as reason:
             yield {**row, **_unmeasured(str(reason))}
         else:
-            accuracy = setting.lowest_train_accuracy(claim.cells_among(settings.replications))
-            yield {**row, **_measured(claim, found, settings), "train_accuracy": accuracy, **_beyond(claim, setting)}
+            accuracy = evidence.lowest_train_accuracy(claim.cells_among(settings.replications))
+            yield {**row, **_measured(claim, found, settings), "train_accuracy": accuracy, **_beyond(claim, evidence)}
 
 
-def _estimated(claim: Claim, setting: Setting) -> Estimate:
+def _estimated(claim: Claim, evidence: Evidence) -> Estimate:
     """The estimate of a claim's statistic; raises NotMeasured if there can be none."""
     if claim.minima:
-        setting.require_minima(claim.cells_among(setting.settings.replications))
-    return MEASURES[claim.measure](setting, claim)
+        evidence.require_minima(claim.cells_among(evidence.settings.replications))
+    return ESTIMATORS[claim.estimator](evidence, claim)
 
 
 def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings) -> dict[str, object]:
@@ -99,16 +119,16 @@ def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings)
 
 
 def _unmeasured(reason: str) -> dict[str, object]:
-    numbers = dict.fromkeys(("estimate", "low", "high", "p_equivalence"), np.nan)
+    numbers = dict.fromkeys(("estimate", "low", "high", *DECISION), np.nan)
     unknown = dict.fromkeys(("train_accuracy", *BEYOND), np.nan)
     return {**numbers, "seeds": 0, "verdict": "not measured", "reason": reason, **unknown}
 
 
-def _beyond(claim: Claim, setting: Setting) -> dict[str, float]:
+def _beyond(claim: Claim, evidence: Evidence) -> dict[str, float]:
     """Estimate a statistic with the scale control in place of random weights; NaN where that is not known."""
     control = claim.against_scale
     try:
-        found = None if control is None else _estimated(control, setting)
+        found = None if control is None else _estimated(control, evidence)
     except NotMeasured:
         found = None
     values = (np.nan,) * 3 if found is None else (found.mean, found.low, found.high)
@@ -121,7 +141,9 @@ def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[s
         "estimate": found.mean,
         "low": found.low,
         "high": found.high,
-        "p_equivalence": equivalence_p_value(found, threshold) if claim.region == "within" else np.nan,
+        "p_value": p_value(found, claim.region, threshold),
+        "detectable": detectable(found, claim.region, settings.statistics),
+        "seeds_needed": seeds_needed(found, claim.region, threshold, settings.statistics),
         "seeds": found.seeds,
         "verdict": verdict(found, claim.region, threshold),
         "reason": "",
@@ -131,6 +153,7 @@ def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[s
 def _threshold(claim: Claim, statistics: StatisticsConfig) -> float:
     thresholds = {
         "zero": 0.0,
+        "none": np.nan,
         "margin": statistics.margin,
         "minus_margin": -statistics.margin,
         "ratio_margin": log(statistics.ratio_margin),

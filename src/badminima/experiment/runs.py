@@ -9,6 +9,9 @@ from itertools import product
 
 from badminima.config import Config, StudyConfig
 
+# All seeds of one init and recipe, for a dataset and model that are known.
+Cell = tuple[str, str]
+
 
 @dataclass(frozen=True, order=True)
 class Run:

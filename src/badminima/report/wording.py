@@ -28,13 +28,17 @@ def effect(row: pd.Series) -> str:
 
 
 def remarks(row: pd.Series) -> str:
-    """Say how well the runs of a verdict fit their training set, and what is left of the statistic beyond scale."""
+    """Say what stands beside a verdict: fit, what is left beyond scale, and what it takes to decide."""
     if not row["seeds"]:
         return ""
     found = [f"lowest train accuracy {100 * row['train_accuracy']:.2f}%"]
     if not np.isnan(row["beyond_scale"]):
         value, low, high = (amount(row[f"beyond_scale{end}"], row["scale"]) for end in ("", "_low", "_high"))
         found.append(f"beyond scale, against {SCALE_CONTROL}: {value}{UNITS[row['scale']]} [{low}, {high}]")
+    if row["verdict"] == "inconclusive":
+        found.append(f"to decide: {_seeds_needed(row['seeds_needed'])}")
+    elif row.get("family_wise", row["verdict"]) == "inconclusive":
+        found.append("inconclusive when all claims are read together")
     return "; ".join(found)
 
 
@@ -44,6 +48,8 @@ def explanation(row: pd.Series) -> str:
     border = amount(row["threshold"], row["scale"]).removeprefix("+")
     if row["scale"] in ("percent", "points"):
         border = "0" if row["threshold"] == 0 else border + UNITS[row["scale"]]
+    if np.isnan(row["threshold"]):
+        return str(words)
     if row["region"] == "above":
         return f"{words}; supported if above {border}"
     if row["scale"] == "factor":
@@ -90,6 +96,10 @@ def _lines(row: pd.Series) -> str:
     return f"claim {row['claim']}{data}: {row['verdict']}\n  {row['statement']}\n  {row['reason'] or known}"
 
 
+def _seeds_needed(seeds: float) -> str:
+    return f"about {seeds:.0f} seeds" if np.isfinite(seeds) else "more test images, or more than 100 seeds"
+
+
 def _figure(name: str, folder: str | None) -> str:
     return f'<a href="{folder}/fig_{name}.png">fig_{name}</a>' if name and folder else f"fig_{name}" if name else ""
 
@@ -98,6 +108,7 @@ VERDICT_STYLES = {
     "supported": "font-weight: bold; color: #004488",
     "not supported": "font-weight: bold; color: #BB5566",
     "inconclusive": "color: #997700",
+    "estimated": "font-weight: bold; color: #222222",
     "not measured": "color: #777777",
 }
 
