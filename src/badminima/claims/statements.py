@@ -1,15 +1,14 @@
-"""All claims. Claims 1 to 7 are Liu et al. 2020's, ``b`` Damian et al. 2021's, ``control`` ours."""
+"""All claims. Claims 1 to 7 are Liu et al. 2020's, those in ``label_noise`` Damian et al. 2021's, ``control`` ours."""
 
 from typing import Literal
 
 from badminima.claims.claim import Claim, Region
+from badminima.claims.label_noise import label_noise_claims
 from badminima.experiment.runs import Cell
 
 SOTA = "da+m+l2"
 ONE_REGULARIZER = ("da", "m", "l2")
 TWO_REGULARIZERS = ("da+m", "da+l2", "m+l2")
-STARTS = ("adversarial_end", "full_batch_end")
-LABEL_NOISE_FIGURES = ("label_noise", "escape", "ablation")
 NORMS = (
     ("spectral", "log_product_spectral_over_margin", "log product of squared spectral norms over squared margin"),
     ("path", "log_path_norm_over_margin", "log path norm over squared margin"),
@@ -56,127 +55,6 @@ def _toy(number: str, statement: str, statistic: str, cells: tuple[Cell, Cell], 
         study="toy",
         scale="factor" if column else "points",
         figures=("toy",),
-    )
-
-
-def _label_noise(start: str) -> tuple[Claim, ...]:
-    """Damian et al.'s claims about one bad minimum from which training goes on."""
-    vanilla, noisy, larger = (start, "vanilla"), (start, "label_noise"), (start, "label_noise_x3")
-    return (
-        Claim(
-            number=f"b1 {start}",
-            statement=f"From {start}, label noise lets SGD generalize better than vanilla SGD.",
-            statistic="test accuracy, label_noise minus vanilla",
-            estimator="accuracy_difference",
-            cells=(noisy, vanilla),
-            study="label_noise",
-            figures=LABEL_NOISE_FIGURES,
-        ),
-        # Not of the Hessian, which vanishes wherever vanilla SGD has made the network sure of its answers.
-        Claim(
-            number=f"b2 {start}",
-            statement=f"From {start}, label noise leads to where flipped labels scatter the gradient less.",
-            statistic="log ratio of the traces of the label-noise covariance, vanilla over label_noise",
-            estimator="flattening",
-            cells=(vanilla, noisy),
-            column="trace.noise_covariance",
-            study="label_noise",
-            scale="factor",
-            figures=LABEL_NOISE_FIGURES,
-        ),
-        Claim(
-            number=f"b3 {start}",
-            statement=f"From {start}, label noise flattens more at three times the learning rate.",
-            statistic="log ratio of the traces of the Hessian, label_noise over label_noise_x3",
-            estimator="flattening",
-            cells=(noisy, larger),
-            column="trace.hessian",
-            study="label_noise",
-            scale="factor",
-            figures=LABEL_NOISE_FIGURES,
-        ),
-        # What turns the noise into a push towards flat minima.
-        Claim(
-            number=f"b9 {start}",
-            statement=f"Where label noise from {start} comes to rest, its covariance is the Hessian.",
-            statistic="log ratio of the traces of label-noise covariance and Hessian, label_noise",
-            estimator="log_quotient",
-            cells=(noisy,),
-            column="trace.noise_covariance",
-            divisor="trace.hessian",
-            study="label_noise",
-            region="within",
-            threshold="ratio_margin",
-            scale="factor",
-            figures=LABEL_NOISE_FIGURES,
-        ),
-    )
-
-
-def _effective_step(start: str) -> tuple[Claim, ...]:
-    """Claims of Damian et al.'s abstract about the baseline, momentum and the size of a step, from one start."""
-    noisy, momentum, larger = (start, "label_noise"), (start, "label_noise+m"), (start, "label_noise_x10")
-    same_ratio = (start, "label_noise_x4_batch_x4")
-    return (
-        *(
-            Claim(
-                number=f"b4 {start} {recipe}",
-                statement=f"From {start}, {recipe} generalizes as well as SGD from random weights, up to the margin.",
-                statistic=f"test accuracy, {recipe} minus vanilla from the random init",
-                estimator="accuracy_difference",
-                cells=((start, recipe), ("random", "vanilla")),
-                study="label_noise",
-                threshold="minus_margin",
-                figures=LABEL_NOISE_FIGURES,
-            )
-            for recipe in ("label_noise", "label_noise_x3")
-        ),
-        Claim(
-            number=f"b5 {start}",
-            statement=f"From {start}, momentum 0.9 acts as ten times the step: label noise generalizes alike.",
-            statistic="test accuracy, label_noise_x10 minus label_noise+m",
-            estimator="accuracy_difference",
-            cells=(larger, momentum),
-            study="label_noise",
-            region="within",
-            threshold="margin",
-            figures=LABEL_NOISE_FIGURES,
-        ),
-        Claim(
-            number=f"b6 {start}",
-            statement=f"From {start}, label noise flattens more with momentum.",
-            statistic="log ratio of the traces of the Hessian, label_noise over label_noise+m",
-            estimator="flattening",
-            cells=(noisy, momentum),
-            column="trace.hessian",
-            study="label_noise",
-            scale="factor",
-            figures=LABEL_NOISE_FIGURES,
-        ),
-        # At the same rate over batch size the linear scaling rule expects no difference.
-        Claim(
-            number=f"b7 {start}",
-            statement=f"From {start}, larger steps flatten more than the linear scaling rule says.",
-            statistic="log ratio of the traces of the Hessian, label_noise over label_noise_x4_batch_x4",
-            estimator="flattening",
-            cells=(noisy, same_ratio),
-            column="trace.hessian",
-            study="label_noise",
-            scale="factor",
-            figures=LABEL_NOISE_FIGURES,
-        ),
-        Claim(
-            number=f"b8 {start}",
-            statement=f"From {start}, larger steps lower the Hessian's largest eigenvalue more than the others.",
-            statistic="log ratio of the largest eigenvalue's shares of the trace, label_noise over "
-            "label_noise_x4_batch_x4",
-            estimator="deconcentration",
-            cells=(noisy, same_ratio),
-            column="sharpness.eigenvalue_1",
-            study="label_noise",
-            scale="factor",
-            figures=LABEL_NOISE_FIGURES,
-        ),
     )
 
 
@@ -314,8 +192,7 @@ CLAIMS = (
         f"test accuracy, adversarial init, {SOTA} minus vanilla",
         (("adversarial", SOTA), ("adversarial", "vanilla")),
     ),
-    *(claim for start in STARTS for claim in _label_noise(start)),
-    *(claim for start in STARTS for claim in _effective_step(start)),
+    *label_noise_claims(),
     _control(
         "a",
         "Scale alone does damage: random weights with the norms and the logits' spread of the adversarial ones lead to"
