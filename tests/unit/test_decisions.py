@@ -28,7 +28,7 @@ def test_p_value_and_verdict_agree(rng, region):
         images = rng.normal(rng.normal(0, 0.01), 0.05, size=(3, 200)) + rng.normal(0, 0.003, size=(3, 1))
         found = estimate(images.mean(axis=1), STATISTICS, 0, images)
         p = p_value(found, region, 0.01)
-        # The interval's ends are quantiles of 2,000 draws, of which 50 lie beyond each: near its level the two may differ.
+        # The interval's ends are quantiles of 2,000 draws, 50 beyond each: near its level the two may differ.
         if not 0.03 < p < 0.07:
             assert (verdict(found, region, 0.01) == "inconclusive") == (p > 0.05)
 

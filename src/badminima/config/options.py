@@ -181,6 +181,12 @@ class PrivacyOptions(Options):
     resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap resamples behind the intervals.")
 
 
+class CalibrationOptions(Options):
+    """Options of calibration."""
+
+    bins: Annotated[int, Field(ge=2, le=100)] = Field(15, description="Bins of confidence, of equal width.")
+
+
 class FunctionsOptions(Options):
     """Options of the comparison of two runs."""
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Generic, Literal, TypeVar
 
 from badminima.config.options import (
+    CalibrationOptions,
     Cinic10Options,
     ComplexityOptions,
     ConvnetOptions,
@@ -223,6 +224,9 @@ DIAGNOSTICS = Registry(
         "labels": DiagnosticEntry("badminima.diagnostics.labels:measure"),
         "privacy": DiagnosticEntry(
             "badminima.diagnostics.privacy:measure", PrivacyOptions, of_test_images=("privacy.",)
+        ),
+        "calibration": DiagnosticEntry(
+            "badminima.diagnostics.calibration:measure", CalibrationOptions, of_test_images=("calibration.",)
         ),
         "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
         "functions": DiagnosticEntry(
