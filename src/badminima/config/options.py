@@ -181,6 +181,12 @@ class PrivacyOptions(Options):
     resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap resamples behind the intervals.")
 
 
+class GradientsOptions(Options):
+    """Options of the gradients of single images."""
+
+    images: Annotated[int, Field(ge=2)] = Field(100, description="Training images; memory holds a gradient of each.")
+
+
 class CalibrationOptions(Options):
     """Options of calibration."""
 

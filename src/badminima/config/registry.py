@@ -17,6 +17,7 @@ from badminima.config.options import (
     ConvnetOptions,
     DenseNetOptions,
     FunctionsOptions,
+    GradientsOptions,
     LandscapeOptions,
     MlpOptions,
     Options,
@@ -228,6 +229,7 @@ DIAGNOSTICS = Registry(
         "calibration": DiagnosticEntry(
             "badminima.diagnostics.calibration:measure", CalibrationOptions, of_test_images=("calibration.",)
         ),
+        "gradients": DiagnosticEntry("badminima.diagnostics.gradients:measure", GradientsOptions, needs_start=True),
         "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
         "functions": DiagnosticEntry(
             "badminima.diagnostics.functions:measure",
