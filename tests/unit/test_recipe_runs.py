@@ -46,6 +46,8 @@ RECIPES = {
     "adam": {"optimizer": "adam", "weight_decay": 0.01, "learning_rate_scale": 0.1},
     "adamw": {"optimizer": "adamw", "weight_decay": 0.1, "learning_rate_scale": 0.1},
     "ema": {"ema": 0.8},
+    "readout_decay": {"weight_decay": 0.1, "weight_decay_of": "readout"},
+    "kept_norms": {"momentum": 0.9, "weight_decay": 0.1, "keep_norms": True},
     "shrink_perturb": {"shrink": 0.6, "perturb": 0.3},
     "full_batch": {"full_batch": True, "momentum": 0.5},
     "many": {

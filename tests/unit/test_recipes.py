@@ -127,6 +127,8 @@ def test_rates_by_epochs_are_the_same_at_every_step_of_an_epoch_and_a_warmup_mul
 
 # A value other than the default for every field that the paper's names do not speak of.
 OTHERS = {
+    "weight_decay_of": "readout",
+    "keep_norms": True,
     "learning_rate_scale": 10.0,
     "label_noise": 0.1,
     "label_smoothing": 0.1,
@@ -166,6 +168,10 @@ def test_the_papers_names_stay_the_papers_recipes(field, name):
         ({"optimizer": "adam", "momentum": 0.9}, "recipes.mine.momentum: found 0.9; adam has momentum of its own"),
         ({"optimizer": "adamw", "momentum": 0.5}, "recipes.mine.momentum: found 0.5; adamw has momentum of its own"),
         ({"optimizer": "lbfgs"}, "recipes.mine.optimizer: found 'lbfgs'; allowed: sgd, adam, adamw"),
+        (
+            {"optimizer": "adamw", "weight_decay_of": "hidden"},
+            "recipes.mine.weight_decay_of: found 'hidden'; adamw decays all weights",
+        ),
         ({"dropout": 1}, "recipes.mine.dropout: found 1; allowed: a number >= 0 and < 1"),
         ({"mixup": 0}, "recipes.mine.mixup: found 0; allowed: a number > 0 or null"),
         ({"sam": -1}, "recipes.mine.sam: found -1; allowed: a number > 0 or null"),

@@ -233,6 +233,12 @@ def _check_recipes(config: Config) -> None:
     for name, recipe in config.recipes.items():
         if recipe.mixup is not None and recipe.cutmix is not None:
             raise UserError(f"recipes.{name}", "mixup and cutmix", "expected one of the two, the other null")
+        if recipe.weight_decay_of != "all" and recipe.optimizer == "adamw":
+            raise UserError(
+                f"recipes.{name}.weight_decay_of",
+                repr(recipe.weight_decay_of),
+                "adamw decays all weights: expected all",
+            )
         if recipe.momentum and recipe.optimizer != "sgd":
             raise UserError(
                 f"recipes.{name}.momentum", recipe.momentum, f"{recipe.optimizer} has momentum of its own: expected 0"

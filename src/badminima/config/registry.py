@@ -260,6 +260,9 @@ FIGURES = Registry(
         "escape": FigureEntry("badminima.figures.escape:draw", outcomes=True),
         "response": FigureEntry("badminima.figures.response:draw", outcomes=True, over=True),
         "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",), outcomes=True),
+        "mechanism": FigureEntry(
+            "badminima.figures.mechanism:draw", along=("gradients", "units", "norms", "distance"), outcomes=True
+        ),
         "memorisation": FigureEntry(
             "badminima.figures.memorisation:draw", along=("distance", "labels"), outcomes=True, whole_study=True
         ),

@@ -69,6 +69,12 @@ class RecipeConfig(Section):
     augmentation: bool = Field(False, description="DA: the dataset's augmentation.")
     momentum: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="M: heavy-ball momentum coefficient.")
     weight_decay: Annotated[Number, Field(ge=0)] = Field(0.0, description="L2: coefficient of weight decay.")
+    weight_decay_of: Literal["all", "readout", "hidden"] = Field(
+        "all", description="What decays: all parameters, those of the last linear layer, or all but those."
+    )
+    keep_norms: bool = Field(
+        False, description="Scale each tensor of weights back to its norm at the start, after every step."
+    )
     learning_rate_scale: Positive = Field(1.0, description="Factor on the phase's learning rate, for controls.")
     label_noise: Annotated[Number, Field(ge=0, lt=1)] = Field(
         0.0, description="Probability that a label is replaced by a random other class, drawn anew at every step."

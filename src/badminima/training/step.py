@@ -11,6 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from badminima.config import RecipeConfig
 from badminima.training.gradients import Accumulation, Gradients, Plain, SharpnessAware, clip
+from badminima.training.interventions import KeptNorms, PartialDecay
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import optimizer_of
 
@@ -51,7 +52,11 @@ class Step:
         self.mix = mixing_of(recipe, classes)
         self.gradient = Plain(model) if recipe.sam is None else SharpnessAware(model, recipe.sam)
         self.accumulation = Accumulation(items) if recipe.full_batch else None
-        self.optimizer = optimizer_of(list(model.parameters()), recipe)
+        partial = recipe.weight_decay > 0 and recipe.weight_decay_of != "all"
+        self.decay = PartialDecay(model, recipe) if partial else None
+        remaining = recipe.model_copy(update={"weight_decay": 0.0}) if partial else recipe
+        self.optimizer = optimizer_of(list(model.parameters()), remaining)
+        self.kept = KeptNorms(model) if recipe.keep_norms else None
         self.average = None if recipe.ema is None else Average(model, recipe.ema)
         self.evaluated: nn.Module = model if self.average is None else self.average.module
         # Doubles where they are read on the CPU: the rate is then the config's to the last bit.
@@ -97,7 +102,11 @@ class Step:
     def _descend(self, gradients: Gradients) -> None:
         if self.recipe.gradient_clipping is not None:
             gradients = clip(gradients, self.recipe.gradient_clipping)
+        if self.decay is not None:
+            gradients = self.decay(gradients)
         self.optimizer.step(gradients, self.rate)
+        if self.kept is not None:
+            self.kept.restore_norms()
         if self.average is not None:
             self.average.update()
         self.count += 1
@@ -114,6 +123,7 @@ class Step:
             "optimizer": self.optimizer.state(),
             "accumulation": None if self.accumulation is None else self.accumulation.state(),
             "average": None if self.average is None else self.average.module.state_dict(),
+            **({} if self.kept is None else {"norms": self.kept.norms}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -124,6 +134,8 @@ class Step:
             self.accumulation.restore(state["accumulation"], next(self.model.parameters()).device)
         if self.average is not None:
             self.average.module.load_state_dict(state["average"])
+        if self.kept is not None:
+            self.kept.norms.copy_(state["norms"])
 
 
 def mixing_of(recipe: RecipeConfig, classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
