@@ -28,6 +28,7 @@ from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.report.facts import overview_settings
 from badminima.workflow.environment import use_checkout
 from badminima.workflow.failures import Failures
+from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles
 
 use_checkout(SOURCE)

@@ -2,8 +2,8 @@
 
 
 def local_dir(wildcards):
-    """Return the local folder of a dataset's source, or nothing."""
-    return CONFIG.data.local_dirs.get(CONFIG.datasets[wildcards.dataset].source, "")
+    """Return the folder or archive that holds a dataset's files, or nothing."""
+    return str(local_files(CONFIG, wildcards.dataset) or "")
 
 
 def unverified_folder(wildcards):

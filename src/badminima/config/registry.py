@@ -16,6 +16,7 @@ from badminima.config.options import (
     ConvnetOptions,
     DenseNetOptions,
     FunctionsOptions,
+    ImageFolderOptions,
     LandscapeOptions,
     MlpOptions,
     Options,
@@ -61,12 +62,14 @@ class SourceEntry(EntryWithOptions):
         image_shape: ``(c, h, w)`` at the default options.
         origin: where its files come from: this package, the network, or the user alone.
         verified: whether files of a local folder are compared with published digests.
+        by_content: whether the digest of a local folder is that of its images, not of their names and sizes alone.
     """
 
     images: tuple[int, int] = field(kw_only=True)
     image_shape: tuple[int, int, int] = field(kw_only=True)
     origin: Literal["embedded", "download", "local"] = "download"
     verified: bool = False
+    by_content: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,15 @@ SOURCES = Registry(
             images=(257_748, 10_150),
             image_shape=(3, 64, 64),
             origin="local",
+        ),
+        # How many images there are is not known before they are listed: as many as CIFAR-10's, where nothing says.
+        "image_folder": SourceEntry(
+            "badminima.data.sources.image_folder:ImageFolder",
+            ImageFolderOptions,
+            images=(50_000, 10_000),
+            image_shape=(3, 32, 32),
+            origin="local",
+            by_content=True,
         ),
     },
 )

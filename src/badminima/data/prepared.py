@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from badminima.data.sources.base import RawDataset, Split
+from badminima.data.sources.base import BrokenImages, RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.slices import PrepareSettings
 from badminima.seeding import generator
@@ -89,16 +89,22 @@ def prepare(
         "source_digests": dict(source_digests),
     }
     counts = np.zeros((train.split.image_shape[0], 256), dtype=np.int64)
+    broken: list[UserError] = []
     done, total = 0, len(train.indices) + len(held_out.indices)
     with stream_tensors(path, layout, metadata) as tensors:
         for name, part in (("train", train), ("test", held_out)):
             tensors.put(f"{name}.labels", np.arange(len(part.indices)), part.split.labels[part.indices])
-            for positions, images in part.split.chunks(part.indices, threads):
-                tensors.put(f"{name}.images", positions, images)
-                if name == "train":
-                    counts += value_counts(images)
-                done += len(positions)
-                report(done, total)
+            try:
+                for positions, images in part.split.chunks(part.indices, threads):
+                    tensors.put(f"{name}.images", positions, images)
+                    if name == "train":
+                        counts += value_counts(images)
+                    done += len(positions)
+                    report(done, total)
+            except BrokenImages as error:
+                broken += error.images
+        if broken:
+            raise BrokenImages(broken)
         if done != total:
             raise ValueError(f"the source gave {done} of {total} images")
         tensors.metadata["mean"], tensors.metadata["std"] = channel_statistics(counts)
@@ -191,4 +197,15 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
     # Sorted: a split is a set, and reading images in their stored order is faster.
     train, validation, rest = (np.sort(part) for part in np.split(order, [train_size, held_out]))
     test = _Part(pool, rest) if raw.test is None else _Part(raw.test, np.arange(len(raw.test.labels)))
-    return {"train": _Part(pool, train), "validation": _Part(pool, validation), "test": test}
+    return {"train": _Part(pool, train), "validation": _Part(pool, validation), "test": _fewer(test, settings)}
+
+
+def _fewer(test: _Part, settings: PrepareSettings) -> _Part:
+    """Return ``test_size`` of the test images, or all where it is null."""
+    if settings.test_size is None:
+        return test
+    if settings.test_size > len(test.indices):
+        raise UserError(f"datasets.{settings.dataset}.test_size", settings.test_size, f"at most {len(test.indices)}")
+    labels = test.split.labels[test.indices]
+    order = stratified_order(labels, generator(settings.root_seed, "test", settings.dataset))
+    return _Part(test.split, test.indices[np.sort(order[: settings.test_size])])

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from badminima.data.download import Published, download
-from badminima.data.image_files import FileSplit, TarSplit, members
+from badminima.data.image_files import FileSplit, Form, TarSplit, members
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
 from badminima.storage.files import list_files
@@ -67,8 +67,8 @@ class Cinic10:
         labels = np.array([CLASSES.index(name) for _, name, _ in images], dtype=np.int64)
         paths = [file for _, _, file in images]
         if "archive" in files:
-            return TarSplit(files["archive"], paths, labels, SIDE)
-        return FileSplit(paths, labels, SIDE, False)
+            return TarSplit(files["archive"], paths, labels, Form(SIDE))
+        return FileSplit(paths, labels, Form(SIDE))
 
 
 def _archive_names(archive: Path) -> dict[tuple[str, str], list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from badminima.data.image_files import FileSplit
+from badminima.data.image_files import FileSplit, Form
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
 from badminima.storage.files import list_files
@@ -115,4 +115,4 @@ def _split(files: dict[str, Path], part: str, side: int) -> Split:
                 raise UserError(folder, "no images", "expected JPEG files")
             paths += found
             labels.append(np.full(len(found), names.index(name), dtype=np.int64))
-    return FileSplit(paths, np.concatenate(labels), side, True)
+    return FileSplit(paths, np.concatenate(labels), Form(side, resize=True))
