@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from badminima.data.archives import damage_named
-from badminima.data.sources.base import CHUNK, BrokenImages
+from badminima.data.sources.base import CHUNK, BrokenImagesError
 from badminima.errors import UserError
 
 # Longer images are cropped before they are resized, so that a strip of pixels can't fill the memory.
@@ -143,7 +143,7 @@ def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iter
         Positions ``[k]`` and images ``[k, c, side, side] uint8``.
 
     Raises:
-        BrokenImages: after all that can be read, if some can't.
+        BrokenImagesError: after all that can be read, if some can't.
     """
     broken: list[UserError] = []
     with ThreadPoolExecutor(threads) as pool:
@@ -158,7 +158,7 @@ def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iter
             if images:
                 yield np.array(list(images)), np.stack(list(images.values()))
     if broken:
-        raise BrokenImages(broken)
+        raise BrokenImagesError(broken)
 
 
 def _decoded(image: Encoded, form: Form) -> np.ndarray | UserError:

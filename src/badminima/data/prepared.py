@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from badminima.data.sources.base import BrokenImages, RawDataset, Split
+from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.slices import PrepareSettings
 from badminima.seeding import generator
@@ -101,10 +101,10 @@ def prepare(
                         counts += value_counts(images)
                     done += len(positions)
                     report(done, total)
-            except BrokenImages as error:
+            except BrokenImagesError as error:
                 broken += error.images
         if broken:
-            raise BrokenImages(broken)
+            raise BrokenImagesError(broken)
         if done != total:
             raise ValueError(f"the source gave {done} of {total} images")
         tensors.metadata["mean"], tensors.metadata["std"] = channel_statistics(counts)

@@ -19,7 +19,7 @@ CHUNK = 512
 NAMED = 5
 
 
-class BrokenImages(UserError):
+class BrokenImagesError(UserError):
     """Images that can't be read, all of them told in one line.
 
     Args:
@@ -59,7 +59,7 @@ class Split(Protocol):
             Positions in ``indices`` (``[k]``) and the images there (``[k, c, h, w] uint8``); each position once.
 
         Raises:
-            BrokenImages: after all that can be read, if some can't.
+            BrokenImagesError: after all that can be read, if some can't.
         """
 
 
