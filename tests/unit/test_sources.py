@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import tracemalloc
 from contextlib import suppress
 from hashlib import sha256
 from itertools import pairwise
@@ -12,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
-from badminima.data.archives import unpack
+from badminima.data.archives import members, unpack
 from badminima.data.fetch import fetch, verified_files
-from badminima.data.image_files import Form, decode, members
+from badminima.data.image_files import Form, decode
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.cifar import Cifar10, Cifar100
 from badminima.data.sources.cinic10 import CLASSES, Cinic10
@@ -221,6 +222,51 @@ def test_images_of_every_mode_become_rgb(mode):
     content = io.BytesIO()
     Image.new(mode, (8, 8)).save(content, "JPEG" if mode == "CMYK" else "PNG")
     assert decode(content.getvalue(), "x", Form(8)).shape == (3, 8, 8)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """An image of any type as a file."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_grey_of_16_bits_keeps_its_shades():
+    shades = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    pixels = decode(png(shades), "x", Form(8, grey=True))
+    assert pixels.shape == (1, 8, 8)
+    assert np.abs(pixels[0].astype(int) - shades // 257).max() <= 1
+    assert (decode(png(shades), "x", Form(8)) == pixels).all()
+
+
+def test_grey_is_what_pil_makes_of_colours():
+    image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    assert np.array_equal(decode(png(image), "x", Form(8, grey=True))[0], Image.fromarray(image).convert("L"))
+
+
+def test_a_photograph_is_turned_as_its_camera_says_where_asked():
+    image = Image.new("RGB", (8, 8))
+    image.paste((255, 255, 255), (0, 0, 8, 4))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    content = io.BytesIO()
+    image.save(content, "PNG", exif=exif)
+    assert decode(content.getvalue(), "x", Form(8))[0, :4].min() == 255
+    turned = decode(content.getvalue(), "x", Form(8, upright=True))
+    assert turned[0, :, 4:].min() == 255
+    assert turned[0, :, :4].max() == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 60_000), (60_000, 1)])
+def test_a_strip_of_pixels_does_not_fill_the_memory(shape):
+    tracemalloc.start()
+    try:
+        pixels = decode(png(np.full((*shape, 3), 9, dtype=np.uint8)), "x", Form(64, resize=True))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (pixels == 9).all()
+    assert peak < 10e6
 
 
 def test_a_changed_decoding_has_a_raised_revision():

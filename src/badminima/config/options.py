@@ -82,6 +82,14 @@ class ImageFolderOptions(Options):
     grey: bool = Field(False, description="Read images as one channel of grey; false: as red, green and blue.")
 
 
+class ArraysOptions(Options):
+    """Options of arrays."""
+
+    layout: Literal["auto", "channels_last", "channels_first"] = Field(
+        "auto", description="Where the channels of an image stand; auto: on the one axis that has 1 or 3."
+    )
+
+
 # Architectures.
 
 

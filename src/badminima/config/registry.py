@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Generic, Literal, TypeVar
 
 from badminima.config.options import (
+    ArraysOptions,
     Cinic10Options,
     ComplexityOptions,
     ConvnetOptions,
@@ -29,6 +30,8 @@ from badminima.config.options import (
     VggOptions,
 )
 from badminima.errors import UserError
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,14 @@ class SourceEntry(EntryWithOptions):
         image_shape: ``(c, h, w)`` at the default options.
         origin: where its files come from: this package, the network, or the user alone.
         verified: whether files of a local folder are compared with published digests.
-        by_content: whether the digest of a local folder is that of its images, not of their names and sizes alone.
+        endings: of the files in a local folder that are read to know its content; none: names and sizes tell it.
     """
 
     images: tuple[int, int] = field(kw_only=True)
     image_shape: tuple[int, int, int] = field(kw_only=True)
     origin: Literal["embedded", "download", "local"] = "download"
     verified: bool = False
-    by_content: bool = False
+    endings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,15 @@ SOURCES = Registry(
             images=(50_000, 10_000),
             image_shape=(3, 32, 32),
             origin="local",
-            by_content=True,
+            endings=IMAGE_ENDINGS,
+        ),
+        "arrays": SourceEntry(
+            "badminima.data.sources.arrays:Arrays",
+            ArraysOptions,
+            images=(50_000, 10_000),
+            image_shape=(3, 32, 32),
+            origin="local",
+            endings=(".npy",),
         ),
     },
 )

@@ -3,7 +3,6 @@
 A chunk of encoded and decoded images is all that is in memory, so a dataset may be larger than that.
 """
 
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from badminima.data.archives import damage_named
+from badminima.data.archives import members
 from badminima.data.sources.base import CHUNK, BrokenImagesError
 from badminima.errors import UserError
 
@@ -33,11 +32,13 @@ class Form:
         side: height and width, in pixels.
         resize: whether images of another size are resized and cropped to it, instead of refused.
         grey: whether they have one channel, instead of red, green and blue.
+        upright: whether they are turned as their camera says (EXIF), which torchvision does not do.
     """
 
     side: int
     resize: bool = False
     grey: bool = False
+    upright: bool = False
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -114,23 +115,6 @@ class TarSplit:
                 yield Encoded(positions[name], f"{self.archive}: {name}", partial(bytes, content))
 
 
-def members(archive: Path, contents: bool = True) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each plain file in a tar archive, in its order; nothing is unpacked.
-
-    Args:
-        archive: the file, compressed or not.
-        contents: whether to read them; without, each is empty.
-
-    Raises:
-        UserError: if the archive is damaged.
-    """
-    with damage_named(archive), tarfile.open(archive, "r|*") as stream:
-        for member in stream:
-            if member.isfile():
-                handle = stream.extractfile(member) if contents else None
-                yield member.name.removeprefix("./"), handle.read() if handle is not None else b""
-
-
 def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Decode images a chunk at a time.
 
@@ -196,7 +180,8 @@ def decode(content: bytes, where: str, form: Form) -> np.ndarray:
             elif image.size != (side, side):
                 width, height = image.size
                 raise UserError(where, f"an image of {width}x{height} pixels", f"expected {side}x{side}")
-            pixels = _of_8_bits(image).convert("L" if form.grey else "RGB")
+            turned = ImageOps.exif_transpose(image) if form.upright else image
+            pixels = _of_8_bits(turned).convert("L" if form.grey else "RGB")
     except UserError:
         raise
     except Exception as error:  # PIL's decoders raise what they like on bytes that are no image

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
 
-from badminima.data.image_files import members
+from badminima.config.registry import IMAGE_ENDINGS
+from badminima.data.archives import members
 from badminima.errors import UserError
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 # Names that a message lists.
 NAMED = 5
 
@@ -27,7 +27,7 @@ class Listing:
     others: list[str]
 
 
-def list_images(where: Path, endings: tuple[str, ...] = ENDINGS) -> Listing:
+def list_images(where: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Listing:
     """List the images in a folder and its subfolders, or in a tar archive.
 
     Args:

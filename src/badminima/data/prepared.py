@@ -5,13 +5,14 @@ Metadata: name, classes, mean and std per channel (of the training images, on th
 held-out part stands under ``test``, and the digests of the raw files.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from badminima.data.image_lists import some
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.slices import PrepareSettings
@@ -78,6 +79,8 @@ def prepare(
             f"{settings.evaluate_on!r} without images",
             "train_size and validation_size must leave some images to evaluate on",
         )
+    for name, part in (("training", train), (settings.evaluate_on, held_out)):
+        _check_classes(part, raw.classes, name, settings.dataset)
     layout: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {}
     for name, part in (("train", train), ("test", held_out)):
         layout[f"{name}.images"] = (np.uint8, (len(part.indices), *part.split.image_shape))
@@ -107,7 +110,11 @@ def prepare(
             raise BrokenImagesError(broken)
         if done != total:
             raise ValueError(f"the source gave {done} of {total} images")
-        tensors.metadata["mean"], tensors.metadata["std"] = channel_statistics(counts)
+        means, deviations = channel_statistics(counts)
+        if not any(deviations):
+            raise UserError(f"datasets.{settings.dataset}", "training images of one value alone", "expected images")
+        # A channel of one value is centred and not scaled.
+        tensors.metadata["mean"], tensors.metadata["std"] = means, [deviation or 1.0 for deviation in deviations]
 
 
 def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) -> PreparedDataset:
@@ -198,6 +205,18 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
     train, validation, rest = (np.sort(part) for part in np.split(order, [train_size, held_out]))
     test = _Part(pool, rest) if raw.test is None else _Part(raw.test, np.arange(len(raw.test.labels)))
     return {"train": _Part(pool, train), "validation": _Part(pool, validation), "test": _fewer(test, settings)}
+
+
+def _check_classes(part: _Part, classes: Sequence[str], name: str, dataset: str) -> None:
+    """Refuse a part that lacks images of a class."""
+    there = np.bincount(part.split.labels[part.indices], minlength=len(classes))
+    lacking = [str(label) for label, count in zip(classes, there, strict=True) if not count]
+    if lacking:
+        raise UserError(
+            f"datasets.{dataset}",
+            f"no {name} images of {len(lacking):,} of {len(classes):,} classes: {some(lacking)}",
+            "add images of them, take them out, or use more images",
+        )
 
 
 def _fewer(test: _Part, settings: PrepareSettings) -> _Part:

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from badminima.data.archives import members
 from badminima.data.download import Published, download
-from badminima.data.image_files import FileSplit, Form, TarSplit, members
+from badminima.data.image_files import FileSplit, Form, TarSplit
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
 from badminima.storage.files import list_files

@@ -46,7 +46,7 @@ class ImageFolder:
             resize: whether images of another size are resized and cropped to it, instead of refused.
             grey: whether images have one channel.
         """
-        where, form = files["images"], Form(side, resize, grey)
+        where, form = files["images"], Form(side, resize, grey, upright=True)
         parts = _arranged(list_images(where).images, where)
         classes = sorted(parts[TRAIN])
         test = next((parts[part] for part in TESTS if part in parts), None)
