@@ -1,6 +1,7 @@
 """A user's own images in folders or a tar archive: every layout that is read, and what is said of the others."""
 
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -134,6 +135,15 @@ def test_broken_files_of_all_parts_are_told_together(tmp_path):
     assert not list(tmp_path.glob("*.safetensors"))
 
 
+def one_level_higher(folder: Path) -> None:
+    """Put the parts into a folder, and another folder of images beside it."""
+    (folder / "inner").mkdir()
+    for part in SIZES:
+        (folder / part).rename(folder / "inner" / part)
+    (folder / "other" / "2026").mkdir(parents=True)
+    Image.new("L", (9, 9)).save(folder / "other" / "2026" / "0.png")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -141,7 +151,8 @@ def test_broken_files_of_all_parts_are_told_together(tmp_path):
         (lambda folder: [path.rename(folder / "test" / path.name) for path in folder.glob("test/cat/*")],
          r"2 images outside class folders: test/0\.png, test/1\.png; sort them"),
         (lambda folder: (folder / "test" / "dog").rename(folder / "test" / "cow"), "classes in test/ alone: cow"),
-        (lambda folder: (folder / "train" / "dog").rename(folder / "train" / ".dog"), "images of cat alone|in test/"),
+        (lambda folder: [shutil.rmtree(folder / part / "dog") for part in SIZES], "images of cat alone"),
+        (one_level_higher, "train/ inside of inner; name the folder that has it"),
     ],
 )  # fmt: skip
 def test_another_layout_is_refused_in_one_line(tmp_path, change, message):

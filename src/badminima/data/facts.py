@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from badminima.data.image_lists import list_images
+from badminima.data.image_lists import is_hidden, list_images
 from badminima.storage.files import file_sha256
 
 
@@ -25,7 +25,7 @@ def facts_of(path: Path, endings: tuple[str, ...]) -> dict[str, Any]:
         sizes = [file.stat().st_size for file in files.values()]
     else:
         with os.scandir(path) as entries:
-            named = sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
+            named = sorted((entry.name, entry.stat().st_size) for entry in entries if _counts(entry))
         lines = [f"{name}\t{size}\n" for name, size in named]
         sizes = [size for _, size in named]
     return {
@@ -34,3 +34,8 @@ def facts_of(path: Path, endings: tuple[str, ...]) -> dict[str, Any]:
         "bytes": sum(sizes),
         "sha256": sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest(),
     }
+
+
+def _counts(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry of a folder is a file, and one that a user put there."""
+    return entry.is_file() and not is_hidden(entry.name)

@@ -1,8 +1,8 @@
 """The image files of a folder or a tar archive: which there are, and what only looks like one."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
 
@@ -21,10 +21,14 @@ class Listing:
     Attributes:
         images: names of the images, relative to the folder, sorted.
         others: names of files that are no images.
+        unfit: names of images that are no files, each with what it is.
+        empty: names of folders with nothing in them.
     """
 
     images: list[str]
-    others: list[str]
+    others: list[str] = field(default_factory=list)
+    unfit: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
 
 def list_images(where: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Listing:
@@ -35,15 +39,21 @@ def list_images(where: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Listin
         endings: how the names of images end, in any case of letters.
 
     Raises:
-        UserError: if the archive is damaged, or an image in the folder is no file.
+        UserError: if the archive is damaged.
     """
+    empty: list[str] = []
     if where.is_dir():
-        names = [str(path.relative_to(where)) for path in _walk(where, endings, [])]
-        refuse_unfit(where, [name for name in names if name.lower().endswith(endings)])
+        names = [str(path.relative_to(where)) for path in _walk(where, endings, [], empty)]
     else:
         names = [name for name, _ in members(where, contents=False) if not any(map(is_hidden, name.split("/")))]
     images = sorted(name for name in names if name.lower().endswith(endings))
-    return Listing(images, sorted(set(names).difference(images)))
+    unfit = {name: kind for name in images if where.is_dir() and (kind := _kind(where / name)) is not None}
+    return Listing(
+        [name for name in images if name not in unfit],
+        sorted(set(names).difference(images)),
+        [f"{name} ({kind})" for name, kind in unfit.items()],
+        sorted(str(Path(folder).relative_to(where)) for folder in empty),
+    )
 
 
 def is_hidden(name: str) -> bool:
@@ -51,11 +61,16 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def refuse_unfit(folder: Path, names: list[str]) -> None:
-    """Raise UserError if images are no files: the first names, and how many there are."""
-    unfit = [f"{name} ({kind})" for name in names if (kind := _kind(folder / name)) is not None]
+def refuse_unfit(where: Path, listings: Mapping[Path, Listing]) -> None:
+    """Raise UserError if images are no files: the first names, and how many there are.
+
+    Args:
+        where: the folder that they all lie in.
+        listings: what is in each of its folders.
+    """
+    unfit = [str((folder / name).relative_to(where)) for folder, listing in listings.items() for name in listing.unfit]
     if unfit:
-        raise UserError(folder, f"{len(unfit):,} images that are no files: {some(unfit)}", "replace or delete them")
+        raise UserError(where, f"{len(unfit):,} images that are no files: {some(unfit)}", "replace or delete them")
 
 
 def some(names: list[str]) -> str:
@@ -64,17 +79,26 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _walk(folder: Path, endings: tuple[str, ...], above: list[tuple[int, int]]) -> Iterator[Path]:
-    """Yield what is no folder, and folders that are called like images; a link to a folder above is left out."""
+def _walk(folder: Path, endings: tuple[str, ...], above: list[tuple[int, int]], empty: list[str]) -> Iterator[Path]:
+    """Yield what is no folder, and folders that are called like images; a link to a folder above is left out.
+
+    Args:
+        folder: where to begin.
+        endings: how the names of images end.
+        above: the folders on the way there.
+        empty: gets the names of folders with nothing in them.
+    """
     facts = folder.stat()
     here = (facts.st_dev, facts.st_ino)
     if here in above:
         return
     with os.scandir(folder) as entries:
         found = [(Path(entry.path), entry.is_dir()) for entry in entries if not is_hidden(entry.name)]
+    if not found:
+        empty.append(str(folder))
     for path, is_folder in found:
         if is_folder and not path.name.lower().endswith(endings):
-            yield from _walk(path, endings, [*above, here])
+            yield from _walk(path, endings, [*above, here], empty)
         else:
             yield path
 

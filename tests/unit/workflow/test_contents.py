@@ -40,5 +40,8 @@ def test_files_are_read_once_while_their_sizes_and_times_stay(tmp_path, monkeypa
 
 def test_files_that_cannot_be_read_are_left_to_their_job(tmp_path):
     assert content_digest(tmp_path / "absent", IMAGE_ENDINGS, tmp_path / "kept") == ""
-    (tmp_path / "0.png").symlink_to("gone")
-    assert content_digest(tmp_path, IMAGE_ENDINGS, tmp_path / "kept") == ""
+    (tmp_path / "0.png").write_bytes(b"x")
+    (tmp_path / "1.png").symlink_to("gone")
+    before = content_digest(tmp_path, IMAGE_ENDINGS, tmp_path / "kept")
+    (tmp_path / "gone").write_bytes(b"x")
+    assert content_digest(tmp_path, IMAGE_ENDINGS, tmp_path / "kept") != before != ""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from badminima.data.image_files import FileSplit, Form, TarSplit
-from badminima.data.image_lists import list_images, some
+from badminima.data.image_lists import list_images, refuse_unfit, some
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
 
@@ -31,10 +31,24 @@ class ImageFolder:
         if local_dir is None:
             raise UserError("image_folder", "no folder of images", "name it in the dataset's path")
         listing = list_images(local_dir)
+        refuse_unfit(local_dir, {local_dir: listing})
         if listing.others:
             skipped = f"{len(listing.others):,} files that are no PNG, JPEG or WebP: {some(listing.others)}"
             print(f"{local_dir}: left out {skipped}", file=sys.stderr)
-        _arranged(listing.images, local_dir)
+        parts = _arranged(listing.images, local_dir)
+        if listing.empty:
+            found = f"{len(listing.empty):,} folders without images: {some(listing.empty)}"
+            raise UserError(local_dir, found, "add images or delete them")
+        for part, classes in parts.items():
+            sizes = [len(images) for images in classes.values()]
+            print(
+                f"{local_dir}: {part} has {sum(sizes):,} images of {len(sizes):,} classes, {min(sizes):,} to "
+                f"{max(sizes):,} of each",
+                file=sys.stderr,
+            )
+        used = sum(len(images) for classes in parts.values() for images in classes.values())
+        if used < len(listing.images):
+            print(f"{local_dir}: left out {len(listing.images) - used:,} images in other folders", file=sys.stderr)
         return "local", {"images": local_dir}
 
     def read(self, files: dict[str, Path], side: int, resize: bool, grey: bool) -> RawDataset:
@@ -49,7 +63,7 @@ class ImageFolder:
         where, form = files["images"], Form(side, resize, grey, upright=True)
         parts = _arranged(list_images(where).images, where)
         classes = sorted(parts[TRAIN])
-        test = next((parts[part] for part in TESTS if part in parts), None)
+        test = next((images for part, images in parts.items() if part != TRAIN), None)
         return RawDataset(
             _split(parts[TRAIN], classes, where, form),
             None if test is None else _split(test, classes, where, form),
@@ -80,11 +94,16 @@ def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]
     paths = {image: PurePosixPath(image).parts for image in images}
     top = _top(list(paths.values()))
     inside = {image: path[top:] for image, path in paths.items()}
-    in_parts = any(path[0] == TRAIN for path in inside.values())
+    heads = {path[0] for path in inside.values()}
+    in_parts = TRAIN in heads
+    used = (TRAIN, *[part for part in TESTS if part in heads][:1])
+    below = sorted({path[0] for path in inside.values() if TRAIN in path[1:-1]})
+    if below and not in_parts:
+        raise UserError(where, f"{TRAIN}/ inside of {some(below)}", "name the folder that has it")
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for image, path in inside.items():
         part, *rest = path if in_parts else (TRAIN, *path)
-        if part in (TRAIN, *TESTS):
+        if part in used:
             parts[part][rest[0] if len(rest) > 1 else ""].append(image)
     for part, classes in parts.items():
         if "" in classes:
