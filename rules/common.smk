@@ -26,8 +26,10 @@ from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.report.facts import overview_settings
+from badminima.workflow.contents import content_digest
 from badminima.workflow.environment import use_checkout
 from badminima.workflow.failures import Failures
+from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles
 
 use_checkout(SOURCE)

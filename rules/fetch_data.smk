@@ -2,13 +2,21 @@
 
 
 def local_dir(wildcards):
-    """Return the local folder of a dataset's source, or nothing."""
-    return CONFIG.data.local_dirs.get(CONFIG.datasets[wildcards.dataset].source, "")
+    """Return the folder or archive that holds a dataset's files, or nothing."""
+    return str(local_files(CONFIG, wildcards.dataset) or "")
 
 
 def unverified_folder(wildcards):
-    """Return a local folder whose content nobody published a digest of: another folder is other data."""
-    return "" if SOURCES.entry(CONFIG.datasets[wildcards.dataset].source).verified else local_dir(wildcards)
+    """Return a local folder that is not read to know its content: another folder is other data."""
+    source = SOURCES.entry(CONFIG.datasets[wildcards.dataset].source)
+    return "" if source.verified or source.endings else local_dir(wildcards)
+
+
+def unverified_data(wildcards):
+    """Return what tells files that nobody published a digest of from others: their content, or their folder."""
+    endings = SOURCES.entry(CONFIG.datasets[wildcards.dataset].source).endings
+    path = local_files(CONFIG, wildcards.dataset)
+    return content_digest(path, endings, SETTINGS.folder) if endings and path else unverified_folder(wildcards)
 
 
 def mirrors(wildcards):
@@ -36,7 +44,7 @@ rule fetch_data:
         mirrors=mirrors,
     params:
         source=lambda wildcards: CONFIG.datasets[wildcards.dataset].source,
-        folder=unverified_folder,
+        folder=unverified_data,
     shell:
         "python {input.script} --source {params.source} --download-dir {resources.download_dir:q}"
         " --local-dir={resources.local_dir:q} --mirrors={resources.mirrors:q} --manifest {output.manifest}"

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from badminima.data.sources import cifar, cinic10, fashion_mnist
-from badminima.data.sources.restricted_imagenet import SUPER_CLASSES
+from badminima.data.sources.wordnet import SUPER_CLASSES
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -118,12 +118,8 @@ def publish_cinic(folder: Path, rng: np.random.Generator, monkeypatch, per_class
 
 
 def wordnet_ids() -> list[str]:
-    """Folder names inside each super-class: both ends, and made-up ones between them."""
-    names = []
-    for super_class in SUPER_CLASSES:
-        first, last = int(super_class.first[1:]), int(super_class.last[1:])
-        names += [f"n{int(value):08d}" for value in np.linspace(first, last, super_class.size)]
-    return names
+    """Folder names of all classes in all super-classes."""
+    return [name for ids in SUPER_CLASSES.values() for name in ids]
 
 
 def imagenet_tree(folder: Path, image: bytes, per_class: dict[str, int]) -> Path:

@@ -15,6 +15,7 @@ class UserError(Exception):
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
         super().__init__(f"{where}: found {found}; {remedy}")
+        self.where, self.found, self.remedy = where, found, remedy
 
 
 class Interrupted(Exception):  # noqa: N818

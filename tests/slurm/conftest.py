@@ -144,11 +144,10 @@ def submit(cluster) -> Iterator[Callable[..., Submitted]]:
 
 
 def keep_one_seed(checkout: Checkout, preset: str) -> None:
-    """Cut a checkout's preset down to the first seed of its ablation."""
+    """Cut a checkout's preset down to its first seed."""
     path = checkout.folder / "presets" / f"{preset}.yaml"
     content = yaml.safe_load(path.read_text())
-    ablation = content["studies"]["ablation"]
-    ablation["seeds"] = ablation["seeds"][:1]
+    content["grid"]["seeds"] = content["grid"]["seeds"][:1]
     path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 

@@ -107,6 +107,21 @@ def test_a_sentence_that_is_no_yaml_is_text():
     assert config.studies["scale"].question == question
 
 
+def test_studies_run_on_the_grid_unless_they_say_otherwise():
+    grid = {"datasets": ["cifar100"], "models": ["vgg16"], "seeds": [7]}
+    config = load_config(overlay(raw_config(), {"grid": grid, "studies": {"scale": {"seeds": [1, 2]}}}))
+    ablation, scale = config.studies["ablation"], config.studies["scale"]
+    assert (ablation.datasets, ablation.models, ablation.seeds) == (["cifar100"], ["vgg16"], [7])
+    assert (scale.datasets, scale.seeds) == (["cifar100"], [1, 2])
+
+
+def test_a_study_without_any_seeds_says_where_they_may_stand():
+    raw = raw_config()
+    del raw["grid"]["seeds"]
+    with pytest.raises(UserError, match=r"studies\.ablation\.seeds: found nothing; expected some here or in grid\.seeds"):
+        load_config(raw)
+
+
 def test_a_figure_may_have_a_name_of_its_own():
     config = load_config(overlay(raw_config(), {"figures": {"scale": {"draw": "ablation", "study": "scale"}}}))
     assert config.figures["scale"].draw == "ablation"
@@ -205,6 +220,10 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             "unknown key",
             "widths",
         ),
+        ({"grid": {"datasets": ["mnist"]}}, "grid.datasets", "'mnist'", "cifar10"),
+        ({"grid": {"seeds": [0, 0]}}, "grid.seeds", "0 more than once", "once"),
+        ({"grid": {"seeds": 3}}, "grid.seeds", "3", "a list"),
+        ({"grid": {"recipes": ["m"]}}, "grid.recipes", "an unknown key", "datasets, models, seeds"),
         ({"studies": {"ablation": {"datasets": ["mnist"]}}}, "studies.ablation.datasets", "'mnist'", "cifar10"),
         ({"studies": {"ablation": {"recipes": ["sgd"]}}}, "studies.ablation.recipes", "'sgd'", "vanilla"),
         ({"studies": {"ablation": {"seeds": [0, 1, 0]}}}, "studies.ablation.seeds", "0 more than once", "once"),

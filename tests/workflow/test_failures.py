@@ -75,7 +75,10 @@ def test_locked_and_interrupted_trainings_say_so(prepared, quiet):
 def test_a_wrong_data_folder_says_so(prepared, tmp_path, quiet):
     target = "results/fashion/data/fashion_mnist.manifest.json"
     for folder, message in (
-        (tmp_path / "absent", f"data.local_dirs.fashion_mnist: found {tmp_path}/absent; expected an existing folder"),
+        (
+            tmp_path / "absent",
+            f"data.local_dirs.fashion_mnist: found {tmp_path}/absent; expected an existing folder or archive",
+        ),
         (tmp_path, "found no train-images-idx3-ubyte"),
     ):
         options = [*quietly(quiet), "--config", f"data={{local_dirs: {{fashion_mnist: {folder}}}}}", "--", target]

@@ -10,15 +10,16 @@ set to null in an overlay is removed.
 - Others use: the sections from here, ``load_config``, ``parse``, the registries.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from badminima.config.base import Address, Count, Name, Number, Positive, Section
 from badminima.config.data import AugmentationConfig, DataConfig, DatasetConfig, ModelConfig
 from badminima.config.studies import (
     ClaimsConfig,
     FigureConfig,
+    GridConfig,
     MeasuringConfig,
     PlanConfig,
     ResourceConfig,
@@ -53,6 +54,7 @@ __all__ = [
     "DataConfig",
     "DatasetConfig",
     "FigureConfig",
+    "GridConfig",
     "InitConfig",
     "MeasuringConfig",
     "ModelConfig",
@@ -98,6 +100,7 @@ class Config(Section):
     recipes: dict[Name, RecipeConfig]
     pretraining: OptimizationConfig = OptimizationConfig()
     training: OptimizationConfig = OptimizationConfig()
+    grid: GridConfig = GridConfig()
     studies: dict[Name, StudyConfig]
     diagnostics: Annotated[list[str], Field(min_length=1)] = Field(
         ["distance", "norms"], description="Measurements made on every run."
@@ -111,3 +114,15 @@ class Config(Section):
     plan: PlanConfig = PlanConfig()
     zoo: ZooConfig = ZooConfig()
     resources: ResourcesConfig = ResourcesConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _studies_take_the_grid(cls, raw: Any) -> Any:
+        """Write the grid into the studies that name no datasets, models or seeds of their own."""
+        if not (isinstance(raw, dict) and isinstance(raw.get("grid"), dict) and isinstance(raw.get("studies"), dict)):
+            return raw
+        grid = {axis: values for axis, values in raw["grid"].items() if axis in GridConfig.model_fields}
+        studies = {
+            name: {**grid, **study} if isinstance(study, dict) else study for name, study in raw["studies"].items()
+        }
+        return {**raw, "studies": studies}

@@ -29,10 +29,16 @@ class DatasetConfig(Section):
 
     source: str = Field(description="Name of a dataset source.")
     options: dict[str, Any] = Field({}, description="Options of that source, for example the side of its images.")
+    path: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="Folder or archive that already holds its files; null: that of its source in data.local_dirs, or a "
+        "download.",
+    )
     train_size: Count | None = Field(None, description="Training images to use, drawn evenly over classes; null: all.")
     validation_size: Annotated[int, Field(ge=0)] = Field(
         0, description="Images held out of training, for choosing settings without looking at the test set."
     )
+    test_size: Count | None = Field(None, description="Test images to use, drawn evenly over classes; null: all.")
     evaluate_on: Literal["test", "validation"] = Field(
         "test", description="Which held-out images the 'test' columns of this config's runs are measured on."
     )

@@ -71,6 +71,25 @@ class RestrictedImageNetOptions(Options):
     side: Annotated[int, Field(ge=8)] = Field(64, description="Height and width of the images, in pixels.")
 
 
+class ImageFolderOptions(Options):
+    """Options of a folder of images."""
+
+    side: Annotated[int, Field(ge=8)] = Field(32, description="Height and width of the images, in pixels.")
+    resize: bool = Field(
+        True,
+        description="Resize the shorter side of other images to it and crop the centre; false: refuse other images.",
+    )
+    grey: bool = Field(False, description="Read images as one channel of grey; false: as red, green and blue.")
+
+
+class ArraysOptions(Options):
+    """Options of arrays."""
+
+    layout: Literal["auto", "channels_last", "channels_first"] = Field(
+        "auto", description="Where the channels of an image stand; auto: on the one axis that has 1 or 3."
+    )
+
+
 # Architectures.
 
 

@@ -59,7 +59,13 @@ def _check_models(config: Config) -> None:
 
 def _check_studies(config: Config) -> None:
     of_one_run = [diagnostic for diagnostic, entry in DIAGNOSTICS.entries.items() if entry.stage == "diagnose"]
+    for axis in ("datasets", "models"):
+        _require(f"grid.{axis}", getattr(config.grid, axis), getattr(config, axis))
+    _refuse_duplicates("grid.seeds", config.grid.seeds)
     for name, study in config.studies.items():
+        for axis in ("datasets", "models", "seeds"):
+            if not getattr(study, axis):
+                raise UserError(f"studies.{name}.{axis}", "nothing", f"expected some here or in grid.{axis}")
         for axis in ("datasets", "models", "inits", "recipes"):
             _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
         _refuse_duplicates(f"studies.{name}.seeds", study.seeds)

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Generic, Literal, TypeVar
 
 from badminima.config.options import (
+    ArraysOptions,
     CalibrationOptions,
     Cinic10Options,
     ComplexityOptions,
@@ -18,6 +19,7 @@ from badminima.config.options import (
     DenseNetOptions,
     FunctionsOptions,
     GradientsOptions,
+    ImageFolderOptions,
     LandscapeOptions,
     MlpOptions,
     Options,
@@ -30,6 +32,8 @@ from badminima.config.options import (
     VggOptions,
 )
 from badminima.errors import UserError
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,14 @@ class SourceEntry(EntryWithOptions):
         image_shape: ``(c, h, w)`` at the default options.
         origin: where its files come from: this package, the network, or the user alone.
         verified: whether files of a local folder are compared with published digests.
+        endings: of the files in a local folder that are read to know its content; none: names and sizes tell it.
     """
 
     images: tuple[int, int] = field(kw_only=True)
     image_shape: tuple[int, int, int] = field(kw_only=True)
     origin: Literal["embedded", "download", "local"] = "download"
     verified: bool = False
+    endings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,23 @@ SOURCES = Registry(
             images=(257_748, 10_150),
             image_shape=(3, 64, 64),
             origin="local",
+        ),
+        # How many images there are is not known before they are listed: as many as CIFAR-10's, where nothing says.
+        "image_folder": SourceEntry(
+            "badminima.data.sources.image_folder:ImageFolder",
+            ImageFolderOptions,
+            images=(50_000, 10_000),
+            image_shape=(3, 32, 32),
+            origin="local",
+            endings=IMAGE_ENDINGS,
+        ),
+        "arrays": SourceEntry(
+            "badminima.data.sources.arrays:Arrays",
+            ArraysOptions,
+            images=(50_000, 10_000),
+            image_shape=(3, 32, 32),
+            origin="local",
+            endings=(".npy",),
         ),
     },
 )

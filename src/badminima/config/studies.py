@@ -6,16 +6,26 @@ from pydantic import Field
 
 from badminima.config.base import Count, Name, Number, Positive, Section
 
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+
+class GridConfig(Section):
+    """What studies run on, where they do not say it themselves."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)] = Field([], description="Datasets.")
+    models: Annotated[list[Name], Field(min_length=1)] = Field([], description="Models.")
+    seeds: Seeds = Field([], description="Seeds.")
+
 
 class StudyConfig(Section):
     """A named grid of runs that answers one question: the product of its lists, without what ``only`` leaves out."""
 
     question: str = Field(description="What the study answers, in one sentence.")
-    datasets: Annotated[list[Name], Field(min_length=1)]
-    models: Annotated[list[Name], Field(min_length=1)]
+    datasets: Annotated[list[Name], Field(min_length=1)] = Field([], description="Datasets; without: the grid's.")
+    models: Annotated[list[Name], Field(min_length=1)] = Field([], description="Models; without: the grid's.")
     inits: Annotated[list[Name], Field(min_length=1)]
     recipes: Annotated[list[Name], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds: Seeds = Field([], description="Seeds; without: the grid's.")
     only: dict[Name, Annotated[list[Name], Field(min_length=1)] | None] = Field(
         {},
         description="Init -> those of the study's recipes that it is trained by; without an entry, or null: by all.",

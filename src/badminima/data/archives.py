@@ -1,4 +1,4 @@
-"""Unpacking archives from the network: verified first, inside the target folder or not at all, whole or not at all."""
+"""Tar archives: read as they are, or unpacked inside the target folder or not at all, whole or not at all."""
 
 import shutil
 import tarfile
@@ -28,7 +28,26 @@ def damage_named(path: Path, kind: str = "archive") -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise UserError(path, f"a damaged {kind} ({error})", "delete it and fetch the dataset again") from None
+        raise UserError(
+            path, f"a damaged {kind} ({error})", "replace it, or delete it and fetch the dataset again"
+        ) from None
+
+
+def members(archive: Path, contents: bool = True) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each plain file in a tar archive, in its order; nothing is unpacked.
+
+    Args:
+        archive: the file, compressed or not.
+        contents: whether to read them; without, each is empty.
+
+    Raises:
+        UserError: if the archive is damaged.
+    """
+    with damage_named(archive), tarfile.open(archive, "r|*") as stream:
+        for member in stream:
+            if member.isfile():
+                handle = stream.extractfile(member) if contents else None
+                yield member.name.removeprefix("./"), handle.read() if handle is not None else b""
 
 
 def unpack(archive: Path, member: str, target: Path) -> Path:

@@ -1,15 +1,14 @@
 """Stage ``fetch_data``: make a dataset's raw files available, and write down what they are."""
 
-import os
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from badminima.config.registry import SOURCES
+from badminima.data.facts import facts_of
 from badminima.data.sources.base import Source
 from badminima.errors import UserError
-from badminima.storage.files import file_sha256, read_json
+from badminima.storage.files import read_json
 
 
 def fetch(
@@ -20,21 +19,22 @@ def fetch(
     Args:
         source_name: name of the source.
         download_dir: where downloads go.
-        local_dir: a folder that already holds the files; nothing is downloaded then.
+        local_dir: a folder that already holds the files, or an archive of them; nothing is downloaded then.
         mirrors: addresses of folders that hold the published archives, tried first.
 
     Returns:
         The manifest: source, origin, and each file or folder by its role: path, size in bytes and SHA-256; of a
-        folder that of the names and sizes of its files.
+        folder that of the names and sizes of its files, or of their content, where the source has their endings.
 
     Raises:
         UserError: if the files cannot be had or are not the published ones.
     """
     source: Source = SOURCES.load(source_name)()
-    if local_dir is not None and not local_dir.is_dir():
-        raise UserError(f"data.local_dirs.{source_name}", local_dir, "expected an existing folder")
+    if local_dir is not None and not local_dir.exists():
+        raise UserError(local_dir, "no such file or folder", f"expected the files of {source_name}")
     origin, files = source.fetch(download_dir, local_dir, mirrors)
-    return {"source": source_name, "origin": origin, "files": {role: _facts(path) for role, path in files.items()}}
+    facts = {role: facts_of(path, SOURCES.entry(source_name).endings) for role, path in files.items()}
+    return {"source": source_name, "origin": origin, "files": facts}
 
 
 def verified_files(manifest_path: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -44,26 +44,13 @@ def verified_files(manifest_path: Path) -> tuple[dict[str, Path], dict[str, str]
         UserError: if a file has gone or changed since it was fetched.
     """
     files, digests = {}, {}
-    for role, entry in read_json(manifest_path)["files"].items():
+    manifest = read_json(manifest_path)
+    endings = SOURCES.entry(manifest["source"]).endings
+    for role, entry in manifest["files"].items():
         path = Path(entry["path"])
         if not path.exists():
             raise UserError(path, "no such file", f"delete {manifest_path} and fetch the dataset again")
-        if _facts(path)["sha256"] != entry["sha256"]:
+        if facts_of(path, endings)["sha256"] != entry["sha256"]:
             raise UserError(path, "changed content", f"delete {manifest_path} and fetch the dataset again")
         files[role], digests[role] = path, entry["sha256"]
     return files, digests
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    """Where a file or folder is, how large, and what is in it; a folder's files are listed, not read."""
-    if path.is_file():
-        return {"path": str(path), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
-    with os.scandir(path) as entries:
-        sizes = sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())
-    listing = "".join(f"{name}\t{size}\n" for name, size in sizes)
-    return {
-        "path": str(path),
-        "files": len(sizes),
-        "bytes": sum(size for _, size in sizes),
-        "sha256": sha256(listing.encode("utf-8", "surrogateescape")).hexdigest(),
-    }

@@ -1,9 +1,8 @@
-"""Splits of PNG or JPEG files, in folders or in a tar archive, decoded a chunk at a time by several threads.
+"""Splits of PNG, JPEG or WebP files, in folders or in a tar archive, decoded a chunk at a time by several threads.
 
 A chunk of encoded and decoded images is all that is in memory, so a dataset may be larger than that.
 """
 
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +12,38 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from badminima.data.archives import damage_named
-from badminima.data.sources.base import CHUNK
+from badminima.data.archives import members
+from badminima.data.sources.base import CHUNK, BrokenImagesError
 from badminima.errors import UserError
 
-CHANNELS = 3
+# Longer images are cropped before they are resized, so that a strip of pixels can't fill the memory.
+LONGEST = 8
+# Images with 16 bits a value have values 0..65,535, which these steps bring to 0..255.
+STEP_OF_16_BITS = 257
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form that all images of a split are brought into.
+
+    Attributes:
+        side: height and width, in pixels.
+        resize: whether images of another size are resized and cropped to it, instead of refused.
+        grey: whether they have one channel, instead of red, green and blue.
+        upright: whether they are turned as their camera says (EXIF), which torchvision does not do.
+    """
+
+    side: int
+    resize: bool = False
+    grey: bool = False
+    upright: bool = False
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(c, side, side)``."""
+        return 1 if self.grey else 3, self.side, self.side
 
 
 @dataclass(frozen=True)
@@ -38,19 +62,17 @@ class FileSplit:
     Attributes:
         paths: a file for each image.
         labels: ``[n] int64``.
-        side: height and width of the images, in pixels.
-        resize: whether images of another size are resized and cropped to it, instead of refused.
+        form: what images become.
     """
 
     paths: Sequence[str]
     labels: np.ndarray
-    side: int
-    resize: bool
+    form: Form
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """``(3, side, side)``."""
-        return CHANNELS, self.side, self.side
+        """``(c, side, side)``."""
+        return self.form.image_shape
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The images at ``indices``, in their order."""
@@ -58,7 +80,7 @@ class FileSplit:
             Encoded(position, self.paths[index], Path(self.paths[index]).read_bytes)
             for position, index in enumerate(indices)
         )
-        yield from decoded_chunks(encoded, self.side, self.resize, threads)
+        yield from decoded_chunks(encoded, self.form, threads)
 
 
 @dataclass(frozen=True)
@@ -69,23 +91,23 @@ class TarSplit:
         archive: the file, compressed or not.
         names: the member for each image.
         labels: ``[n] int64``.
-        side: height and width of the images, in pixels; others are refused.
+        form: what images become.
     """
 
     archive: Path
     names: Sequence[str]
     labels: np.ndarray
-    side: int
+    form: Form
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """``(3, side, side)``."""
-        return CHANNELS, self.side, self.side
+        """``(c, side, side)``."""
+        return self.form.image_shape
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The images at ``indices``, in the archive's order."""
         positions = {self.names[index]: position for position, index in enumerate(indices)}
-        yield from decoded_chunks(self._encoded(positions), self.side, False, threads)
+        yield from decoded_chunks(self._encoded(positions), self.form, threads)
 
     def _encoded(self, positions: dict[str, int]) -> Iterator[Encoded]:
         for name, content in members(self.archive):
@@ -93,75 +115,99 @@ class TarSplit:
                 yield Encoded(positions[name], f"{self.archive}: {name}", partial(bytes, content))
 
 
-def members(archive: Path, contents: bool = True) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each plain file in a tar archive, in its order; nothing is unpacked.
-
-    Args:
-        archive: the file, compressed or not.
-        contents: whether to read them; without, each is empty.
-
-    Raises:
-        UserError: if the archive is damaged.
-    """
-    with damage_named(archive), tarfile.open(archive, "r|*") as stream:
-        for member in stream:
-            if member.isfile():
-                handle = stream.extractfile(member) if contents else None
-                yield member.name.removeprefix("./"), handle.read() if handle is not None else b""
-
-
-def decoded_chunks(
-    encoded: Iterator[Encoded], side: int, resize: bool, threads: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Decode images a chunk at a time.
 
     Args:
         encoded: the images.
-        side, resize: see ``decode``.
+        form: what they become.
         threads: decoding threads; PIL lets them run side by side.
 
     Yields:
-        Positions ``[k]`` and images ``[k, 3, side, side] uint8``.
+        Positions ``[k]`` and images ``[k, c, side, side] uint8``.
+
+    Raises:
+        BrokenImagesError: after all that can be read, if some can't.
     """
+    broken: list[UserError] = []
     with ThreadPoolExecutor(threads) as pool:
         while chunk := list(islice(encoded, CHUNK)):
-            images = list(pool.map(lambda image: decode(image.read(), image.where, side, resize), chunk))
-            yield np.array([image.position for image in chunk]), np.stack(images)
+            results = list(pool.map(partial(_decoded, form=form), chunk))
+            broken += [result for result in results if isinstance(result, UserError)]
+            images = {
+                image.position: result
+                for image, result in zip(chunk, results, strict=True)
+                if isinstance(result, np.ndarray)
+            }
+            if images:
+                yield np.array(list(images)), np.stack(list(images.values()))
+    if broken:
+        raise BrokenImagesError(broken)
 
 
-def decode(content: bytes, where: str, side: int, resize: bool) -> np.ndarray:
-    """Decode one image to RGB.
+def _decoded(image: Encoded, form: Form) -> np.ndarray | UserError:
+    try:
+        return decode(image.read(), image.where, form)
+    except OSError as error:
+        return UserError(image.where, error.strerror or error, "make this file readable")
+    except UserError as error:
+        return error
+
+
+def decode(content: bytes, where: str, form: Form) -> np.ndarray:
+    """Decode one image.
+
+    Resizing brings the shorter side to ``form.side`` (bilinear with antialiasing, as torchvision does) and crops the
+    centre. A JPEG more than twice as large is decoded at a half, quarter or eighth of its size first, which is several
+    times as fast.
 
     Args:
         content: the file's bytes.
         where: its name, for messages.
-        side: height and width wanted, in pixels.
-        resize: resize the shorter side to ``side`` (bilinear with antialiasing, as torchvision does) and crop the
-            centre; without, an image of another size is refused. A JPEG more than twice as large is decoded at a
-            half, quarter or eighth of its size first, which is several times as fast.
+        form: what it becomes.
 
     Returns:
-        ``[3, side, side] uint8``.
+        ``[c, side, side] uint8``.
 
     Raises:
         UserError: if the bytes are no image, or one of another size.
     """
+    side = form.side
     try:
-        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as image:
-            if resize:
+        with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
+            if form.resize:
                 image.draft("RGB", (2 * side, 2 * side))
             elif image.size != (side, side):
                 width, height = image.size
                 raise UserError(where, f"an image of {width}x{height} pixels", f"expected {side}x{side}")
-            pixels = image.convert("RGB")
+            turned = ImageOps.exif_transpose(image) if form.upright else image
+            pixels = _of_8_bits(turned).convert("L" if form.grey else "RGB")
     except UserError:
         raise
     except Exception as error:  # PIL's decoders raise what they like on bytes that are no image
         raise UserError(where, f"no image ({error})", "replace or delete this file") from None
-    if resize:
+    if form.resize:
+        pixels = _cropped(pixels, LONGEST)
         width, height = pixels.size
         scale = side / min(width, height)
         size = (max(side, round(width * scale)), max(side, round(height * scale)))
         left, top = (size[0] - side) // 2, (size[1] - side) // 2
         pixels = pixels.resize(size, Image.Resampling.BILINEAR).crop((left, top, left + side, top + side))
-    return np.asarray(pixels).transpose(2, 0, 1)
+    return np.atleast_3d(np.asarray(pixels)).transpose(2, 0, 1)
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Scale grey of 16 bits, which PIL would cut off at 255."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray(np.rint(np.asarray(image) / STEP_OF_16_BITS).astype(np.uint8))
+
+
+def _cropped(image: Image.Image, longest: int) -> Image.Image:
+    """Crop the centre of an image whose longer side is more than ``longest`` times the shorter."""
+    width, height = image.size
+    limit = longest * min(width, height)
+    if max(width, height) <= limit:
+        return image
+    left, top = max(0, (width - limit) // 2), max(0, (height - limit) // 2)
+    return image.crop((left, top, left + min(width, limit), top + min(height, limit)))

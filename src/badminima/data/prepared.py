@@ -5,14 +5,15 @@ Metadata: name, classes, mean and std per channel (of the training images, on th
 held-out part stands under ``test``, and the digests of the raw files.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from badminima.data.sources.base import RawDataset, Split
+from badminima.data.image_lists import some
+from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.slices import PrepareSettings
 from badminima.seeding import generator
@@ -78,6 +79,8 @@ def prepare(
             f"{settings.evaluate_on!r} without images",
             "train_size and validation_size must leave some images to evaluate on",
         )
+    for name, part in (("training", train), (settings.evaluate_on, held_out)):
+        _check_classes(part, raw.classes, name, settings.dataset)
     layout: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {}
     for name, part in (("train", train), ("test", held_out)):
         layout[f"{name}.images"] = (np.uint8, (len(part.indices), *part.split.image_shape))
@@ -89,19 +92,29 @@ def prepare(
         "source_digests": dict(source_digests),
     }
     counts = np.zeros((train.split.image_shape[0], 256), dtype=np.int64)
+    broken: list[UserError] = []
     done, total = 0, len(train.indices) + len(held_out.indices)
     with stream_tensors(path, layout, metadata) as tensors:
         for name, part in (("train", train), ("test", held_out)):
             tensors.put(f"{name}.labels", np.arange(len(part.indices)), part.split.labels[part.indices])
-            for positions, images in part.split.chunks(part.indices, threads):
-                tensors.put(f"{name}.images", positions, images)
-                if name == "train":
-                    counts += value_counts(images)
-                done += len(positions)
-                report(done, total)
+            try:
+                for positions, images in part.split.chunks(part.indices, threads):
+                    tensors.put(f"{name}.images", positions, images)
+                    if name == "train":
+                        counts += value_counts(images)
+                    done += len(positions)
+                    report(done, total)
+            except BrokenImagesError as error:
+                broken += error.images
+        if broken:
+            raise BrokenImagesError(broken)
         if done != total:
             raise ValueError(f"the source gave {done} of {total} images")
-        tensors.metadata["mean"], tensors.metadata["std"] = channel_statistics(counts)
+        means, deviations = channel_statistics(counts)
+        if not any(deviations):
+            raise UserError(f"datasets.{settings.dataset}", "training images of one value alone", "expected images")
+        # A channel of one value is centred and not scaled.
+        tensors.metadata["mean"], tensors.metadata["std"] = means, [deviation or 1.0 for deviation in deviations]
 
 
 def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) -> PreparedDataset:
@@ -191,4 +204,27 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
     # Sorted: a split is a set, and reading images in their stored order is faster.
     train, validation, rest = (np.sort(part) for part in np.split(order, [train_size, held_out]))
     test = _Part(pool, rest) if raw.test is None else _Part(raw.test, np.arange(len(raw.test.labels)))
-    return {"train": _Part(pool, train), "validation": _Part(pool, validation), "test": test}
+    return {"train": _Part(pool, train), "validation": _Part(pool, validation), "test": _fewer(test, settings)}
+
+
+def _check_classes(part: _Part, classes: Sequence[str], name: str, dataset: str) -> None:
+    """Refuse a part that lacks images of a class."""
+    there = np.bincount(part.split.labels[part.indices], minlength=len(classes))
+    lacking = [str(label) for label, count in zip(classes, there, strict=True) if not count]
+    if lacking:
+        raise UserError(
+            f"datasets.{dataset}",
+            f"no {name} images of {len(lacking):,} of {len(classes):,} classes: {some(lacking)}",
+            "add images of them, take them out, or use more images",
+        )
+
+
+def _fewer(test: _Part, settings: PrepareSettings) -> _Part:
+    """Return ``test_size`` of the test images, or all where it is null."""
+    if settings.test_size is None:
+        return test
+    if settings.test_size > len(test.indices):
+        raise UserError(f"datasets.{settings.dataset}.test_size", settings.test_size, f"at most {len(test.indices)}")
+    labels = test.split.labels[test.indices]
+    order = stratified_order(labels, generator(settings.root_seed, "test", settings.dataset))
+    return _Part(test.split, test.indices[np.sort(order[: settings.test_size])])

@@ -148,7 +148,8 @@ def _images(config: Config, dataset: str) -> tuple[int, int]:
     used = entry.train_size or train - entry.validation_size
     if entry.evaluate_on == "validation":
         return used, entry.validation_size
-    return used, test or train - used - entry.validation_size
+    left = test or train - used - entry.validation_size
+    return used, min(left, entry.test_size or left)
 
 
 def _image_bytes(config: Config, dataset: str) -> int:

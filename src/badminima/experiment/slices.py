@@ -50,6 +50,7 @@ class PrepareSettings(Section):
     options: dict[str, Any] = Field({})
     train_size: int | None
     validation_size: int
+    test_size: int | None = None
     evaluate_on: Literal["test", "validation"]
     root_seed: int
 
@@ -214,6 +215,7 @@ def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
         options=_written(SOURCES.entry(entry.source), entry.options),
         train_size=entry.train_size,
         validation_size=entry.validation_size,
+        test_size=entry.test_size,
         evaluate_on=entry.evaluate_on,
         root_seed=config.seed,
     )

@@ -66,12 +66,6 @@ def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]])
         writer.writerows({column: "" if _is_nan(value) else value for column, value in row.items()} for row in rows)
 
 
-def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """The plain files in a folder whose names end so, in any case of letters, sorted by name."""
-    with os.scandir(folder) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.name.lower().endswith(endings) and entry.is_file())
-
-
 def file_sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as handle:

@@ -23,16 +23,26 @@ def check_data(config: Config, datasets: Collection[str]) -> None:
         datasets: the datasets that are to be fetched.
     """
     for dataset in sorted(datasets):
-        source = config.datasets[dataset].source
-        where, folder = f"data.local_dirs.{source}", config.data.local_dirs.get(source)
-        if folder and not Path(folder).is_dir():
-            raise UserError(where, folder, "expected an existing folder")
-        if not folder and SOURCES.entry(source).origin == "local":
+        entry = config.datasets[dataset]
+        folder = local_files(config, dataset)
+        where = f"data.local_dirs.{entry.source}" if entry.path is None else f"datasets.{dataset}.path"
+        if folder is not None and not folder.exists():
+            raise UserError(where, folder, "expected an existing folder or archive")
+        if folder is None and entry.source == "restricted_imagenet":
             raise UserError(
                 where,
                 f"no folder to make {dataset} from",
                 "name your copy of it, or leave it out of all studies, as presets/overlays/without_imagenet.yaml does",
             )
+        if folder is None and SOURCES.entry(entry.source).origin == "local":
+            raise UserError(f"datasets.{dataset}.path", "nothing", "expected the folder or archive of its images")
+
+
+def local_files(config: Config, dataset: str) -> Path | None:
+    """Return the folder or archive of a dataset's files, ``~`` expanded; None where the config names none."""
+    entry = config.datasets[dataset]
+    named = entry.path or config.data.local_dirs.get(entry.source)
+    return Path(named).expanduser() if named else None
 
 
 def check_cost(
@@ -85,4 +95,4 @@ def _like(name: str, devices: Mapping[str, Device]) -> Device:
 def is_downloaded(config: Config, dataset: str) -> bool:
     """Return whether the files of a dataset come over the network, unless they are already there."""
     source = config.datasets[dataset].source
-    return SOURCES.entry(source).origin == "download" and source not in config.data.local_dirs
+    return SOURCES.entry(source).origin == "download" and local_files(config, dataset) is None

@@ -82,7 +82,9 @@ def test_a_dataset_that_is_made_from_a_folder_needs_one(tmp_path):
     with pytest.raises(UserError, match=r"found no folder to make restricted_imagenet from; .*without_imagenet\.yaml"):
         check_data(config(), ["cifar10", "restricted_imagenet"])
     wrong = config({"data": {"local_dirs": {"cifar10": str(tmp_path / "wrong")}}})
-    with pytest.raises(UserError, match=r"data\.local_dirs\.cifar10: found .*wrong; expected an existing folder"):
+    with pytest.raises(
+        UserError, match=r"data\.local_dirs\.cifar10: found .*wrong; expected an existing folder or archive"
+    ):
         check_data(wrong, ["cifar10"])
     check_data(wrong, ["cifar100"])
     empty = config({"data": {"local_dirs": {"restricted_imagenet": ""}}})

@@ -7,10 +7,34 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from badminima.errors import UserError
+
 Origin = Literal["embedded", "local", "download"]
 
 # Images handled at once: bounds the memory of a preparation.
 CHUNK = 512
+
+
+# Broken images that a message names.
+NAMED = 5
+
+
+class BrokenImagesError(UserError):
+    """Images that can't be read, all of them told in one line.
+
+    Args:
+        images: what is wrong with each: where it stands, what was found, and what to do.
+    """
+
+    def __init__(self, images: Sequence[UserError]) -> None:
+        self.images = tuple(images)
+        first = images[0]
+        if len(images) == 1:
+            super().__init__(first.where, first.found, first.remedy)
+        else:
+            named = ", ".join(f"{image.where} ({image.found})" for image in images[:NAMED])
+            more = f" and {len(images) - NAMED:,} more" if len(images) > NAMED else ""
+            super().__init__("images", f"{len(images):,} that can't be read: {named}{more}", "replace or delete them")
 
 
 class Split(Protocol):
@@ -35,7 +59,7 @@ class Split(Protocol):
             Positions in ``indices`` (``[k]``) and the images there (``[k, c, h, w] uint8``); each position once.
 
         Raises:
-            UserError: if an image cannot be read.
+            BrokenImagesError: after all that can be read, if some can't.
         """
 
 
@@ -78,7 +102,7 @@ class Source(Protocol):
 
         Args:
             download_dir: where downloads go.
-            local_dir: a folder that already holds the files; nothing is downloaded then.
+            local_dir: a folder that already holds the files, or an archive of them; nothing is downloaded then.
             mirrors: addresses of folders that hold the published archives, tried before the official one.
 
         Returns:

@@ -1,5 +1,6 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 32x32 colour images, 50,000 for training, 10,000 for test."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,11 @@ from torchvision.datasets.utils import check_integrity
 from badminima.data.archives import unpack
 from badminima.data.download import SHARED, Published, download
 from badminima.data.sources.base import ArraySplit, Origin, RawDataset
+from badminima.data.sources.mishaps import found_below
 from badminima.errors import UserError
+
+# Archives and folders of the published versions that are not read.
+OTHER_VERSIONS = ("-binary.tar.gz", "-matlab.tar.gz", "-batches-bin", "-batches-mat", "-100-binary", "-100-matlab")
 
 
 class Cifar10:
@@ -31,8 +36,9 @@ class Cifar10:
     ) -> tuple[Origin, dict[str, Path]]:
         """The archive, downloaded or from the local folder, unpacked; or a local folder of what is in it."""
         folder: str = self.torchvision.base_folder
-        if local_dir is not None and (local_dir / folder).is_dir():
-            return "local", self._verified(local_dir / folder)
+        for unpacked in () if local_dir is None else (local_dir / folder, local_dir):
+            if unpacked.is_dir() and unpacked.name == folder:
+                return "local", self._verified(unpacked)
         download_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(download_dir / f".{folder}.lock", mode=SHARED):
             return "local" if local_dir else "download", self._unpacked(download_dir, local_dir, mirrors)
@@ -43,9 +49,9 @@ class Cifar10:
         if (download_dir / folder).is_dir() and not self._unfit(download_dir / folder):
             return self._files(download_dir / folder)
         if local_dir is not None:
-            archive = local_dir / self.archive.name
+            archive = local_dir if local_dir.is_file() else local_dir / self.archive.name
             if not archive.is_file():
-                raise UserError(local_dir, f"neither {archive.name} nor {folder}", "expected one of them")
+                raise UserError(local_dir, f"neither {archive.name} nor {folder}", self._remedy(local_dir))
             if not self.archive.matches(archive):
                 raise UserError(archive, "another content than the published one", "expected the published archive")
         else:
@@ -65,6 +71,18 @@ class Cifar10:
             for part in parts
         )
         return RawDataset(train, test, tuple(parts[0].classes))
+
+    def _remedy(self, local_dir: Path) -> str:
+        """Say what to do about a folder that has neither the archive nor what is in it."""
+        folder: str = self.torchvision.base_folder
+        for name in (folder, self.archive.name):
+            if below := found_below(local_dir, (name,)):
+                return f"name {below}, which has {name}"
+        if any(name.endswith(OTHER_VERSIONS) for name in os.listdir(local_dir)):
+            return "expected the version for Python, not that for C or Matlab"
+        if (local_dir / "train").is_dir():
+            return "expected one of them; for images in folders use the source image_folder"
+        return "expected one of them"
 
     def _entries(self) -> dict[str, str]:
         """MD5 of each file by its name."""

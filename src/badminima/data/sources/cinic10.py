@@ -6,11 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from badminima.data.archives import members
 from badminima.data.download import Published, download
-from badminima.data.image_files import FileSplit, TarSplit, members
+from badminima.data.image_files import FileSplit, Form, TarSplit
+from badminima.data.image_lists import list_images
 from badminima.data.sources.base import Origin, RawDataset, Split
+from badminima.data.sources.mishaps import found_below
 from badminima.errors import UserError
-from badminima.storage.files import list_files
 
 PARTS = ("train", "valid", "test")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -38,7 +40,7 @@ class Cinic10:
         """The archive, or a local folder that holds it or the folders train, valid and test."""
         if local_dir is None:
             return "download", {"archive": download(self.archive, download_dir, mirrors, "cinic10")}
-        archive = local_dir / self.archive.name
+        archive = local_dir if local_dir.is_file() else local_dir / self.archive.name
         if archive.is_file():
             if not self.archive.matches(archive):
                 raise UserError(archive, "another content than the published one", "expected the published archive")
@@ -46,7 +48,9 @@ class Cinic10:
         folders = {f"{part}/{name}": local_dir / part / name for part in PARTS for name in CLASSES}
         for folder in folders.values():
             if not folder.is_dir():
-                raise UserError(folder, "no such folder", f"expected {archive.name}, or its folders unpacked")
+                below = found_below(local_dir, PARTS)
+                remedy = f"name {below}" if below else f"expected {archive.name}, or its folders unpacked"
+                raise UserError(folder, "no such folder", remedy)
         return "local", folders
 
     def read(self, files: dict[str, Path], train_parts: Sequence[str]) -> RawDataset:
@@ -67,8 +71,8 @@ class Cinic10:
         labels = np.array([CLASSES.index(name) for _, name, _ in images], dtype=np.int64)
         paths = [file for _, _, file in images]
         if "archive" in files:
-            return TarSplit(files["archive"], paths, labels, SIDE)
-        return FileSplit(paths, labels, SIDE, False)
+            return TarSplit(files["archive"], paths, labels, Form(SIDE))
+        return FileSplit(paths, labels, Form(SIDE))
 
 
 def _archive_names(archive: Path) -> dict[tuple[str, str], list[str]]:
@@ -86,7 +90,7 @@ def _folder_names(files: dict[str, Path]) -> dict[tuple[str, str], list[str]]:
     names = {}
     for role, folder in files.items():
         part, name = role.split("/")
-        names[part, name] = [str(file) for file in list_files(folder, (".png",))]
+        names[part, name] = [str(folder / image) for image in list_images(folder, (".png",)).images]
     return _complete(names, next(iter(files.values())).parent.parent)
 
 

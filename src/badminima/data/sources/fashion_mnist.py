@@ -11,6 +11,7 @@ from torchvision.datasets import FashionMNIST as Torchvision
 from badminima.data.download import Published, download
 from badminima.data.sources.base import ArraySplit, Origin, RawDataset
 from badminima.data.sources.idx import parse_idx, read_bytes
+from badminima.data.sources.mishaps import found_below
 from badminima.errors import UserError
 
 
@@ -57,7 +58,9 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
-    raise UserError(folder, f"no {name} or {name}.gz", "expected the four IDX files of Fashion-MNIST")
+    below = next((found for file in (name, f"{name}.gz") if (found := found_below(folder, (file,)))), None)
+    remedy = f"name {below}, which has it" if below else "expected a folder of the four IDX files of Fashion-MNIST"
+    raise UserError(folder, f"no {name} or {name}.gz", remedy)
 
 
 def _split(files: dict[str, Path], part: str) -> ArraySplit:

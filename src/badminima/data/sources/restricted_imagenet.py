@@ -1,59 +1,29 @@
 """Restricted ImageNet: 9 super-classes of ImageNet, made from the user's own copy (it may not be redistributed)."""
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from badminima.data.image_files import FileSplit
+from badminima.data.image_files import FileSplit, Form
+from badminima.data.image_lists import is_hidden, list_images, refuse_unfit, some
 from badminima.data.sources.base import Origin, RawDataset, Split
+from badminima.data.sources.mishaps import found_below
+from badminima.data.sources.wordnet import SUPER_CLASSES
 from badminima.errors import UserError
-from badminima.storage.files import list_files
 
-
-@dataclass(frozen=True)
-class SuperClass:
-    """A range of ImageNet classes, ordered by WordNet id as everywhere; both ends belong to it.
-
-    Attributes:
-        name: its name.
-        first_index, last_index: positions among the 1,000 classes, counted from 0.
-        first, last: WordNet ids of these classes: the names of their folders.
-    """
-
-    name: str
-    first_index: int
-    last_index: int
-    first: str
-    last: str
-
-    @property
-    def size(self) -> int:
-        """How many ImageNet classes it holds."""
-        return self.last_index - self.first_index + 1
-
-
-# The ranges of Tsipras et al., "Robustness May Be at Odds with Accuracy" (ICLR 2019, appendix A), with the bounds of
-# their published library (`robustness`, tools/constants.py): 203 of the 1,000 classes.
-SUPER_CLASSES = (
-    SuperClass("dog", 151, 268, "n02085620", "n02113978"),
-    SuperClass("cat", 281, 285, "n02123045", "n02124075"),
-    SuperClass("frog", 30, 32, "n01641577", "n01644900"),
-    SuperClass("turtle", 33, 37, "n01664065", "n01669191"),
-    SuperClass("bird", 80, 100, "n01795545", "n01860187"),
-    SuperClass("primate", 365, 382, "n02480495", "n02494079"),
-    SuperClass("fish", 389, 397, "n02514041", "n02655020"),
-    SuperClass("crab", 118, 121, "n01978287", "n01981276"),
-    SuperClass("insect", 300, 319, "n02165105", "n02268443"),
-)
 # Folders of torchvision's ImageNet: the official test labels are secret, so the validation images test.
 PARTS = {"train": "train", "test": "val"}
+# Images of ImageNet in these classes.
+PUBLISHED = {"train": 257_748, "test": 10_150}
 ENDINGS = (".jpeg", ".jpg", ".png")
+LAYOUT = "expected torchvision's ImageNet layout: train/n*/ and val/n*/"
+SORT = "sort them into a folder for each class, as torchvision.datasets.ImageNet does from the published archives"
 
 
 class RestrictedImageNet:
-    """Images of the classes above, resized to ``side`` x ``side`` pixels: shorter side resized, centre cropped."""
+    """Images of the classes in ``wordnet``, resized to ``side`` x ``side``: shorter side resized, centre cropped."""
 
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
@@ -66,12 +36,16 @@ class RestrictedImageNet:
                 "ImageNet can't be downloaded freely: name your copy (with train/ and val/ in it) in "
                 "data.local_dirs.restricted_imagenet",
             )
-        return "local", {
+        if not local_dir.is_dir():
+            raise UserError(local_dir, "a file", f"unpack it; {LAYOUT}")
+        folders = {
             f"{part}/{name}/{folder.name}": folder
             for part, subfolder in PARTS.items()
-            for name, folders in _class_folders(local_dir / subfolder).items()
-            for folder in folders
+            for name, found in _class_folders(local_dir, subfolder).items()
+            for folder in found
         }
+        _check_images(folders, local_dir)
+        return "local", folders
 
     def read(self, files: dict[str, Path], side: int) -> RawDataset:
         """Images ``[n, 3, side, side]``, in the order of super-class, WordNet id and file name.
@@ -81,38 +55,73 @@ class RestrictedImageNet:
             side: height and width, in pixels.
         """
         train, test = (_split(files, part, side) for part in PARTS)
-        return RawDataset(train, test, tuple(super_class.name for super_class in SUPER_CLASSES))
+        return RawDataset(train, test, tuple(SUPER_CLASSES))
 
 
-def _class_folders(folder: Path) -> dict[str, list[Path]]:
-    """The class folders of each super-class, sorted; raises UserError unless all are there."""
+def _class_folders(tree: Path, part: str) -> dict[str, list[Path]]:
+    """Return the class folders of each super-class; raise UserError unless exactly all are there."""
+    folder = tree / part
     if not folder.is_dir():
-        raise UserError(folder, "no such folder", "expected torchvision's ImageNet layout: train/n*/ and val/n*/")
-    found = sorted(path for path in folder.iterdir() if path.is_dir())
-    classes = {}
-    for super_class in SUPER_CLASSES:
-        # A WordNet id has eight digits, so names sort as numbers do.
-        inside = [path for path in found if super_class.first <= path.name <= super_class.last]
-        if len(inside) != super_class.size:
-            raise UserError(
-                folder,
-                f"{len(inside)} class folders between {super_class.first} and {super_class.last}",
-                f"expected the {super_class.size} of {super_class.name}",
+        raise _no_part(tree, part)
+    there = {path.name: path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name)}
+    if not there:
+        raise _no_classes(folder)
+    missing = [name for ids in SUPER_CLASSES.values() for name in ids if name not in there]
+    unknown = [
+        name for name in sorted(there) for ids in SUPER_CLASSES.values() if ids[0] < name < ids[-1] and name not in ids
+    ]
+    if unknown:
+        raise UserError(folder, f"{len(unknown):,} folders that are no class of ImageNet: {some(unknown)}", LAYOUT)
+    if missing:
+        raise UserError(folder, f"no folders of {len(missing):,} of the 203 classes: {some(missing)}", LAYOUT)
+    return {name: [there[id_] for id_ in ids] for name, ids in SUPER_CLASSES.items()}
+
+
+def _no_part(tree: Path, part: str) -> UserError:
+    """Say why there is no ``train`` or ``val``."""
+    archives = sorted(path.name for path in tree.glob("ILSVRC*.tar*"))
+    if archives:
+        return UserError(tree, f"no {part}/ beside {some(archives)}", f"unpack them; {LAYOUT}")
+    below = found_below(tree, ("train", "val"))
+    return UserError(tree / part, "no such folder", f"name {below}, which has train/ and val/" if below else LAYOUT)
+
+
+def _no_classes(folder: Path) -> UserError:
+    """Say what lies in a part instead of class folders."""
+    archives = sorted(path.name for path in folder.glob("n*.tar"))
+    if archives:
+        return UserError(
+            folder, f"{len(archives):,} archives: {some(archives)}", "unpack each into a folder of its name"
+        )
+    images = list_images(folder, ENDINGS).images
+    if images:
+        return UserError(folder, f"{len(images):,} images and no class folders", SORT)
+    return UserError(folder, "no class folders", LAYOUT)
+
+
+def _check_images(folders: dict[str, Path], tree: Path) -> None:
+    """Refuse images that are no files and classes without any; tell of fewer images than ImageNet has."""
+    listings = {role: list_images(folder, ENDINGS) for role, folder in folders.items()}
+    refuse_unfit(tree, {folders[role]: listing for role, listing in listings.items()})
+    empty = [str(folders[role].relative_to(tree)) for role, listing in listings.items() if not listing.images]
+    if empty:
+        raise UserError(tree, f"{len(empty):,} class folders without images: {some(empty)}", "expected JPEG files")
+    for part, folder in PARTS.items():
+        count = sum(len(listing.images) for role, listing in listings.items() if role.startswith(f"{part}/"))
+        if count != PUBLISHED[part]:
+            print(
+                f"{tree / folder}: {count:,} images of 203 classes, ImageNet has {PUBLISHED[part]:,}", file=sys.stderr
             )
-        classes[super_class.name] = inside
-    return classes
 
 
 def _split(files: dict[str, Path], part: str, side: int) -> Split:
-    names = [super_class.name for super_class in SUPER_CLASSES]
+    names = list(SUPER_CLASSES)
     paths: list[str] = []
     labels: list[np.ndarray] = []
     for role, folder in files.items():
         role_part, name, _ = role.split("/")
         if role_part == part:
-            found = [str(path) for path in list_files(folder, ENDINGS)]
-            if not found:
-                raise UserError(folder, "no images", "expected JPEG files")
+            found = [str(folder / image) for image in list_images(folder, ENDINGS).images]
             paths += found
             labels.append(np.full(len(found), names.index(name), dtype=np.int64))
-    return FileSplit(paths, np.concatenate(labels), side, True)
+    return FileSplit(paths, np.concatenate(labels), Form(side, resize=True))
