@@ -63,7 +63,7 @@ def main(
     if given.start is None and any(DIAGNOSTICS.entry(name).needs_start for name in names):
         raise UserError("--start", "nothing", "the weights that the run started from are needed, or --only others")
     measured = diagnose(read_context(settings, given), names)
-    result = record(settings, names, measured)
+    result = record(settings, given, names, measured)
     if diagnostics is not None:
         write_json(diagnostics, result)
         return

@@ -100,7 +100,8 @@ class AlongSettings(Section):
 class TrainSettings(Section):
     """Settings of one training, beside its data and start weights."""
 
-    revision: int = 2
+    # 3: run.json holds the digests of what a run was made from and of what it left.
+    revision: int = 3
     phase: Literal["pretrain", "train"]
     dataset: str
     model_name: str

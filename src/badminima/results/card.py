@@ -48,6 +48,7 @@ class Card(Section):
     measurements: dict[str, float | None] = Field(description="Name -> number; null: not finite.")
     skipped: dict[str, str] = Field(description="Measurements that were not made, and why.")
     settings: dict[str, Any] = Field(description="The training's settings.")
+    digests: dict[str, str | None] = Field(description="Of its weights, and of what the run was made from.")
     provenance: dict[str, Any] = Field(description="Device, versions, code revision, digests of the raw data.")
 
     @property
@@ -79,7 +80,7 @@ def card_page(card: Card) -> str:
         "## Measurements\n\n" + (_table(("measurement", "value"), whole) if whole else "None were made."),
         *([_table(("skipped", "because"), list(card.skipped.items()))] if card.skipped else []),
         f"## Settings\n\n{_yaml(card, 'settings', 'pretraining')}",
-        f"## Provenance\n\n{_yaml(card, 'provenance')}",
+        f"## Provenance\n\n{_yaml(card, 'digests', 'provenance')}",
     ]
     return "\n\n".join(sections) + "\n"
 

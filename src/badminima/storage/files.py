@@ -51,7 +51,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(path, "damaged JSON", "delete the file and run its stage again") from None
     if not isinstance(content, dict):
         raise UserError(path, f"JSON of type {type(content).__name__}", "expected an object")
@@ -64,6 +64,14 @@ def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]])
         writer = csv.DictWriter(handle, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({column: "" if _is_nan(value) else value for column, value in row.items()} for row in rows)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file; raises UserError if it is missing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(path, "no such file", "run the stage that writes it first") from None
 
 
 def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:

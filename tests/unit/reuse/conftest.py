@@ -78,8 +78,9 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
         folder = paths.run(run)
         train(train_settings(config, run), paths.prepared(dataset), start, folder, 300)
         settings = diagnose_settings(config, run)
-        context = read_context(settings, Inputs(folder / "weights.safetensors", start))
-        measured = record(settings, config.diagnostics, diagnose(context, config.diagnostics))
+        inputs = Inputs(folder / "weights.safetensors", start, paths.prepared(dataset))
+        context = read_context(settings, inputs)
+        measured = record(settings, inputs, config.diagnostics, diagnose(context, config.diagnostics))
         if not isinstance(config.inits[run.init], RandomInit):
             measured["values"]["sharpness.lambda"] = float("nan")  # as a measurement without a finite value leaves it
         write_json(folder / "diagnostics.json", measured)
