@@ -14,7 +14,7 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors,
 from badminima.config.registry import DIAGNOSTICS
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
-from badminima.diagnostics.record import record
+from badminima.diagnostics.record import record, tell_failures
 from badminima.errors import UserError
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.results.beside import beside, settings_beside
@@ -66,11 +66,13 @@ def main(
     result = record(settings, given, names, measured)
     if diagnostics is not None:
         write_json(diagnostics, result)
+        tell_failures(measured)
         return
     click.echo(json.dumps(result, indent=2))
     if not measured.values:
         reasons = "; ".join(f"{name}: {why}" for name, why in {**measured.skipped, **measured.failed}.items())
         raise UserError("measurements", "none could be made", reasons)
+    tell_failures(measured)
 
 
 if __name__ == "__main__":

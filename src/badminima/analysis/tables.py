@@ -36,7 +36,7 @@ from badminima.storage.tensorfiles import read_tensors, write_tensors
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
 CELL_KEYS = RUN_KEYS[:-1]
 # Columns of runs.csv that describe a run rather than measure it.
-DESCRIPTIONS = ["status", "epochs", "evaluated_on", "device", "revision"]
+DESCRIPTIONS = ["status", "epochs", "evaluated_on", "device", "revision", "failed"]
 PRETRAINING_COLUMNS = [
     *("dataset", "model", "init", "seed", "status", "epochs"),
     *("accuracy_on_confusing_set", "reachable_accuracy", "conflicting_copies"),
@@ -93,7 +93,8 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
     histories, costs = {}, _Costs()
     for number, (run, left) in enumerate(zip(found, reader.runs(found), strict=True)):
         values = {key: value for file in left.measured for key, value in file.values.items()}
-        columns.put(number, _run_row(run, left.record.content, values))
+        failed = {name: reason for file in left.measured for name, reason in file.failed.items()}
+        columns.put(number, _run_row(run, left.record.content, failed, values))
         layers.put(number, values)
         costs.put(left.measured)
         histories[paths.run(run) / HISTORY] = left.history
@@ -148,12 +149,16 @@ def read_study(folder: Path) -> StudyTables:
     return StudyTables(**{name: read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
 
 
-def _run_row(run: Run, record: Mapping[str, Any], measured: Mapping[str, int | float | None]) -> dict[str, Any]:
+def _run_row(
+    run: Run, record: Mapping[str, Any], failed: Mapping[str, str], measured: Mapping[str, int | float | None]
+) -> dict[str, Any]:
     final = {
         key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr", "train_measured")
     }
     whole = {key: value for key, value in measured.items() if not is_of_tensor(key)}
-    return {**asdict(run), **{key: record[key] for key in DESCRIPTIONS}, **final, **whole}
+    described = {key: record.get(key) for key in DESCRIPTIONS if key != "failed"}
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+    return {**asdict(run), **described, "failed": reasons or None, **final, **whole}
 
 
 class _Columns:

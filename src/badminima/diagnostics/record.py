@@ -1,4 +1,6 @@
-"""The content of a file of measurements."""
+"""The content of a file of measurements, and what to say of it."""
+
+import sys
 
 from badminima.diagnostics.diagnose import Measured
 from badminima.diagnostics.inputs import Inputs
@@ -18,3 +20,9 @@ def record(settings: DiagnoseSettings, inputs: Inputs, names: list[str], measure
         "seconds": measured.seconds,
         **provenance(choose_device(settings.device)),
     }
+
+
+def tell_failures(measured: Measured) -> None:
+    """Say on stderr which measurements failed and why, below whatever they said themselves."""
+    for name, reason in measured.failed.items():
+        print(f"{name}: failed ({reason})", file=sys.stderr, flush=True)

@@ -151,7 +151,8 @@ class DiagnoseSettings(Section):
 class CollectSettings(Section):
     """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
 
-    revision: int = 1
+    # 2: runs say which of their measurements failed.
+    revision: int = 2
     study: StudyConfig
     cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
     measured: bool = Field(True, description="Whether every run has its measurements.")

@@ -78,7 +78,7 @@ def card_page(card: Card) -> str:
         f" 0..1, minus `mean`, over `std` (per channel).",
         f"## Network, input, classes\n\n{_yaml(card, 'network', 'image_shape', 'mean', 'std', 'classes')}",
         "## Measurements\n\n" + (_table(("measurement", "value"), whole) if whole else "None were made."),
-        *([_table(("skipped", "because"), list(card.skipped.items()))] if card.skipped else []),
+        *([_table(("not measured", "because"), list(card.skipped.items()))] if card.skipped else []),
         f"## Settings\n\n{_yaml(card, 'settings', 'pretraining')}",
         f"## Provenance\n\n{_yaml(card, 'digests', 'provenance')}",
     ]
