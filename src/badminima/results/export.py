@@ -4,7 +4,6 @@ One folder per run, ``{dataset}/{model}/{init}/{recipe}/seed{seed}/``: ``weights
 ``card.json`` for machines, ``card.md`` for people; and ``index.csv``, with a row per run and the digests of its files.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from badminima.models.weights import read_weights
 from badminima.results.card import CARD, COLUMNS, INDEX, PAGE, Card, card_page
 from badminima.results.results import Results
 from badminima.storage.files import atomic_path, file_sha256, write_csv, write_json, write_text
+from badminima.storage.temporaries import temporary_folder
 from badminima.storage.tensorfiles import read_tensors
 
 # What a run's record says of where it was made.
@@ -125,10 +125,5 @@ def _whole_folder(path: Path) -> Iterator[Path]:
     """A folder beside ``path`` that takes its place if the block succeeds, and is removed if not."""
     if path.exists() and any(path.iterdir()):
         raise UserError(path, "a folder that is not empty", "name a new one, or delete it first")
-    temporary = path.absolute().with_name(f".{path.name}.{os.getpid()}")
-    temporary.mkdir(parents=True)
-    try:
+    with temporary_folder(path.absolute()) as temporary:
         yield temporary
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

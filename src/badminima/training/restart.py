@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from badminima.errors import UserError
 from badminima.experiment.paths import RUN_FILES
 from badminima.storage.files import atomic_path
+from badminima.storage.temporaries import remove_leftovers
 
 MAGIC = b"badminima restart point 1\n"
 # SLURM may start a job again on another node before the first one knows that it was given up.
@@ -58,9 +59,7 @@ class RestartPoints:
             ) from None
         points = [self.folder / name for name in (NEXT, NEWEST)]
         for path in [*points, *(self.folder.parent / name for name in RUN_FILES)]:
-            # What a killed process was writing.
-            for unfinished in path.parent.glob(f".{path.stem}.[0-9]*{path.suffix}"):
-                unfinished.unlink(missing_ok=True)
+            remove_leftovers(path)
         return self
 
     def __exit__(self, *exception: object) -> None:
