@@ -13,7 +13,7 @@ rule record_config:
     params:
         settings=SETTINGS.path_of_config(config),
     shell:
-        "cp {params.settings} {output.config} 2>> {log}"
+        "cp {params.settings} {output.config}.part 2>> {log} && mv {output.config}.part {output.config} 2>> {log}"
 
 
 rule overview:
@@ -66,4 +66,5 @@ rule report:
         # the recorded one alone, and its results lie where that was written: a module's prefix may have moved them.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config}"
         " --replace-workflow-config --config results=$(dirname {input.config}) --nolock --cores 1"
-        " --report {output.html} --report-stylesheet {params.style:q} all >> {log} 2>&1"
+        " --report {output.html}.part.html --report-stylesheet {params.style:q} all >> {log} 2>&1"
+        " && mv {output.html}.part.html {output.html} >> {log} 2>&1"

@@ -190,7 +190,7 @@ def test_a_restart_point_from_other_weights_is_not_used(job):
     weights.parameters["1.weight"][0] += 1
     write_weights(job.start, weights)
     assert job.finish() == 0
-    assert "of another training (start weights:" in job.log
+    assert "of another training (start: " in job.log
     assert_same(job, undisturbed(job))
 
 

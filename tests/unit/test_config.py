@@ -2,12 +2,14 @@
 
 import copy
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from badminima.claims.grids import claims_settings
 from badminima.config import Config
@@ -118,7 +120,8 @@ def test_studies_run_on_the_grid_unless_they_say_otherwise():
 def test_a_study_without_any_seeds_says_where_they_may_stand():
     raw = raw_config()
     del raw["grid"]["seeds"]
-    with pytest.raises(UserError, match=r"studies\.ablation\.seeds: found nothing; expected some here or in grid\.seeds"):
+    message = r"studies\.ablation\.seeds: found nothing; expected some here or in grid\.seeds"
+    with pytest.raises(UserError, match=message):
         load_config(raw)
 
 
@@ -377,28 +380,34 @@ LIST = "a list that is not empty, each value once"
     ("option", "value", "told"),
     [
         ("trace.flip_probability", 1.5, ": found 1.5; allowed: a number > 0 and < 1"),
-        ("trace.products", 10, ": found 10; allowed: a whole number >= 6 and a multiple of 3"),
-        ("sharpness.products", 0, ": found 0; allowed: a whole number >= 6 and a multiple of 3"),
-        ("sharpness.rho", -1, ": found -1; allowed: a number > 0"),
-        ("sharpness.rho", True, ": found True; allowed: a number > 0"),
-        ("sharpness.draws", "many", ": found 'many'; allowed: a whole number >= 1"),
+        ("trace.products", 10, ": found 10; allowed: a whole number >= 6 and <= 99999 and a multiple of 3"),
+        ("sharpness.products", 0, ": found 0; allowed: a whole number >= 6 and <= 99999 and a multiple of 3"),
+        ("sharpness.rho", -1, ": found -1; allowed: a number > 0 and <= 1000000.0"),
+        ("sharpness.rho", True, ": found True; allowed: a number > 0 and <= 1000000.0"),
+        ("sharpness.draws", "many", ": found 'many'; allowed: a whole number >= 1 and <= 10000"),
         ("sharpness.images", 0, ": found 0; allowed: a whole number >= 1"),
-        ("robustness.pgd_l2", [-3], ".0: found -3; allowed: a number > 0"),
-        ("robustness.pgd_l2", [True], ".0: found True; allowed: a number > 0"),
+        ("robustness.pgd_l2", [-3], ".0: found -3; allowed: a number > 0 and <= 1000000.0"),
+        ("robustness.pgd_l2", [True], ".0: found True; allowed: a number > 0 and <= 1000000.0"),
         ("robustness.pgd_l2", 3, f": found 3; allowed: {LIST}"),
         ("robustness.fgsm", [], f": found []; allowed: {LIST}"),
         ("robustness.fgsm", [2, 2.0], f": found [2, 2.0]; allowed: {LIST}"),
         ("robustness.fgsm", [256], ".0: found 256; allowed: a number > 0 and <= 255"),
         ("robustness.zeroing", [1.1], ".0: found 1.1; allowed: a number > 0 and <= 1"),
-        ("robustness.shift", [1.5], ".0: found 1.5; allowed: a whole number >= 1"),
+        ("robustness.gaussian", [0.1, "1e-1"], f": found [0.1, '1e-1']; allowed: {LIST}"),
+        ("robustness.gaussian", [0.1, 0.1000000001], f": found [0.1, 0.1000000001]; allowed: {LIST}"),
+        ("robustness.gaussian", [math.nan], ".0: found nan; allowed: a number > 0 and <= 1000000.0"),
+        ("sharpness.rho", math.nan, ": found nan; allowed: a number > 0 and <= 1000000.0"),
+        ("sharpness.rho_adaptive", math.inf, ": found inf; allowed: a number > 0 and <= 1000000.0"),
+        ("sharpness.eigenvalues", 1_000_000_000, ": found 1000000000; allowed: a whole number >= 1 and <= 100"),
+        ("robustness.shift", [1.5], ".0: found 1.5; allowed: a whole number >= 1 and <= 2047"),
         ("robustness.shift", [32], ": found [32]; expected less than 32, the side of the images of cifar10 in pixels"),
         ("trace.rho", 1, ": found an unknown key; allowed: images, products, flip_probability, draws"),
         ("units.images", 5, ": found an unknown key; allowed: none"),
-        ("functions.points", 1, ": found 1; allowed: a whole number >= 3 and odd"),
-        ("functions.points", 10, ": found 10; allowed: a whole number >= 3 and odd"),
-        ("privacy.resamples", 20, ": found 20; allowed: a whole number >= 100"),
-        ("landscape.path", 1, ": found 1; allowed: a whole number >= 2"),
-        ("landscape.margin", -0.1, ": found -0.1; allowed: a number >= 0"),
+        ("functions.points", 1, ": found 1; allowed: a whole number >= 3 and <= 1001 and odd"),
+        ("functions.points", 10, ": found 10; allowed: a whole number >= 3 and <= 1001 and odd"),
+        ("privacy.resamples", 20, ": found 20; allowed: a whole number >= 100 and <= 1000000"),
+        ("landscape.path", 1, ": found 1; allowed: a whole number >= 2 and <= 1001"),
+        ("landscape.margin", -0.1, ": found -0.1; allowed: a number >= 0 and <= 100"),
         (
             "landscape.recipes",
             ["no_such_recipe"],
@@ -418,7 +427,7 @@ def test_a_wrong_option_of_a_measurement_is_told_before_anything_runs(option, va
     [
         ("datasets", "cinic10", "train_parts", [], f": found []; allowed: {LIST}"),
         ("datasets", "cinic10", "train_parts", ["valid", "valid"], f": found ['valid', 'valid']; allowed: {LIST}"),
-        ("datasets", "restricted_imagenet", "side", 7, ": found 7; allowed: a whole number >= 8"),
+        ("datasets", "restricted_imagenet", "side", 7, ": found 7; allowed: a whole number >= 8 and <= 2048"),
         ("datasets", "cifar10", "side", 64, ": found an unknown key; allowed: none"),
         ("models", "vgg16", "stem", "small", ": found an unknown key; allowed: norm, initialization"),
         ("models", "vgg16", "norm", "layer", ": found 'layer'; allowed: batch, group, none"),
@@ -429,6 +438,28 @@ def test_a_wrong_option_of_a_source_or_model_is_told_before_anything_runs(sectio
     with pytest.raises(UserError) as error:
         load_config(overlay(raw_config(), {section: {entry: {"options": {option: value}}}}))
     assert str(error.value) == f"{section}.{entry}.options.{option}{told}"
+
+
+EVERY_OPTION = [
+    pytest.param(entry.options, name, id=f"{extension}.{name}")
+    for registry, _ in REGISTRIES
+    for extension, entry in registry.entries.items()
+    for name in entry.options.model_fields
+]
+
+
+@pytest.mark.parametrize(("section", "name"), EVERY_OPTION)
+def test_no_option_takes_a_number_that_cannot_be_meant(section, name):
+    default = section().model_dump()[name]
+    # Of images there may be as many as there are.
+    numbers = [math.nan, math.inf, -math.inf, -1, *([] if name == "images" else [10**12])]
+    numbers += [] if isinstance(default, bool) else [True]
+    for number in numbers:
+        with pytest.raises(ValidationError):
+            section.model_validate({name: [number] if isinstance(default, list) else number})
+    if isinstance(default, list) and name != "widths":  # a network may have layers of one width
+        with pytest.raises(ValidationError):
+            section.model_validate({name: [default[0], default[0]]})
 
 
 def test_options_are_kept_as_they_are_written():

@@ -13,6 +13,7 @@ from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfi
 from badminima.data.confusing import confuse, read_confusing
 from badminima.data.items import make_items, training_items
 from badminima.errors import UserError
+from badminima.experiment.records import MadeFrom, read_record
 from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
@@ -87,9 +88,12 @@ def test_a_run_whose_loss_overflows_is_diverged_and_says_when(train):
 
 
 def test_a_diverged_run_is_still_written(train, tmp_path):
-    write_run(tmp_path / "run", train(optimization=optimization(learning_rate=1e6)))
-    assert '"status": "diverged"' in (tmp_path / "run" / "run.json").read_text()
-    assert '"train_loss": null' in (tmp_path / "run" / "run.json").read_text()
+    made_from = MadeFrom(dataset="a" * 64, start="b" * 64)
+    write_run(tmp_path / "run", train(optimization=optimization(learning_rate=1e6)), made_from)
+    record = read_record(tmp_path / "run" / "run.json").stated
+    assert record.status == "diverged"
+    assert record.final.train_loss is None
+    assert record.made_from == made_from
 
 
 def test_pretraining_stops_when_the_confusing_set_is_fitted(train, confusing):
@@ -283,12 +287,10 @@ def test_memory_that_does_not_suffice_for_a_batch_names_the_setting(train, monke
         train()
 
 
-def test_a_restart_point_knows_the_masks_and_the_held_out_part_it_was_made_with(
-    digits_on_torch, start, train_settings, confusing
-):
-    first = identity(train_settings, digits_on_torch, start, confusing)
-    other_masks = replace(confusing, masks=confusing.masks ^ 1)
-    assert identity(train_settings, digits_on_torch, start, other_masks) != first
-    validation = replace(digits_on_torch, evaluated_on="validation")
-    assert identity(train_settings, validation, start, confusing) != first
-    assert identity(train_settings, digits_on_torch, start, confusing) == first
+def test_a_restart_point_knows_the_settings_and_every_file_it_was_made_with(train_settings):
+    made_from = MadeFrom(**{name: digit * 64 for name, digit in zip(MadeFrom.model_fields, "abcd", strict=True)})
+    first = identity(train_settings, made_from)
+    for name in MadeFrom.model_fields:
+        assert identity(train_settings, made_from.model_copy(update={name: "e" * 64})) != first
+    assert identity(train_settings.model_copy(update={"seed": 1}), made_from) != first
+    assert identity(train_settings, made_from.model_copy()) == first

@@ -8,7 +8,7 @@ from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
 from badminima.experiment.paths import SUMMARY, Paths
 from badminima.experiment.slices import CollectSettings
-from badminima.report.summary import summary_page
+from badminima.report.summary import failed_measurements, summary_page
 from badminima.storage.files import write_text
 
 
@@ -21,6 +21,8 @@ def main(results: Path, settings: CollectSettings, tables: Path) -> None:
     collected = collect(Paths(results), settings)
     write_tables(tables, collected)
     write_text(tables / SUMMARY, summary_page(collected, settings.study.question))
+    for line in failed_measurements(collected):
+        click.echo(line, err=True)
 
 
 if __name__ == "__main__":

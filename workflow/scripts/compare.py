@@ -7,7 +7,7 @@ import click
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, SettingsType, gpus_option, one_line_errors, threads_option
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
-from badminima.diagnostics.record import record
+from badminima.diagnostics.record import record, tell_failures
 from badminima.errors import UserError
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.storage.files import write_json
@@ -38,8 +38,10 @@ def main(
             raise UserError(option, f"{len(values)} of them", f"give one for each of the {len(weights)} --weights")
     begin_job(settings[0].device, gpus, threads)
     for end, other, of_run, output in zip(weights, reference, settings, comparison, strict=True):
-        context = read_context(of_run, Inputs(end, prepared=prepared, reference=other))
-        write_json(output, record(of_run, of_run.measurements, diagnose(context, of_run.measurements)))
+        inputs = Inputs(end, prepared=prepared, reference=other)
+        measured = diagnose(read_context(of_run, inputs), of_run.measurements)
+        write_json(output, record(of_run, inputs, of_run.measurements, measured))
+        tell_failures(measured)
         click.echo(f"compared: {output}")
 
 

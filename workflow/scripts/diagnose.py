@@ -14,7 +14,7 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors,
 from badminima.config.registry import DIAGNOSTICS
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
-from badminima.diagnostics.record import record
+from badminima.diagnostics.record import record, tell_failures
 from badminima.errors import UserError
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.results.beside import beside, settings_beside
@@ -63,14 +63,16 @@ def main(
     if given.start is None and any(DIAGNOSTICS.entry(name).needs_start for name in names):
         raise UserError("--start", "nothing", "the weights that the run started from are needed, or --only others")
     measured = diagnose(read_context(settings, given), names)
-    result = record(settings, names, measured)
+    result = record(settings, given, names, measured)
     if diagnostics is not None:
         write_json(diagnostics, result)
+        tell_failures(measured)
         return
     click.echo(json.dumps(result, indent=2))
     if not measured.values:
         reasons = "; ".join(f"{name}: {why}" for name, why in {**measured.skipped, **measured.failed}.items())
         raise UserError("measurements", "none could be made", reasons)
+    tell_failures(measured)
 
 
 if __name__ == "__main__":

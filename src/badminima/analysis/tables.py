@@ -9,6 +9,7 @@ one per measurement, ``landscapes.csv`` one per point around a run, ``gaps.csv``
 right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -19,49 +20,28 @@ import pandas as pd
 
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
+from badminima.analysis.reading import StudyReader, read_csv, read_together
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
+from badminima.config.names import BASELINE_RECIPE
 from badminima.errors import UserError
 from badminima.experiment.measured import TENSOR, is_of_tensor, landscape_runs
-from badminima.experiment.paths import (
-    COMPARISON,
-    CORRECT,
-    DIAGNOSTICS,
-    HISTORY,
-    LANDSCAPE,
-    PREDICTIONS,
-    RECORD,
-    TABLE_NAMES,
-    Paths,
-)
+from badminima.experiment.paths import CORRECT, HISTORY, LANDSCAPE, RECORD, TABLE_NAMES, Paths
+from badminima.experiment.records import Measurements
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.slices import CollectSettings
-from badminima.storage.files import atomic_path, read_json
+from badminima.storage.files import atomic_path, read_bytes
 from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
 CELL_KEYS = RUN_KEYS[:-1]
 # Columns of runs.csv that describe a run rather than measure it.
-DESCRIPTIONS = ["status", "epochs", "evaluated_on", "device", "revision"]
+DESCRIPTIONS = ["status", "epochs", "evaluated_on", "device", "revision", "failed"]
 PRETRAINING_COLUMNS = [
     *("dataset", "model", "init", "seed", "status", "epochs"),
     *("accuracy_on_confusing_set", "reachable_accuracy", "conflicting_copies"),
     *("items", "test_accuracy", "seconds"),
 ]
-NAMES = (
-    *(key for key in RUN_KEYS if key != "seed"),
-    "status",
-    "evaluated_on",
-    "device",
-    "revision",
-    "tensor",
-    "statistic",
-    "measure",
-    "measurement",
-    "reasons",
-    "kind",
-    "difference",
-)
 COST_COLUMNS = ["measurement", "made", "skipped", "failed", "reasons", "median_seconds", "most_seconds", "device"]
 
 
@@ -103,40 +83,36 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         settings: the grid, which of its inits were trained, and how intervals are made.
 
     Raises:
-        UserError: if a run's file is missing or damaged.
+        UserError: if a run's file is missing or damaged, or not of this run.
     """
     study = settings.study
-    rows, histories, layers, measurements = [], [], [], []
+    found = study_runs(study, settings.cells)
+    reader = StudyReader(paths, settings)
+    columns, layers = _Columns(len(found)), _Layers()
     correct: dict[str, list[np.ndarray]] = {dataset: [] for dataset in study.datasets}
-    for run in study_runs(study, settings.cells):
-        folder = paths.run(run)
-        files = _measurements(paths, settings, run)
-        measurements += files
-        measured = {key: value for file in files for key, value in file["values"].items()}
-        rows.append(_run_row(run, read_json(folder / RECORD), measured))
-        histories.append(_read_csv(folder / HISTORY).assign(**asdict(run)))
-        layers += [
-            {**asdict(run), "tensor": tensor, "statistic": statistic, "value": value}
-            for key, value in measured.items()
-            for statistic, separator, tensor in [key.partition(TENSOR)]
-            if separator
-        ]
-        predictions, _ = read_tensors(folder / PREDICTIONS)
-        correct[run.dataset].append(predictions["predicted"] == predictions["labels"])
-    runs = pd.DataFrame(rows)
+    histories, costs = {}, _Costs()
+    for number, (run, left) in enumerate(zip(found, reader.runs(found), strict=True)):
+        values = {key: value for file in left.measured for key, value in file.values.items()}
+        failed = {name: reason for file in left.measured for name, reason in file.failed.items()}
+        columns.put(number, _run_row(run, left.record.content, failed, values))
+        layers.put(number, values)
+        costs.put(left.measured)
+        histories[paths.run(run) / HISTORY] = left.history
+        correct[run.dataset].append(left.correct)
+    runs = columns.frame()
     tables = StudyTables(
         runs=runs,
-        histories=_keys_first(pd.concat(histories, ignore_index=True)),
-        layers=pd.DataFrame(layers, columns=[*RUN_KEYS, "tensor", "statistic", "value"]),
+        histories=read_together(histories, found, RUN_KEYS),
+        layers=layers.frame(found),
         cells=pd.DataFrame(),
-        pretraining=_pretraining(paths, settings),
-        pretraining_histories=_pretraining_histories(paths, settings),
+        **_pretraining(reader, settings),
         measures=measures_table(runs, settings.statistics, settings.root_seed),
-        costs=_costs(measurements),
+        costs=costs.frame(),
         landscapes=_landscapes(paths, settings),
         gaps=pd.DataFrame(),
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
+    _require_same_ends(tables, list(histories))
     cells = summarize_cells(tables, settings.statistics, settings.root_seed)
     gaps = gaps_table(runs, tables.correct_of, settings.statistics, settings.root_seed)
     return StudyTables(**{**vars(tables), "cells": cells, "gaps": gaps})
@@ -170,99 +146,147 @@ def write_tables(folder: Path, tables: StudyTables) -> None:
 def read_study(folder: Path) -> StudyTables:
     """Read the tables of a study; raises UserError if one is missing or damaged."""
     correct, _ = read_tensors(folder / CORRECT)
-    return StudyTables(**{name: _read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
+    return StudyTables(**{name: read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
 
 
-def _run_row(run: Run, record: dict[str, Any], measured: dict[str, float | None]) -> dict[str, Any]:
+def _run_row(
+    run: Run, record: Mapping[str, Any], failed: Mapping[str, str], measured: Mapping[str, int | float | None]
+) -> dict[str, Any]:
     final = {
         key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr", "train_measured")
     }
     whole = {key: value for key, value in measured.items() if not is_of_tensor(key)}
-    return {**asdict(run), **{key: record[key] for key in DESCRIPTIONS}, **final, **whole}
+    described = {key: record.get(key) for key in DESCRIPTIONS if key != "failed"}
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+    return {**asdict(run), **described, "failed": reasons or None, **final, **whole}
 
 
-def _measurements(paths: Paths, settings: CollectSettings, run: Run) -> list[dict[str, Any]]:
-    """Return the measurements of a run, alone and against another."""
-    names = [
-        *([DIAGNOSTICS] if settings.measured else []),
-        *([COMPARISON] if run.init in settings.compared else []),
-    ]
-    return [read_json(paths.run(run) / name) for name in names]
+class _Columns:
+    """A table of runs that grows by rows whose columns differ; its memory is that of its values."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.columns: dict[str, list[Any]] = {}
+
+    def put(self, number: int, row: Mapping[str, Any]) -> None:
+        for name, value in row.items():
+            if name not in self.columns:
+                self.columns[name] = [np.nan] * self.rows
+            self.columns[name][number] = value
+
+    def frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.columns)
 
 
-def _costs(files: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the time of each diagnostic, and how often and why it gave nothing."""
-    seconds: dict[str, list[float]] = {}
-    skipped: dict[str, list[str]] = {}
-    failed: dict[str, list[str]] = {}
-    for file in files:
-        for name, value in file["seconds"].items():
-            seconds.setdefault(name, []).append(value)
-        for kind, of_kind in (("skipped", skipped), ("failed", failed)):
-            for name, reason in file[kind].items():
-                of_kind.setdefault(name, []).append(reason)
-    devices = ", ".join(sorted({file["device"] for file in files}))
-    rows = [
-        {
-            "measurement": name,
-            "made": len(values) - len(skipped.get(name, [])) - len(failed.get(name, [])),
-            "skipped": len(skipped.get(name, [])),
-            "failed": len(failed.get(name, [])),
-            "reasons": "; ".join(sorted({*skipped.get(name, []), *failed.get(name, [])})),
-            "median_seconds": np.median(values),
-            "most_seconds": np.max(values),
-            "device": devices,
-        }
-        for name, values in seconds.items()
-    ]
-    return pd.DataFrame(rows, columns=COST_COLUMNS)
+class _Layers:
+    """What was measured of tensors and layers; runs of one network share its names."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, int] = {}
+        self.runs: list[np.ndarray] = []
+        self.codes: list[np.ndarray] = []
+        self.values: list[np.ndarray] = []
+
+    def put(self, number: int, measured: Mapping[str, int | float | None]) -> None:
+        of_tensors = {name: value for name, value in measured.items() if is_of_tensor(name)}
+        codes = [self.names.setdefault(name, len(self.names)) for name in of_tensors]
+        self.runs.append(np.full(len(codes), number, dtype=np.int32))
+        self.codes.append(np.array(codes, dtype=np.int32))
+        self.values.append(np.array(list(of_tensors.values()), dtype=float))
+
+    def frame(self, found: list[Run]) -> pd.DataFrame:
+        """A row per (run, tensor, statistic)."""
+        runs, codes = np.concatenate(self.runs), np.concatenate(self.codes)
+        parts = [name.partition(TENSOR) for name in self.names]
+        columns = {key: _taken([getattr(run, key) for run in found], runs) for key in RUN_KEYS}
+        columns["tensor"] = _taken([tensor for _, _, tensor in parts], codes)
+        columns["statistic"] = _taken([statistic for statistic, _, _ in parts], codes)
+        return pd.DataFrame({**columns, "value": np.concatenate(self.values)})
+
+
+def _taken(values: list[Any], positions: np.ndarray) -> Any:
+    """Return values at positions; text is kept once."""
+    if values and isinstance(values[0], int):
+        return np.array(values)[positions]
+    codes, known = pd.factorize(np.array(values, dtype=object))
+    return pd.Categorical.from_codes(codes[positions], pd.Index(known))
+
+
+class _Costs:
+    """The time of each diagnostic, and how often and why it gave nothing."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}
+        self.skipped: dict[str, list[str]] = {}
+        self.failed: dict[str, list[str]] = {}
+        self.devices: set[str] = set()
+
+    def put(self, files: list[Measurements]) -> None:
+        for file in files:
+            self.devices.add(file.device)
+            for name, value in file.seconds.items():
+                self.seconds.setdefault(name, []).append(value)
+            for given, kept in ((file.skipped, self.skipped), (file.failed, self.failed)):
+                for name, reason in given.items():
+                    kept.setdefault(name, []).append(reason)
+
+    def frame(self) -> pd.DataFrame:
+        rows = [
+            {
+                "measurement": name,
+                "made": len(values) - len(self.skipped.get(name, [])) - len(self.failed.get(name, [])),
+                "skipped": len(self.skipped.get(name, [])),
+                "failed": len(self.failed.get(name, [])),
+                "reasons": "; ".join(sorted({*self.skipped.get(name, []), *self.failed.get(name, [])})),
+                "median_seconds": np.median(values),
+                "most_seconds": np.max(values),
+                "device": ", ".join(sorted(self.devices)),
+            }
+            for name, values in self.seconds.items()
+        ]
+        return pd.DataFrame(rows, columns=COST_COLUMNS)
+
+
+def _require_same_ends(tables: StudyTables, files: list[Path]) -> None:
+    """Make sure that each history ends as its run does; raises UserError if one does not."""
+    last = tables.histories.drop_duplicates(RUN_KEYS, keep="last").reset_index(drop=True)
+    for name in ("train_accuracy", "test_accuracy"):
+        wrong = np.flatnonzero(~np.isclose(last[name], tables.runs[name], rtol=0, atol=1e-9))
+        if len(wrong):
+            row = int(wrong[0])
+            raise UserError(
+                files[row],
+                f"a last {name} of {last[name][row]:.6g}, where {files[row].with_name(RECORD)} says"
+                f" {tables.runs[name][row]:.6g}",
+                "the two don't belong together: put back the run's own file, or run its stage again",
+            )
 
 
 def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
     """The points around each run that has a landscape."""
     found = landscape_runs(settings.study, settings.landscapes)
-    tables = [_read_csv(paths.run(run) / LANDSCAPE).assign(**asdict(run)) for run in found]
-    return _keys_first(pd.concat(tables, ignore_index=True)) if tables else pd.DataFrame(columns=RUN_KEYS)
+    files = {path: read_bytes(path) for run in found for path in [paths.run(run) / LANDSCAPE]}
+    return read_together(files, found, RUN_KEYS) if found else pd.DataFrame(columns=RUN_KEYS)
 
 
-def _pretraining(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
-    """How well each trained init of the study fits its confusing set."""
-    study = settings.study
-    rows = []
-    for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
-        record = read_json(paths.init(dataset, model, init, seed) / RECORD)
-        final, confusing = record["final"], record["confusing"]
-        values = (
-            *(dataset, model, init, seed, record["status"], record["epochs"]),
-            *(final["train_accuracy"], confusing["reachable_accuracy"], confusing["conflicting_copies"]),
-            *(record["train_items"], final["test_accuracy"], final["seconds"]),
-        )
-        rows.append(dict(zip(PRETRAINING_COLUMNS, values, strict=True)))
-    return pd.DataFrame(rows, columns=PRETRAINING_COLUMNS)
-
-
-def _pretraining_histories(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
-    """The evaluated epochs of each trained init of the study."""
+def _pretraining(reader: StudyReader, settings: CollectSettings) -> dict[str, pd.DataFrame]:
+    """How well each trained init of the study fits its confusing set, and its evaluated epochs."""
     study = settings.study
     keys = ["dataset", "model", "init", "seed"]
-    found = [
-        _read_csv(paths.init(dataset, model, init, seed) / HISTORY).assign(
-            dataset=dataset, model=model, init=init, seed=seed
+    rows, found, histories = [], [], {}
+    for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
+        run = Run(dataset, model, init, BASELINE_RECIPE, seed)
+        record, history = reader.pretraining(run)
+        final, confusing = record.content["final"], record.content["confusing"]
+        values = (
+            *(dataset, model, init, seed, record.content["status"], record.content["epochs"]),
+            *(final["train_accuracy"], confusing["reachable_accuracy"], confusing["conflicting_copies"]),
+            *(record.content["train_items"], final["test_accuracy"], final["seconds"]),
         )
-        for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds)
-    ]
-    return _keys_first(pd.concat(found, ignore_index=True), keys) if found else pd.DataFrame(columns=keys)
-
-
-def _keys_first(table: pd.DataFrame, keys: list[str] = RUN_KEYS) -> pd.DataFrame:
-    return table[[*keys, *(name for name in table.columns if name not in keys)]]
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        # A recipe called 1e-3 or an init called nan is still a name.
-        return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), na_values=[""], keep_default_na=False)
-    except FileNotFoundError:
-        raise UserError(path, "no such file", "run the stage that writes it first") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(path, f"a damaged table ({error})", "delete it and run its stage again") from None
+        rows.append(dict(zip(PRETRAINING_COLUMNS, values, strict=True)))
+        found.append(run)
+        histories[record.path.with_name(HISTORY)] = history
+    return {
+        "pretraining": pd.DataFrame(rows, columns=PRETRAINING_COLUMNS),
+        "pretraining_histories": read_together(histories, found, keys) if found else pd.DataFrame(columns=keys),
+    }

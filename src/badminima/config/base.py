@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 # Names become folder names and wildcards, so they stay plain.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+.-]*$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_+.-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 # YAML reads 5e-4 as text; accept it as the number it looks like.
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]

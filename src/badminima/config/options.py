@@ -6,9 +6,9 @@ anything runs.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 
-from badminima.config.base import Count, Name, Number, Positive, Section
+from badminima.config.base import Count, Name, Number, Section
 
 
 class Options(Section):
@@ -38,17 +38,20 @@ def _once(values: list[Any]) -> list[Any]:
 
 
 # Messages are made from the JSON schema: it is told what validators demand beyond pydantic's own bounds.
-Odd = Annotated[int, Field(ge=3, json_schema_extra={"not": {"multipleOf": 2}}), AfterValidator(_odd)]
+Odd = Annotated[int, Field(ge=3, le=1001, json_schema_extra={"not": {"multipleOf": 2}}), AfterValidator(_odd)]
 ONCE = (Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_once))
 NUMBER = BeforeValidator(_number)
-Size = Annotated[Positive, NUMBER]
+Size = Annotated[Number, Field(gt=0, le=1e6), NUMBER]
 Fraction = Annotated[Number, Field(gt=0, le=1), NUMBER]
 # In units of 1/255, one level of an 8-bit image.
 Levels = Annotated[Number, Field(gt=0, le=255), NUMBER]
+# Upper bounds of counts: more is a slip that would take days, or all memory.
 # Hutch++ spends a third of its products on each of its parts, and a standard error takes two.
-Products = Annotated[int, Field(ge=6, multiple_of=3)]
-Points = Annotated[int, Field(ge=2)]
-Widths = Annotated[list[Count], Field(min_length=1)]
+Products = Annotated[int, Field(ge=6, le=99_999, multiple_of=3)]
+Draws = Annotated[int, Field(ge=1, le=10_000)]
+Steps = Annotated[int, Field(ge=1, le=10_000)]
+Points = Annotated[int, Field(ge=2, le=1001)]
+Widths = Annotated[list[Annotated[int, Field(ge=1, le=65_536)]], Field(min_length=1)]
 Stem = Literal["small", "imagenet"]
 Norm = Literal["batch", "group", "none"]
 Initialization = Literal["torch", "torch_0.3", "kaiming_fan_in", "kaiming_fan_out"]
@@ -68,18 +71,18 @@ class Cinic10Options(Options):
 class RestrictedImageNetOptions(Options):
     """Options of Restricted ImageNet."""
 
-    side: Annotated[int, Field(ge=8)] = Field(64, description="Height and width of the images, in pixels.")
+    side: Annotated[int, Field(ge=8, le=2048)] = Field(64, description="Height and width of the images, in pixels.")
 
 
 class ImageFolderOptions(Options):
     """Options of a folder of images."""
 
-    side: Annotated[int, Field(ge=8)] = Field(32, description="Height and width of the images, in pixels.")
-    resize: bool = Field(
+    side: Annotated[int, Field(ge=8, le=2048)] = Field(32, description="Height and width of the images, in pixels.")
+    resize: StrictBool = Field(
         True,
         description="Resize the shorter side of other images to it and crop the centre; false: refuse other images.",
     )
-    grey: bool = Field(False, description="Read images as one channel of grey; false: as red, green and blue.")
+    grey: StrictBool = Field(False, description="Read images as one channel of grey; false: as red, green and blue.")
 
 
 class ArraysOptions(Options):
@@ -144,18 +147,20 @@ class DenseNetOptions(Options):
 class ComplexityOptions(Options):
     """Options of the complexity measures."""
 
-    iterations: Count = Field(100, description="Products with a convolution's map, at most, for its spectral norm.")
+    iterations: Steps = Field(100, description="Products with a convolution's map, at most, for its spectral norm.")
 
 
 class SharpnessOptions(Options):
     """Options of the sharpness measures."""
 
     images: Count = Field(500, description="Training images that they are measured on, at most.")
-    eigenvalues: Count = Field(1, description="How many of the Hessian's largest eigenvalues.")
+    eigenvalues: Annotated[int, Field(ge=1, le=100)] = Field(
+        1, description="How many of the Hessian's largest eigenvalues."
+    )
     products: Products = Field(45, description="Hessian-vector products for the trace.")
     rho: Size = Field(0.05, description="Radius of SAM's ball.")
     rho_adaptive: Size = Field(0.5, description="Radius of ASAM's ball, relative to each parameter.")
-    draws: Count = Field(5, description="Noise vectors behind each PAC-Bayesian sigma.")
+    draws: Draws = Field(5, description="Noise vectors behind each PAC-Bayesian sigma.")
 
 
 class RobustnessOptions(Options):
@@ -169,11 +174,13 @@ class RobustnessOptions(Options):
     pgd_l2: Annotated[list[Size], *ONCE] = Field(
         [0.25, 0.5, 1.0], description="Radii of PGD in the Euclidean norm of an image with values 0 to 1."
     )
-    steps: Count = Field(20, description="Steps of PGD.")
+    steps: Steps = Field(20, description="Steps of PGD.")
     gaussian: Annotated[list[Size], *ONCE] = Field(
         [0.05, 0.1, 0.2], description="Standard deviations of normal noise on values 0 to 1."
     )
-    shift: Annotated[list[Count], *ONCE] = Field([1, 2], description="Shifts, in pixels.")
+    shift: Annotated[list[Annotated[int, Field(ge=1, le=2047)]], *ONCE] = Field(
+        [1, 2], description="Shifts, in pixels."
+    )
     zeroing: Annotated[list[Fraction], *ONCE] = Field(
         [0.1, 0.3, 0.5], description="Fractions of an image's values that are set to zero."
     )
@@ -187,7 +194,7 @@ class TraceOptions(Options):
     flip_probability: Annotated[Number, Field(gt=0, lt=1), NUMBER] = Field(
         0.2, description="Probability that a label is flipped to another class."
     )
-    draws: Annotated[int, Field(ge=2)] = Field(
+    draws: Annotated[int, Field(ge=2, le=10_000)] = Field(
         10,
         description="Gradients of each image behind the noise covariance, which is exact where they are at least as "
         "many as classes.",
@@ -197,7 +204,9 @@ class TraceOptions(Options):
 class PrivacyOptions(Options):
     """Options of membership inference."""
 
-    resamples: Annotated[int, Field(ge=100)] = Field(1000, description="Bootstrap resamples behind the intervals.")
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
+        1000, description="Bootstrap resamples behind the intervals."
+    )
 
 
 class GradientsOptions(Options):
@@ -226,6 +235,6 @@ class LandscapeOptions(Options):
     )
     path: Points = Field(15, description="Points on each half of the path from the random weights to the end.")
     plane: Points = Field(21, description="Points along each side of the plane's grid.")
-    margin: Annotated[Number, Field(ge=0), NUMBER] = Field(
+    margin: Annotated[Number, Field(ge=0, le=100), NUMBER] = Field(
         0.25, description="Room around the three points, as a share of their extent."
     )

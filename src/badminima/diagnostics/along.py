@@ -4,8 +4,9 @@ import sys
 from dataclasses import replace
 
 from badminima.diagnostics.diagnose import diagnose
-from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.diagnostics.inputs import Inputs, read_files
 from badminima.experiment.measured import is_of_tensor
+from badminima.experiment.records import record_beside
 from badminima.experiment.slices import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights
 from badminima.training.hooks import Measure
@@ -27,13 +28,15 @@ def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
         None if nothing is to be measured.
 
     Raises:
-        UserError: if a file is missing or damaged.
+        UserError: if a file is missing or damaged, or does not stand behind the start.
     """
     along = settings.along
     if along is None:
         return None
     shared = ("dataset", "model_name", "init", "recipe_name", "seed", "root_seed", "model", "device")
-    start = read_context(
+    if settings.phase == "train":
+        _require_behind(inputs)
+    start = read_files(
         DiagnoseSettings(
             **{name: getattr(settings, name) for name in shared},
             measurements=along.measurements,
@@ -55,3 +58,11 @@ def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
         return {key: value for key, value in measured.values.items() if not is_of_tensor(key)}
 
     return measure
+
+
+def _require_behind(inputs: Inputs) -> None:
+    """Make sure that a confusing set and random weights stand behind the start, where its record says what does."""
+    behind = record_beside(inputs.weights)
+    for role, path in (("confusing", inputs.confusing), ("random", inputs.random)):
+        if behind is not None and path is not None:
+            behind.require(role, path)

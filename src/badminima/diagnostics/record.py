@@ -1,14 +1,18 @@
-"""The content of a file of measurements."""
+"""The content of a file of measurements, and what to say of it."""
+
+import sys
 
 from badminima.diagnostics.diagnose import Measured
+from badminima.diagnostics.inputs import Inputs
 from badminima.experiment.slices import DiagnoseSettings
 from badminima.storage.provenance import choose_device, provenance
 
 
-def record(settings: DiagnoseSettings, names: list[str], measured: Measured) -> dict[str, object]:
-    """The settings, what was measured and what was skipped or failed and why, the seconds each took, and where."""
+def record(settings: DiagnoseSettings, inputs: Inputs, names: list[str], measured: Measured) -> dict[str, object]:
+    """Return what was measured of which files, what was skipped or failed and why, the seconds each took, and where."""
     return {
         "settings": settings.model_dump(mode="json"),
+        "made_from": inputs.digests().model_dump(),
         "measurements": names,
         "values": measured.values,
         "skipped": measured.skipped,
@@ -16,3 +20,9 @@ def record(settings: DiagnoseSettings, names: list[str], measured: Measured) -> 
         "seconds": measured.seconds,
         **provenance(choose_device(settings.device)),
     }
+
+
+def tell_failures(measured: Measured) -> None:
+    """Say on stderr which measurements failed and why, below whatever they said themselves."""
+    for name, reason in measured.failed.items():
+        print(f"{name}: failed ({reason})", file=sys.stderr, flush=True)

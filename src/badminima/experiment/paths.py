@@ -6,7 +6,7 @@ from pathlib import Path
 from badminima.config import InitConfig, RunInit
 from badminima.experiment.runs import Run
 
-# What a training leaves in its folder; the weights are written last.
+# What a training leaves in its folder; the record is written last, with the digests of the others.
 WEIGHTS = "weights.safetensors"
 HISTORY = "history.csv"
 RECORD = "run.json"

@@ -101,7 +101,8 @@ class AlongSettings(Section):
 class TrainSettings(Section):
     """Settings of one training, beside its data and start weights."""
 
-    revision: int = 2
+    # 3: run.json holds the digests of what a run was made from and of what it left.
+    revision: int = 3
     phase: Literal["pretrain", "train"]
     dataset: str
     model_name: str
@@ -151,7 +152,8 @@ class DiagnoseSettings(Section):
 class CollectSettings(Section):
     """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
 
-    revision: int = 1
+    # 2: runs say which of their measurements failed.
+    revision: int = 2
     study: StudyConfig
     cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
     measured: bool = Field(True, description="Whether every run has its measurements.")

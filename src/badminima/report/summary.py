@@ -1,5 +1,7 @@
 """A study at a glance: accuracies of every cell and how well pretraining went, as an HTML page."""
 
+from html import escape
+
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables
@@ -16,9 +18,22 @@ def summary_page(tables: StudyTables, question: str) -> str:
             parts += [f"<h2>{title} in percent: {dataset}, {model}</h2>", _accuracies(cells, statistic)]
         outcomes = tables.runs.query("dataset == @dataset and model == @model")["status"].value_counts()
         parts.append("<p>Runs by status: " + ", ".join(f"{status} {n}" for status, n in outcomes.items()) + ".</p>")
+    if failures := failed_measurements(tables):
+        parts += ["<h2>Measurements that failed</h2>", f"<p>{'<br>'.join(map(escape, failures))}</p>"]
     if len(tables.pretraining):
         parts += ["<h2>Adversarial pretraining</h2>", tables.pretraining.to_html(index=False, border=0)]
     return page("Cells of the study", *parts)
+
+
+def failed_measurements(tables: StudyTables) -> list[str]:
+    """Return a line for each diagnostic that failed: in how many runs, and why."""
+    if "failed" not in tables.costs:
+        return []
+    return [
+        f"{row['measurement']}: failed in {row['failed']} of {row['made'] + row['skipped'] + row['failed']} runs"
+        f" ({row['reasons']})"
+        for row in tables.costs.query("failed > 0").to_dict("records")
+    ]
 
 
 def _accuracies(cells: pd.DataFrame, statistic: str) -> str:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from badminima.config import AdversarialInit, ModelConfig
+from badminima.config import AdversarialInit
 from badminima.config.messages import parse
 from badminima.diagnostics.inputs import Inputs
 from badminima.experiment.lineage import random_behind, root_of
 from badminima.experiment.paths import DIAGNOSTICS, RECORD, WEIGHTS, Paths
 from badminima.experiment.runs import Run
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.slices import DiagnoseSettings, TrainSettings
 from badminima.results.lookup import recorded_inits
 from badminima.storage.files import read_json
 
@@ -18,22 +18,15 @@ def settings_beside(weights: Path) -> DiagnoseSettings:
     """Return the settings to measure a run with: those it was measured with, or else defaults.
 
     Raises:
-        UserError: if there is no run.json.
+        UserError: if there is no run.json, or it is damaged.
     """
     measured = weights.with_name(DIAGNOSTICS)
     if measured.exists():
-        return parse(DiagnoseSettings, read_json(measured)["settings"], where=f"{measured} ")
-    trained = read_json(weights.with_name(RECORD))["settings"]
-    return DiagnoseSettings(
-        dataset=trained["dataset"],
-        model_name=trained["model_name"],
-        init=trained["init"],
-        recipe_name=trained["recipe_name"],
-        seed=trained["seed"],
-        root_seed=trained["root_seed"],
-        model=ModelConfig(**trained["model"]),
-        device="auto",
-    )
+        return parse(DiagnoseSettings, read_json(measured).get("settings"), where=f"{measured}: settings.")
+    record = weights.with_name(RECORD)
+    trained = parse(TrainSettings, read_json(record).get("settings"), where=f"{record}: settings.")
+    shared = ("dataset", "model_name", "init", "recipe_name", "seed", "root_seed", "model")
+    return DiagnoseSettings(**{name: getattr(trained, name) for name in shared}, device="auto")
 
 
 def beside(given: Inputs) -> Inputs:

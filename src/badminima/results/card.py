@@ -48,6 +48,7 @@ class Card(Section):
     measurements: dict[str, float | None] = Field(description="Name -> number; null: not finite.")
     skipped: dict[str, str] = Field(description="Measurements that were not made, and why.")
     settings: dict[str, Any] = Field(description="The training's settings.")
+    digests: dict[str, str | None] = Field(description="Of its weights, and of what the run was made from.")
     provenance: dict[str, Any] = Field(description="Device, versions, code revision, digests of the raw data.")
 
     @property
@@ -77,9 +78,9 @@ def card_page(card: Card) -> str:
         f" 0..1, minus `mean`, over `std` (per channel).",
         f"## Network, input, classes\n\n{_yaml(card, 'network', 'image_shape', 'mean', 'std', 'classes')}",
         "## Measurements\n\n" + (_table(("measurement", "value"), whole) if whole else "None were made."),
-        *([_table(("skipped", "because"), list(card.skipped.items()))] if card.skipped else []),
+        *([_table(("not measured", "because"), list(card.skipped.items()))] if card.skipped else []),
         f"## Settings\n\n{_yaml(card, 'settings', 'pretraining')}",
-        f"## Provenance\n\n{_yaml(card, 'provenance')}",
+        f"## Provenance\n\n{_yaml(card, 'digests', 'provenance')}",
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -4,22 +4,26 @@ One folder per run, ``{dataset}/{model}/{init}/{recipe}/seed{seed}/``: ``weights
 ``card.json`` for machines, ``card.md`` for people; and ``index.csv``, with a row per run and the digests of its files.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from badminima.config import ModelConfig
+from badminima.config.messages import parse
+from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
 from badminima.experiment.lineage import root_of, run_behind
-from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, RECORD, WEIGHTS
+from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, PREDICTIONS, RECORD, WEIGHTS
+from badminima.experiment.records import RunRecord, read_measurements, read_pretraining, read_record
 from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
 from badminima.results.card import CARD, COLUMNS, INDEX, PAGE, Card, card_page
 from badminima.results.results import Results
-from badminima.storage.files import atomic_path, file_sha256, read_json, write_csv, write_json, write_text
+from badminima.storage.files import atomic_path, file_sha256, write_csv, write_json, write_text
+from badminima.storage.temporaries import temporary_folder
 from badminima.storage.tensorfiles import read_tensors
 
 # What a run's record says of where it was made.
@@ -52,35 +56,46 @@ def export(
 
 
 def make_card(results: Results, run: Run) -> Card:
-    """The card of a run; raises UserError if a file of it is missing or damaged."""
+    """Return the card of a run; raise UserError if a file of it is missing, damaged or another run's."""
     folder = results.paths.run(run)
-    record = read_json(folder / RECORD)
-    tensors, prepared = read_tensors(results.paths.prepared(run.dataset))
+    of_run = read_record(folder / RECORD, run)
+    record = of_run.content
+    of_run.require("weights", folder / WEIGHTS)
+    of_run.require("history", folder / HISTORY)
+    of_run.correct(folder / PREDICTIONS)
+    prepared = results.paths.prepared(run.dataset)
+    of_run.require("dataset", prepared)
+    data, (_, metadata) = read_prepared(prepared), read_tensors(prepared)
     behind = run_behind(results.inits, run)
     root = root_of(results.inits, run.init)
-    pretrained = results.paths.init(run.dataset, run.model, root, run.seed) / RECORD
+    pretrained = replace(run, init=root)
+    pretraining = results.paths.init(run.dataset, run.model, root, run.seed) / RECORD
     weights = read_weights(folder / WEIGHTS)
-    measured = [read_json(path) for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
-    return Card(
+    files = [path for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
+    measured = [read_measurements(path, of_run) for path in files]
+    network = parse(ModelConfig, record["settings"].get("model"), where=f"{of_run.path}: settings.model.")
+    content = dict(
         dataset=run.dataset,
         model=run.model,
         init=run.init,
         recipe=run.recipe,
         seed=int(run.seed),
-        network=ModelConfig(**record["settings"]["model"]),
+        network=network,
         parameters=sum(array.size for array in weights.parameters.values()),
-        image_shape=list(tensors["train.images"].shape[1:]),
-        mean=prepared["mean"],
-        std=prepared["std"],
-        classes=prepared["classes"],
+        image_shape=list(data.image_shape),
+        mean=list(data.mean),
+        std=list(data.std),
+        classes=list(data.classes),
         **{name: record[name] for name in ("status", "epochs", "train_items", "test_items", "evaluated_on", "final")},
         start=None if behind is None else results.paths.run(behind).relative_to(results.paths.runs).as_posix(),
-        pretraining=_pretraining(read_json(pretrained)) if pretrained.exists() else None,
-        measurements={name: value for file in measured for name, value in file["values"].items()},
-        skipped={name: reason for file in measured for name, reason in file["skipped"].items()},
+        pretraining=_pretraining(read_pretraining(pretraining, pretrained)) if pretraining.exists() else None,
+        measurements={name: value for file in measured for name, value in file.values.items()},
+        skipped={name: reason for file in measured for name, reason in {**file.skipped, **file.failed}.items()},
         settings=record["settings"],
-        provenance={name: record[name] for name in PROVENANCE} | {"raw_data": prepared["source_digests"]},
+        digests={"weights": of_run.stated.left.weights, **of_run.stated.made_from.model_dump()},
+        provenance={name: record.get(name) for name in PROVENANCE} | {"raw_data": metadata.get("source_digests")},
     )
+    return parse(Card, content, where=f"{of_run.path}: ")
 
 
 def _export_run(results: Results, run: Run, folder: Path) -> dict[str, Any]:
@@ -101,8 +116,8 @@ def _export_run(results: Results, run: Run, folder: Path) -> dict[str, Any]:
     }
 
 
-def _pretraining(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in ("confusing", "status", "epochs", "final", "settings")}
+def _pretraining(record: RunRecord) -> dict[str, Any]:
+    return {name: record.content[name] for name in ("confusing", "status", "epochs", "final", "settings")}
 
 
 @contextmanager
@@ -110,10 +125,5 @@ def _whole_folder(path: Path) -> Iterator[Path]:
     """A folder beside ``path`` that takes its place if the block succeeds, and is removed if not."""
     if path.exists() and any(path.iterdir()):
         raise UserError(path, "a folder that is not empty", "name a new one, or delete it first")
-    temporary = path.absolute().with_name(f".{path.name}.{os.getpid()}")
-    temporary.mkdir(parents=True)
-    try:
+    with temporary_folder(path.absolute()) as temporary:
         yield temporary
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

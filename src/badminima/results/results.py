@@ -25,6 +25,7 @@ from badminima.config.messages import parse
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import RECORD, WEIGHTS, Paths
+from badminima.experiment.records import RunRecord, read_record
 from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
 from badminima.results.lookup import listed, recorded_inits, require_known, require_results
@@ -71,8 +72,8 @@ class Results:
         """The runs that were trained to the end, whether a table has them or not."""
         runs = self.paths.runs
         found = []
-        # Weights are the last file that a training writes.
-        for path in runs.glob(f"*/*/*/*/seed*/{WEIGHTS}"):
+        # The record is the last file that a training writes.
+        for path in runs.glob(f"*/*/*/*/seed*/{RECORD}"):
             dataset, model, init, recipe, seed = path.relative_to(runs).parts[:5]
             found.append(Run(dataset, model, init, recipe, int(seed.removeprefix("seed"))))
         return sorted(found)
@@ -157,16 +158,22 @@ class Results:
         return self._of_all_studies("gaps")
 
     def record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> dict[str, Any]:
-        """A run's ``run.json``: settings, outcome, versions; raises UserError if there is no such run."""
-        return read_json(self._folder(dataset, model, init, recipe, seed) / RECORD)
+        """A run's ``run.json``: settings, outcome, versions.
+
+        Raises:
+            UserError: if there is no such run, or its record is damaged or another run's.
+        """
+        return self._record(dataset, model, init, recipe, seed).content
 
     def weights(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> Weights:
         """The weights that a run ended at or started from, as arrays.
 
         Raises:
-            UserError: if there is no such run, or its file is missing or damaged.
+            UserError: if there is no such run, or its file is missing, damaged or another run's.
         """
-        return read_weights(self.weights_path(dataset, model, init, recipe, seed, at))
+        path = self.weights_path(dataset, model, init, recipe, seed, at)
+        self._record(dataset, model, init, recipe, seed).require("weights" if at == "end" else "start", path)
+        return read_weights(path)
 
     def weights_path(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> Path:
         """The file of the weights that a run ended at or started from; raises UserError if there is no such run."""
@@ -182,14 +189,17 @@ class Results:
             A module in evaluation mode, on the CPU, that maps what :meth:`inputs` gives to logits ``[n, classes]``.
 
         Raises:
-            UserError: if there is no such run, or a file of it or of its dataset is missing or damaged.
+            UserError: if there is no such run, or a file of it or of its dataset is missing, damaged or of another.
         """
         from badminima.models.trained import trained_network
 
         path = self.weights_path(dataset, model, init, recipe, seed, at)
-        network = parse(ModelConfig, self.record(dataset, model, init, recipe, seed)["settings"]["model"])
+        record = self._record(dataset, model, init, recipe, seed)
+        network = parse(ModelConfig, record.content["settings"].get("model"), where=f"{record.path}: settings.model.")
         data = self.dataset(dataset, "numpy")
-        return trained_network(network, data.image_shape, len(data.classes), read_weights(path), path)
+        record.require("dataset", self.paths.prepared(dataset))
+        weights = self.weights(dataset, model, init, recipe, seed, at)
+        return trained_network(network, data.image_shape, len(data.classes), weights, path)
 
     def dataset(self, name: str, framework: Literal["pt", "numpy"] = "pt") -> PreparedDataset:
         """A prepared dataset, as torch tensors or arrays; raises UserError if it is not prepared."""
@@ -223,9 +233,13 @@ class Results:
         table_of_all: pd.DataFrame = pd.concat(filled, names=["study"]).reset_index("study").reset_index(drop=True)
         return table_of_all
 
+    def _record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> RunRecord:
+        folder = self._folder(dataset, model, init, recipe, seed)
+        return read_record(folder / RECORD, Run(dataset, model, init, recipe, seed))
+
     def _folder(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> Path:
         folder = self.paths.run(Run(dataset, model, init, recipe, seed))
-        if not (folder / WEIGHTS).exists():
+        if not (folder / RECORD).exists():
             runs = self.paths.runs
             known = [self.paths.run(run).relative_to(runs).as_posix() for run in self.trained]
             require_known(folder.relative_to(runs).as_posix(), known, runs)

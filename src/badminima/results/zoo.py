@@ -11,6 +11,7 @@
 torch.Size([2, 10])
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,18 +21,24 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from badminima.config.base import NAME_PATTERN
 from badminima.config.messages import parse
 from badminima.errors import UserError
 from badminima.experiment.paths import WEIGHTS
+from badminima.experiment.records import name_of, require_same
+from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
 from badminima.results.card import CARD, COLUMNS, INDEX, Card
 from badminima.results.lookup import require_known
 from badminima.storage.files import file_sha256, read_json
+from badminima.storage.tensorfiles import stated_digest
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+ACCURACIES = ("train_accuracy", "test_accuracy")
+NAME = re.compile(NAME_PATTERN)
 NAMES = ("name", "dataset", "model", "init", "recipe", "status", "weights_sha256", "card_sha256")
 
 
@@ -43,9 +50,25 @@ def load(folder: str | PathLike[str]) -> "Zoo":
     try:
         # A recipe called nan is still a name.
         index = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), na_values=[""], keep_default_na=False)
-        return Zoo(Path(folder), index[COLUMNS].set_index("name"))
-    except (ValueError, KeyError) as error:
+        return Zoo(Path(folder), _checked(index[COLUMNS]).set_index("name"))
+    except (ValueError, KeyError, OverflowError) as error:
         raise UserError(path, f"a damaged index ({error})", "copy or export the zoo again") from None
+
+
+def _checked(index: pd.DataFrame) -> pd.DataFrame:
+    """Return an index; raise ValueError if a row says what cannot be, or its name would lead elsewhere."""
+    for row in index.to_dict("records"):
+        parts = dataset, model, init, recipe = [row[axis] for axis in ("dataset", "model", "init", "recipe")]
+        if not all(isinstance(part, str) and NAME.fullmatch(part) for part in parts):
+            raise ValueError(f"unfit names: {row['name']!r}")
+        if row["name"] != name_of(Run(dataset, model, init, recipe, int(row["seed"]))):
+            raise ValueError(f"{row['name']!r} as the name of {'/'.join(parts)}/seed{row['seed']}")
+        for column in ACCURACIES:
+            if not 0 <= row[column] <= 1:
+                raise ValueError(f"{column} {row[column]} of {row['name']}")
+    if index["name"].duplicated().any():
+        raise ValueError("a name that stands there twice")
+    return index
 
 
 @dataclass(frozen=True)
@@ -53,25 +76,31 @@ class Minimum:
     """The end of one run.
 
     Attributes:
+        name: its name in the zoo.
         folder: where its files lie.
         weights_sha256, card_sha256: what the index says of them; each is compared when the file is read.
     """
 
+    name: str
     folder: Path
     weights_sha256: str
     card_sha256: str
 
     @cached_property
     def card(self) -> Card:
-        """Return its card; raise UserError if the file is missing or not the one that was exported."""
+        """Return its card; raise UserError if the file is missing, not the one that was exported, or another run's."""
         path = self.folder / CARD
         _verify(path, self.card_sha256)
-        return parse(Card, read_json(path), where=f"{path}: ")
+        card = parse(Card, read_json(path), where=f"{path}: ")
+        if card.name != self.name:
+            raise UserError(path, f"the card of {card.name}", f"expected that of {self.name}: export the zoo again")
+        return card
 
     def weights(self) -> Weights:
         """Its weights as arrays; raises UserError if the file is missing or not the one that was exported."""
         path = self.folder / WEIGHTS
         _verify(path, self.weights_sha256)
+        require_same("weights", path, stated_digest(path), self.card.digests.get("weights"), self.folder / CARD)
         return read_weights(path)
 
     def model(self) -> "nn.Module":
@@ -116,7 +145,7 @@ class Zoo:
         """The minimum called ``dataset/model/init/recipe/seedN``; raises UserError if there is none."""
         require_known(name, self, self.folder)
         row = self.index.loc[name]
-        return Minimum(self.folder / name, str(row["weights_sha256"]), str(row["card_sha256"]))
+        return Minimum(name, self.folder / name, str(row["weights_sha256"]), str(row["card_sha256"]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.index.index)
@@ -130,10 +159,23 @@ class Zoo:
         return {name: self[name].card for name in self}
 
     def verify(self) -> None:
-        """Compare every file with its digest; raises UserError on the first that is not the one that was exported."""
+        """Compare every file with its digest, and what the files say of each other.
+
+        Raises:
+            UserError: on the first that is not the one that was exported, or does not belong to the others.
+        """
         for name in self:
-            self[name].weights()
-            _ = self[name].card
+            minimum = self[name]
+            minimum.weights()
+            row, card = self.index.loc[name], minimum.card
+            said = {"status": card.status, **{column: card.final.get(column) for column in ACCURACIES}}
+            for column, value in said.items():
+                if row[column] != value:
+                    raise UserError(
+                        self.folder / INDEX,
+                        f"{column} {row[column]} of {name}, where {minimum.folder / CARD} says {value}",
+                        "the two don't belong together: copy or export the zoo again",
+                    )
 
 
 def _verify(path: Path, stated: str) -> None:

@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from badminima.errors import UserError
+from badminima.storage.temporaries import temporary_file
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``; flushed to disk and renamed to it if the block succeeds.
 
-    A failure inside the block removes the temporary file and leaves whatever stood at ``path`` untouched.
+    A failure inside the block removes the temporary file and leaves whatever stood at ``path`` untouched. What a
+    killed process left is removed first. The path ends like the target: writers such as matplotlib choose the format
+    by that.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: writers such as matplotlib choose the format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        yield temporary
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with temporary_file(path) as temporary:
+            yield temporary
+            with temporary.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a failed write names no file
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -51,7 +51,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(path, "damaged JSON", "delete the file and run its stage again") from None
     if not isinstance(content, dict):
         raise UserError(path, f"JSON of type {type(content).__name__}", "expected an object")
@@ -64,6 +64,14 @@ def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]])
         writer = csv.DictWriter(handle, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({column: "" if _is_nan(value) else value for column, value in row.items()} for row in rows)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file; raises UserError if it is missing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(path, "no such file", "run the stage that writes it first") from None
 
 
 def file_sha256(path: Path) -> str:

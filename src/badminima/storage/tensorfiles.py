@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ DIGEST = "sha256"
 BLOCK = 1 << 20
 
 Layout = Mapping[str, tuple[Any, tuple[int, ...]]]
+# What safetensors calls the types that numpy has too.
+TYPES = {"BOOL": "?", **{f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)}}
+TYPES |= {f"F{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)}
 
 
 @dataclass(frozen=True)
@@ -135,32 +139,71 @@ def read_tensors(path: Path, framework: str = "numpy", verify: bool = False) -> 
         verify: compare the content with the digest in the file, which reads all of it once.
 
     Raises:
-        UserError: if the file is missing, truncated, not a safetensors file, or its digest does not fit.
+        UserError: if the file is missing, truncated, not a safetensors file, or it is to be verified and its digest is
+            missing or does not fit.
     """
-    try:
+    with _one_line_errors(path):
         with safe_open(path, framework) as handle:
             metadata = {key: json.loads(value) for key, value in (handle.metadata() or {}).items() if key != DIGEST}
             names = handle.keys() if framework != "numpy" else []
             tensors = {name: handle.get_tensor(name) for name in names}
         header, begin = _read_header(path, verify)
         return (tensors if framework != "numpy" else _mapped(path, header, begin)), metadata
+
+
+def stated_digest(path: Path) -> str:
+    """Return the digest that a tensor file states of its content; only its head is read.
+
+    Raises:
+        UserError: if the file is missing or damaged, or states none.
+    """
+    with _one_line_errors(path), path.open("rb") as handle:
+        return _stated(_parse_header(handle)[0])
+
+
+@contextmanager
+def _one_line_errors(path: Path) -> Iterator[None]:
+    """Turn whatever is wrong with a tensor file into a UserError."""
+    try:
+        yield
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
-    except (SafetensorError, ValueError) as error:
-        found = f"no tensor file, or a damaged one ({error})"
+    except (SafetensorError, ValueError, RecursionError) as error:
+        found = f"no tensor file, or a damaged one ({' '.join(str(error).split())})"
         raise UserError(path, found, "delete it and run its stage again") from None
 
 
 def _read_header(path: Path, verify: bool) -> tuple[dict[str, Any], int]:
-    """The header of a valid file and where its data begin; raises ValueError if a digest is there and does not fit."""
+    """The header of a valid file and where its data begin; raises ValueError if its digest is to fit and does not."""
     with path.open("rb") as handle:
-        (size,) = struct.unpack("<Q", handle.read(8))
-        header = json.loads(handle.read(size))
-        stated = header.get("__metadata__", {}).pop(DIGEST, None)
-        if verify and stated is not None and _digest(handle, 8 + size, header) != stated:
-            raise ValueError("its digest does not fit its content")
+        header, begin = _parse_header(handle)
+        if verify:
+            stated = _stated(header)
+            del header["__metadata__"][DIGEST]
+            if _digest(handle, begin, header) != stated:
+                raise ValueError("its digest does not fit its content")
     header.pop("__metadata__", None)
+    return header, begin
+
+
+def _parse_header(handle: BinaryIO) -> tuple[dict[str, Any], int]:
+    """The header of an open file and where its data begin; raises ValueError if there is none."""
+    head = handle.read(8)
+    (size,) = struct.unpack("<Q", head) if len(head) == 8 else (0,)
+    if not 0 < size <= os.fstat(handle.fileno()).st_size:
+        raise ValueError("no header")
+    header = json.loads(handle.read(size))
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
+        raise ValueError("no header")
     return header, 8 + size
+
+
+def _stated(header: Mapping[str, Any]) -> str:
+    """The digest in a header; raises ValueError if there is none."""
+    stated = header.get("__metadata__", {}).get(DIGEST)
+    if not isinstance(stated, str):
+        raise ValueError("it states no digest")
+    return stated
 
 
 def _mapped(path: Path, header: Mapping[str, Any], begin: int) -> dict[str, np.ndarray]:
@@ -190,8 +233,10 @@ def _type_name(kind: np.dtype[Any]) -> str:
 
 
 def _numpy_type(name: str) -> np.dtype[Any]:
-    """The numpy type of a safetensors type name."""
-    return np.dtype(np.bool_) if name == "BOOL" else np.dtype(f"<{name[0].lower()}{int(name[1:]) // 8}")
+    """The numpy type of a safetensors type name; raises ValueError if there is none."""
+    if name not in TYPES:
+        raise ValueError(f"numbers of type {name}, which numpy lacks")
+    return np.dtype(TYPES[name])
 
 
 def _as_text(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict, replace
 
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from badminima.data.augmentation import AugmentationDraws, draw_augmentation, flip_labels
@@ -24,9 +25,10 @@ from badminima.training.history import HistoryRow, Outcome, Process, this_proces
 from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import rate_of_step
-from badminima.training.restart import State
+from badminima.training.restart import State, require_like
 from badminima.training.step import Step
 
+HISTORY = TypeAdapter(list[HistoryRow])
 # A pretraining whose running accuracy is farther than this from its target is not evaluated in full.
 NEAR_TARGET = 0.05
 
@@ -90,7 +92,7 @@ class Training:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             # What is not drawn by name (dropout, mixup); in restart points too.
             torch.manual_seed(integer_seed(self.settings.root_seed, *self._stream_name("network")))
-            state = None if self.hooks.points is None else self.hooks.points.load()
+            state = None if self.hooks.points is None else self.hooks.points.load(self._require_fit)
             if state is not None:
                 self._restore(state)
                 self.outcome.restarts += 1
@@ -136,6 +138,29 @@ class Training:
         torch.set_rng_state(state["random"])
         if len(state["random_cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state["random_cuda"])
+
+    def _require_fit(self, state: State) -> None:
+        """Raise ValueError, or whatever comes of a wrong type, if a state is none that this training could be in."""
+        own = self.state()
+        if self.step.accumulation is not None:
+            seen = state["step"]["accumulation"]["seen"]
+            own["step"]["accumulation"] = {"seen": 0, "sums": list(self.model.parameters()) if seen else []}
+        # These grow, or are those of other devices.
+        free = ("history", "processes", "random_cuda")
+        fixed, like = ({name: part for name, part in each.items() if name not in free} for each in (state, own))
+        require_like(fixed, like)
+        torch.Generator().set_state(state["random"])
+        if not all(one.dtype == torch.uint8 for one in state["random_cuda"]):
+            raise ValueError("state.random_cuda is not of this training's form")
+        for process in state.get("processes", []):
+            Process(**process)
+        evaluated = [row.epoch for row in HISTORY.validate_python(state["history"])]
+        epoch, batch, count = state["epoch"], state["batch"], state["step"]["count"]
+        batches, epochs = (epoch - 1) * self.batches + batch, self.settings.optimization.epochs
+        done = count == batches if self.step.accumulation is None else count <= batches
+        ordered = evaluated[:1] == [0] and evaluated == sorted({*evaluated}) and evaluated[-1] <= epoch
+        if not (1 <= epoch <= epochs and 1 <= batch <= self.batches and done and ordered):
+            raise ValueError(f"epoch {epoch} of {epochs}, batch {batch} of {self.batches}, step {count}: cannot be")
 
     def _is_over(self) -> bool:
         done = self.batch == 0 and self.epoch == self.settings.optimization.epochs

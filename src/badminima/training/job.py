@@ -6,6 +6,7 @@ import click
 
 from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
+from badminima.experiment.records import origin
 from badminima.experiment.slices import TrainSettings
 from badminima.models.weights import read_weights
 from badminima.training.hooks import Hooks, Measure
@@ -42,11 +43,12 @@ def train(
     """
     dataset, weights = read_prepared(prepared, "pt", verify=True), read_weights(start)
     wrong_labels = None if confusing is None else read_confusing(confusing)
-    depends_on = identity(settings, dataset, weights, wrong_labels)
-    with watch_signals() as interruption, RestartPoints(output, depends_on, restart_seconds) as points:
+    made_from = origin(prepared, start, confusing)
+    points_of = identity(settings, made_from)
+    with watch_signals() as interruption, RestartPoints(output, points_of, restart_seconds) as points:
         with show_rows(settings) as report:
             hooks = Hooks(report, measure, points, interruption)
             run = run_training(settings, dataset, weights, start, wrong_labels, hooks)
-        write_run(output, run)
+        write_run(output, run, made_from)
         points.remove()
     click.echo(f"{run.outcome.status} after {run.outcome.epochs} epochs: {output}")

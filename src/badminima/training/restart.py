@@ -6,6 +6,7 @@ one before it is kept until then and after. Each begins with a digest of its con
 """
 
 import io
+import math
 import os
 import shutil
 import sys
@@ -17,15 +18,20 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from torch import Tensor
 
 from badminima.errors import UserError
 from badminima.experiment.paths import RUN_FILES
 from badminima.storage.files import atomic_path
+from badminima.storage.temporaries import remove_leftovers
 
 MAGIC = b"badminima restart point 1\n"
 # SLURM may start a job again on another node before the first one knows that it was given up.
 REQUEUE_SECONDS = 120.0
 NEXT, NEWEST, PREVIOUS = "next.pt", "newest.pt", "previous.pt"
+
+# What a look at a state raises that is none: a file may have the right digest and any content.
+UNFIT = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError)
 
 State = dict[str, Any]
 
@@ -58,9 +64,7 @@ class RestartPoints:
             ) from None
         points = [self.folder / name for name in (NEXT, NEWEST)]
         for path in [*points, *(self.folder.parent / name for name in RUN_FILES)]:
-            # What a killed process was writing.
-            for unfinished in path.parent.glob(f".{path.stem}.[0-9]*{path.suffix}"):
-                unfinished.unlink(missing_ok=True)
+            remove_leftovers(path)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -93,18 +97,24 @@ class RestartPoints:
             except OSError as error:
                 _say(f"{self.folder}: no restart point could be written ({error.strerror}); training goes on without")
 
-    def load(self) -> State | None:
-        """The newest restart point that is whole and of this identity; says on stderr why others are not used."""
+    def load(self, check: Callable[[State], None]) -> State | None:
+        """Return the newest restart point that is whole, of this identity and fit; tell why others are not used.
+
+        Args:
+            check: raises an error if a state is none that the training could go on from.
+        """
         for name in (NEXT, NEWEST, PREVIOUS):
             path = self.folder / name
             if not path.exists():
                 continue
             try:
                 found = _read(path)
-            except ValueError as error:
-                _say(f"{path}: damaged ({error}); not used")
+                differences = _differences(self.identity, found["identity"])
+                if not differences:
+                    check(found["state"])
+            except UNFIT as error:
+                _say(f"{path}: damaged ({_reason(error)}); not used")
                 continue
-            differences = _differences(self.identity, found["identity"])
             if differences:
                 _say(f"{path}: of another training ({'; '.join(differences)}); not used")
                 continue
@@ -130,8 +140,33 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises many kinds on foreign content
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(_reason(error)) from None
     return found
+
+
+def require_like(found: Any, own: Any, name: str = "state") -> None:
+    """Make sure that a part of a restart point has the form of a training's own: keys, lengths, types, shapes.
+
+    Raises:
+        ValueError: if it has not; the message names the part.
+    """
+    if isinstance(own, Tensor):
+        fits = isinstance(found, Tensor) and (found.shape, found.dtype) == (own.shape, own.dtype)
+    elif isinstance(own, Mapping):
+        fits = isinstance(found, Mapping) and found.keys() == own.keys()
+    elif isinstance(own, list | tuple):
+        fits = isinstance(found, list | tuple) and len(found) == len(own)
+    elif isinstance(own, int):
+        fits = type(found) is type(own) and found >= 0
+    elif isinstance(own, float):
+        fits = isinstance(found, float) and math.isfinite(found) and found >= 0
+    else:
+        fits = found is None if own is None else isinstance(found, type(own))
+    if not fits:
+        raise ValueError(f"{name} is not of this training's form")
+    if isinstance(own, Mapping | list | tuple):
+        for key, part in own.items() if isinstance(own, Mapping) else enumerate(own):
+            require_like(found[key], part, f"{name}.{key}")
 
 
 def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -153,6 +188,11 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    """Return an error in one line."""
+    return f"{'' if isinstance(error, ValueError) else f'{type(error).__name__}: '}{' '.join(str(error).split())}"
 
 
 def _say(message: str) -> None:

@@ -1,11 +1,9 @@
 """Stages ``pretrain`` and ``train``: from prepared data and start weights to a finished run."""
 
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from badminima.config.base import without_defaults
@@ -14,6 +12,7 @@ from badminima.data.items import Resident, make_items, training_items
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.experiment.paths import HISTORY, PREDICTIONS, RECORD, WEIGHTS
+from badminima.experiment.records import MadeFrom, digest_of
 from badminima.experiment.slices import TrainSettings
 from badminima.models.build import build_model, check_batch
 from badminima.models.dropout import add_dropout
@@ -27,9 +26,6 @@ from badminima.training.engine import Training
 from badminima.training.history import Outcome
 from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import set_up
-
-# The tensors of a prepared dataset.
-DATA = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 @dataclass(frozen=True)
@@ -152,35 +148,17 @@ def _apply_to_start(
         add_dropout(model, recipe.dropout)
 
 
-def identity(
-    settings: TrainSettings, dataset: PreparedDataset, start: Weights, confusing: ConfusingSet | None
-) -> dict[str, Any]:
+def identity(settings: TrainSettings, made_from: MadeFrom) -> dict[str, Any]:
     """Return everything that a training depends on: its restart points are good for no other."""
-    weights = sha256()
-    for array in [*start.parameters.values(), *start.buffers.values()]:
-        weights.update(np.ascontiguousarray(array).tobytes())
-    return {
-        "settings": without_defaults(settings),
-        "start weights": weights.hexdigest(),
-        "dataset": {"images": list(dataset.train_images.shape), "mean": list(dataset.mean), "std": list(dataset.std)},
-        "evaluated on": dataset.evaluated_on,
-        **{name: _digest(getattr(dataset, name)) for name in DATA},
-        "confusing": None
-        if confusing is None
-        else {**asdict(confusing.facts), "labels": _digest(confusing.labels), "masks": _digest(confusing.masks)},
-    }
+    return {"settings": without_defaults(settings), **made_from.model_dump()}
 
 
-def _digest(tensor: torch.Tensor) -> str:
-    """SHA-256 of a tensor's bytes, read as they lie."""
-    return sha256(tensor.numpy().data).hexdigest()
-
-
-def write_run(folder: Path, run: FinishedRun) -> None:
-    """Write ``history.csv``, ``predictions.safetensors``, ``run.json`` and ``weights.safetensors``."""
+def write_run(folder: Path, run: FinishedRun, made_from: MadeFrom) -> None:
+    """Write the files of a run; ``run.json`` comes last, with the digests of the others."""
     rows = (asdict(row) for row in run.outcome.history)
     write_csv(folder / HISTORY, run.outcome.columns, (row | row.pop("along") for row in rows))
     predictions = {"predicted": run.outcome.predicted.numpy(), "labels": run.test_labels.numpy()}
     write_tensors(folder / PREDICTIONS, predictions, {"evaluated_on": run.record["evaluated_on"]})
-    write_json(folder / RECORD, run.record)
     write_weights(folder / WEIGHTS, run.weights)
+    left = {Path(name).stem: digest_of(folder / name) for name in (WEIGHTS, PREDICTIONS, HISTORY)}
+    write_json(folder / RECORD, {**run.record, "made_from": made_from.model_dump(), "left": left})

@@ -14,6 +14,7 @@ from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.errors import Interrupted
+from badminima.experiment.records import origin
 from badminima.experiment.slices import (
     AlongSettings,
     ConfuseSettings,
@@ -76,7 +77,7 @@ def train(prepared_path, train_settings, dropout, digits, tmp_path):
         weights = read_weights(start)
         if points is None:
             return run_training(settings, dataset, weights, start, wrong, Hooks(stop, measure))
-        with RestartPoints(points, identity(settings, dataset, weights, wrong), 1000) as restart:
+        with RestartPoints(points, identity(settings, origin(prepared_path, start, confusing)), 1000) as restart:
             hooks = Hooks(stop, measure, restart, interruption)
             return run_training(settings, dataset, weights, start, wrong, hooks)
 
@@ -93,7 +94,7 @@ def test_a_training_ends_at_the_same_bits_whatever_is_measured_along(train, phas
 
 def test_the_numbers_are_those_of_the_same_weights_measured_at_the_end(train, prepared_path, tmp_path, dropout):
     run = train(MEASURED)
-    write_run(tmp_path / "run", run)
+    write_run(tmp_path / "run", run, origin(prepared_path, tmp_path / "start.safetensors"))
     settings = DiagnoseSettings(
         **{"dataset": "digits", "model_name": "mlp", "init": "random", "recipe_name": "vanilla", "seed": 0},
         **{"root_seed": 0, "model": dropout, "device": "cpu", "measurements": MEASURED, "images": 50},
@@ -117,7 +118,7 @@ def test_a_pretraining_sees_its_confusing_set_and_the_weights_it_started_from(tr
     assert history[-1].along["memory.confusing_accuracy"] > history[0].along["memory.confusing_accuracy"]
 
 
-def test_what_cannot_be_measured_is_empty_and_said_once(train, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_measured_is_empty_and_said_once(train, prepared_path, tmp_path, monkeypatch, capsys):
     calls = []
 
     def now_and_then(context):
@@ -127,7 +128,8 @@ def test_what_cannot_be_measured_is_empty_and_said_once(train, tmp_path, monkeyp
         return {"units.dead": 0.25}
 
     monkeypatch.setattr("badminima.diagnostics.units.measure", now_and_then)
-    write_run(tmp_path / "run", train(["units", "memory", "distance"]))
+    run = train(["units", "memory", "distance"])
+    write_run(tmp_path / "run", run, origin(prepared_path, tmp_path / "start.safetensors"))
     history = pd.read_csv(tmp_path / "run" / "history.csv")
     assert history["units.dead"].isna().tolist() == [False, True, False, False]
     assert history["distance.total"].notna().all()
@@ -139,11 +141,11 @@ def test_what_cannot_be_measured_is_empty_and_said_once(train, tmp_path, monkeyp
     ]
 
 
-def test_a_diverged_training_is_still_written(train, tmp_path):
+def test_a_diverged_training_is_still_written(train, prepared_path, tmp_path):
     optimization = OptimizationConfig(batch_size=16, learning_rate=1e30, epochs=6, milestones=[], evaluate_every=6)
     run = train(["sharpness", "distance"], optimization=optimization)
     assert run.outcome.status == "diverged"
-    write_run(tmp_path / "run", run)
+    write_run(tmp_path / "run", run, origin(prepared_path, tmp_path / "start.safetensors"))
     assert pd.read_csv(tmp_path / "run" / "history.csv")["sharpness.trace"].isna().tolist() == [False, True]
 
 

@@ -59,8 +59,8 @@ NAME = "digits/mlp/adversarial/vanilla/seed0"
 def make_results(config: Config, raw: dict, paths: Paths) -> None:
     """Run every stage in this process."""
     torch.set_num_threads(1)
-    (dataset,) = config.datasets
-    (model,) = config.models
+    (dataset,) = config.studies["ablation"].datasets
+    (model,) = config.studies["ablation"].models
     _, files = Digits().fetch(Path("unused"), None, [])
     prepare(Digits().read(files), prepare_settings(config, dataset), paths.prepared(dataset), {"digits": "0" * 64})
     data = read_prepared(paths.prepared(dataset))
@@ -78,8 +78,9 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
         folder = paths.run(run)
         train(train_settings(config, run), paths.prepared(dataset), start, folder, 300)
         settings = diagnose_settings(config, run)
-        context = read_context(settings, Inputs(folder / "weights.safetensors", start))
-        measured = record(settings, config.diagnostics, diagnose(context, config.diagnostics))
+        inputs = Inputs(folder / "weights.safetensors", start, paths.prepared(dataset))
+        context = read_context(settings, inputs)
+        measured = record(settings, inputs, config.diagnostics, diagnose(context, config.diagnostics))
         if not isinstance(config.inits[run.init], RandomInit):
             measured["values"]["sharpness.lambda"] = float("nan")  # as a measurement without a finite value leaves it
         write_json(folder / "diagnostics.json", measured)

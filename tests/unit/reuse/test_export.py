@@ -54,7 +54,8 @@ def test_a_run_without_measurements_has_a_card(results, tmp_path):
 
 def test_comparisons_and_what_was_skipped_are_on_the_card(results, tmp_path):
     folder = Path(shutil.copytree(results.paths.results, tmp_path / "copy"))
-    comparison = {"values": {"functions.kl": 0.5}, "skipped": {"functions": "a | b"}}
+    measured = json.loads((Results(folder).paths.run(RUN) / "diagnostics.json").read_text())
+    comparison = {**measured, "values": {"functions.kl": 0.5}, "skipped": {"functions": "a | b"}}
     (Results(folder).paths.run(RUN) / "comparison.json").write_text(json.dumps(comparison))
     card = make_card(Results(folder), RUN)
     assert card.measurements["functions.kl"] == 0.5

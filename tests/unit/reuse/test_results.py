@@ -128,7 +128,7 @@ def test_a_training_that_is_not_finished_is_no_run(results, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(results.paths.results, folder)
     unfinished = badminima.load(folder)
-    (unfinished.paths.run(RUN) / "weights.safetensors").unlink()
+    (unfinished.paths.run(RUN) / "run.json").unlink()
     assert RUN not in unfinished.trained
     with pytest.raises(UserError, match="found no 'seed0'; there: seed1"):
         unfinished.weights(*COORDINATES)

@@ -22,7 +22,7 @@ from badminima.results.card import card_page
 from badminima.results.export import export
 from badminima.results.results import Results
 from badminima.storage.files import file_sha256
-from badminima.storage.tensorfiles import read_tensors, write_tensors
+from badminima.storage.tensorfiles import read_tensors, stated_digest, write_tensors
 from tests.unit.reuse.conftest import NAME, RUN
 
 
@@ -30,6 +30,14 @@ from tests.unit.reuse.conftest import NAME, RUN
 def copied(zoo_folder, tmp_path) -> Path:
     """The zoo in another place, without the results."""
     return Path(shutil.copytree(zoo_folder, tmp_path / "elsewhere" / "zoo"))
+
+
+def restate(zoo: Path) -> None:
+    """Make the index state the digests of the files that lie there."""
+    index = pd.read_csv(zoo / "index.csv")
+    for column, name in (("weights_sha256", "weights.safetensors"), ("card_sha256", "card.json")):
+        index[column] = [file_sha256(zoo / minimum / name) for minimum in index["name"]]
+    index.to_csv(zoo / "index.csv", index=False)
 
 
 def test_a_copied_zoo_gives_the_runs_logits_bit_for_bit(results, copied):
@@ -57,7 +65,11 @@ def test_every_architecture_comes_back_with_its_buffers(results, tmp_path, archi
     record["settings"]["model"] = network.model_dump()
     record_path.write_text(json.dumps(record))
     settings = InitializeSettings(model=network, dataset="digits", model_name="mlp", root_seed=0, seed=0)
-    write_weights(other.paths.run(RUN) / "weights.safetensors", initialize(settings, other.dataset("digits")))
+    weights = other.paths.run(RUN) / "weights.safetensors"
+    write_weights(weights, initialize(settings, other.dataset("digits")))
+    record["left"]["weights"] = stated_digest(weights)
+    (other.paths.run(RUN) / "diagnostics.json").unlink()
+    record_path.write_text(json.dumps(record))
     export(other, [RUN], tmp_path / "zoo")
     minimum = badminima.zoo.load(tmp_path / "zoo")[NAME]
     images = other.dataset("digits").test_images[:4]
@@ -164,8 +176,9 @@ def test_a_weights_file_of_another_network_is_refused(copied):
     path = copied / NAME / "weights.safetensors"
     tensors, metadata = read_tensors(path)
     write_tensors(path, {name: array[:1] for name, array in tensors.items()}, metadata)
-    index = pd.read_csv(copied / "index.csv")
-    index.loc[index["name"] == NAME, "weights_sha256"] = file_sha256(path)
-    index.to_csv(copied / "index.csv", index=False)
+    card = json.loads((copied / NAME / "card.json").read_text())
+    card["digests"]["weights"] = stated_digest(path)
+    (copied / NAME / "card.json").write_text(json.dumps(card))
+    restate(copied)
     with pytest.raises(UserError, match="found weights of another network"):
         badminima.zoo.load(copied)[NAME].model()

@@ -1,0 +1,129 @@
+"""What a killed process was writing goes with the next write of the same target; what a living one writes stays."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from badminima.figures import Drawing, write_drawing
+from badminima.storage.files import atomic_path, write_csv, write_json, write_text
+from badminima.storage.temporaries import _temporaries, temporary_folder
+from badminima.storage.tensorfiles import stream_tensors, write_tensors
+from badminima.training.restart import RestartPoints
+
+# The children only write files: they need nothing that a fork would lose.
+CONTEXT = multiprocessing.get_context("fork")
+
+
+def a_figure(folder: Path) -> None:
+    drawing = Drawing(plt.figure(), pd.DataFrame({"x": [1]}))
+    write_drawing(drawing, *(folder / f"fig.{extension}" for extension in ("pdf", "png", "csv")))
+
+
+def a_table(folder: Path) -> None:
+    with atomic_path(folder / "runs.csv") as temporary:
+        pd.DataFrame({"x": [1]}).to_csv(temporary)
+
+
+def a_dataset(folder: Path) -> None:
+    with stream_tensors(folder / "digits.safetensors", {"images": (np.uint8, (100, 8))}, {}) as tensors:
+        tensors.put("images", np.arange(50), np.ones((50, 8), dtype=np.uint8))
+
+
+def a_zoo(folder: Path) -> None:
+    with temporary_folder(folder / "zoo") as zoo:
+        write_json(zoo / "mlp" / "card.json", {})
+
+
+def a_restart_point(folder: Path) -> None:
+    with RestartPoints(folder / "run", {}, 0) as points:
+        points.save({"epoch": 1})
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "text": lambda folder: write_text(folder / "report.html", "text"),
+    "json": lambda folder: write_json(folder / "run.json", {"a": 1}),
+    "csv": lambda folder: write_csv(folder / "history.csv", ["a"], [{"a": 1}]),
+    "tensors": lambda folder: write_tensors(folder / "weights.safetensors", {"a": np.ones(4)}, {}),
+    "a dataset": a_dataset,
+    "a table": a_table,
+    "a figure": a_figure,
+    "a zoo": a_zoo,
+    "a restart point": a_restart_point,
+}
+
+
+def write(writer: Callable[[Path], None], folder: Path, reached: object = None) -> None:
+    """Write in a process of its own; with an event, stop before the file takes its place."""
+    _temporaries.cache_clear()  # what the parent found
+    if reached is not None:
+
+        def stop(descriptor: int) -> None:
+            reached.set()
+            time.sleep(60)
+
+        os.fsync = stop
+    writer(folder)
+
+
+@contextmanager
+def stopped_in_the_middle(writer, folder: Path):
+    """A process that has begun to write; killed at the end."""
+    reached = CONTEXT.Event()
+    process = CONTEXT.Process(target=write, args=(writer, folder, reached))
+    process.start()
+    assert reached.wait(30)
+    yield
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+def written(writer, folder: Path) -> int:
+    process = CONTEXT.Process(target=write, args=(writer, folder))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def temporaries(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob(".*") if path.name != ".lock"}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_a_killed_process_was_writing_is_gone_after_the_next_write(kind, tmp_path):
+    with stopped_in_the_middle(WRITERS[kind], tmp_path):
+        pass
+    assert temporaries(tmp_path)
+    (tmp_path / ".notes.12.txt").touch()  # of somebody else
+    assert written(WRITERS[kind], tmp_path) == 0
+    assert temporaries(tmp_path) == {".notes.12.txt"}
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WRITERS if kind != "a restart point"])  # a run has a lock of its own
+def test_what_a_living_process_writes_stays_and_is_gone_when_it_is_dead(kind, tmp_path):
+    with stopped_in_the_middle(WRITERS[kind], tmp_path / "live"):
+        before = temporaries(tmp_path)
+        assert before
+        assert written(WRITERS[kind], tmp_path / "live") == 0
+        assert temporaries(tmp_path) == before
+    shutil.rmtree(tmp_path / "live" / "zoo", ignore_errors=True)  # a zoo replaces none
+    assert written(WRITERS[kind], tmp_path / "live") == 0
+    assert not temporaries(tmp_path)
+
+
+def test_a_folder_of_a_process_that_was_killed_before_it_held_a_lock_is_removed(tmp_path):
+    (tmp_path / ".zoo.1").mkdir()
+    (tmp_path / ".zoo.2").mkdir()
+    (tmp_path / ".zoo.2" / "precious").touch()  # not made by this code
+    assert written(a_zoo, tmp_path) == 0
+    assert temporaries(tmp_path) == {".zoo.2"}
