@@ -1,10 +1,11 @@
 """A checkout of its own for each test session, and Snakemake in it."""
 
 import re
+import resource
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -77,6 +78,32 @@ class Checkout:
         return load_config(raw)
 
 
+@dataclass(frozen=True)
+class Untouched(Checkout):
+    """A checkout in which nothing runs that a dry run sees, so that each dry run is made once.
+
+    Attributes:
+        plans: what was planned, and the CPU seconds that it took, by arguments.
+    """
+
+    plans: dict[tuple[str, ...], tuple[dict[str, int], float]] = field(default_factory=dict, compare=False)
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs per rule that a dry run plans."""
+        return dict(self._plan(arguments)[0])
+
+    def seconds(self, *arguments: str) -> float:
+        """Return the CPU seconds that the dry run took."""
+        return self._plan(arguments)[1]
+
+    def _plan(self, arguments: tuple[str, ...]) -> tuple[dict[str, int], float]:
+        if arguments not in self.plans:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            planned = super().planned(*arguments)
+            self.plans[arguments] = planned, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        return self.plans[arguments]
+
+
 def make_checkout(folder: Path) -> Checkout:
     """Copy what the workflow consists of."""
     folder.mkdir(exist_ok=True)
@@ -90,9 +117,9 @@ def make_checkout(folder: Path) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory) -> Checkout:
+def checkout(tmp_path_factory) -> Untouched:
     """A checkout in which nothing has run."""
-    return make_checkout(tmp_path_factory.mktemp("checkout"))
+    return Untouched(make_checkout(tmp_path_factory.mktemp("checkout")).folder)
 
 
 @pytest.fixture(scope="session")

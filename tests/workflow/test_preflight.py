@@ -2,9 +2,6 @@
 
 import pytest
 
-from badminima.config.registry import ARCHITECTURES
-from badminima.experiment.plan import Machine, plan
-from badminima.experiment.speeds import Device, Speed
 from tests.workflow.conftest import make_checkout
 
 
@@ -39,15 +36,6 @@ def test_the_toy_and_the_plan_are_free(untouched):
     done = untouched.snakemake("--config", small, "--", "fig_toy", "plan")
     assert (untouched.folder / "results" / "figures" / "fig_toy.png").exists()
     assert "device: NVIDIA H200" in done.stdout
-
-
-@pytest.mark.parametrize("preset", ["demo", "smoke", "fashion", "paper", None])
-def test_the_plan_counts_the_jobs_that_snakemake_would_start(checkout, preset):
-    options = [] if preset is None else ["--configfile", f"presets/{preset}.yaml"]
-    jobs = sum(checkout.planned(*options, "--", "all").values()) - 1  # `all` itself
-    speeds = {architecture: Speed(1e12, 1e12, 1024) for architecture in ARCHITECTURES.names}
-    an_hour_each = Device("cpu", speeds=speeds, start=3600)
-    assert plan(checkout.config(preset), an_hour_each, Machine())[-1].starting == pytest.approx(jobs)
 
 
 def test_the_plan_knows_the_machine(untouched):
