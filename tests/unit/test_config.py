@@ -118,7 +118,9 @@ def test_studies_run_on_the_grid_unless_they_say_otherwise():
 def test_a_study_without_any_seeds_says_where_they_may_stand():
     raw = raw_config()
     del raw["grid"]["seeds"]
-    with pytest.raises(UserError, match=r"studies\.ablation\.seeds: found nothing; expected some here or in grid\.seeds"):
+    with pytest.raises(
+        UserError, match=r"studies\.ablation\.seeds: found nothing; expected some here or in grid\.seeds"
+    ):
         load_config(raw)
 
 
@@ -220,6 +222,9 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             "unknown key",
             "widths",
         ),
+        ({"datasets": {"d": {"source": "digits", "path": "x"}}}, "datasets.d.path", "'x'", "null"),
+        ({"datasets": {"cifar10": {"path": ""}}}, "datasets.cifar10.path", "''", "text"),
+        ({"datasets": {"cifar10": {"test_size": 0}}}, "datasets.cifar10.test_size", "0", ">= 1"),
         ({"grid": {"datasets": ["mnist"]}}, "grid.datasets", "'mnist'", "cifar10"),
         ({"grid": {"seeds": [0, 0]}}, "grid.seeds", "0 more than once", "once"),
         ({"grid": {"seeds": 3}}, "grid.seeds", "3", "a list"),

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from badminima.config.base import Count, Name, Number, Positive, Section
 
-
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 

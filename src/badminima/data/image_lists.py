@@ -1,7 +1,7 @@
 """The image files of a folder or a tar archive: which there are, and what only looks like one."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
@@ -70,10 +70,15 @@ def refuse_unfit(where: Path, listings: Mapping[Path, Listing]) -> None:
     """
     unfit = [str((folder / name).relative_to(where)) for folder, listing in listings.items() for name in listing.unfit]
     if unfit:
-        raise UserError(where, f"{len(unfit):,} images that are no files: {some(unfit)}", "replace or delete them")
+        raise UserError(where, told("images that are no files", unfit), "replace or delete them")
 
 
-def some(names: list[str]) -> str:
+def told(what: str, names: Sequence[str]) -> str:
+    """Say how many there are of something, and name the first."""
+    return f"{what} ({len(names):,}): {some(names)}"
+
+
+def some(names: Sequence[str]) -> str:
     """Join the first names, and say how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from badminima.data.image_files import FileSplit, Form, TarSplit
-from badminima.data.image_lists import list_images, refuse_unfit, some
+from badminima.data.image_lists import list_images, refuse_unfit, some, told
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
 
@@ -33,12 +33,12 @@ class ImageFolder:
         listing = list_images(local_dir)
         refuse_unfit(local_dir, {local_dir: listing})
         if listing.others:
-            skipped = f"{len(listing.others):,} files that are no PNG, JPEG or WebP: {some(listing.others)}"
-            print(f"{local_dir}: left out {skipped}", file=sys.stderr)
+            print(
+                f"{local_dir}: left out {told('files that are no PNG, JPEG or WebP', listing.others)}", file=sys.stderr
+            )
         parts = _arranged(listing.images, local_dir)
         if listing.empty:
-            found = f"{len(listing.empty):,} folders without images: {some(listing.empty)}"
-            raise UserError(local_dir, found, "add images or delete them")
+            raise UserError(local_dir, told("folders without images", listing.empty), "add images or delete them")
         for part, classes in parts.items():
             sizes = [len(images) for images in classes.values()]
             print(
@@ -107,8 +107,9 @@ def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]
             parts[part][rest[0] if len(rest) > 1 else ""].append(image)
     for part, classes in parts.items():
         if "" in classes:
-            found = f"{len(classes['']):,} images outside class folders: {some(classes[''])}"
-            raise UserError(where, found, "sort them into a folder for each class")
+            raise UserError(
+                where, told("images outside class folders", classes[""]), "sort them into a folder for each class"
+            )
         if unknown := sorted(set(classes) - set(parts[TRAIN])):
             raise UserError(where, f"classes in {part}/ alone: {some(unknown)}", f"expected those of {TRAIN}/")
     if len(parts[TRAIN]) < 2:
