@@ -169,6 +169,11 @@ def test_another_layout_is_refused_in_one_line(tmp_path, change, message):
 def test_a_path_is_needed_and_a_damaged_archive_is_told(tmp_path):
     with pytest.raises(UserError, match="no folder of images; name it in the dataset's path"):
         fetch("image_folder", tmp_path)
+    for name, message in (("photos.zip", "a zip archive; unpack it"), ("photos.npz", "use the source arrays")):
+        np.savez(tmp_path / "archive.npz", a=np.zeros(3))
+        (tmp_path / "archive.npz").rename(tmp_path / name)
+        with pytest.raises(UserError, match=message):
+            fetch("image_folder", tmp_path, tmp_path / name)
     (tmp_path / "photos.tar").write_bytes(b"no archive")
     with pytest.raises(UserError, match=r"photos\.tar: found a damaged archive"):
         fetch("image_folder", tmp_path, tmp_path / "photos.tar")

@@ -27,7 +27,7 @@ class ImageFolder:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The folder or archive, once its images are known to be laid out so."""
+        """Return the folder or archive, once its images are known to be laid out so."""
         if local_dir is None:
             raise UserError("image_folder", "no folder of images", "name it in the dataset's path")
         listing = list_images(local_dir)
@@ -52,7 +52,7 @@ class ImageFolder:
         return "local", {"images": local_dir}
 
     def read(self, files: dict[str, Path], side: int, resize: bool, grey: bool) -> RawDataset:
-        """Images ``[n, c, side, side]``, in the order of class and file name.
+        """Return images ``[n, c, side, side]``, in the order of class and file name.
 
         Args:
             files: the folder or archive.

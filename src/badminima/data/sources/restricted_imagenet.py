@@ -28,7 +28,7 @@ class RestrictedImageNet:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The class folders of an ImageNet tree: ``train/n*/`` and ``val/n*/``, as torchvision lays them out."""
+        """Return the class folders of an ImageNet tree: ``train/n*/`` and ``val/n*/``, as torchvision lays them out."""
         if local_dir is None:
             raise UserError(
                 "restricted_imagenet",
@@ -48,7 +48,7 @@ class RestrictedImageNet:
         return "local", folders
 
     def read(self, files: dict[str, Path], side: int) -> RawDataset:
-        """Images ``[n, 3, side, side]``, in the order of super-class, WordNet id and file name.
+        """Return images ``[n, 3, side, side]``, in the order of super-class, WordNet id and file name.
 
         Args:
             files: the class folders.
