@@ -97,8 +97,8 @@ def test_an_imagenet_that_is_elsewhere_is_told(tree, above, message):
 def test_fewer_images_than_imagenet_has_are_told_with_their_counts(whole_tree, capsys):
     fetch("restricted_imagenet", whole_tree, whole_tree)
     told = capsys.readouterr().err
-    assert "train: 406 images of 203 classes, ImageNet has 257,748" in told
-    assert "val: 203 images of 203 classes, ImageNet has 10,150" in told
+    assert "train: 406 images of 203 classes; ImageNet has 257,748\n" in told
+    assert "val: 203 images of 203 classes; ImageNet has 10,150, 50 of each" in told
 
 
 def test_cifar_is_read_from_wherever_it_was_unpacked(tmp_path, rng, monkeypatch):

@@ -107,9 +107,9 @@ def _check_images(folders: dict[str, Path], tree: Path) -> None:
     for part, folder in PARTS.items():
         count = sum(len(listing.images) for role, listing in listings.items() if role.startswith(f"{part}/"))
         if count != PUBLISHED[part]:
-            print(
-                f"{tree / folder}: {count:,} images of 203 classes, ImageNet has {PUBLISHED[part]:,}", file=sys.stderr
-            )
+            each = ", 50 of each" if part == "test" else ""
+            published = f"ImageNet has {PUBLISHED[part]:,}{each}"
+            print(f"{tree / folder}: {count:,} images of 203 classes; {published}", file=sys.stderr)
 
 
 def _split(files: dict[str, Path], part: str, side: int) -> Split:
