@@ -144,7 +144,7 @@ def changed(name: str, change):
         (changed("train_labels", lambda a: np.eye(3)[a]), "train_labels of shape 12 x 3"),
         (changed("train_labels", lambda a: a.astype(object)), "train_labels: Object arrays cannot be loaded"),
         (changed("test_labels", lambda a: a + 1), "test labels alone: 3"),
-        (changed("test_labels", lambda a: a * 0), "no test images of 2 of 3 classes: 1, 2"),
+        (changed("test_labels", lambda a: a * 0), r"no test images of classes \(2\): 1, 2"),
         (changed("train_images", lambda a: a * 0), "training images of one value alone"),
         (lambda arrays: {"pictures": arrays["train_images"]}, "arrays called pictures; expected train_images"),
         (lambda arrays: {"images": arrays["train_images"]}, "images without labels"),

@@ -99,7 +99,7 @@ def test_what_systems_leave_behind_is_skipped_and_other_files_are_told(tmp_path,
     (folder / "train" / "dog" / "Thumbs.db").write_bytes(b"no image")
     for path in (folder, packed(folder, tmp_path / "photos.tar")):
         assert len(prepared(path, tmp_path).train_labels) == 8
-        assert "left out 1 files that are no PNG, JPEG or WebP: train/dog/Thumbs.db" in capsys.readouterr().err
+        assert "left out files that are no PNG, JPEG or WebP (1): train/dog/Thumbs.db" in capsys.readouterr().err
 
 
 def test_links_and_subfolders_are_followed_and_circles_end(tmp_path):
@@ -120,7 +120,7 @@ def test_images_that_are_no_files_are_told_together(tmp_path):
     with pytest.raises(UserError) as refused:
         fetch("image_folder", tmp_path, folder)
     message = str(refused.value)
-    assert "found 3 images that are no files" in message
+    assert "found images that are no files (3): " in message
     for unfit in ("cat/folder.png (a folder)", "dog/link.png (a dangling link)", "dog/pipe.jpg (a pipe)"):
         assert unfit in message
 
@@ -130,7 +130,9 @@ def test_broken_files_of_all_parts_are_told_together(tmp_path):
     for name in ("train/cat/0", "train/cat/1", "train/dog/0", "train/dog/1", "test/cat/0", "test/dog/1"):
         (folder / f"{name}.png").write_bytes(b"no image")
     for path in (folder, packed(folder, tmp_path / "photos.tar")):
-        with pytest.raises(UserError, match=r"found 6 that can't be read: .*cat/0\.png \(no image .*and 1 more;"):
+        with pytest.raises(
+            UserError, match=r"found files that can't be read \(6\): .*cat/0\.png \(no image .*and 1 more;"
+        ):
             prepared(path, tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
@@ -149,7 +151,7 @@ def one_level_higher(folder: Path) -> None:
     [
         (lambda folder: [path.unlink() for path in folder.rglob("*.png")], "no PNG, JPEG or WebP files"),
         (lambda folder: [path.rename(folder / "test" / path.name) for path in folder.glob("test/cat/*")],
-         r"2 images outside class folders: test/0\.png, test/1\.png; sort them"),
+         r"images outside class folders \(2\): test/0\.png, test/1\.png; sort them"),
         (lambda folder: (folder / "test" / "dog").rename(folder / "test" / "cow"), "classes in test/ alone: cow"),
         (lambda folder: [shutil.rmtree(folder / part / "dog") for part in SIZES], "images of cat alone"),
         (one_level_higher, "train/ inside of inner; name the folder that has it"),
@@ -167,6 +169,11 @@ def test_another_layout_is_refused_in_one_line(tmp_path, change, message):
 def test_a_path_is_needed_and_a_damaged_archive_is_told(tmp_path):
     with pytest.raises(UserError, match="no folder of images; name it in the dataset's path"):
         fetch("image_folder", tmp_path)
+    for name, message in (("photos.zip", "a zip archive; unpack it"), ("photos.npz", "use the source arrays")):
+        np.savez(tmp_path / "archive.npz", a=np.zeros(3))
+        (tmp_path / "archive.npz").rename(tmp_path / name)
+        with pytest.raises(UserError, match=message):
+            fetch("image_folder", tmp_path, tmp_path / name)
     (tmp_path / "photos.tar").write_bytes(b"no archive")
     with pytest.raises(UserError, match=r"photos\.tar: found a damaged archive"):
         fetch("image_folder", tmp_path, tmp_path / "photos.tar")

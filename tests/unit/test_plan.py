@@ -67,6 +67,15 @@ def test_figures_of_one_study_cost_the_same_and_augmentation_is_evaluated_twice(
     assert augmented["all"].training == pytest.approx(expected)
 
 
+def test_fewer_test_images_cost_fewer_evaluations():
+    cell = {"ablation": {"recipes": ["vanilla"], "inits": ["random"]}}
+    found = rows(config(studies=cell, datasets={"cifar10": {"test_size": 1000}}))
+    assert found["all"].training == pytest.approx((350 * 50 + 71 * (50_000 + 1000) / 4000) / 3600)
+    held_out = {"cifar10": {"test_size": 1000, "validation_size": 5000, "evaluate_on": "validation"}}
+    found = rows(config(studies=cell, datasets=held_out))
+    assert found["all"].training == pytest.approx((350 * 45 + 71 * 50_000 / 4000) / 3600)
+
+
 def test_a_recipe_costs_its_own_epochs_and_sharpness_awareness_twice():
     recipes = {"short": {"epochs": 35}, "sam": {"sam": 0.05}}
     costs = {

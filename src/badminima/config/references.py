@@ -47,6 +47,10 @@ def _check_datasets(config: Config) -> None:
     for name, dataset in config.datasets.items():
         _require(f"datasets.{name}.source", [dataset.source], SOURCES.names)
         parse(SOURCES.entry(dataset.source).options, dataset.options, f"datasets.{name}.options.")
+        if dataset.path is not None and SOURCES.entry(dataset.source).origin == "embedded":
+            raise UserError(
+                f"datasets.{name}.path", repr(dataset.path), f"{dataset.source} has its files already: null"
+            )
     _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
     _require("data.urls", config.data.urls, SOURCES.names)
 

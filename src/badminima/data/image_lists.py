@@ -1,10 +1,11 @@
 """The image files of a folder or a tar archive: which there are, and what only looks like one."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISDIR, S_ISFIFO, S_ISREG
+from zipfile import is_zipfile
 
 from badminima.config.registry import IMAGE_ENDINGS
 from badminima.data.archives import members
@@ -39,8 +40,9 @@ def list_images(where: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Listin
         endings: how the names of images end, in any case of letters.
 
     Raises:
-        UserError: if the archive is damaged.
+        UserError: if the archive is damaged, or no tar archive.
     """
+    _refuse_zip(where)
     empty: list[str] = []
     if where.is_dir():
         names = [str(path.relative_to(where)) for path in _walk(where, endings, [], empty)]
@@ -54,6 +56,14 @@ def list_images(where: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Listin
         [f"{name} ({kind})" for name, kind in unfit.items()],
         sorted(str(Path(folder).relative_to(where)) for folder in empty),
     )
+
+
+def _refuse_zip(where: Path) -> None:
+    """Refuse the archives that are no tar archives and that people have."""
+    if where.suffix == ".npz":
+        raise UserError(where, "a file of arrays", "use the source arrays")
+    if where.is_file() and is_zipfile(where):
+        raise UserError(where, "a zip archive", "unpack it, or pack the images as a tar archive")
 
 
 def is_hidden(name: str) -> bool:
@@ -70,10 +80,15 @@ def refuse_unfit(where: Path, listings: Mapping[Path, Listing]) -> None:
     """
     unfit = [str((folder / name).relative_to(where)) for folder, listing in listings.items() for name in listing.unfit]
     if unfit:
-        raise UserError(where, f"{len(unfit):,} images that are no files: {some(unfit)}", "replace or delete them")
+        raise UserError(where, told("images that are no files", unfit), "replace or delete them")
 
 
-def some(names: list[str]) -> str:
+def told(what: str, names: Sequence[str]) -> str:
+    """Say how many there are of something, and name the first."""
+    return f"{what} ({len(names):,}): {some(names)}"
+
+
+def some(names: Sequence[str]) -> str:
     """Join the first names, and say how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

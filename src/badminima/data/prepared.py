@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from badminima.data.image_lists import some
+from badminima.data.image_lists import told
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.slices import PrepareSettings
@@ -214,7 +214,7 @@ def _check_classes(part: _Part, classes: Sequence[str], name: str, dataset: str)
     if lacking:
         raise UserError(
             f"datasets.{dataset}",
-            f"no {name} images of {len(lacking):,} of {len(classes):,} classes: {some(lacking)}",
+            told(f"no {name} images of classes", lacking),
             "add images of them, take them out, or use more images",
         )
 

@@ -10,7 +10,7 @@ from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.runs import all_runs
 from badminima.workflow import preflight
-from badminima.workflow.preflight import check_cost, check_data
+from badminima.workflow.preflight import check_cost, check_data, local_files
 from tests.conftest import REPOSITORY
 from tests.unit.test_config import overlay, raw_config
 
@@ -92,6 +92,22 @@ def test_a_dataset_that_is_made_from_a_folder_needs_one(tmp_path):
         check_data(empty, ["restricted_imagenet"])
     there = config({"data": {"local_dirs": {"restricted_imagenet": str(tmp_path)}}})
     check_data(there, ["restricted_imagenet"])
+
+
+def test_a_datasets_own_path_comes_first_and_may_be_an_archive_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photos.tar").touch()
+    photos = {"source": "image_folder", "path": "~/photos.tar"}
+    named = config({"datasets": {"photos": photos}, "data": {"local_dirs": {"image_folder": "/elsewhere"}}})
+    assert local_files(named, "photos") == tmp_path / "photos.tar"
+    check_data(named, ["photos"])
+    (tmp_path / "photos.tar").unlink()
+    with pytest.raises(
+        UserError, match=r"datasets\.photos\.path: found .*photos\.tar; expected an existing folder or arch"
+    ):
+        check_data(named, ["photos"])
+    with pytest.raises(UserError, match=r"datasets\.photos\.path: found nothing; expected the folder or archive"):
+        check_data(config({"datasets": {"photos": {"source": "image_folder"}}}), ["photos"])
 
 
 def test_the_overlay_that_leaves_it_out_leaves_nothing_else_out():

@@ -51,7 +51,7 @@ class _Split:
         return (three, one, two) if self.channels_last else (one, two, three)
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The images at ``indices``."""
+        """Yield the images at ``indices`` as bytes."""
         for start in range(0, len(indices), CHUNK):
             chunk = indices[start : start + CHUNK]
             images = self.images[chunk]
@@ -69,7 +69,7 @@ class Arrays:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The file, or the files in the folder that are read."""
+        """Return the file, or the files in the folder that are read."""
         if local_dir is None:
             raise UserError("arrays", "no file of arrays", "name it in the dataset's path")
         if not local_dir.is_dir():
@@ -79,7 +79,7 @@ class Arrays:
         return "local", {name: files[name] for name in read}
 
     def read(self, files: dict[str, Path], layout: Layout) -> RawDataset:
-        """Images ``[n, c, h, w]``, in their order.
+        """Return images ``[n, c, h, w]``, in their order.
 
         Args:
             files: the file, or those of the folder by name.

@@ -7,16 +7,13 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from badminima.data.image_lists import told
 from badminima.errors import UserError
 
 Origin = Literal["embedded", "local", "download"]
 
 # Images handled at once: bounds the memory of a preparation.
 CHUNK = 512
-
-
-# Broken images that a message names.
-NAMED = 5
 
 
 class BrokenImagesError(UserError):
@@ -32,9 +29,8 @@ class BrokenImagesError(UserError):
         if len(images) == 1:
             super().__init__(first.where, first.found, first.remedy)
         else:
-            named = ", ".join(f"{image.where} ({image.found})" for image in images[:NAMED])
-            more = f" and {len(images) - NAMED:,} more" if len(images) > NAMED else ""
-            super().__init__("images", f"{len(images):,} that can't be read: {named}{more}", "replace or delete them")
+            named = [f"{image.where} ({image.found})" for image in images]
+            super().__init__("images", told("files that can't be read", named), "replace or delete them")
 
 
 class Split(Protocol):

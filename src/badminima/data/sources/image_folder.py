@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from badminima.data.image_files import FileSplit, Form, TarSplit
-from badminima.data.image_lists import list_images, refuse_unfit, some
+from badminima.data.image_lists import list_images, refuse_unfit, some, told
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
 
@@ -27,18 +27,18 @@ class ImageFolder:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The folder or archive, once its images are known to be laid out so."""
+        """Return the folder or archive, once its images are known to be laid out so."""
         if local_dir is None:
             raise UserError("image_folder", "no folder of images", "name it in the dataset's path")
         listing = list_images(local_dir)
         refuse_unfit(local_dir, {local_dir: listing})
         if listing.others:
-            skipped = f"{len(listing.others):,} files that are no PNG, JPEG or WebP: {some(listing.others)}"
-            print(f"{local_dir}: left out {skipped}", file=sys.stderr)
+            print(
+                f"{local_dir}: left out {told('files that are no PNG, JPEG or WebP', listing.others)}", file=sys.stderr
+            )
         parts = _arranged(listing.images, local_dir)
         if listing.empty:
-            found = f"{len(listing.empty):,} folders without images: {some(listing.empty)}"
-            raise UserError(local_dir, found, "add images or delete them")
+            raise UserError(local_dir, told("folders without images", listing.empty), "add images or delete them")
         for part, classes in parts.items():
             sizes = [len(images) for images in classes.values()]
             print(
@@ -52,7 +52,7 @@ class ImageFolder:
         return "local", {"images": local_dir}
 
     def read(self, files: dict[str, Path], side: int, resize: bool, grey: bool) -> RawDataset:
-        """Images ``[n, c, side, side]``, in the order of class and file name.
+        """Return images ``[n, c, side, side]``, in the order of class and file name.
 
         Args:
             files: the folder or archive.
@@ -107,8 +107,9 @@ def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]
             parts[part][rest[0] if len(rest) > 1 else ""].append(image)
     for part, classes in parts.items():
         if "" in classes:
-            found = f"{len(classes['']):,} images outside class folders: {some(classes[''])}"
-            raise UserError(where, found, "sort them into a folder for each class")
+            raise UserError(
+                where, told("images outside class folders", classes[""]), "sort them into a folder for each class"
+            )
         if unknown := sorted(set(classes) - set(parts[TRAIN])):
             raise UserError(where, f"classes in {part}/ alone: {some(unknown)}", f"expected those of {TRAIN}/")
     if len(parts[TRAIN]) < 2:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from badminima.data.image_files import FileSplit, Form
-from badminima.data.image_lists import is_hidden, list_images, refuse_unfit, some
+from badminima.data.image_lists import is_hidden, list_images, refuse_unfit, some, told
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.data.sources.mishaps import found_below
 from badminima.data.sources.wordnet import SUPER_CLASSES
@@ -28,7 +28,7 @@ class RestrictedImageNet:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The class folders of an ImageNet tree: ``train/n*/`` and ``val/n*/``, as torchvision lays them out."""
+        """Return the class folders of an ImageNet tree: ``train/n*/`` and ``val/n*/``, as torchvision lays them out."""
         if local_dir is None:
             raise UserError(
                 "restricted_imagenet",
@@ -48,7 +48,7 @@ class RestrictedImageNet:
         return "local", folders
 
     def read(self, files: dict[str, Path], side: int) -> RawDataset:
-        """Images ``[n, 3, side, side]``, in the order of super-class, WordNet id and file name.
+        """Return images ``[n, 3, side, side]``, in the order of super-class, WordNet id and file name.
 
         Args:
             files: the class folders.
@@ -71,9 +71,9 @@ def _class_folders(tree: Path, part: str) -> dict[str, list[Path]]:
         name for name in sorted(there) for ids in SUPER_CLASSES.values() if ids[0] < name < ids[-1] and name not in ids
     ]
     if unknown:
-        raise UserError(folder, f"{len(unknown):,} folders that are no class of ImageNet: {some(unknown)}", LAYOUT)
+        raise UserError(folder, told("folders that are no class of ImageNet", unknown), LAYOUT)
     if missing:
-        raise UserError(folder, f"no folders of {len(missing):,} of the 203 classes: {some(missing)}", LAYOUT)
+        raise UserError(folder, told("no folders of classes", missing), LAYOUT)
     return {name: [there[id_] for id_ in ids] for name, ids in SUPER_CLASSES.items()}
 
 
@@ -90,9 +90,7 @@ def _no_classes(folder: Path) -> UserError:
     """Say what lies in a part instead of class folders."""
     archives = sorted(path.name for path in folder.glob("n*.tar"))
     if archives:
-        return UserError(
-            folder, f"{len(archives):,} archives: {some(archives)}", "unpack each into a folder of its name"
-        )
+        return UserError(folder, told("archives", archives), "unpack each into a folder of its name")
     images = list_images(folder, ENDINGS).images
     if images:
         return UserError(folder, f"{len(images):,} images and no class folders", SORT)
@@ -105,13 +103,13 @@ def _check_images(folders: dict[str, Path], tree: Path) -> None:
     refuse_unfit(tree, {folders[role]: listing for role, listing in listings.items()})
     empty = [str(folders[role].relative_to(tree)) for role, listing in listings.items() if not listing.images]
     if empty:
-        raise UserError(tree, f"{len(empty):,} class folders without images: {some(empty)}", "expected JPEG files")
+        raise UserError(tree, told("class folders without images", empty), "expected JPEG files")
     for part, folder in PARTS.items():
         count = sum(len(listing.images) for role, listing in listings.items() if role.startswith(f"{part}/"))
         if count != PUBLISHED[part]:
-            print(
-                f"{tree / folder}: {count:,} images of 203 classes, ImageNet has {PUBLISHED[part]:,}", file=sys.stderr
-            )
+            each = ", 50 of each" if part == "test" else ""
+            published = f"ImageNet has {PUBLISHED[part]:,}{each}"
+            print(f"{tree / folder}: {count:,} images of 203 classes; {published}", file=sys.stderr)
 
 
 def _split(files: dict[str, Path], part: str, side: int) -> Split:
