@@ -52,6 +52,13 @@ RUN_NAME = "{dataset}/{model}/{init}/{recipe}/seed{seed}"
 INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
 
 
+# The rules whose jobs write restart points.
+RESUMED = ("train", "pretrain")
+# What runs and their measurements, which share a job on a cluster, may each have of its time.
+MINUTES = {rule: CONFIG.resources.of(rule).runtime for rule in ("train", "diagnose")}
+RUNS_IN_A_JOB = workflow.group_settings.group_components.get("training", 1)
+SHARES = {rule: minutes / sum(MINUTES.values()) / RUNS_IN_A_JOB for rule, minutes in MINUTES.items()}
+
 # Between-workflow caching, where --cache and SNAKEMAKE_OUTPUT_CACHE ask for it; it excludes benchmark files.
 CACHED = workflow.workflow_settings.cache is not None
 
@@ -76,9 +83,15 @@ def threads_of(rule):
     return CONFIG.resources.of(rule).threads
 
 
-def growing(rule, resource):
-    """A resource that doubles with every attempt: memory and runtime are guesses."""
-    return lambda wildcards, attempt: getattr(CONFIG.resources.of(rule), resource) * 2 ** (attempt - 1)
+def memory_of(rule):
+    """Memory of a rule: a guess, that doubles with every attempt."""
+    return lambda wildcards, attempt: CONFIG.resources.memory(rule, attempt)
+
+
+def runtime_of(rule, alone=False):
+    """Minutes of a rule: a guess too, but an attempt that goes on where the last one ended needs no more."""
+    share = 1 if alone else SHARES.get(rule, 1)
+    return lambda wildcards, attempt: CONFIG.resources.runtime(rule, attempt, rule in RESUMED, share)
 
 
 def gpus_of(rule):

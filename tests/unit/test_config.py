@@ -118,6 +118,19 @@ def test_resources_of_a_rule_that_names_none_are_the_default_ones():
     assert load_config(raw).resources.of("collect").mem_mb == 123
 
 
+def test_memory_and_time_double_up_to_their_limits_and_what_resumes_asks_for_the_same_time():
+    train = {"mem_mb": 1000, "runtime": 100}
+    free = load_config(overlay(raw_config(), {"resources": {"train": train, "max_runtime": None}})).resources
+    assert [free.memory("train", attempt) for attempt in (1, 2, 3)] == [1000, 2000, 4000]
+    assert [free.runtime("train", attempt) for attempt in (1, 2, 3)] == [100, 200, 400]
+    assert [free.runtime("train", attempt, resumes=True) for attempt in (1, 2, 3)] == [100] * 3
+    limits = {"train": train, "max_runtime": 300, "max_mem_mb": 1500}
+    limited = load_config(overlay(raw_config(), {"resources": limits})).resources
+    assert [limited.memory("train", attempt) for attempt in (1, 2, 3)] == [1000, 1500, 1500]
+    assert [limited.runtime("train", attempt) for attempt in (1, 2, 3)] == [100, 200, 300]
+    assert limited.runtime("train", 3, share=0.5) == 150
+
+
 def test_the_name_of_a_paper_init_is_kept_for_it():
     raw = raw_config()
     raw["inits"]["adversarial"] = {"kind": "random"}
