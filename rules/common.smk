@@ -22,6 +22,7 @@ from badminima import claims
 from badminima.claims.grids import claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
+from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
@@ -35,9 +36,10 @@ PLUGINS = workflow.logger_manager.get_log_handlers()
 FAILURES = Failures(logger, any(plugin.writes_to_stream for plugin in PLUGINS))
 
 try:
+    check_files(map(Path, workflow.configfiles))
     CONFIG = load_config(config)
 except UserError as error:
-    sys.exit(f"config: {error}")
+    sys.exit("\n".join(f"config: {line}" for line in str(error).splitlines()))
 
 PATHS = paths.Paths(CONFIG.results)
 # In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.
