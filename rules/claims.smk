@@ -67,8 +67,8 @@ rule claims:
         "../envs/analysis.yaml"
     threads: threads_of("claims")
     resources:
-        mem_mb=growing("claims", "mem_mb"),
-        runtime=growing("claims", "runtime"),
+        mem_mb=memory_of("claims"),
+        runtime=runtime_of("claims"),
     params:
         settings=SETTINGS.path(claims_settings(CONFIG)),
         tables=claims_options,
@@ -94,8 +94,8 @@ rule collect_claim:
         "../envs/analysis.yaml"
     threads: threads_of("collect")
     resources:
-        mem_mb=growing("collect", "mem_mb"),
-        runtime=growing("collect", "runtime"),
+        mem_mb=memory_of("collect"),
+        runtime=runtime_of("collect"),
     params:
         settings=claim_file,
         results=results_folder,
@@ -124,8 +124,8 @@ for group in claims.GROUPS:
             "../envs/analysis.yaml"
         threads: threads_of("claims")
         resources:
-            mem_mb=growing("claims", "mem_mb"),
-            runtime=growing("claims", "runtime"),
+            mem_mb=memory_of("claims"),
+            runtime=runtime_of("claims"),
         params:
             group=group,
             settings=SETTINGS.path(claims_settings(CONFIG)),

@@ -57,8 +57,8 @@ rule collect:
         "../envs/analysis.yaml"
     threads: threads_of("collect")
     resources:
-        mem_mb=growing("collect", "mem_mb"),
-        runtime=growing("collect", "runtime"),
+        mem_mb=memory_of("collect"),
+        runtime=runtime_of("collect"),
     params:
         settings=settings_of(slices.collect_settings),
         results=results_folder,
@@ -85,8 +85,8 @@ rule collect_outcomes:
         "../envs/analysis.yaml"
     threads: threads_of("collect")
     resources:
-        mem_mb=growing("collect", "mem_mb"),
-        runtime=growing("collect", "runtime"),
+        mem_mb=memory_of("collect"),
+        runtime=runtime_of("collect"),
     params:
         settings=settings_of(slices.outcomes_settings),
         results=results_folder,

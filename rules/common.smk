@@ -22,6 +22,7 @@ from badminima import claims
 from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
+from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
@@ -37,9 +38,10 @@ PLUGINS = workflow.logger_manager.get_log_handlers()
 FAILURES = Failures(logger, any(plugin.writes_to_stream for plugin in PLUGINS))
 
 try:
+    check_files(map(Path, workflow.configfiles))
     CONFIG = load_config(config)
 except UserError as error:
-    sys.exit(f"config: {error}")
+    sys.exit("\n".join(f"config: {line}" for line in str(error).splitlines()))
 
 PATHS = paths.Paths(CONFIG.results)
 # In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.
@@ -53,6 +55,13 @@ RUN = runs.Run("{dataset}", "{model}", "{init}", "{recipe}", "{seed}")
 RUN_NAME = "{dataset}/{model}/{init}/{recipe}/seed{seed}"
 INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
 
+
+# The rules whose jobs write restart points.
+RESUMED = ("train", "pretrain")
+# What runs and their measurements, which share a job on a cluster, may each have of its time.
+MINUTES = {rule: CONFIG.resources.of(rule).runtime for rule in ("train", "diagnose")}
+RUNS_IN_A_JOB = workflow.group_settings.group_components.get("training", 1)
+SHARES = {rule: minutes / sum(MINUTES.values()) / RUNS_IN_A_JOB for rule, minutes in MINUTES.items()}
 
 # Between-workflow caching, where --cache and SNAKEMAKE_OUTPUT_CACHE ask for it; it excludes benchmark files.
 CACHED = workflow.workflow_settings.cache is not None
@@ -78,9 +87,15 @@ def threads_of(rule):
     return CONFIG.resources.of(rule).threads
 
 
-def growing(rule, resource):
-    """A resource that doubles with every attempt: memory and runtime are guesses."""
-    return lambda wildcards, attempt: getattr(CONFIG.resources.of(rule), resource) * 2 ** (attempt - 1)
+def memory_of(rule):
+    """Memory of a rule: a guess, that doubles with every attempt."""
+    return lambda wildcards, attempt: CONFIG.resources.memory(rule, attempt)
+
+
+def runtime_of(rule, alone=False):
+    """Minutes of a rule: a guess too, but an attempt that goes on where the last one ended needs no more."""
+    share = 1 if alone else SHARES.get(rule, 1)
+    return lambda wildcards, attempt: CONFIG.resources.runtime(rule, attempt, rule in RESUMED, share)
 
 
 def gpus_of(rule):

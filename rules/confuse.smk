@@ -18,8 +18,8 @@ rule confuse:
         "../envs/training.yaml"
     threads: threads_of("confuse")
     resources:
-        mem_mb=growing("confuse", "mem_mb"),
-        runtime=growing("confuse", "runtime"),
+        mem_mb=memory_of("confuse"),
+        runtime=runtime_of("confuse"),
     params:
         settings=settings_of(slices.confuse_settings),
     shell:

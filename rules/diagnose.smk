@@ -55,8 +55,8 @@ rule diagnose:
         "../envs/training.yaml"
     threads: threads_of("diagnose")
     resources:
-        mem_mb=growing("diagnose", "mem_mb"),
-        runtime=growing("diagnose", "runtime"),
+        mem_mb=memory_of("diagnose"),
+        runtime=runtime_of("diagnose"),
         gpu=gpus_of("diagnose"),
         slot=1,
     params:
@@ -92,8 +92,8 @@ for number, (recipes, inits) in enumerate(measured.compared_together(CONFIG).ite
             "../envs/training.yaml"
         threads: threads_of("diagnose")
         resources:
-            mem_mb=growing("diagnose", "mem_mb"),
-            runtime=growing("diagnose", "runtime"),
+            mem_mb=memory_of("diagnose"),
+            runtime=runtime_of("diagnose", alone=True),
             gpu=gpus_of("diagnose"),
         params:
             settings=compared_settings(recipes),
@@ -126,8 +126,8 @@ rule landscape:
         "../envs/training.yaml"
     threads: threads_of("diagnose")
     resources:
-        mem_mb=growing("diagnose", "mem_mb"),
-        runtime=growing("diagnose", "runtime"),
+        mem_mb=memory_of("diagnose"),
+        runtime=runtime_of("diagnose", alone=True),
         gpu=gpus_of("diagnose"),
     params:
         settings=settings_of(slices.diagnose_settings, stage="landscape"),

@@ -36,8 +36,8 @@ rule fetch_data:
         "../envs/training.yaml"
     threads: threads_of("fetch_data")
     resources:
-        mem_mb=growing("fetch_data", "mem_mb"),
-        runtime=growing("fetch_data", "runtime"),
+        mem_mb=memory_of("fetch_data"),
+        runtime=runtime_of("fetch_data"),
         # Resources, not parameters: where verified files come from is no reason to make anything again.
         download_dir=CONFIG.data.download_dir,
         local_dir=local_dir,

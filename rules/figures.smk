@@ -38,8 +38,8 @@ for figure in CONFIG.figures:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=growing("figures", "mem_mb"),
-            runtime=growing("figures", "runtime"),
+            mem_mb=memory_of("figures"),
+            runtime=runtime_of("figures"),
         params:
             # For captions: a workflow that imports this one gives rules names of its own.
             figure=figure,

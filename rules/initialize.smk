@@ -28,8 +28,8 @@ rule initialize:
         "../envs/training.yaml"
     threads: threads_of("initialize")
     resources:
-        mem_mb=growing("initialize", "mem_mb"),
-        runtime=growing("initialize", "runtime"),
+        mem_mb=memory_of("initialize"),
+        runtime=runtime_of("initialize"),
     params:
         settings=settings_of(slices.initialize_settings),
     shell:
@@ -55,8 +55,8 @@ rule rescale:
         "../envs/training.yaml"
     threads: threads_of("rescale")
     resources:
-        mem_mb=growing("rescale", "mem_mb"),
-        runtime=growing("rescale", "runtime"),
+        mem_mb=memory_of("rescale"),
+        runtime=runtime_of("rescale"),
     params:
         settings=settings_of(slices.rescale_settings),
     shell:

@@ -19,8 +19,8 @@ rule prepare_data:
         "../envs/training.yaml"
     threads: threads_of("prepare_data")
     resources:
-        mem_mb=growing("prepare_data", "mem_mb"),
-        runtime=growing("prepare_data", "runtime"),
+        mem_mb=memory_of("prepare_data"),
+        runtime=runtime_of("prepare_data"),
     params:
         settings=settings_of(slices.prepare_settings),
         not_shared=not_shared,

@@ -32,8 +32,8 @@ rule pretrain:
         "../envs/training.yaml"
     threads: threads_of("pretrain")
     resources:
-        mem_mb=growing("pretrain", "mem_mb"),
-        runtime=growing("pretrain", "runtime"),
+        mem_mb=memory_of("pretrain"),
+        runtime=runtime_of("pretrain"),
         gpu=gpus_of("pretrain"),
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,

@@ -32,8 +32,8 @@ rule overview:
         "../envs/analysis.yaml"
     threads: threads_of("overview")
     resources:
-        mem_mb=growing("overview", "mem_mb"),
-        runtime=growing("overview", "runtime"),
+        mem_mb=memory_of("overview"),
+        runtime=runtime_of("overview"),
     params:
         settings=SETTINGS.path(overview_settings(CONFIG)),
         results=output_folder,

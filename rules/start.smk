@@ -1,6 +1,6 @@
 # What happens between the plan and the first job: checks, and the files of settings that commands name.
 from badminima.workflow.preflight import check_cost, check_data
-from badminima.workflow.slurm import check_status_command
+from badminima.workflow.slurm import check_status_command, check_submissions, one_of_each_kind
 
 # A workflow that imports this one gives rules names of its own.
 TRAIN, PRETRAIN, FETCH_DATA = (rule.rule.name for rule in (rules.train, rules.pretrain, rules.fetch_data))
@@ -23,8 +23,8 @@ def prepare_start():
 
 def check_start(jobs):
     """Raise UserError if jobs would fail, take months on this machine, or end without anybody noticing."""
-    if not all(job.is_local for job in jobs):
-        check_status_command(getattr(workflow.executor_settings, "status_command", None))
+    if workflow.executor_plugin.name == "slurm" and not all(job.is_local for job in jobs):
+        check_status_command(workflow.executor_settings.status_command)
     trainings, pretrainings = (
         [as_run(job.wildcards) for job in jobs if job.rule.name == rule] for rule in (TRAIN, PRETRAIN)
     )
@@ -32,3 +32,8 @@ def check_start(jobs):
     if workflow.local_exec:
         check_cost(CONFIG, trainings, pretrainings, datasets, SPEEDS)
     check_data(CONFIG, datasets)
+    kinds = one_of_each_kind(workflow.dag, jobs)
+    if workflow.executor_plugin.name == "slurm" and kinds:
+        executor = workflow.scheduler.get_executor(next(iter(kinds.values())))
+        check_submissions(executor, kinds)
+        FAILURES.listen(executor)

@@ -27,8 +27,8 @@ for table in CONFIG.tables:
             "../envs/analysis.yaml"
         threads: threads_of("tables")
         resources:
-            mem_mb=growing("tables", "mem_mb"),
-            runtime=growing("tables", "runtime"),
+            mem_mb=memory_of("tables"),
+            runtime=runtime_of("tables"),
         params:
             settings=SETTINGS.path(slices.table_settings(CONFIG, table)),
             tables=input_folder,

@@ -22,8 +22,8 @@ if CONFIG.toy is not None:
             "../envs/analysis.yaml"
         threads: threads_of("toy")
         resources:
-            mem_mb=growing("toy", "mem_mb"),
-            runtime=growing("toy", "runtime"),
+            mem_mb=memory_of("toy"),
+            runtime=runtime_of("toy"),
         params:
             settings=SETTINGS.path(slices.toy_settings(CONFIG)),
         shell:
@@ -51,8 +51,8 @@ if CONFIG.toy is not None:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=growing("figures", "mem_mb"),
-            runtime=growing("figures", "runtime"),
+            mem_mb=memory_of("figures"),
+            runtime=runtime_of("figures"),
         params:
             settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
         shell:
@@ -77,7 +77,7 @@ if CONFIG.toy is not None:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=growing("figures", "mem_mb"),
-            runtime=growing("figures", "runtime"),
+            mem_mb=memory_of("figures"),
+            runtime=runtime_of("figures"),
         shell:
             "python {input.script} animation --networks {input.networks} --gif {output.gif} >> {log} 2>&1"

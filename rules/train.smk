@@ -26,8 +26,8 @@ rule train:
         "../envs/training.yaml"
     threads: threads_of("train")
     resources:
-        mem_mb=growing("train", "mem_mb"),
-        runtime=growing("train", "runtime"),
+        mem_mb=memory_of("train"),
+        runtime=runtime_of("train"),
         gpu=gpus_of("train"),
         # Runs that share a job take turns: slurm/config.yaml allows one slot.
         slot=1,

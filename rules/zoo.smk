@@ -51,8 +51,8 @@ rule zoo:
         "../envs/analysis.yaml"
     threads: threads_of("zoo")
     resources:
-        mem_mb=growing("zoo", "mem_mb"),
-        runtime=growing("zoo", "runtime"),
+        mem_mb=memory_of("zoo"),
+        runtime=runtime_of("zoo"),
     params:
         chosen=exported_options,
         results=output_folder,

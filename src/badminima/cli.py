@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from badminima.config.messages import parse
+from badminima.config.plain import parse_plain
 from badminima.errors import Interrupted, UserError
 
 Command = Callable[..., None]
@@ -66,8 +67,8 @@ class SettingsType(click.ParamType[Any]):
             return value
         try:
             text = _read(Path(value[1:])) if value.startswith("@") else value
-            return parse(self.model, _settings_in(yaml.safe_load(text)), where="--settings ")
-        except (OSError, yaml.YAMLError, UserError) as error:
+            return parse(self.model, _settings_in(parse_plain(text)), where="--settings ")
+        except (OSError, ValueError, RecursionError, yaml.YAMLError, UserError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)
 
 

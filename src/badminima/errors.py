@@ -1,5 +1,7 @@
 """The exceptions that a command turns into one line: a mistake that a user can mend, and an interruption."""
 
+from collections.abc import Sequence
+
 # Ends the message of every interruption: what to do.
 GOES_ON = "the same command goes on from there"
 
@@ -16,6 +18,17 @@ class UserError(Exception):
     def __init__(self, where: object, found: object, remedy: str) -> None:
         super().__init__(f"{where}: found {found}; {remedy}")
         self.where, self.found, self.remedy = where, found, remedy
+
+
+class UserErrors(UserError):  # noqa: N818
+    """Several mistakes, a line for each.
+
+    Args:
+        errors: at least one.
+    """
+
+    def __init__(self, errors: Sequence[UserError]) -> None:
+        Exception.__init__(self, "\n".join(map(str, errors)))
 
 
 class Interrupted(Exception):  # noqa: N818

@@ -129,6 +129,7 @@ TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
+EnforcePartLimits=ALL
 SlurmdParameters=config_overrides
 SlurmdTimeout=30
 KillWait=5

@@ -13,7 +13,8 @@ def test_a_cluster_with_accounting_needs_only_the_account_also_where_runs_share_
     cluster, submit, checkout, trained_locally
 ):
     keep_one_seed(checkout, "smoke")
-    options = ("--default-resources", f"slurm_account={ACCOUNT}", "--group-components", "training=4")
+    report = ("--slurm-efficiency-report", "--slurm-efficiency-report-path", "results/slurm_efficiency")
+    options = ("--default-resources", f"slurm_account={ACCOUNT}", "--group-components", "training=4", *report)
     submit(checkout, "all", options=options).succeed()
     assert_same_weights(checkout, trained_locally("smoke"), "smoke")
     jobs = cluster.run("sacct", "-X", "-n", "-P", "-o", "account,state,ncpus,jobname").split()

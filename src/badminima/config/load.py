@@ -1,17 +1,16 @@
 """Loading a configuration: types first, then the references of entries to each other."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
-import yaml
+from pydantic import ValidationError
 
 from badminima.config import Config, InitConfig, Name, Section
 from badminima.config.messages import parse
+from badminima.config.plain import check_size, scalar_of
 from badminima.config.references import check_references
+from badminima.errors import UserError
 
-# First letters of numbers, true, false and null; a look at them is much cheaper than parsing every string.
-SCALAR_STARTS = "0123456789+-.tfn"
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
 
 
@@ -22,9 +21,9 @@ def load_config(raw: Mapping[str, Any]) -> Config:
         raw: the merged YAML mappings.
 
     Raises:
-        UserError: on the first wrong entry, naming its key, its value and what is allowed.
+        UserError: on wrong entries, a line for each that names its key, its value and what is allowed.
     """
-    config = parse(Config, _content(raw))
+    config = parse(Config, _with_text(Config, _content(raw), raw))
     check_references(config)
     return config
 
@@ -42,22 +41,51 @@ def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
 
 def _content(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A raw configuration without its text for numbers, and without the entries that an overlay took away."""
+    check_size(raw)
     return {
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in NAMED_ENTRIES and isinstance(value, Mapping)
         else value
-        for key, value in _typed(raw).items()
+        for key, value in _typed(raw, "").items()
     }
 
 
-def _typed(value: Any) -> Any:
+def _typed(value: Any, where: str) -> Any:
     """Numbers, truth values and null for text that reads as such: nested ``--config`` values arrive as text."""
     if isinstance(value, Mapping):
-        return {key: _typed(item) for key, item in value.items()}
+        for key in value:
+            if not isinstance(key, str):
+                found = f"a key that is no text ({type(key).__name__})"
+                raise UserError(where.strip(".") or "config", found, "write it in quotes")
+        return {key: _typed(item, f"{where}{key}.") for key, item in value.items()}
     if isinstance(value, list):
-        return [_typed(item) for item in value]
-    if isinstance(value, str) and value and value[0] in SCALAR_STARTS:
-        with suppress(yaml.YAMLError):  # a sentence need not be YAML
-            scalar = yaml.safe_load(value)
-            return scalar if scalar is None or isinstance(scalar, int | float | bool) else value
+        return [_typed(item, f"{where}{number}.") for number, item in enumerate(value)]
+    if isinstance(value, str):
+        return scalar_of(value)
+    if not (value is None or isinstance(value, bool | int | float)):
+        raise UserError(where.strip("."), f"{value} ({type(value).__name__})", "expected text in quotes, or a number")
+    if isinstance(value, int) and abs(value) >= 10**100:
+        raise UserError(where.strip("."), "a number of over 100 digits", "expected a shorter one")
     return value
+
+
+def _with_text(model: type[Section], content: dict[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content, with the text itself where text is wanted that reads as a number."""
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        for mistake in error.errors(include_url=False):
+            if mistake["type"] == "string_type":
+                _restore(content, raw, mistake["loc"])
+    return content
+
+
+def _restore(content: Any, raw: Any, location: tuple[int | str, ...]) -> None:
+    """Put the text of ``raw`` at a pydantic location into ``content``; kinds of inits in it are no keys."""
+    keys = list(location)
+    while len(keys) > 1:
+        key = keys.pop(0)
+        if (isinstance(content, dict) and key in content) or isinstance(content, list):
+            content, raw = content[key], raw[key]
+    if isinstance(raw, dict | list) and isinstance(raw[keys[0]], str):
+        content[keys[0]] = raw[keys[0]]

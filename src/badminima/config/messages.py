@@ -1,16 +1,18 @@
 """Validating plain data as a typed section, with errors in the words of the one who wrote the data."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from badminima.errors import UserError
+from badminima.errors import UserError, UserErrors
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 def parse(model: type[Parsed], content: Any, where: str = "") -> Parsed:
-    """Validate ``content`` as ``model``; the first error becomes a one-line UserError.
+    """Validate ``content`` as ``model``; each error becomes a line of a UserError.
 
     Args:
         model: the section's class.
@@ -20,16 +22,35 @@ def parse(model: type[Parsed], content: Any, where: str = "") -> Parsed:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        mistakes = error.errors(include_url=False)
+    raise UserErrors([_mistake(model, mistake, where) for mistake in mistakes])
+
+
+def _mistake(model: type[BaseModel], first: Any, where: str) -> UserError:
+    """Return one of pydantic's errors in the words of a user."""
     key, node = _locate(model, [part for part in first["loc"] if part != "[key]"])
     if first["type"] == "missing":
-        raise UserError(where + key, "nothing", "this key is required")
+        return UserError(where + key, "nothing", "this key is required")
     if first["type"] == "extra_forbidden":
         _, parent = _locate(model, list(first["loc"][:-1]))
-        raise UserError(where + key, "an unknown key", f"allowed: {', '.join(parent.get('properties', {})) or 'none'}")
+        known = list(parent.get("properties", {}))
+        guess = did_you_mean(str(first["loc"][-1]), known)
+        return UserError(where + key, "an unknown key", f"{guess}allowed: {', '.join(known) or 'none'}")
     if first["loc"][-1:] == ("[key]",):
-        raise UserError(where + key, "an unfit name", "allowed: lower-case letters, digits and any of _ + . -")
-    raise UserError(where + (key or "config"), repr(first["input"]), expectation(node))
+        return UserError(where + key, "an unfit name", "allowed: lower-case letters, digits and any of _ + . -")
+    return UserError(where + (key or "config"), shortened(first["input"]), expectation(node))
+
+
+def shortened(value: Any) -> str:
+    """Return a value as Python writes it, on one line of bearable length."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]} ..."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the question whether a name near to an unknown one was meant, to be put before what is allowed."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def _locate(model: type[BaseModel], location: list[int | str]) -> tuple[str, dict[str, Any]]:

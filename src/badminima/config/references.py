@@ -1,6 +1,7 @@
 """The rules that tie entries of a configuration to each other, section by section."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from badminima.config import (
     AdversarialInit,
@@ -9,38 +10,47 @@ from badminima.config import (
     OptimizationConfig,
     RescaledInit,
     RunInit,
+    StudyConfig,
     ToyConfig,
 )
 from badminima.config.doses import doses_of, settings_varied
-from badminima.config.messages import parse
+from badminima.config.messages import did_you_mean, parse
 from badminima.config.names import check_meanings
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES
-from badminima.errors import UserError
+from badminima.errors import UserError, UserErrors
 
 
 def check_references(config: Config) -> None:
     """Make sure that entries fit each other: every name that one mentions is an entry of its own.
 
     Raises:
-        UserError: on the first that does not fit.
+        UserError: a line for each entry that does not fit.
     """
-    _check_datasets(config)
-    _check_models(config)
-    _check_recipes(config)
-    _check_numerics(config)
-    check_meanings(config)
-    _check_inits(config)
-    _check_studies(config)
-    _check_measuring(config)
-    _check_claims(config)
-    _check_zoo(config)
-    for name, figure in config.figures.items():
-        _check_figure(config, name, figure)
-    _check_tables(config)
-    if config.toy is not None:
-        _check_toy(config, config.toy)
-    _check_statistics(config)
-    _check_phases(config)
+    _raise_all(
+        [
+            *(partial(check, config) for check in (_check_datasets, _check_models, _check_recipes, _check_numerics)),
+            *(partial(check, config) for check in (check_meanings, _check_inits, _check_statistics, _check_phases)),
+            partial(_check_grid, config),
+            *(partial(_check_study, config, name, study) for name, study in config.studies.items()),
+            *([] if config.toy is None else [partial(_check_toy, config, config.toy)]),
+        ]
+    )
+    # What rests on entries that are sound: a wrong one is told once.
+    _raise_all([partial(_check_measuring, config), partial(_check_claims, config)])
+    figures = [partial(_check_figure, config, name, figure) for name, figure in config.figures.items()]
+    _raise_all([partial(_check_zoo, config), *figures, partial(_check_tables, config)])
+
+
+def _raise_all(checks: Iterable[Callable[[], None]]) -> None:
+    """Make some checks, and raise what they find together."""
+    found: dict[str, UserError] = {}
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            found[str(error)] = error
+    if found:
+        raise UserErrors(list(found.values()))
 
 
 def _check_datasets(config: Config) -> None:
@@ -61,25 +71,28 @@ def _check_models(config: Config) -> None:
         parse(ARCHITECTURES.entry(model.architecture).options, model.options, f"models.{name}.options.")
 
 
-def _check_studies(config: Config) -> None:
-    of_one_run = [diagnostic for diagnostic, entry in DIAGNOSTICS.entries.items() if entry.stage == "diagnose"]
+def _check_grid(config: Config) -> None:
+    """Check the grid that studies run on unless they say otherwise."""
     for axis in ("datasets", "models"):
         _require(f"grid.{axis}", getattr(config.grid, axis), getattr(config, axis))
     _refuse_duplicates("grid.seeds", config.grid.seeds)
-    for name, study in config.studies.items():
-        for axis in ("datasets", "models", "seeds"):
-            if not getattr(study, axis):
-                raise UserError(f"studies.{name}.{axis}", "nothing", f"expected some here or in grid.{axis}")
-        for axis in ("datasets", "models", "inits", "recipes"):
-            _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
-        _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
-        limited = {init: recipes for init, recipes in study.only.items() if recipes is not None}
-        _require(f"studies.{name}.only", limited, config.inits)
-        for init, recipes in limited.items():
-            _require(f"studies.{name}.only.{init}", recipes, config.recipes)
-            if init in study.inits and not set(recipes) & set(study.recipes):
-                raise UserError(f"studies.{name}.only.{init}", recipes, f"expected some of {', '.join(study.recipes)}")
-        _require(f"studies.{name}.along", study.along, of_one_run)
+
+
+def _check_study(config: Config, name: str, study: StudyConfig) -> None:
+    of_one_run = [diagnostic for diagnostic, entry in DIAGNOSTICS.entries.items() if entry.stage == "diagnose"]
+    for axis in ("datasets", "models", "seeds"):
+        if not getattr(study, axis):
+            raise UserError(f"studies.{name}.{axis}", "nothing", f"expected some here or in grid.{axis}")
+    for axis in ("datasets", "models", "inits", "recipes"):
+        _require(f"studies.{name}.{axis}", getattr(study, axis), getattr(config, axis))
+    _refuse_duplicates(f"studies.{name}.seeds", study.seeds)
+    limited = {init: recipes for init, recipes in study.only.items() if recipes is not None}
+    _require(f"studies.{name}.only", limited, config.inits)
+    for init, recipes in limited.items():
+        _require(f"studies.{name}.only.{init}", recipes, config.recipes)
+        if init in study.inits and not set(recipes) & set(study.recipes):
+            raise UserError(f"studies.{name}.only.{init}", recipes, f"expected some of {', '.join(study.recipes)}")
+    _require(f"studies.{name}.along", study.along, of_one_run)
 
 
 def _check_measuring(config: Config) -> None:
@@ -259,7 +272,8 @@ def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
     known, names = list(allowed), list(names)
     for name in names:
         if name not in known:
-            raise UserError(where, repr(name), f"allowed: {', '.join(known) or 'nothing, as none is configured'}")
+            allowed = ", ".join(known) or "nothing, as none is configured"
+            raise UserError(where, repr(name), f"{did_you_mean(name, known)}allowed: {allowed}")
     _refuse_duplicates(where, names)
 
 

@@ -130,7 +130,7 @@ class ZooConfig(Section):
 
 
 class ResourceConfig(Section):
-    """Resources of one job of a rule; memory and runtime double with each attempt."""
+    """Resources of one job of a rule at its first attempt."""
 
     threads: Count = 1
     mem_mb: Count = 4000
@@ -139,8 +139,16 @@ class ResourceConfig(Section):
 
 
 class ResourcesConfig(Section):
-    """Resources per rule; rules not named here use ``default``."""
+    """Resources per rule; rules not named here use ``default``.
 
+    Memory and runtime double with each attempt, up to the limits; the runtime of trainings stays, since they go on from
+    their restart points.
+    """
+
+    max_runtime: Count | None = Field(
+        None, description="Minutes that no job asks for more than, a training with its measurements; null: no limit."
+    )
+    max_mem_mb: Count | None = Field(None, description="Memory that no job asks for more than; null: no limit.")
     default: ResourceConfig = ResourceConfig()
     prepare_data: ResourceConfig | None = None
     confuse: ResourceConfig | None = None
@@ -151,3 +159,20 @@ class ResourcesConfig(Section):
     def of(self, rule: str) -> ResourceConfig:
         """The resources of the rule called ``rule``."""
         return getattr(self, rule, None) or self.default
+
+    def runtime(self, rule: str, attempt: int, resumes: bool = False, share: float = 1.0) -> int:
+        """Return the minutes that an attempt asks for.
+
+        Args:
+            rule: the rule's name.
+            attempt: counted from 1.
+            resumes: whether an attempt goes on where the one before it ended.
+            share: the part of the limit that it may have, beside others of one job.
+        """
+        wanted = self.of(rule).runtime * (1 if resumes else 2 ** (attempt - 1))
+        return wanted if self.max_runtime is None else max(1, min(wanted, int(self.max_runtime * share)))
+
+    def memory(self, rule: str, attempt: int) -> int:
+        """Return the megabytes that an attempt asks for."""
+        wanted = self.of(rule).mem_mb * 2 ** (attempt - 1)
+        return wanted if self.max_mem_mb is None else min(wanted, self.max_mem_mb)

@@ -24,6 +24,8 @@ FULL = 1 << 20
 NO_SPACE = os.strerror(errno.ENOSPC)
 # How the last line of a log begins that says why: a command's message, or the end of a traceback.
 REASON = re.compile(r"([A-Za-z_]\w*\.)*\w*Error\b")
+# What an executor says after the reason: the command that it sent a job by, or where to look further.
+AFTER_REASON = re.compile(r"\n\s*sbatch call:.*|\s*For further error details see the cluster.*", re.DOTALL)
 # Exceptions of Snakemake that only repeat that a job's command has failed.
 JOB_EXCEPTIONS = ("RuleException", "CalledProcessError", "SpawnedJobError")
 
@@ -51,7 +53,7 @@ class Failure:
             tuple(Path(path.split(" (")[0]) for path in paths)
             for paths in ([*event["log"], *more_logs], event["output"])
         )
-        return cls(event["rule_name"], event["rule_msg"], logs, outputs)
+        return cls(event["rule_name"], reason_of(event["rule_msg"]), logs, outputs)
 
     @property
     def job(self) -> str:
@@ -109,14 +111,29 @@ class Failures(logging.Handler):
         self._plugin_shows = is_shown
         self._failures: dict[tuple[str, tuple[Path, ...]], Failure] = {}
         self._other_errors = 0
+        self._said: dict[str, str] = {}
         logger.addHandler(self)
+
+    def listen(self, executor: Any) -> None:
+        """Hear what an executor says of jobs that it sends as one: Snakemake's log leaves it out."""
+        pass_on = executor.print_job_error
+
+        def print_job_error(job_info: Any, msg: str | None = None, **more: Any) -> None:
+            if job_info.job.is_group() and msg:
+                self._said[job_info.job.groupid] = msg
+            pass_on(job_info, msg, **more)
+
+        executor.print_job_error = print_job_error
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take in one message of Snakemake's."""
         content = record.__dict__
         event = getattr(content.get("event"), "value", None)
         if event == "group_error":
-            members = [Failure.of_event(job, content["aux_logs"]) for job in content["job_error_info"]]
+            said = self._said.pop(content["groupid"], None)
+            members = [
+                Failure.of_event(job | {"rule_msg": said}, content["aux_logs"]) for job in content["job_error_info"]
+            ]
             # A group fails as a whole: name the jobs that say why, or all where none does.
             for failure in [member for member in members if member.gives_reason] or members:
                 self._add(failure)
@@ -136,9 +153,13 @@ class Failures(logging.Handler):
         if not failures:
             return "failed; see the error above" if self._other_errors else "stopped; the same command goes on"
         paragraphs = [f"{len(failures)} job{'s' * (len(failures) > 1)} did not complete:"]
+        alike: dict[tuple[str, ...], list[Failure]] = {}
         for failure in failures:
-            lines = [*failure.lines(), *(f"log: {log}" for log in failure.logs)]
-            paragraphs.append("\n    ".join([failure.job, *lines]))
+            alike.setdefault((failure.rule, *failure.lines()), []).append(failure)
+        for (_, *lines), (first, *others) in alike.items():
+            logs = [f"log: {log}" for log in first.logs if log.exists()]
+            more = [f"and {len(others):,} more with the same end"] if others else []
+            paragraphs.append("\n    ".join([first.job, *lines, *logs, *more]))
         return "\n".join(paragraphs)
 
     def _add(self, failure: Failure) -> None:
@@ -148,6 +169,11 @@ class Failures(logging.Handler):
         # A plugin's messages go through a queue, which passes everything whatever becomes of it.
         others = [one for one in self._logger.handlers if one is not self and not isinstance(one, QueueHandler)]
         return self._plugin_shows or any(handler.filter(record) for handler in others)
+
+
+def reason_of(message: str | None) -> str | None:
+    """Return what an executor says of a failed job without the command that it was sent by, if it says anything."""
+    return AFTER_REASON.sub("", message).strip() or None if message else None
 
 
 def last_lines(log: Path) -> list[str]:

@@ -91,12 +91,37 @@ def test_of_a_group_the_jobs_are_named_that_say_why(logger, tmp_path):
         failed(tmp_path, "train", "converged after 3 epochs\n"),
         failed(tmp_path, "diagnose", "Error: no weights\n"),
     ]
-    tell(logger, "group_error", job_error_info=jobs, aux_logs=[])
+    tell(logger, "group_error", groupid="training", job_error_info=jobs, aux_logs=[])
     for job in jobs:
         tell(logger, "job_error", **(job | {"indent": True}))
     report = failures.report()
     assert "rule diagnose, diagnose/digits/seed0\n    Error: no weights" in report
     assert "rule train" not in report
+
+
+def test_what_the_executor_says_of_a_group_is_heard_and_told_once_for_all_alike(logger, tmp_path):
+    failures = Failures(logger)
+
+    def print_job_error(job_info, msg=None, **more):  # as Snakemake's, which leaves msg out
+        tell(logger, "group_error", groupid=job_info.job.groupid, job_error_info=job_info.jobs, aux_logs=[])
+
+    executor = SimpleNamespace(print_job_error=print_job_error)
+    failures.listen(executor)
+    refused = (
+        "SLURM sbatch failed. The error message was 'Invalid account'.\n    sbatch call:\n        sbatch --wrap x\n"
+    )
+    for number in range(3):
+        group = SimpleNamespace(is_group=lambda: True, groupid=f"group{number}")
+        jobs = [failed(tmp_path, "train", None, output=[f"{number}/weights"])]
+        executor.print_job_error(
+            SimpleNamespace(job=group, jobs=jobs), refused + "For further error details see the cluster"
+        )
+    assert failures.report().splitlines() == [
+        "3 jobs did not complete:",
+        "rule train, train/digits/seed0",
+        "    SLURM sbatch failed. The error message was 'Invalid account'.",
+        "    and 2 more with the same end",
+    ]
 
 
 def test_an_error_that_every_other_handler_drops_is_printed(logger, capsys):
