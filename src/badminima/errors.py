@@ -14,7 +14,7 @@ class UserError(Exception):
     """
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
-        super().__init__(f"{where}: found {found}; {remedy}")
+        super().__init__(" ".join(f"{where}: found {found}; {remedy}".splitlines()))
 
 
 class Interrupted(Exception):  # noqa: N818

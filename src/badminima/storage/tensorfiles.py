@@ -161,6 +161,27 @@ def stated_digest(path: Path) -> str:
         return _stated(_parse_header(handle)[0])
 
 
+def require_tensors(path: Path, tensors: Mapping[str, Any], forms: Mapping[str, tuple[str, int]], what: str) -> None:
+    """Make sure that a file holds some tensors of a form.
+
+    Args:
+        path: the file, for the message.
+        tensors: what it holds, as arrays or torch tensors.
+        forms: type (``uint8``, ``int64``, ...) and number of axes by name.
+        what: what the file should be, for the message.
+
+    Raises:
+        UserError: if one is missing or has another form.
+    """
+    for name, (kind, axes) in forms.items():
+        if name not in tensors:
+            raise UserError(path, f"no tensor {name}", f"expected {what}; run its stage again")
+        found = str(tensors[name].dtype).removeprefix("torch."), len(tensors[name].shape)
+        if found != (kind, axes):
+            told = f"{name} of type {found[0]} with {found[1]} axes"
+            raise UserError(path, told, f"expected {kind} with {axes}, as in {what}; run its stage again")
+
+
 @contextmanager
 def _one_line_errors(path: Path) -> Iterator[None]:
     """Turn whatever is wrong with a tensor file into a UserError."""
