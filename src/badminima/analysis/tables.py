@@ -125,10 +125,11 @@ def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed
     rows = []
     for cell, members in tables.runs.groupby(CELL_KEYS, sort=False):
         images = tables.correct_of(members).astype(float)
-        diverged = members["status"] == "diverged"
-        for name in measured:
-            # What a diverged run measured is no draw from the cell; the cell says how many it has and no more.
-            values = members[name].where(~diverged).to_numpy(dtype=float)
+        diverged = (members["status"] == "diverged").to_numpy()
+        columns = members[measured].to_numpy(dtype=float, copy=True)
+        # What a diverged run measured is no draw from the cell; the cell says how many it has and no more.
+        columns[diverged] = np.nan
+        for name, values in zip(measured, columns.T, strict=True):
             result = estimate(values, statistics, root_seed, images if name == "test_accuracy" else None)
             row = dict(zip(CELL_KEYS, cell, strict=True))
             row |= {"statistic": name, "mean": result.mean, "sd": result.sd, "low": result.low, "high": result.high}
