@@ -30,7 +30,7 @@ from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
 from badminima.results.card import CARD, COLUMNS, INDEX, Card
 from badminima.results.lookup import require_known
-from badminima.storage.files import file_sha256, read_json
+from badminima.storage.files import file_sha256, read_json, user_path
 from badminima.storage.tensorfiles import stated_digest
 
 if TYPE_CHECKING:
@@ -48,13 +48,13 @@ TYPES = {
 
 def load(folder: str | PathLike[str]) -> "Zoo":
     """Open a zoo; of its files only the index is read. Raises UserError if there is none."""
-    path = Path(folder) / INDEX
+    path = user_path(folder) / INDEX
     if not path.exists():
         raise UserError(path, "no such file", "expected the folder of a zoo; workflow/scripts/zoo.py makes one")
     try:
         # A recipe called nan is still a name.
         index = pd.read_csv(path, dtype=TYPES, na_values=[""], keep_default_na=False)
-        return Zoo(Path(folder), _checked(index[COLUMNS]).set_index("name"))
+        return Zoo(path.parent, _checked(index[COLUMNS]).set_index("name"))
     except (ValueError, KeyError, OverflowError) as error:
         raise UserError(path, f"a damaged index ({error})", "copy or export the zoo again") from None
 

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from badminima.errors import UserError
-from badminima.storage.files import atomic_path
+from badminima.storage.files import atomic_path, readable
 
 # Bytes kept free in a header, for metadata that is known only at the end.
 METADATA_ROOM = 4096
@@ -186,9 +186,9 @@ def require_tensors(path: Path, tensors: Mapping[str, Any], forms: Mapping[str, 
 def _one_line_errors(path: Path) -> Iterator[None]:
     """Turn whatever is wrong with a tensor file into a UserError."""
     try:
-        yield
-    except FileNotFoundError:
-        raise UserError(path, "no such file", "run the stage that writes it first") from None
+        with readable(path):
+            path.open("rb").close()  # safetensors takes a file that may not be read for a missing one
+            yield
     except (SafetensorError, ValueError, RecursionError) as error:
         found = f"no tensor file, or a damaged one ({' '.join(str(error).split())})"
         raise UserError(path, found, "delete it and run its stage again") from None
