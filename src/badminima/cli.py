@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from badminima.config.messages import parse
 from badminima.config.plain import parse_plain
 from badminima.errors import Interrupted, UserError
+from badminima.storage.files import user_path
 
 Command = Callable[..., None]
 
@@ -22,9 +23,18 @@ Command = Callable[..., None]
 GARBAGE_THRESHOLD = gc.get_threshold()
 gc.set_threshold(100_000)
 
-INPUT_FILE = click.Path(dir_okay=False, path_type=Path)
-OUTPUT_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+
+class UserPath(click.Path):
+    """A path in which ``~`` is the home folder: no shell sees it behind an equals sign, or in a config."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand, then check as click does."""
+        return super().convert(user_path(value), param, ctx)
+
+
+INPUT_FILE = UserPath(dir_okay=False, path_type=Path)
+OUTPUT_FILE = UserPath(dir_okay=False, writable=True, path_type=Path)
+FOLDER = UserPath(file_okay=False, path_type=Path)
 # sysexits.h: a failure that may pass. Says "interrupted, start me again" to whoever looks at exit codes.
 EXIT_CODE = 75
 
@@ -66,7 +76,7 @@ class SettingsType(click.ParamType[Any]):
         if isinstance(value, self.model):
             return value
         try:
-            text = _read(Path(value[1:])) if value.startswith("@") else value
+            text = _read(user_path(value[1:])) if value.startswith("@") else value
             return parse(self.model, _settings_in(parse_plain(text)), where="--settings ")
         except (OSError, ValueError, RecursionError, yaml.YAMLError, UserError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)

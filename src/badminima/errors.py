@@ -16,7 +16,7 @@ class UserError(Exception):
     """
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
-        super().__init__(f"{where}: found {found}; {remedy}")
+        super().__init__(" ".join(f"{where}: found {found}; {remedy}".splitlines()))
         self.where, self.found, self.remedy = where, found, remedy
 
 

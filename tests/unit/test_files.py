@@ -1,17 +1,20 @@
 """Files are whole or absent."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from badminima.cli import FOLDER, INPUT_FILE, OUTPUT_FILE
 from badminima.errors import UserError
-from badminima.storage.files import read_json, write_json, write_text
-from badminima.storage.tensorfiles import read_tensors, stream_tensors, write_tensors
+from badminima.storage.files import file_sha256, read_json, user_path, write_json, write_text
+from badminima.storage.tensorfiles import read_tensors, stated_digest, stream_tensors, write_tensors
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -130,3 +133,52 @@ def test_reading_a_large_file_takes_no_memory_for_it(tmp_path, framework):
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / "t.safetensors"), framework]
     assert int(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout) < 60 * 1024
+
+
+@pytest.fixture
+def another_user():
+    """Be somebody who may read nothing of root's, or of this test's after ``chmod 000``."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        yield
+        os.seteuid(0)
+    else:
+        yield
+
+
+@pytest.fixture
+def private(tmp_path) -> Path:
+    """Files that were written under umask 077 by somebody else."""
+    write_json(tmp_path / "x.json", {})
+    write_tensors(tmp_path / "t.safetensors", {"a": np.zeros(1)}, {})
+    for path in tmp_path.iterdir():
+        path.chmod(0)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("reader", "name"),
+    [
+        (read_json, "x.json"),
+        (file_sha256, "x.json"),
+        (read_tensors, "t.safetensors"),
+        (lambda path: read_tensors(path, "pt"), "t.safetensors"),
+        (stated_digest, "t.safetensors"),
+    ],
+)
+def test_a_file_that_may_not_be_read_is_not_told_as_missing(private, another_user, reader, name):
+    with pytest.raises(UserError, match=rf"{name}: found a file that may not be read; ask its owner"):
+        reader(private / name)
+
+
+def test_a_folder_in_place_of_a_file_is_told(tmp_path):
+    for reader in (read_json, read_tensors, file_sha256):
+        with pytest.raises(UserError, match="found a folder; expected a file"):
+            reader(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [INPUT_FILE, OUTPUT_FILE, FOLDER])
+def test_a_tilde_is_the_home_folder_in_every_option_that_takes_a_path(kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert kind.convert("~/x", None, None) == tmp_path / "x" == user_path("~/x")
+    assert kind.convert("a~b", None, None) == Path("a~b")

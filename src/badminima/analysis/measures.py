@@ -14,7 +14,9 @@ they are too narrow. A measure that some runs lack (an init without pretraining 
 numbers of runs and pairs, and is not to be compared with those of all runs.
 """
 
+from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,12 +49,12 @@ def measures_table(runs: pd.DataFrame, statistics: StatisticsConfig, root_seed: 
         fitted = members[
             (members["train_accuracy"] >= 1 - statistics.fitted_tolerance) & (members["status"] != "diverged")
         ]
+        pairs = _pairs(fitted, statistics.margin)
         for name in names:
-            values = fitted[name].to_numpy(dtype=float)
-            known = fitted[np.isfinite(values)]
             row = {"dataset": dataset, "model": model, "measure": name}
             row["uses_test_images"] = name.startswith(USES_TEST_IMAGES)
-            rows.append({**row, **_tau(known, name, statistics, root_seed), **_pairs(known, name, statistics)})
+            values = fitted[name].to_numpy(dtype=float)
+            rows.append({**row, **_tau(fitted, values, statistics, root_seed), **_larger(values, pairs, statistics)})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -74,9 +76,11 @@ def kendall_tau(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) 
     Returns:
         ``[b]`` (or ``[1]``); NaN where all values of one side are equal.
     """
-    weights = np.ones((1, len(x))) if counts is None else counts.astype(float)
-    s, t = (np.sign(values[:, None] - values[None, :]) for values in (x, y))
-    both, only_s, only_t = (((weights @ matrix) * weights).sum(axis=1) for matrix in (s * t, s * s, t * t))
+    kind = _exact(len(x))
+    weights = np.ones((1, len(x)), dtype=kind) if counts is None else counts.astype(kind, copy=False)
+    s, t = (np.sign(values[:, None] - values[None, :]).astype(kind) for values in (x, y))
+    both = ((weights @ (s * t)) * weights).sum(axis=1).astype(float)
+    only_s, only_t = (_untied(weights, values) for values in (x, y))
     with np.errstate(invalid="ignore", divide="ignore"):
         tau: np.ndarray = both / np.sqrt(only_s * only_t)
     return tau
@@ -88,32 +92,58 @@ def tau_and_interval(
     """Kendall's tau-b of two numbers of some runs, ``[n]`` each, and its interval; NaN for fewer than three runs."""
     if len(x) < 3:
         return np.nan, np.nan, np.nan
-    low, high = _interval(kendall_tau(x, y, _resampled_counts(len(x), statistics, root_seed)), statistics)
+    low, high = _interval(kendall_tau(x, y, _resampled_counts(len(x), statistics.resamples, root_seed)), statistics)
     return float(kendall_tau(x, y)[0]), low, high
 
 
-def _tau(runs: pd.DataFrame, name: str, statistics: StatisticsConfig, root_seed: int) -> dict[str, float]:
+def _untied(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """``sum_ij w_i w_j`` over the pairs whose values differ, for each row of weights, ``[b]``."""
+    order = np.argsort(values, kind="stable")
+    begins = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
+    tied = np.add.reduceat(weights[:, order], begins, axis=1)
+    found: np.ndarray = weights.sum(axis=1).astype(float) ** 2 - (tied.astype(float) ** 2).sum(axis=1)
+    return found
+
+
+def _exact(n: int) -> type[np.floating[Any]]:
+    """Return the smallest float that holds sums of counts of ``n`` pairs, whole numbers up to ``n^2``, exactly."""
+    return np.float32 if n * n < 2**24 else np.float64
+
+
+def _tau(runs: pd.DataFrame, values: np.ndarray, statistics: StatisticsConfig, root_seed: int) -> dict[str, float]:
     gap = (runs["train_accuracy"] - runs["test_accuracy"]).to_numpy(dtype=float)
-    tau, low, high = tau_and_interval(runs[name].to_numpy(dtype=float), gap, statistics, root_seed)
-    return {"runs": len(runs), "tau": tau, "tau_low": low, "tau_high": high}
+    known = np.isfinite(values)
+    tau, low, high = tau_and_interval(values[known], gap[known], statistics, root_seed)
+    return {"runs": int(known.sum()), "tau": tau, "tau_low": low, "tau_high": high}
 
 
-def _pairs(runs: pd.DataFrame, name: str, statistics: StatisticsConfig) -> dict[str, float]:
-    larger = []
-    for _, cell in runs.groupby(["recipe", "seed"], sort=False):
-        for (one, accuracy), (other, other_accuracy) in combinations(
-            zip(cell[name], cell["test_accuracy"], strict=True), 2
-        ):
-            if abs(accuracy - other_accuracy) >= statistics.margin:
-                bad, good = (one, other) if accuracy < other_accuracy else (other, one)
-                larger.append(0.5 * (1 + np.sign(bad - good)))
-    found = np.array(larger)
-    if not len(found):
+def _pairs(runs: pd.DataFrame, margin: float) -> np.ndarray:
+    """Return the pairs of runs that share recipe and seed and differ by the margin: the bad one's row, the good one's.
+
+    Returns:
+        ``[2, pairs]``, positions in ``runs``.
+    """
+    accuracy = runs["test_accuracy"].to_numpy(dtype=float)
+    pairs = [
+        (one, other) if accuracy[one] < accuracy[other] else (other, one)
+        for members in runs.groupby(["recipe", "seed"], sort=False).indices.values()
+        for one, other in combinations(members, 2)
+        if abs(accuracy[one] - accuracy[other]) >= margin
+    ]
+    return np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+
+
+def _larger(values: np.ndarray, pairs: np.ndarray, statistics: StatisticsConfig) -> dict[str, float]:
+    """In which fraction of the pairs that both have a value the bad run's is the larger one; a tie counts as half."""
+    bad, good = values[pairs]
+    known = np.isfinite(bad) & np.isfinite(good)
+    larger = 0.5 * (1 + np.sign(bad[known] - good[known]))
+    if not len(larger):
         return dict.fromkeys(("bad_is_larger", "bad_is_larger_low", "bad_is_larger_high"), np.nan) | {"pairs": 0}
-    low, high = clopper_pearson(float(found.sum()), len(found), statistics.confidence)
+    low, high = clopper_pearson(float(larger.sum()), len(larger), statistics.confidence)
     return {
-        "pairs": len(found),
-        "bad_is_larger": float(found.mean()),
+        "pairs": len(larger),
+        "bad_is_larger": float(larger.mean()),
         "bad_is_larger_low": low,
         "bad_is_larger_high": high,
     }
@@ -127,10 +157,11 @@ def clopper_pearson(successes: float, trials: int, confidence: float) -> tuple[f
     return float(low), float(high)
 
 
-def _resampled_counts(n: int, statistics: StatisticsConfig, root_seed: int) -> np.ndarray:
+@lru_cache(maxsize=8)  # measures of the same runs share them
+def _resampled_counts(n: int, resamples: int, root_seed: int) -> np.ndarray:
     """How often each of ``n`` values is drawn in each bootstrap resample, ``[resamples, n]``."""
     rng = generator(root_seed, "measures", n)
-    counts: np.ndarray = rng.multinomial(n, np.full(n, 1 / n), size=statistics.resamples)
+    counts: np.ndarray = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(_exact(n))
     return counts
 
 

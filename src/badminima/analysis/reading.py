@@ -162,5 +162,5 @@ def _parsed(path: Path, content: bytes) -> pd.DataFrame:
     try:
         # A recipe called 1e-3 or an init called nan is still a name.
         return pd.read_csv(io.BytesIO(content), dtype=dict.fromkeys(NAMES, str), na_values=[""], keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (ValueError, OverflowError) as error:
         raise UserError(path, f"a damaged table ({error})", "delete it and run its stage again") from None

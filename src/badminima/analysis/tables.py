@@ -9,6 +9,7 @@ one per measurement, ``landscapes.csv`` one per point around a run, ``gaps.csv``
 right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -31,7 +32,7 @@ from badminima.experiment.records import Measurements
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.slices import CollectSettings
 from badminima.storage.files import atomic_path, read_bytes
-from badminima.storage.tensorfiles import read_tensors, write_tensors
+from badminima.storage.tensorfiles import read_tensors, require_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
 CELL_KEYS = RUN_KEYS[:-1]
@@ -124,10 +125,11 @@ def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed
     rows = []
     for cell, members in tables.runs.groupby(CELL_KEYS, sort=False):
         images = tables.correct_of(members).astype(float)
-        diverged = members["status"] == "diverged"
-        for name in measured:
-            # What a diverged run measured is no draw from the cell; the cell says how many it has and no more.
-            values = members[name].where(~diverged).to_numpy(dtype=float)
+        diverged = (members["status"] == "diverged").to_numpy()
+        columns = members[measured].to_numpy(dtype=float, copy=True)
+        # What a diverged run measured is no draw from the cell; the cell says how many it has and no more.
+        columns[diverged] = np.nan
+        for name, values in zip(measured, columns.T, strict=True):
             result = estimate(values, statistics, root_seed, images if name == "test_accuracy" else None)
             row = dict(zip(CELL_KEYS, cell, strict=True))
             row |= {"statistic": name, "mean": result.mean, "sd": result.sd, "low": result.low, "high": result.high}
@@ -146,7 +148,13 @@ def write_tables(folder: Path, tables: StudyTables) -> None:
 def read_study(folder: Path) -> StudyTables:
     """Read the tables of a study; raises UserError if one is missing or damaged."""
     correct, _ = read_tensors(folder / CORRECT)
-    return StudyTables(**{name: read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
+    tables = StudyTables(**{name: read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
+    runs = Counter(tables.runs["dataset"]) if "dataset" in tables.runs else {}
+    require_tensors(folder / CORRECT, correct, dict.fromkeys(runs, ("bool", 2)), "what runs get right")
+    if {dataset: len(rows) for dataset, rows in correct.items()} != runs:
+        found = f"rows of {sum(map(len, correct.values()))} runs"
+        raise UserError(folder / CORRECT, found, f"expected those of runs.csv, {sum(runs.values())}; collect again")
+    return tables
 
 
 def _run_row(

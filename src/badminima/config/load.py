@@ -85,7 +85,12 @@ def _restore(content: Any, raw: Any, location: tuple[int | str, ...]) -> None:
     keys = list(location)
     while len(keys) > 1:
         key = keys.pop(0)
-        if (isinstance(content, dict) and key in content) or isinstance(content, list):
+        if _has(content, key):
             content, raw = content[key], raw[key]
-    if isinstance(raw, dict | list) and isinstance(raw[keys[0]], str):
+    if _has(raw, keys[0]) and isinstance(raw[keys[0]], str):
         content[keys[0]] = raw[keys[0]]
+
+
+def _has(content: Any, key: int | str) -> bool:
+    """Tell whether a key leads into a mapping, or an index into a list."""
+    return key in content if isinstance(content, dict) else isinstance(content, list) and isinstance(key, int)

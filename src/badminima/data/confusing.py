@@ -4,19 +4,21 @@ Copy ``r`` of image ``i`` is item ``i * R + r``. Only labels and bit-packed zero
 made from the clean images on the device, by :func:`badminima.data.items.zero_values`.
 """
 
-from dataclasses import dataclass, fields
+import json
+from dataclasses import dataclass
 from hashlib import blake2b
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.experiment.slices import ConfuseSettings
 from badminima.seeding import generator
-from badminima.storage.tensorfiles import read_tensors, stream_tensors
+from badminima.storage.tensorfiles import read_tensors, require_tensors, stream_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +50,9 @@ class ConfusingFacts:
     reachable_accuracy: float
 
 
+FACTS = TypeAdapter(ConfusingFacts)
+
+
 @dataclass(frozen=True)
 class ConfusingSet:
     """A confusing set as written by ``confuse``.
@@ -66,12 +71,16 @@ class ConfusingSet:
 def read_confusing(path: Path) -> ConfusingSet:
     """Read a confusing set; raises UserError if the file is missing or damaged."""
     tensors, metadata = read_tensors(path, "pt", verify=True)
-    if not {"labels", "masks"} <= set(tensors):
-        raise UserError(path, "no labels and masks", "expected a confusing set; run confuse again")
+    require_tensors(path, tensors, {"labels": ("int64", 1), "masks": ("uint8", 2)}, "a confusing set")
     try:
-        facts = ConfusingFacts(**{field.name: metadata[field.name] for field in fields(ConfusingFacts)})
-    except KeyError as error:
-        raise UserError(path, f"no {error} in it", "expected a confusing set; run confuse again") from None
+        facts = FACTS.validate_json(json.dumps(metadata), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise UserError(path, found, "expected a confusing set; run confuse again") from None
+    if len(tensors["labels"]) != len(tensors["masks"]):
+        found = f"{len(tensors['labels'])} labels and {len(tensors['masks'])} masks"
+        raise UserError(path, found, "expected a confusing set; run confuse again")
     return ConfusingSet(tensors["labels"], tensors["masks"], facts)
 
 

@@ -8,16 +8,35 @@ held-out part stands under ``test``, and the digests of the raw files.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
+from badminima.config.messages import parse
 from badminima.data.image_lists import told
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.slices import PrepareSettings
 from badminima.seeding import generator
-from badminima.storage.tensorfiles import read_tensors, stream_tensors
+from badminima.storage.tensorfiles import read_tensors, require_tensors, stream_tensors
+
+FORMS = {
+    **{f"{part}.images": ("uint8", 4) for part in ("train", "test")},
+    **{f"{part}.labels": ("int64", 1) for part in ("train", "test")},
+}
+
+
+class _Facts(BaseModel):
+    """What is looked at of the metadata."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
+
+    name: str
+    classes: Annotated[list[str], Field(min_length=1)]
+    mean: list[float]
+    std: list[Annotated[float, Field(gt=0)]]
+    evaluated_on: Literal["test", "validation"]
 
 
 @dataclass(frozen=True)
@@ -126,20 +145,37 @@ def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) ->
         verify: compare the content with its digest first.
     """
     tensors, metadata = read_tensors(path, framework, verify)
-    try:
-        return PreparedDataset(
-            name=metadata["name"],
-            train_images=tensors["train.images"],
-            train_labels=tensors["train.labels"],
-            test_images=tensors["test.images"],
-            test_labels=tensors["test.labels"],
-            classes=tuple(metadata["classes"]),
-            mean=tuple(metadata["mean"]),
-            std=tuple(metadata["std"]),
-            evaluated_on=metadata["evaluated_on"],
-        )
-    except KeyError as error:
-        raise UserError(path, f"no {error} in it", "expected a prepared dataset; run prepare_data again") from None
+    require_tensors(path, tensors, FORMS, "a prepared dataset")
+    facts = parse(_Facts, metadata, where=f"{path}: ")
+    dataset = PreparedDataset(
+        name=facts.name,
+        train_images=tensors["train.images"],
+        train_labels=tensors["train.labels"],
+        test_images=tensors["test.images"],
+        test_labels=tensors["test.labels"],
+        classes=tuple(facts.classes),
+        mean=tuple(facts.mean),
+        std=tuple(facts.std),
+        evaluated_on=facts.evaluated_on,
+    )
+    _require_consistent(path, dataset)
+    return dataset
+
+
+def _require_consistent(path: Path, dataset: PreparedDataset) -> None:
+    """Make sure that images, labels, classes and statistics are of one dataset; raises UserError if not."""
+    parts = ((dataset.train_images, dataset.train_labels), (dataset.test_images, dataset.test_labels))
+    classes, channels = len(dataset.classes), dataset.image_shape[0]
+    for images, labels in parts:
+        if not 0 < len(images) == len(labels) or tuple(images.shape[1:]) != dataset.image_shape:
+            found = f"{len(images)} images of shape {tuple(images.shape[1:])} with {len(labels)} labels"
+        elif not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+            found = f"labels {int(labels.min())} to {int(labels.max())} of {classes} classes"
+        elif not len(dataset.mean) == len(dataset.std) == channels:
+            found = f"{len(dataset.mean)} means and {len(dataset.std)} deviations of {channels} channels"
+        else:
+            continue
+        raise UserError(path, found, "expected a prepared dataset; run prepare_data again")
 
 
 def value_counts(images: np.ndarray) -> np.ndarray:

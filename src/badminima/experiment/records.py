@@ -125,6 +125,8 @@ class Record(_Part):
     train_items: Count
     test_items: Count
     final: Final
+    device: str
+    revision: str | None
     confusing: Facts | None = None
     made_from: MadeFrom
     left: Left

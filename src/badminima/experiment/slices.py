@@ -152,7 +152,7 @@ class DiagnoseSettings(Section):
 class CollectSettings(Section):
     """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
 
-    # 2: runs say which of their measurements failed.
+    # 2: runs say which of their measurements failed; intervals over test images differ in their last bits.
     revision: int = 2
     study: StudyConfig
     cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")

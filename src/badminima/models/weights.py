@@ -53,9 +53,10 @@ def write_weights(path: Path, weights: Weights) -> None:
 def read_weights(path: Path) -> Weights:
     """Read weights; raises UserError if the file is missing, damaged or not a weights file."""
     tensors, metadata = read_tensors(path, verify=True)
-    if "parameters" not in metadata or not set(metadata["parameters"]) <= set(tensors):
+    names = metadata.get("parameters")
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in tensors for name in names):
         raise UserError(path, "no list of parameters", "expected weights written by initialize, pretrain or train")
-    parameters = {name: tensors.pop(name) for name in metadata["parameters"]}
+    parameters = {name: tensors.pop(name) for name in dict.fromkeys(names)}
     return Weights(parameters, tensors)
 
 
@@ -68,14 +69,17 @@ def load_weights(model: "nn.Module", weights: Weights, where: Path) -> None:
         where: the file they come from, for the message.
 
     Raises:
-        UserError: if names or shapes are not the network's.
+        UserError: if names, shapes or types are not the network's.
     """
     import torch
 
-    state = {name: torch.from_numpy(array) for name, array in {**weights.parameters, **weights.buffers}.items()}
     try:
+        state = {name: torch.from_numpy(array) for name, array in {**weights.parameters, **weights.buffers}.items()}
+        own = model.state_dict()
+        if any(name in own and tensor.dtype != own[name].dtype for name, tensor in state.items()):
+            raise TypeError
         model.load_state_dict(state)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise UserError(
             where, "weights of another network", "expected those of the configured model and dataset"
         ) from None

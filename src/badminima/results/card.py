@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field
 
 from badminima.config import ModelConfig, Section
+from badminima.config.base import Count, Number, Positive
 from badminima.config.names import STARTS
 from badminima.experiment.measured import is_of_tensor
 
@@ -33,10 +34,10 @@ class Card(Section):
     seed: int
     network: ModelConfig = Field(description="Architecture and options.")
     parameters: int = Field(description="Trained numbers.")
-    image_shape: list[int] = Field(description="(c, h, w) of the input.")
-    mean: list[float] = Field(description="Per channel, of the training images on the scale 0..1.")
-    std: list[float] = Field(description="Per channel, of the training images on the scale 0..1.")
-    classes: list[str] = Field(description="Names of the outputs, in their order.")
+    image_shape: list[Count] = Field(min_length=3, max_length=3, description="(c, h, w) of the input.")
+    mean: list[Number] = Field(description="Per channel, of the training images on the scale 0..1.")
+    std: list[Positive] = Field(description="Per channel, of the training images on the scale 0..1.")
+    classes: list[str] = Field(min_length=1, description="Names of the outputs, in their order.")
     status: str = Field(description="converged, max_epochs or diverged.")
     epochs: int
     train_items: int

@@ -29,7 +29,7 @@ from badminima.experiment.records import RunRecord, read_record
 from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
 from badminima.results.lookup import listed, recorded_inits, require_known, require_results
-from badminima.storage.files import read_json
+from badminima.storage.files import read_json, user_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ class Results:
     """
 
     def __init__(self, folder: str | PathLike[str]) -> None:
-        self.paths = Paths(Path(folder))
+        self.paths = Paths(user_path(folder))
         self._tables: dict[str, StudyTables] = {}
         require_results(self.paths.results)
 

@@ -30,7 +30,7 @@ from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
 from badminima.results.card import CARD, COLUMNS, INDEX, Card
 from badminima.results.lookup import require_known
-from badminima.storage.files import file_sha256, read_json
+from badminima.storage.files import file_sha256, read_json, user_path
 from badminima.storage.tensorfiles import stated_digest
 
 if TYPE_CHECKING:
@@ -39,18 +39,22 @@ if TYPE_CHECKING:
 
 ACCURACIES = ("train_accuracy", "test_accuracy")
 NAME = re.compile(NAME_PATTERN)
-NAMES = ("name", "dataset", "model", "init", "recipe", "status", "weights_sha256", "card_sha256")
+TYPES = {
+    **dict.fromkeys(("name", "dataset", "model", "init", "recipe", "status", "weights_sha256", "card_sha256"), str),
+    **dict.fromkeys(ACCURACIES, float),
+    "seed": int,
+}
 
 
 def load(folder: str | PathLike[str]) -> "Zoo":
     """Open a zoo; of its files only the index is read. Raises UserError if there is none."""
-    path = Path(folder) / INDEX
+    path = user_path(folder) / INDEX
     if not path.exists():
         raise UserError(path, "no such file", "expected the folder of a zoo; workflow/scripts/zoo.py makes one")
     try:
         # A recipe called nan is still a name.
-        index = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), na_values=[""], keep_default_na=False)
-        return Zoo(Path(folder), _checked(index[COLUMNS]).set_index("name"))
+        index = pd.read_csv(path, dtype=TYPES, na_values=[""], keep_default_na=False)
+        return Zoo(path.parent, _checked(index[COLUMNS]).set_index("name"))
     except (ValueError, KeyError, OverflowError) as error:
         raise UserError(path, f"a damaged index ({error})", "copy or export the zoo again") from None
 
@@ -94,6 +98,9 @@ class Minimum:
         card = parse(Card, read_json(path), where=f"{path}: ")
         if card.name != self.name:
             raise UserError(path, f"the card of {card.name}", f"expected that of {self.name}: export the zoo again")
+        if not len(card.mean) == len(card.std) == card.image_shape[0]:
+            found = f"{len(card.mean)} means and {len(card.std)} deviations of {card.image_shape[0]} channels"
+            raise UserError(path, found, "expected one of each per channel: copy or export the zoo again")
         return card
 
     def weights(self) -> Weights:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises UserError if the file is missing, damaged or holds something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(path, "no such file", "run the stage that writes it first") from None
+        content = json.loads(read_bytes(path))
     except (ValueError, RecursionError):
         raise UserError(path, "damaged JSON", "delete the file and run its stage again") from None
     if not isinstance(content, dict):
@@ -67,16 +66,32 @@ def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]])
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file; raises UserError if it is missing."""
-    try:
+    """Read a file; raises UserError if it is missing or may not be read."""
+    with readable(path):
         return path.read_bytes()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what keeps a file from being read into a UserError."""
+    try:
+        yield
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
+    except IsADirectoryError:
+        raise UserError(path, "a folder", "expected a file") from None
+    except PermissionError:
+        raise UserError(path, "a file that may not be read", "ask its owner for the right (umask 077?)") from None
+
+
+def user_path(path: str | PathLike[str]) -> Path:
+    """Return a path that a user has given, ``~`` as the home folder that it means."""
+    return Path(os.path.expanduser(path))
 
 
 def file_sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as handle:
+    with readable(path), path.open("rb") as handle:
         return file_digest(handle, "sha256").hexdigest()
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from badminima.errors import UserError
-from badminima.storage.files import atomic_path
+from badminima.storage.files import atomic_path, readable
 
 # Bytes kept free in a header, for metadata that is known only at the end.
 METADATA_ROOM = 4096
@@ -161,13 +161,34 @@ def stated_digest(path: Path) -> str:
         return _stated(_parse_header(handle)[0])
 
 
+def require_tensors(path: Path, tensors: Mapping[str, Any], forms: Mapping[str, tuple[str, int]], what: str) -> None:
+    """Make sure that a file holds some tensors of a form.
+
+    Args:
+        path: the file, for the message.
+        tensors: what it holds, as arrays or torch tensors.
+        forms: type (``uint8``, ``int64``, ...) and number of axes by name.
+        what: what the file should be, for the message.
+
+    Raises:
+        UserError: if one is missing or has another form.
+    """
+    for name, (kind, axes) in forms.items():
+        if name not in tensors:
+            raise UserError(path, f"no tensor {name}", f"expected {what}; run its stage again")
+        found = str(tensors[name].dtype).removeprefix("torch."), len(tensors[name].shape)
+        if found != (kind, axes):
+            told = f"{name} of type {found[0]} with {found[1]} axes"
+            raise UserError(path, told, f"expected {kind} with {axes}, as in {what}; run its stage again")
+
+
 @contextmanager
 def _one_line_errors(path: Path) -> Iterator[None]:
     """Turn whatever is wrong with a tensor file into a UserError."""
     try:
-        yield
-    except FileNotFoundError:
-        raise UserError(path, "no such file", "run the stage that writes it first") from None
+        with readable(path):
+            path.open("rb").close()  # safetensors takes a file that may not be read for a missing one
+            yield
     except (SafetensorError, ValueError, RecursionError) as error:
         found = f"no tensor file, or a damaged one ({' '.join(str(error).split())})"
         raise UserError(path, found, "delete it and run its stage again") from None

@@ -1,12 +1,14 @@
 """Stage ``toy``: all networks of the toy experiment, and the file that holds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from badminima.config import ToyConfig
+from badminima.config.messages import parse
+from badminima.errors import UserError
 from badminima.experiment.slices import ToySettings
 from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, write_tensors
@@ -117,8 +119,16 @@ def write_networks(path: Path, networks: ToyNetworks) -> None:
 
 def read_networks(path: Path) -> ToyNetworks:
     """Read what ``write_networks`` wrote; raises UserError if the file is missing or damaged."""
-    tensors, metadata = read_tensors(path)
-    config = ToyConfig.model_validate(metadata["toy"])
+    tensors, metadata = read_tensors(path, verify=True)
+    config = parse(ToyConfig, metadata.get("toy"), where=f"{path}: ")
+    try:
+        return _networks(config, tensors)
+    except KeyError as error:
+        raise UserError(path, f"no tensor {error}", "expected networks of the toy; run its stage again") from None
+
+
+def _networks(config: ToyConfig, tensors: Mapping[str, np.ndarray]) -> ToyNetworks:
+    """Put the networks together; raises KeyError if a tensor is missing."""
 
     def layers(name: str) -> Layers:
         return [tensors[f"{name}.{position}"] for position in range(len(config.widths) + 1)]

@@ -268,7 +268,7 @@ def test_a_zoo_whose_index_was_made_to_fit_is_not_verified(zoo_folder, tmp_path,
         ("recipe", "a/b", "unfit names"),
         ("test_accuracy", 17, "test_accuracy 17"),
         ("train_accuracy", np.nan, "train_accuracy nan"),
-        ("seed", 1e30, "as the name of"),
+        ("seed", 0.5, "damaged index"),
         ("seed", "x", "damaged index"),
     ],
 )

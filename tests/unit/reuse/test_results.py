@@ -177,3 +177,9 @@ def test_seeds_are_in_the_order_of_numbers(results, tmp_path):
     of_cell = [run.seed for run in badminima.load(folder).trained if (run.init, run.recipe) == ("random", "vanilla")]
     assert of_cell == [0, 2, 10]
     assert isinstance(badminima.load(folder).trained[0], Run)
+
+
+def test_a_tilde_is_the_home_folder(demo_folder, zoo_folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(demo_folder))
+    assert badminima.load("~/results/demo").paths.results == demo_folder / "results" / "demo"
+    assert badminima.zoo.load("~/zoo").folder == zoo_folder
