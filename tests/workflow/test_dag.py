@@ -85,7 +85,7 @@ def expected_jobs(config: Config) -> dict[str, int]:
         **{f"table_{name}": 1 for name in config.tables},
         **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
         "claims": 1,
-        "overview": 1,
+        "report": 1,
         "record_config": 1,
         "all": 1,
     }
@@ -124,7 +124,7 @@ def test_a_dry_run_of_the_papers_grid_takes_under_twenty_seconds_of_a_core(check
 
 @pytest.mark.parametrize(
     "target",
-    ["all", "figures", "tables", "claims", "report", "fig_ablation", "fig_landscape", "fig_measures", "table_main"],
+    ["all", "figures", "tables", "claims", "provenance", "fig_ablation", "fig_landscape", "fig_measures", "table_main"],
 )
 def test_every_target_resolves(checkout, target):
     assert target in checkout.planned(*configfile("demo"), "--", target)
