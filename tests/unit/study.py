@@ -111,6 +111,7 @@ def made_up_study(
                 correct.append(right)
                 histories += [
                     keys
+                    | {"lr": 0.1 if epoch < 10 else 0.01}
                     | {"epoch": epoch, "train_accuracy": epoch / 10, "test_accuracy": epoch / 20 * right.mean()}
                     | {"trace.hessian": 10 ** (3 - 2 * right.mean() * epoch / 10)}
                     | {"trace.noise_covariance": 10 ** (3 - 3 * right.mean() * epoch / 10)}

@@ -11,7 +11,7 @@ The interaction of the two is in both parts, so the sum is slightly too wide rat
 nothing of other seeds, so it has no interval.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -38,6 +38,11 @@ class Estimate:
     high: float
     seeds: int
     deviations: np.ndarray
+
+    def within(self, least: float, most: float) -> "Estimate":
+        """Return it with its interval cut off where no value can lie."""
+        low, high = (float(np.clip(end, least, most)) for end in (self.low, self.high))
+        return replace(self, low=low, high=high)
 
 
 def estimate(

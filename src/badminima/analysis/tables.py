@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.columns import described
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
 from badminima.analysis.statistics import estimate
@@ -153,6 +154,7 @@ def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed
             # What a diverged run measured is no draw from the cell; the cell says how many it has and no more.
             values = members[name].where(~diverged).to_numpy(dtype=float)
             result = estimate(values, statistics, root_seed, images if name == "test_accuracy" else None)
+            result = result.within(0, 1) if described(name).is_fraction else result
             row = dict(zip(CELL_KEYS, cell, strict=True))
             row |= {"statistic": name, "mean": result.mean, "sd": result.sd, "low": result.low, "high": result.high}
             rows.append({**row, "seeds": result.seeds, "diverged": int(diverged.sum())})

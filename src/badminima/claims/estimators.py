@@ -16,7 +16,7 @@ def fitted(setting: Setting, claim: Claim) -> Estimate:
     """Training accuracy of a cell; a diverged run counts with what it has."""
     ((init, recipe),) = claim.cells
     runs = setting.runs(init, recipe, diverged_too=True)
-    return setting.estimate(runs["train_accuracy"].to_numpy(dtype=float))
+    return setting.estimate(runs["train_accuracy"].to_numpy(dtype=float)).within(0, 1)
 
 
 def accuracy_difference(setting: Setting, claim: Claim) -> Estimate:

@@ -273,6 +273,10 @@ FIGURES = Registry(
             whole_study=True,
             question="Which measure tells bad minima from good ones?",
         ),
+        "scatter": FigureEntry(
+            "badminima.figures.scatter:draw",
+            question="How does the generalization gap grow with each measure?",
+        ),
         "escape": FigureEntry(
             "badminima.figures.escape:draw", outcomes=True, question="How much of the gap does each recipe close?"
         ),

@@ -150,7 +150,8 @@ class DiagnoseSettings(Section):
 class CollectSettings(Section):
     """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
 
-    revision: int = 1
+    # 2: no interval of a fraction beyond 0 or 1.
+    revision: int = 2
     study: StudyConfig
     cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
     measured: bool = Field(True, description="Whether every run has its measurements.")
@@ -168,7 +169,8 @@ class FigureSettings(Section):
     of what a figure computes itself.
     """
 
-    revision: int = 1
+    # 2: seeds beside their mean, intervals on the scale of their axis.
+    revision: int = 2
     draw: str
     recipes: list[str]
     inits: list[str]

@@ -17,12 +17,12 @@ from badminima.figures.style import (
 
 PREFIX = "robustness."
 KINDS = {
-    "fgsm": "FGSM radius (1/255)",
-    "pgd_linf": "PGD radius, $\\ell_\\infty$ (1/255)",
-    "pgd_l2": "PGD radius, $\\ell_2$",
-    "gaussian": "Gaussian noise (sd)",
+    "fgsm": "FGSM: radius, $\\ell_\\infty$ (1/255)",
+    "pgd_linf": "PGD: radius, $\\ell_\\infty$ (1/255)",
+    "pgd_l2": "PGD: radius, $\\ell_2$ (pixels 0 to 1)",
+    "gaussian": "Gaussian noise: sd (pixels 0 to 1)",
     "shift": "shift (pixels)",
-    "zeroing": "fraction zeroed",
+    "zeroing": "fraction of values zeroed",
 }
 COLUMNS = 3
 
