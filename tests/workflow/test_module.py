@@ -20,7 +20,7 @@ TINY = {
     "studies": {"ablation": {"inits": ["random"], "recipes": ["vanilla"]}},
     "diagnostics": ["distance", "norms"],
     "toy": None,
-    "figures": {"curves": None, "distance": None, "landscape": None, "measures": None},
+    "figures": {"curves": None, "distance": None, "landscape": None, "measures": None, "scatter": None},
     "tables": {"main": None},
 }
 MODULE = """

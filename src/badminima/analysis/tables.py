@@ -88,6 +88,12 @@ class StudyTables:
     gaps: pd.DataFrame
     correct: dict[str, np.ndarray]
 
+    def __repr__(self) -> str:
+        data = "; ".join(
+            ", ".join(pair) for pair in dict.fromkeys(zip(self.runs["dataset"], self.runs["model"], strict=True))
+        )
+        return f"StudyTables({len(self.runs)} runs of {data})"
+
     def correct_of(self, rows: pd.DataFrame) -> np.ndarray:
         """Which test images the given rows of ``runs`` (of one dataset) get right, ``[rows, n] bool``."""
         (dataset,) = rows["dataset"].unique()
