@@ -478,3 +478,10 @@ def test_the_scatter_has_a_point_for_every_run_that_fits(tables):
     shown = draw_figure(replace(tables, runs=runs), settings("scatter")).shown
     assert len(shown) == len(runs) - 3
     assert (shown["gap"] > 0).all()
+
+
+def test_a_pretraining_has_a_line_for_every_seed_that_ends_where_it_ended(tables):
+    axes = draw_figure(tables, settings("pretraining")).figure.axes[0]
+    lines = [line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1]
+    assert sorted(max(line.get_xdata()) for line in lines) == [10, 10, 20, 20]
+    assert {line.get_ydata()[-1] for line in lines} == {100}

@@ -20,7 +20,14 @@ TINY = {
     "studies": {"ablation": {"inits": ["random"], "recipes": ["vanilla"]}},
     "diagnostics": ["distance", "norms"],
     "toy": None,
-    "figures": {"curves": None, "distance": None, "landscape": None, "measures": None, "scatter": None},
+    "figures": {
+        "curves": None,
+        "distance": None,
+        "landscape": None,
+        "measures": None,
+        "scatter": None,
+        "pretraining": None,
+    },
     "tables": {"main": None},
 }
 MODULE = """

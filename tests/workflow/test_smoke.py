@@ -311,7 +311,7 @@ OTHER_STUDY = (
     "studies={other: {question: q, datasets: [digits], models: [mlp], inits: [random, adversarial], "
     "recipes: [vanilla], seeds: [0, 1]}}"
 )
-OF_OUTCOMES = ("fig_curves", "fig_ablation", "fig_escape", "table_main", "table_ablation")
+OF_OUTCOMES = ("fig_pretraining", "fig_curves", "fig_ablation", "fig_escape", "table_main", "table_ablation")
 AFTER_MEASUREMENTS = dict.fromkeys(
     ("collect", "fig_distance", "fig_landscape", "fig_measures", "fig_scatter", "claims", "report"), 1
 )

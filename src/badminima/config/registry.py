@@ -282,6 +282,12 @@ FIGURES = Registry(
         ),
         "response": FigureEntry("badminima.figures.response:draw", outcomes=True, over=True),
         "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",), outcomes=True),
+        "pretraining": FigureEntry(
+            "badminima.figures.pretraining:draw",
+            outcomes=True,
+            whole_study=True,
+            question="How does a network learn random labels by heart?",
+        ),
         "memorisation": FigureEntry(
             "badminima.figures.memorisation:draw",
             along=("distance", "labels"),
