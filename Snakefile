@@ -51,6 +51,7 @@ onerror:
 rule figures:
     input:
         [PATHS.figure(name, extension) for name in CONFIG.figures for extension in FIGURE_FORMATS],
+        CONFUSING_FIGURES,
         TOY_FIGURES,
 
 

@@ -25,7 +25,7 @@ from badminima.config.load import load_config
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
-from badminima.report.facts import headline_figure, report_settings
+from badminima.report.facts import confusing_example, headline_figure, report_settings
 from badminima.workflow.environment import use_checkout
 from badminima.workflow.failures import Failures
 from badminima.workflow.settings_files import SettingsFiles

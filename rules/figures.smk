@@ -47,3 +47,40 @@ for figure in CONFIG.figures:
         shell:
             "python {input.script} --tables {params.tables} --settings @{params.settings}"
             " --pdf {output.pdf} --png {output.png} --svg {output.svg} --csv {output.csv} >> {log} 2>&1"
+
+
+# A figure of data rather than of tables.
+EXAMPLE = confusing_example(CONFIG)
+CONFUSING_FIGURES = []
+
+
+if EXAMPLE is not None:
+    CONFUSING_FIGURES += [PATHS.figure("confusing", extension) for extension in FIGURE_FORMATS]
+
+    rule fig_confusing:
+        input:
+            script=SCRIPTS / "confusing_figure.py",
+            prepared=PATHS.prepared(EXAMPLE[0]),
+            confusing=PATHS.confusing(*EXAMPLE),
+        output:
+            pdf=PATHS.figure("confusing", "pdf"),
+            png=report(
+                PATHS.figure("confusing", "png"),
+                caption="../report/fig_confusing.rst",
+                category="Figures",
+                labels={"figure": "confusing", "study": "data"},
+            ),
+            svg=PATHS.figure("confusing", "svg"),
+            csv=PATHS.figure("confusing", "csv"),
+        log:
+            LOGS / "figures" / "confusing.log",
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("figures")
+        resources:
+            mem_mb=growing("figures", "mem_mb"),
+            runtime=growing("figures", "runtime"),
+        shell:
+            "python {input.script} --prepared {input.prepared} --confusing {input.confusing}"
+            " --pdf {output.pdf} --png {output.png} --svg {output.svg} --csv {output.csv} >> {log} 2>&1"

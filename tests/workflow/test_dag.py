@@ -12,6 +12,7 @@ from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.config.registry import FIGURES
 from badminima.experiment.measured import compared_inits
 from badminima.experiment.runs import all_runs, study_runs, zoo_study
+from badminima.report.facts import confusing_example
 from tests.conftest import REPOSITORY
 
 # Some figures are of studies of their own, which a config has or has not: a response's varies a number.
@@ -84,6 +85,7 @@ def expected_jobs(config: Config) -> dict[str, int]:
         **{f"fig_{name}": 1 for name in config.figures},
         **{f"table_{name}": 1 for name in config.tables},
         **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
+        "fig_confusing": 0 if confusing_example(config) is None else 1,
         "claims": 1,
         "report": 1,
         "record_config": 1,

@@ -193,7 +193,7 @@ def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
 
 def test_the_report_holds_every_figure_with_its_caption_and_nothing_of_the_machine(paths, config, smoke):
     html = (paths.results / "report.html").read_text()
-    for name in [*config.figures, "toy"]:
+    for name in [*config.figures, "confusing", "toy"]:
         assert f'id="fig-{name}"' in html
     for words in (
         "Open circles are",
@@ -216,7 +216,7 @@ def test_the_report_reads_at_every_width(browsed, paths, config, width):
     seen = browsed[width]
     assert browsed["console"] == []
     assert seen["wide"] <= width
-    assert seen["pictures"] == len(config.figures) + 2  # the toy and its animation
+    assert seen["pictures"] == len(config.figures) + 3  # the confusing set, the toy and its animation
     assert (seen["broken"], seen["dead"]) == (0, [])
     claims = pd.read_csv(paths.results / "claims.csv")
     for statement in claims.loc[claims["seeds"] > 0, "statement"]:
@@ -338,7 +338,16 @@ AROUND_ONE = {"compare": 6, "landscape": 1}
         # Everything made of the adversarial weights, or trained as long as they were: 3 inits x 2 recipes x 2 seeds.
         (
             "inits={adversarial: {noise: 0.3}}",
-            {"confuse": 2, "pretrain": 4, "rescale": 2, "train": 12, "diagnose": 12, **AROUND, **AFTER_RUNS},
+            {
+                "confuse": 2,
+                "pretrain": 4,
+                "rescale": 2,
+                "train": 12,
+                "diagnose": 12,
+                **AROUND,
+                **AFTER_RUNS,
+                "fig_confusing": 1,
+            },
         ),
         ("training={epochs: 21}", {"train": 16, "diagnose": 16, **AROUND, **AFTER_RUNS}),
         # The same runs under another name: tables of their own, and other tables to read the claims from. It has one of

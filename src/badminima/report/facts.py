@@ -9,7 +9,7 @@ from pydantic import Field
 
 from badminima.claims import Role
 from badminima.claims.grids import claimed_study, replications
-from badminima.config import Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
+from badminima.config import AdversarialInit, Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
 from badminima.config.registry import FIGURES
 from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.runs import all_runs
@@ -39,6 +39,7 @@ class ReportSettings(Section):
         claims: the study that each role of the claims is read from.
         replications: the inits of claim 6, with their R.
         toy: whether the toy is configured.
+        confusing: whether a confusing set is drawn.
         overlays: the config files that its commands name.
         ends: the inits that are end points of runs, which are counted too.
         facts: what the experiment is, by name.
@@ -52,6 +53,7 @@ class ReportSettings(Section):
     claims: dict[str, str] = Field({})
     replications: dict[str, int] = Field({})
     toy: bool = False
+    confusing: bool = False
     overlays: list[str] = Field([])
     ends: dict[str, InitConfig] = Field({})
     facts: dict[str, str] = Field({})
@@ -68,6 +70,7 @@ def report_settings(config: Config, overlays: list[str]) -> ReportSettings:
         claims={role: study for role, study in roles.items() if study is not None},
         replications=replications(config),
         toy=config.toy is not None,
+        confusing=confusing_example(config) is not None,
         overlays=overlays,
         ends={name: init for name, init in config.inits.items() if isinstance(init, RunInit)},
         facts=_facts(config),
@@ -80,6 +83,17 @@ def headline_figure(config: Config) -> str | None:
     names = [name for name, figure in config.figures.items() if figure.study == config.claims.study]
     ablations = [name for name in names if (config.figures[name].draw or name) == "ablation"]
     return next(iter([*ablations, *names]), None)
+
+
+def confusing_example(config: Config) -> tuple[str, str, int] | None:
+    """Dataset, init and seed of the confusing set that is drawn: the first of the claims' study with random labels."""
+    study = config.studies[config.claims.study]
+    random = [
+        name
+        for name in study.inits
+        if isinstance(init := config.inits[name], AdversarialInit) and init.label_fraction > 0
+    ]
+    return (study.datasets[0], random[0], study.seeds[0]) if random else None
 
 
 def _shown(config: Config, name: str) -> ShownFigure:

@@ -43,6 +43,7 @@ ANSWERS = {
         "": "Whether data augmentation, momentum and weight decay together let it escape is open.",
     },
 }
+CONFUSING_QUESTION = "What does a pretraining have to fit?"
 TOY_QUESTION = "What do the boundaries of the toy look like, and how do they escape?"
 
 
@@ -139,6 +140,7 @@ def report_page(
         key_claims=[claim for claim in shown if claim.number in ANSWERS],
         groups={group: (*papers.GROUPS[group], found) for group, found in measured.items() if found},
         missing=_missing(shown),
+        confusing=figures.pop("confusing", None),
         toy=figures.pop("toy", None),
         figures=list(figures.values()),
         facts={**settings.facts, **provenance(list(studies.values()), settings, paths)},
@@ -190,10 +192,12 @@ def _claim(claim: Claim, rows: pd.DataFrame, runs: pd.DataFrame | None, settings
 def _figures(
     claims: Sequence[ShownClaim], settings: ReportSettings, paths: Paths, frame: Path, meanings: Mapping[str, str]
 ) -> dict[str, ShownFigure]:
-    """Return every figure by name, the toy last."""
+    """Return every figure by name, those that no study is drawn for last."""
     kinds = {name: (figure.kind, figure.question, figure.study) for name, figure in settings.figures.items()}
+    if settings.confusing:
+        kinds["confusing"] = ("confusing", CONFUSING_QUESTION, "")
     if settings.toy:
-        kinds["toy"] = ("toy", TOY_QUESTION, "toy")
+        kinds["toy"] = ("toy", TOY_QUESTION, "")
     shown = {}
     for name, (kind, question, study) in kinds.items():
         picture = paths.figure(name, "svg").read_bytes()
