@@ -485,3 +485,26 @@ def test_a_pretraining_has_a_line_for_every_seed_that_ends_where_it_ended(tables
     lines = [line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1]
     assert sorted(max(line.get_xdata()) for line in lines) == [10, 10, 20, 20]
     assert {line.get_ydata()[-1] for line in lines} == {100}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "label"),
+    [
+        ("da+m+l2", "DA + M + L2"),
+        ("m_x0.1", "M x0.1"),
+        ("vanilla_lr0.1", "vanilla, rate 0.1"),
+        ("lr_x3", "rate x3"),
+        ("da+m_lr0.1", "DA + M, rate 0.1"),
+        ("label_noise_x4_batch_x4", "label noise x4 batch x4"),
+    ],
+)
+def test_recipes_are_named_in_words(recipe, label):
+    assert recipe_label(recipe) == label
+
+
+def test_lines_say_what_they_are_and_when_there_is_one_seed(tables):
+    expected = {"curves": "line: mean of 3 seeds", "robustness": "line: mean of 3", "label_noise": "line: median of 3"}
+    for figure, words in expected.items():
+        assert words_below(draw_figure(tables, settings(figure, ["vanilla"], ["random"])).figure).startswith(words)
+    one = made_up_study(lambda init, recipe: 0.9, seeds=1, recipes=["vanilla"], inits=["random"])
+    assert words_below(draw_figure(one, settings("curves", ["vanilla"], ["random"])).figure).startswith("one seed")

@@ -202,7 +202,8 @@ class ToySettings(Section):
 class ToyFigureSettings(Section):
     """Settings of the toy's figure, beside its results: how intervals are computed."""
 
-    revision: int = 1
+    # 2: recipes in words.
+    revision: int = 2
     statistics: StatisticsConfig
     root_seed: int
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
-from badminima.figures.lines import draw_cells
+from badminima.figures.lines import draw_cells, explain_lines
 from badminima.figures.style import (
     PAGE_WIDTH,
     accuracy_label,
@@ -51,9 +51,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         axes.set_xlabel("epoch")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(settings.inits), handlelength=2.6)
-    seeds = shown["seeds"].max()
-    marks = "one seed" if seeds == 1 else f"line: mean of {seeds} seeds \u00b7 band: their range"
-    figure.supxlabel(f"{marks} \u00b7 dotted: the learning rate drops", fontsize=6.5, color="#555555")
+    explain_lines(figure, "mean", "band: their range", int(shown["seeds"].max()), "dotted: the learning rate drops")
     return Drawing(figure, shown)
 
 
