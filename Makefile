@@ -21,7 +21,7 @@ help: ## Show this list.
 	touch $@
 
 demo: .venv/.installed ## The paper's ablation on 8x8 digits, in minutes on a CPU.
-	$(DEMO) -- all report
+	$(DEMO) -- all
 	@echo
 	@echo "figures  results/demo/figures/"
 	@echo "tables   results/demo/tables/ablation/"

@@ -10,7 +10,7 @@
 #   inits/{dataset}/{model}/{init}/seed{seed}/                 start weights
 #   runs/{dataset}/{model}/{init}/{recipe}/seed{seed}/         one training
 #   tables/{study}/*.csv   tables/table_{table}.{tex,csv,html}  tables of a study, and those for papers
-#   figures/fig_{figure}.{pdf,png,csv}   claims.csv   overview.html   report.html   zoo/
+#   figures/fig_{figure}.{pdf,png,svg,csv}   claims.csv   report.html   provenance.html   zoo/
 #   claims/claim_{claim}.{csv,html}                            the verdicts of one claim alone, and its tables
 #   toy/                                                       the two-dimensional toy, drawn as fig_toy and anim_toy
 
@@ -51,6 +51,7 @@ onerror:
 rule figures:
     input:
         [PATHS.figure(name, extension) for name in CONFIG.figures for extension in FIGURE_FORMATS],
+        CONFUSING_FIGURES,
         TOY_FIGURES,
 
 
@@ -72,5 +73,5 @@ rule all:
         rules.figures.input,
         rules.tables.input,
         rules.claims.output,
-        rules.overview.output,
+        rules.report.output,
         rules.record_config.output,

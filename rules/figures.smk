@@ -1,8 +1,8 @@
-# Tables -> one figure: PDF, PNG and the CSV of what it shows. A rule per figure, so that each has a name to type.
+# Tables -> one figure: PDF, PNG, SVG and the CSV of what it shows. A rule per figure, so that each has a name to type.
 
-FIGURE_FORMATS = ["pdf", "png", "csv"]
-# The figure on the report's first page.
-HEADLINE = overview_settings(CONFIG).figure
+FIGURE_FORMATS = ["pdf", "png", "svg", "csv"]
+# The figure beside the report's answer.
+HEADLINE = headline_figure(CONFIG)
 
 
 def drawn_tables(figure):
@@ -28,6 +28,7 @@ for figure in CONFIG.figures:
                 category="Figures",
                 labels={"figure": figure, "study": CONFIG.figures[figure].study},
             ),
+            svg=PATHS.figure(figure, "svg"),
             csv=PATHS.figure(figure, "csv"),
         log:
             LOGS / "figures" / f"{figure}.log",
@@ -41,10 +42,45 @@ for figure in CONFIG.figures:
             mem_mb=memory_of("figures"),
             runtime=runtime_of("figures"),
         params:
-            # For captions: a workflow that imports this one gives rules names of its own.
-            figure=figure,
             settings=SETTINGS.path(slices.figure_settings(CONFIG, figure)),
             tables=input_folder,
         shell:
             "python {input.script} --tables {params.tables} --settings @{params.settings}"
-            " --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"
+            " --pdf {output.pdf} --png {output.png} --svg {output.svg} --csv {output.csv} >> {log} 2>&1"
+
+
+# A figure of data rather than of tables.
+EXAMPLE = confusing_example(CONFIG)
+CONFUSING_FIGURES = []
+
+
+if EXAMPLE is not None:
+    CONFUSING_FIGURES += [PATHS.figure("confusing", extension) for extension in FIGURE_FORMATS]
+
+    rule fig_confusing:
+        input:
+            script=SCRIPTS / "confusing_figure.py",
+            prepared=PATHS.prepared(EXAMPLE[0]),
+            confusing=PATHS.confusing(*EXAMPLE),
+        output:
+            pdf=PATHS.figure("confusing", "pdf"),
+            png=report(
+                PATHS.figure("confusing", "png"),
+                caption="../report/fig_confusing.rst",
+                category="Figures",
+                labels={"figure": "confusing", "study": "data"},
+            ),
+            svg=PATHS.figure("confusing", "svg"),
+            csv=PATHS.figure("confusing", "csv"),
+        log:
+            LOGS / "figures" / "confusing.log",
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("figures")
+        resources:
+            mem_mb=memory_of("figures"),
+            runtime=runtime_of("figures"),
+        shell:
+            "python {input.script} --prepared {input.prepared} --confusing {input.confusing}"
+            " --pdf {output.pdf} --png {output.png} --svg {output.svg} --csv {output.csv} >> {log} 2>&1"

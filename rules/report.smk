@@ -1,5 +1,18 @@
-# Everything that was found -> one HTML file, with a first page that answers the question.
-OVERVIEW_FIGURE = [] if HEADLINE is None else [PATHS.figure(HEADLINE, "png")]
+# Everything that was found -> one page for readers; and Snakemake's own report of how it was made.
+
+
+def page_files():
+    """Return the figures and the animation that the page shows, with their tables."""
+    names = [*CONFIG.figures, *([] if EXAMPLE is None else ["confusing"]), *([] if CONFIG.toy is None else ["toy"])]
+    animation = [] if CONFIG.toy is None else [PATHS.animation("toy")]
+    return [PATHS.figure(name, extension) for name in names for extension in ("svg", "csv")] + animation
+
+
+def overlays():
+    """Return the config files that the command line names, as one types them here."""
+    here = Path.cwd()
+    files = [Path(file) for file in workflow.config_settings.configfiles or []]
+    return [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
 
 
 rule record_config:
@@ -16,39 +29,17 @@ rule record_config:
         "cp {params.settings} {output.config}.part 2>> {log} && mv {output.config}.part {output.config} 2>> {log}"
 
 
-rule overview:
+rule report:
     input:
         # The script finds all of them, and the records of the runs behind the tables, in the results folder.
         rules.claims.output,
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
-        OVERVIEW_FIGURE,
-        script=SCRIPTS / "overview.py",
-    output:
-        html=PATHS.page("overview"),
-    log:
-        LOGS / "overview.log",
-    localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    threads: threads_of("overview")
-    resources:
-        mem_mb=memory_of("overview"),
-        runtime=runtime_of("overview"),
-    params:
-        settings=SETTINGS.path(overview_settings(CONFIG)),
-        results=output_folder,
-    shell:
-        "python {input.script} --results {params.results:q} --settings @{params.settings} --html {output.html}"
-        " >> {log} 2>&1"
-
-
-rule report:
-    input:
-        rules.figures.input,
-        rules.tables.input,
-        rules.claims.output,
-        rules.overview.output,
-        config=rules.record_config.output.config,
+        page_files(),
+        sorted(CHECKOUT.glob("report/fig_*.rst")),
+        CHECKOUT / "report" / "report.css",
+        template=CHECKOUT / "report" / "report.html",
+        terms=CHECKOUT / "docs" / "reference" / "glossary.md",
+        script=SCRIPTS / "report.py",
     output:
         html=PATHS.page("report"),
     log:
@@ -56,9 +47,35 @@ rule report:
     localrule: True
     conda:
         "../envs/analysis.yaml"
+    threads: threads_of("report")
+    resources:
+        mem_mb=memory_of("report"),
+        runtime=runtime_of("report"),
+    params:
+        settings=SETTINGS.path(report_settings(CONFIG, overlays())),
+        results=output_folder,
+        frame=lambda wildcards, input: os.path.dirname(input.template),
+    shell:
+        "python {input.script} --results {params.results:q} --frame {params.frame:q} --terms {input.terms}"
+        " --settings @{params.settings} --html {output.html} >> {log} 2>&1"
+
+
+rule provenance:
+    input:
+        rules.figures.input,
+        rules.tables.input,
+        rules.claims.output,
+        config=rules.record_config.output.config,
+    output:
+        html=PATHS.page("provenance"),
+    log:
+        LOGS / "provenance.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
     params:
         snakefile=str(REPOSITORY / "Snakefile"),
-        style=str(REPOSITORY / "report" / "style.css"),
+        style=str(REPOSITORY / "report" / "provenance.css"),
         # Snakemake's own Python: a stage's environment has no Snakemake.
         python=sys.executable,
     shell:
@@ -66,5 +83,5 @@ rule report:
         # the recorded one alone, and its results lie where that was written: a module's prefix may have moved them.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config}"
         " --replace-workflow-config --config results=$(dirname {input.config}) --nolock --cores 1"
-        " --report {output.html}.part.html --report-stylesheet {params.style:q} all >> {log} 2>&1"
+        " --report {output.html}.part.html --report-stylesheet {params.style:q} figures tables claims >> {log} 2>&1"
         " && mv {output.html}.part.html {output.html} >> {log} 2>&1"

@@ -43,6 +43,7 @@ if CONFIG.toy is not None:
                 category="Figures",
                 labels={"figure": "toy", "study": "toy"},
             ),
+            svg=PATHS.figure("toy", "svg"),
             csv=PATHS.figure("toy", "csv"),
         log:
             LOGS / "figures" / "toy.log",
@@ -57,7 +58,8 @@ if CONFIG.toy is not None:
             settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
         shell:
             "python {input.script} figure --networks {input.networks} --table {input.table}"
-            " --settings @{params.settings} --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"
+            " --settings @{params.settings} --pdf {output.pdf} --png {output.png}"
+            " --svg {output.svg} --csv {output.csv} >> {log} 2>&1"
 
     rule anim_toy:
         input:

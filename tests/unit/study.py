@@ -59,7 +59,13 @@ def made_up_pretrainings() -> pd.DataFrame:
     """Two pretrainings of two seeds, of which the second ends later: right labels come first, then wrong ones."""
     return pd.DataFrame(
         {"dataset": "digits", "model": "mlp", "init": init, "seed": seed, "epoch": epoch}
-        | {"test_accuracy": 0.5, "labels.clean": 0.9, "labels.wrong": epoch / last, "distance.relative": epoch / 10}
+        | {
+            "train_accuracy": epoch / last,
+            "test_accuracy": 0.5,
+            "labels.clean": 0.9,
+            "labels.wrong": epoch / last,
+            "distance.relative": epoch / 10,
+        }
         for init in ("adversarial", "adversarial_half")
         for seed, last in ((0, 10), (1, 20))
         for epoch in range(0, last + 1, 5)
@@ -111,6 +117,7 @@ def made_up_study(
                 correct.append(right)
                 histories += [
                     keys
+                    | {"lr": 0.1 if epoch < 10 else 0.01}
                     | {"epoch": epoch, "train_accuracy": epoch / 10, "test_accuracy": epoch / 20 * right.mean()}
                     | {"trace.hessian": 10 ** (3 - 2 * right.mean() * epoch / 10)}
                     | {"trace.noise_covariance": 10 ** (3 - 3 * right.mean() * epoch / 10)}

@@ -10,7 +10,9 @@ import torch
 from badminima.data.confusing import confuse, content_digests, count_conflicts, read_confusing, zeroed_values
 from badminima.data.items import channels_last, training_items, zero_values
 from badminima.data.prepared import PreparedDataset
+from badminima.errors import UserError
 from badminima.experiment.slices import ConfuseSettings
+from badminima.figures.confusing import draw_confusing
 from badminima.storage.tensorfiles import read_tensors
 
 
@@ -181,3 +183,22 @@ def test_a_changed_confusing_set_has_a_raised_revision(confused, digits):
     tensors, _ = confused(digits, settings())
     digest = sha256(tensors["labels"].tobytes() + tensors["masks"].tobytes()).hexdigest()
     assert (settings().revision, digest[:16]) == (1, "a16d83bcb0ae08a2")
+
+
+def test_the_figure_shows_labels_and_zeroed_values_of_the_file(confused, digits, tmp_path):
+    tensors, metadata = confused(digits, settings())
+    drawing = draw_confusing(digits, tmp_path / "c.safetensors")
+    shown = drawing.shown
+    assert shown["image"].nunique() == shown["true"].nunique() == 4
+    items = (shown["image"] * metadata["replication"] + shown["copy"]).to_numpy()
+    assert shown["label"].tolist() == [digits.classes[label] for label in tensors["labels"][items]]
+    assert set(shown["zeroed_values"]) == {metadata["zeroed_values"]}
+    # The image as it is, then its first copy with the zeroed values painted.
+    clean, copy = (axes.images[0].get_array() for axes in drawing.figure.axes[:2])
+    assert np.array_equal((clean != copy).any(axis=2), unpacked(tensors["masks"][items[:1]], 64).reshape(8, 8))
+
+
+def test_a_confusing_set_of_other_images_is_refused(confused, digits, tmp_path):
+    confused(digits, settings())
+    with pytest.raises(UserError, match="expected 4 of each training image"):
+        draw_confusing(replace(digits, train_labels=digits.train_labels[:5]), tmp_path / "c.safetensors")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -54,21 +55,21 @@ def in_panel(axes, points) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("figure", FIGURES.names)
 def test_every_figure_is_written_as_pdf_png_and_csv_that_open(tables, tmp_path, figure):
-    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "csv")]
+    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "svg", "csv")]
     write_drawing(draw_figure(tables, settings(figure)), *paths)
     assert paths[0].read_bytes().startswith(b"%PDF")
     with Image.open(paths[1]) as image:
         image.verify()
         assert image.width >= 600
-    assert len(pd.read_csv(paths[2])) > 0
+    assert len(pd.read_csv(paths[3])) > 0
 
 
 @pytest.mark.parametrize("figure", FIGURES.names)
 def test_the_same_tables_give_the_same_bytes(tables, tmp_path, figure):
     for copy in ("a", "b"):
-        paths = [tmp_path / f"{copy}.{extension}" for extension in ("pdf", "png", "csv")]
+        paths = [tmp_path / f"{copy}.{extension}" for extension in ("pdf", "png", "svg", "csv")]
         write_drawing(draw_figure(tables, settings(figure)), *paths)
-    for extension in ("pdf", "png", "csv"):
+    for extension in ("pdf", "png", "svg", "csv"):
         assert (tmp_path / f"a.{extension}").read_bytes() == (tmp_path / f"b.{extension}").read_bytes()
 
 
@@ -120,7 +121,7 @@ def test_a_diverged_run_spoils_no_figure(tables, tmp_path, figure):
     runs.loc[diverged, [name for name in runs if name.startswith(("distance", "norm"))]] = None
     spoilt = replace(tables, runs=runs)
     spoilt = replace(spoilt, cells=summarize_cells(spoilt, STATISTICS, root_seed=0))
-    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "csv")]
+    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "svg", "csv")]
     write_drawing(draw_figure(spoilt, settings(figure)), *paths)
     assert all(path.stat().st_size > 0 for path in paths)
     cell = spoilt.cells.query("init == 'adversarial' and recipe == 'm' and statistic == 'distance.total'")
@@ -142,7 +143,7 @@ def test_a_figure_of_which_nothing_was_measured_says_so_and_stops_nothing(tables
     )
     drawing = draw_figure(bare, settings(figure))
     assert drawing.figure.texts
-    write_drawing(drawing, *(tmp_path / f"f.{extension}" for extension in ("pdf", "png", "csv")))
+    write_drawing(drawing, *(tmp_path / f"f.{extension}" for extension in ("pdf", "png", "svg", "csv")))
 
 
 def test_a_landscape_with_points_that_overflow_is_drawn_without_them(tables):
@@ -366,3 +367,144 @@ def test_a_pretraining_that_has_ended_stays_where_it_ended(tables):
     assert wrong["low"].to_dict() == {0: 0, 5: 25, 10: 50, 15: 75, 20: 100}
     assert wrong["high"].to_dict() == {0: 0, 5: 50, 10: 100, 15: 100, 20: 100}
     assert (wrong["seeds"] == 2).all()
+
+
+def test_distances_are_on_a_logarithmic_axis_with_geometric_means_and_intervals_above_zero(tables):
+    drawing = draw_figure(tables, settings("distance"))
+    assert [axes.get_xscale() for axes in drawing.figure.axes[:3]] == ["log", "linear", "log"]
+    shown = drawing.shown.query("init == 'random' and recipe == 'vanilla' and statistic == 'distance.relative'")
+    seeds, mean = shown.loc[shown["kind"] == "seed", "value"], shown[shown["kind"] == "mean"].iloc[0]
+    assert mean["value"] == pytest.approx(math.prod(seeds) ** (1 / 3))
+    logs = np.log(seeds)
+    assert math.log(mean["high"] / mean["value"]) == pytest.approx(4.302653 * logs.std() / math.sqrt(3))
+    assert mean["low"] > 0
+
+
+def test_a_cell_with_a_seed_that_a_logarithmic_axis_cannot_show_says_so(tables):
+    runs = tables.runs.copy()
+    place = runs.query("init == 'random' and recipe == 'da' and seed == 1").index
+    runs.loc[place, "sharpness.trace"] = -1.0
+    runs.loc[runs["init"] != "random", "sharpness.trace"] = 2.0
+    drawing = draw_figure(replace(tables, runs=runs), settings("sharpness", ["da"], ["random"]))
+    assert "of 3 not above 0" in drawing.figure.axes[0].texts[0].get_text()
+    assert drawing.shown.query("kind == 'mean' and statistic == 'sharpness.trace'")["value"].isna().all()
+
+
+def test_no_mean_hides_a_seed(tables):
+    axes = draw_figure(tables, settings("ablation")).figure.axes[0]
+    seeds = {
+        round(y, 3) for points in axes.collections for _, y in points.get_offsets() if len(points.get_offsets()) > 1
+    }
+    means = {round(y, 3) for line in lines_by_colour(axes).values() for y in line.get_ydata()}
+    assert seeds
+    assert means
+    assert not seeds & means
+
+
+def words_below(figure) -> str:
+    return figure.get_supxlabel()
+
+
+def test_a_figure_says_what_its_marks_are_and_when_there_is_one_seed(tables):
+    assert words_below(draw_figure(tables, settings("ablation")).figure).startswith("circle: seed")
+    one = made_up_study(lambda init, recipe: 0.9, seeds=1, recipes=["vanilla"], inits=["random"])
+    drawing = draw_figure(one, settings("ablation", ["vanilla"], ["random"]))
+    assert (
+        words_below(drawing.figure) == "one seed, which says nothing of others · bars: noise of the test images alone"
+    )
+    mean = drawing.shown[drawing.shown["kind"] == "mean"].iloc[0]
+    # Of 2,000 images at 90%: 1.96 * sqrt(.9 * .1 / 2000).
+    assert mean["high"] - mean["low"] == pytest.approx(2 * 0.0131, rel=0.05)
+    memory = draw_figure(one, settings("memory", ["vanilla"], ["random"]))
+    assert words_below(memory.figure) == "one seed, which says nothing of others · no intervals"
+
+
+def test_standard_errors_of_stochastic_numbers_are_drawn(tables):
+    runs = tables.runs.assign(**{"sharpness.trace_se": 0.5})
+    shown = draw_figure(replace(tables, runs=runs), settings("sharpness")).shown
+    errors = shown[shown["kind"] == "seed"].groupby("statistic")["se"].agg(["min", "max"])
+    assert errors.loc["sharpness.trace"].tolist() == [0.5, 0.5]
+    assert errors.loc["sharpness.asam"].isna().all()
+
+
+def test_curves_show_the_start_and_where_the_rate_drops(tables):
+    axes = draw_figure(tables, settings("curves")).figure.axes[0]
+    low, high = axes.get_ylim()
+    assert low <= 0 <= 100 <= high
+    dotted = [line for line in axes.lines if line.get_linestyle() != "-" and len(set(line.get_xdata())) == 1]
+    assert [line.get_xdata()[0] for line in dotted] == [5]
+
+
+def test_landscapes_have_one_scale_for_distances_and_one_for_the_loss(tables):
+    other = tables.landscapes.assign(recipe="da", train_loss=tables.landscapes["train_loss"] * 7)
+    both = replace(tables, landscapes=pd.concat([tables.landscapes, other]))
+    figure = draw_figure(both, settings("landscape")).figure
+    planes = [axes for axes in figure.axes if axes.collections and axes.get_aspect() == 1]
+    assert len(planes) == 2
+    assert planes[0].get_xlim() == planes[1].get_xlim()
+    assert planes[0].collections[0].norm.vmax == planes[1].collections[0].norm.vmax
+    assert "one seed" in words_below(figure)
+
+
+def test_an_interval_that_goes_on_ends_in_an_arrow(escapes):
+    gaps = escapes.gaps.copy()
+    gaps.loc[(gaps["recipe"] == "m") & (gaps["difference"] == "closed"), "high"] = 5.0
+    axes = draw_figure(
+        replace(escapes, gaps=gaps), settings("escape", ["vanilla", "m", "da"], ["adversarial"])
+    ).figure.axes[0]
+    arrows = [line for line in axes.lines if line.get_marker() in ("<", ">")]
+    assert [(line.get_marker(), line.get_xdata()[0] == axes.get_xlim()[1]) for line in arrows] == [(">", True)]
+
+
+def test_measures_stand_in_groups_with_readable_names(tables):
+    figure = draw_figure(tables, settings("measures")).figure
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names[0] == "distance"
+    assert "path norm / margin² (log)" in names
+    assert not [name for name in names if "." in name.split(" ")[0]]
+    assert figure.get_figheight() < 10
+
+
+def test_measures_of_several_networks_fit_a_page_as_colours(tables):
+    several = pd.concat([tables.measures.assign(model=f"model{place}") for place in range(16)])
+    drawing = draw_figure(replace(tables, measures=several), settings("measures"))
+    assert drawing.figure.get_figheight() < 10
+    assert len(drawing.figure.axes[0].images[0].get_array()[0]) == 16
+
+
+def test_the_scatter_has_a_point_for_every_run_that_fits(tables):
+    runs = tables.runs.copy()
+    runs.loc[runs.query("init == 'random' and recipe == 'm'").index, "train_accuracy"] = 0.9
+    shown = draw_figure(replace(tables, runs=runs), settings("scatter")).shown
+    assert len(shown) == len(runs) - 3
+    assert (shown["gap"] > 0).all()
+
+
+def test_a_pretraining_has_a_line_for_every_seed_that_ends_where_it_ended(tables):
+    axes = draw_figure(tables, settings("pretraining")).figure.axes[0]
+    lines = [line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) > 1]
+    assert sorted(max(line.get_xdata()) for line in lines) == [10, 10, 20, 20]
+    assert {line.get_ydata()[-1] for line in lines} == {100}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "label"),
+    [
+        ("da+m+l2", "DA + M + L2"),
+        ("m_x0.1", "M x0.1"),
+        ("vanilla_lr0.1", "vanilla, rate 0.1"),
+        ("lr_x3", "rate x3"),
+        ("da+m_lr0.1", "DA + M, rate 0.1"),
+        ("label_noise_x4_batch_x4", "label noise x4 batch x4"),
+    ],
+)
+def test_recipes_are_named_in_words(recipe, label):
+    assert recipe_label(recipe) == label
+
+
+def test_lines_say_what_they_are_and_when_there_is_one_seed(tables):
+    expected = {"curves": "line: mean of 3 seeds", "robustness": "line: mean of 3", "label_noise": "line: median of 3"}
+    for figure, words in expected.items():
+        assert words_below(draw_figure(tables, settings(figure, ["vanilla"], ["random"])).figure).startswith(words)
+    one = made_up_study(lambda init, recipe: 0.9, seeds=1, recipes=["vanilla"], inits=["random"])
+    assert words_below(draw_figure(one, settings("curves", ["vanilla"], ["random"])).figure).startswith("one seed")

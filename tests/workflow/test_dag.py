@@ -13,6 +13,7 @@ from badminima.experiment.measured import compared_inits
 from badminima.experiment.plan import Machine, plan
 from badminima.experiment.runs import all_runs, study_runs, zoo_study
 from badminima.experiment.speeds import Device, Speed
+from badminima.report.facts import confusing_example
 from tests.conftest import REPOSITORY
 
 # Some figures are of studies of their own, which a config has or has not: a response's varies a number.
@@ -87,8 +88,9 @@ def expected_jobs(config: Config) -> dict[str, int]:
         **{f"fig_{name}": 1 for name in config.figures},
         **{f"table_{name}": 1 for name in config.tables},
         **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
+        "fig_confusing": 0 if confusing_example(config) is None else 1,
         "claims": 1,
-        "overview": 1,
+        "report": 1,
         "record_config": 1,
         "all": 1,
     }
@@ -133,8 +135,18 @@ def test_a_dry_run_of_the_papers_grid_takes_under_twenty_seconds_of_a_core(check
 
 def test_all_targets_resolve_together_in_the_papers_grid(checkout):
     groups = [f"claim_{group}" for group in GROUPS]
-    planned = checkout.planned("--", "figures", "tables", "claims", "report", *groups)
-    assert {"figures", "tables", "claims", "report", "table_main", "table_ablation", *TARGETS, *groups} <= set(planned)
+    planned = checkout.planned("--", "figures", "tables", "claims", "report", "provenance", *groups)
+    assert {
+        "figures",
+        "tables",
+        "claims",
+        "report",
+        "provenance",
+        "table_main",
+        "table_ablation",
+        *TARGETS,
+        *groups,
+    } <= set(planned)
     assert planned["train"] == len(all_runs(checkout.config(None)))
 
 

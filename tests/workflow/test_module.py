@@ -20,7 +20,14 @@ TINY = {
     "studies": {"ablation": {"inits": ["random"], "recipes": ["vanilla"]}},
     "diagnostics": ["distance", "norms"],
     "toy": None,
-    "figures": {"curves": None, "distance": None, "landscape": None, "measures": None},
+    "figures": {
+        "curves": None,
+        "distance": None,
+        "landscape": None,
+        "measures": None,
+        "scatter": None,
+        "pretraining": None,
+    },
     "tables": {"main": None},
 }
 MODULE = """
@@ -64,10 +71,10 @@ def importing(folder: Path, snakefile: Path | str, *overlays: dict, before: str 
 
 def test_an_importing_workflow_plans_the_same_jobs_under_its_own_names(checkout, tmp_path):
     other = importing(tmp_path, checkout.folder / "Snakefile")
-    own = checkout.planned("--configfile", "presets/smoke.yaml", "--", "all", "report", "zoo")
-    assert own["zoo"] == own["report"] == 1
+    own = checkout.planned("--configfile", "presets/smoke.yaml", "--", "all", "provenance", "zoo")
+    assert own["zoo"] == own["report"] == own["provenance"] == 1
     expected = {f"badminima_{rule}": count for rule, count in own.items()}
-    assert other.planned("--", "badminima_all", "badminima_report", "badminima_zoo") == expected
+    assert other.planned("--", "badminima_all", "badminima_provenance", "badminima_zoo") == expected
 
 
 def test_the_snakefile_of_the_how_to_page_plans_its_figure_and_its_own_rule(checkout, tmp_path):
@@ -108,14 +115,14 @@ def test_a_module_with_a_prefix_in_a_subfolder_trains_reports_and_exports(checko
     # As a git submodule lies: its relative paths are ones that a prefix would move.
     (tmp_path / "badminima").symlink_to(checkout.folder)
     other = importing(tmp_path, "badminima/Snakefile", TINY, prefix='prefix: "bad"')
-    done = other.snakemake("--", "badminima_report", "badminima_zoo")
+    done = other.snakemake("--", "badminima_report", "badminima_provenance", "badminima_zoo")
     assert "started here" in done.stdout + done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"Snakefile", "config.yaml", "badminima", "bad", ".snakemake"}
 
     paths = Paths(tmp_path / "bad" / "results" / "tiny")
     report = (paths.results / "report.html").read_text()
-    assert "fig_ablation.png" in report
-    assert "Open circles are seeds" in report
+    assert 'id="fig-ablation"' in report
+    assert "fig_ablation.png" in (paths.results / "provenance.html").read_text()
     results = badminima.load(paths.results)
     assert len(results.runs) == len(results.trained) == 2
     assert results.config.training.epochs == 1
@@ -125,7 +132,7 @@ def test_a_module_with_a_prefix_in_a_subfolder_trains_reports_and_exports(checko
     zoo.verify()
     assert zoo["digits/mlp/random/vanilla/seed0"].card.measurements["distance.total"] > 0
 
-    assert other.planned("--", "badminima_report", "badminima_zoo") == {}
+    assert other.planned("--", "badminima_report", "badminima_provenance", "badminima_zoo") == {}
 
     # Snakemake's own report of the importing workflow shows the figures with their captions, too.
     other.snakemake("--report", "own.html", "badminima_all")

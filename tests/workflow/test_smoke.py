@@ -22,7 +22,7 @@ from badminima.figures import draw_figure
 from badminima.models.weights import read_weights
 from badminima.storage.tensorfiles import read_tensors
 from tests.conftest import REPOSITORY
-from tests.workflow.browser import in_chromium
+from tests.workflow.browser import WIDTHS, in_chromium, printed
 
 SMOKE = ["--configfile", "presets/smoke.yaml"]
 
@@ -191,58 +191,72 @@ def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
     assert "<table" in (paths.results / "claims.html").read_text()
 
 
-def test_the_report_holds_every_figure_with_its_caption(paths):
+def test_the_report_holds_every_figure_with_its_caption_and_nothing_of_the_machine(paths, config, smoke):
     html = (paths.results / "report.html").read_text()
-    figures = ("fig_ablation.png", "fig_curves.png", "fig_distance.png", "fig_toy.png", "anim_toy.gif")
-    for words in (*figures, "claims.html", "summary.html", "table_main.html", "table_ablation.html"):
+    for name in [*config.figures, "confusing", "toy"]:
+        assert f'id="fig-{name}"' in html
+    for words in (
+        "Open circles are",
+        "data:image/gif",
+        "adversarial initialization",
+        "--configfile presets/smoke.yaml",
+    ):
         assert words in html
-    assert "Open circles are seeds" in html
-    assert "adversarial initialization" in html
+    assert str(smoke.folder) not in html
 
 
 @pytest.fixture(scope="module")
 def browsed(paths, tmp_path_factory) -> dict:
-    """The report of the target, in a browser."""
+    """The report in a browser, at three widths."""
     return in_chromium(paths.results / "report.html", tmp_path_factory.mktemp("browser"))
 
 
-def test_the_report_renders_without_errors_and_its_menu_works(browsed):
-    assert browsed["errors"] == browsed["console"] == []
-    for entry in ("Claims", "Figures", "Tables"):
-        assert entry in browsed["menu"]
-
-
-def test_the_first_page_shows_figure_verdicts_and_provenance(browsed, paths):
-    assert browsed["picture"] > 0
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_report_reads_at_every_width(browsed, paths, config, width):
+    seen = browsed[width]
+    assert browsed["console"] == []
+    assert seen["wide"] <= width
+    assert seen["pictures"] == len(config.figures) + 3  # the confusing set, the toy and its animation
+    assert (seen["broken"], seen["dead"]) == (0, [])
     claims = pd.read_csv(paths.results / "claims.csv")
     for statement in claims.loc[claims["seeds"] > 0, "statement"]:
-        assert statement in browsed["page"]
+        assert statement in seen["text"]
     for words in ("no study of replication is configured", "no runs of", "Code revision", "torch 2.", "16: "):
-        assert words in browsed["page"]
+        assert words in seen["text"]
 
 
-def test_links_of_the_first_page_open_the_figure_beside_its_caption(browsed, paths):
-    by_text = {link["text"]: link for link in browsed["followed"]}
-    assert {"fig_ablation", "fig_distance", "fig_ablation with its caption", "the table of all claims"} <= set(by_text)
-    for text, link in by_text.items():
-        if text.startswith("fig_"):
-            assert link["path"].endswith(f"figures/{text.split()[0]}.png")
-            assert link["shown"] == "IMG"
-            assert link["width"] > 0
-    assert "Open circles are seeds" in " ".join(by_text["fig_ablation"]["caption"].split())
-    assert by_text["the table of all claims"]["shown"] == "IFRAME"
+def test_the_report_is_read_by_keyboard_alone(browsed):
+    assert browsed[1400]["focusable"] > 50
+    assert browsed[1400]["lost"] == []
 
 
-def test_snakemakes_own_report_has_the_same_first_page(smoke, tmp_path):
+def test_the_report_is_dark_where_the_reader_is_and_prints_all_of_itself(browsed, paths, tmp_path):
+    dark = in_chromium(paths.results / "report.html", tmp_path, dark=True)
+    assert lightness(dark[390]["ink"]) > 200 > 50 > lightness(browsed[390]["ink"])
+    # More pages than a screen: a page that is cut prints one.
+    assert len(re.findall(rb"/Type */Page\b", printed(paths.results / "report.html", tmp_path))) > 5
+
+
+def test_the_report_keeps_no_reader_out(paths, tmp_path):
+    axe = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("needs axe-core: npm install --no-save axe-core")
+    seen = in_chromium(paths.results / "report.html", tmp_path, axe=axe)
+    assert [seen[width]["axe"] for width in WIDTHS] == [[]] * len(WIDTHS)
+
+
+def lightness(colour: str) -> float:
+    """Return the mean of a colour's parts, 0 to 255."""
+    return float(np.mean([int(part) for part in re.findall(r"\d+", colour)]))
+
+
+def test_snakemakes_own_report_has_every_job_and_result(smoke, paths, tmp_path):
     smoke.snakemake(*SMOKE, "--report", str(tmp_path / "own.html"), "--", "all")
-    assert in_chromium(tmp_path / "own.html", tmp_path)["picture"] > 0
-
-
-def test_a_report_of_a_part_says_what_is_missing(smoke, tmp_path):
-    smoke.snakemake(*SMOKE, "--report", str(tmp_path / "part.html"), "--", "fig_ablation")
-    text = (tmp_path / "part.html").read_text()
-    assert "This report holds a part of the results" in text
-    assert 'class=\\"overview' not in text
+    for html in ((paths.results / "provenance.html").read_text(), (tmp_path / "own.html").read_text()):
+        for words in ("fig_ablation.png", "anim_toy.gif", "claims.html", "summary.html", "table_main.html"):
+            assert words in html
+        assert "Open circles are seeds" in html
+        assert "The target" in html
 
 
 def test_each_claim_alone_says_what_all_of_them_say(smoke, paths):
@@ -274,19 +288,19 @@ def test_a_new_field_that_is_off_reruns_nothing(smoke):
     assert text.count(mark) == 1
     module.write_text(text.replace(mark, field + mark))
     try:
-        assert smoke.planned(*SMOKE, "--", "all", "report") == {}
+        assert smoke.planned(*SMOKE, "--", "all", "provenance") == {}
         smoke.snakemake(*SMOKE, "-n", "--config", "recipes={other: {lookahead: 1}}")  # the field is known
     finally:
         module.write_text(text)
 
 
 def test_a_second_run_does_nothing(smoke):
-    assert smoke.planned(*SMOKE, "--", "all", "report") == {}
+    assert smoke.planned(*SMOKE, "--", "all", "provenance") == {}
 
 
 def test_deleting_a_figure_draws_that_one_alone(smoke, paths):
     paths.figure("curves", "png").unlink()
-    assert smoke.planned(*SMOKE) == {"fig_curves": 1, "all": 1}
+    assert smoke.planned(*SMOKE) == {"fig_curves": 1, "report": 1, "all": 1}
     others = {name: paths.figure(name, "png").stat().st_mtime_ns for name in ("ablation", "distance")}
     smoke.snakemake(*SMOKE)
     assert paths.figure("curves", "png").exists()
@@ -297,9 +311,9 @@ OTHER_STUDY = (
     "studies={other: {question: q, datasets: [digits], models: [mlp], inits: [random, adversarial], "
     "recipes: [vanilla], seeds: [0, 1]}}"
 )
-OF_OUTCOMES = ("fig_curves", "fig_ablation", "fig_escape", "table_main", "table_ablation")
+OF_OUTCOMES = ("fig_pretraining", "fig_curves", "fig_ablation", "fig_escape", "table_main", "table_ablation")
 AFTER_MEASUREMENTS = dict.fromkeys(
-    ("collect", "fig_distance", "fig_landscape", "fig_measures", "claims", "overview"), 1
+    ("collect", "fig_distance", "fig_landscape", "fig_measures", "fig_scatter", "claims", "report"), 1
 )
 AFTER_RUNS = {**AFTER_MEASUREMENTS, **dict.fromkeys(("collect_outcomes", *OF_OUTCOMES), 1)}
 # Around all runs that do not start from random weights, both recipes of an init and seed together; and around the first
@@ -324,7 +338,16 @@ AROUND_ONE = {"compare": 6, "landscape": 1}
         # Everything made of the adversarial weights, or trained as long as they were: 3 inits x 2 recipes x 2 seeds.
         (
             "inits={adversarial: {noise: 0.3}}",
-            {"confuse": 2, "pretrain": 4, "rescale": 2, "train": 12, "diagnose": 12, **AROUND, **AFTER_RUNS},
+            {
+                "confuse": 2,
+                "pretrain": 4,
+                "rescale": 2,
+                "train": 12,
+                "diagnose": 12,
+                **AROUND,
+                **AFTER_RUNS,
+                "fig_confusing": 1,
+            },
         ),
         ("training={epochs: 21}", {"train": 16, "diagnose": 16, **AROUND, **AFTER_RUNS}),
         # The same runs under another name: tables of their own, and other tables to read the claims from. It has one of
@@ -334,7 +357,7 @@ AROUND_ONE = {"compare": 6, "landscape": 1}
             "statistics={margin: 0.02}",
             {**AFTER_RUNS, "fig_toy": 1},
         ),
-        ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1, "overview": 1}),
+        ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1, "report": 1}),
         # Options of a measurement that is made in a rule of its own.
         ("measuring={options: {landscape: {path: 2}}}", {"landscape": 2, **AFTER_MEASUREMENTS}),
         ("measuring={options: {functions: {points: 3}}}", {"compare": 6, **AFTER_MEASUREMENTS}),

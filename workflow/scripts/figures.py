@@ -15,10 +15,11 @@ from badminima.figures import draw_figure, write_drawing
 @settings_option(FigureSettings)
 @click.option("--pdf", type=OUTPUT_FILE, required=True, help="Output: the figure.")
 @click.option("--png", type=OUTPUT_FILE, required=True, help="Output: the figure.")
+@click.option("--svg", type=OUTPUT_FILE, required=True, help="Output: the figure.")
 @click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: what it shows.")
 @one_line_errors
-def main(tables: Path, settings: FigureSettings, pdf: Path, png: Path, csv: Path) -> None:
-    write_drawing(draw_figure(read_study(tables), settings), pdf, png, csv)
+def main(tables: Path, settings: FigureSettings, pdf: Path, png: Path, svg: Path, csv: Path) -> None:
+    write_drawing(draw_figure(read_study(tables), settings), pdf, png, svg, csv)
 
 
 if __name__ == "__main__":

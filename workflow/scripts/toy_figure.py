@@ -17,16 +17,19 @@ def main() -> None:
     pass
 
 
-@main.command(help="The figure: PDF, PNG and the CSV of what it shows.")
+@main.command(help="The figure: PDF, PNG, SVG and the CSV of what it shows.")
 @click.option("--networks", type=INPUT_FILE, required=True, help="The experiment's networks.")
 @click.option("--table", type=INPUT_FILE, required=True, help="The experiment's table.")
 @settings_option(ToyFigureSettings)
 @click.option("--pdf", type=OUTPUT_FILE, required=True, help="Output: the figure.")
 @click.option("--png", type=OUTPUT_FILE, required=True, help="Output: the figure.")
+@click.option("--svg", type=OUTPUT_FILE, required=True, help="Output: the figure.")
 @click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: what it shows.")
 @one_line_errors
-def figure(networks: Path, table: Path, settings: ToyFigureSettings, pdf: Path, png: Path, csv: Path) -> None:
-    write_drawing(draw_toy(read_networks(networks), pd.read_csv(table), settings), pdf, png, csv)
+def figure(
+    networks: Path, table: Path, settings: ToyFigureSettings, pdf: Path, png: Path, svg: Path, csv: Path
+) -> None:
+    write_drawing(draw_toy(read_networks(networks), pd.read_csv(table), settings), pdf, png, svg, csv)
 
 
 @main.command(help="The animation: GIF.")

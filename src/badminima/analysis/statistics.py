@@ -11,7 +11,7 @@ The interaction of the two is in both parts, so the sum is slightly too wide rat
 nothing of other seeds, so it has no interval.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -43,6 +43,11 @@ class Estimate:
     high: float
     seeds: int
     image_deviations: np.ndarray
+
+    def within(self, least: float, most: float) -> "Estimate":
+        """Return it with its interval cut off where no value can lie."""
+        low, high = (float(np.clip(end, least, most)) for end in (self.low, self.high))
+        return replace(self, low=low, high=high)
 
 
 def estimate(

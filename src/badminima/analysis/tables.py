@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from badminima.analysis.columns import described
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
 from badminima.analysis.reading import StudyReader, read_csv, read_together
@@ -67,6 +68,12 @@ class StudyTables:
     landscapes: pd.DataFrame
     gaps: pd.DataFrame
     correct: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        data = "; ".join(
+            ", ".join(pair) for pair in dict.fromkeys(zip(self.runs["dataset"], self.runs["model"], strict=True))
+        )
+        return f"StudyTables({len(self.runs)} runs of {data})"
 
     def correct_of(self, rows: pd.DataFrame) -> np.ndarray:
         """Which test images the given rows of ``runs`` (of one dataset) get right, ``[rows, n] bool``."""
@@ -131,6 +138,7 @@ def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed
         columns[diverged] = np.nan
         for name, values in zip(measured, columns.T, strict=True):
             result = estimate(values, statistics, root_seed, images if name == "test_accuracy" else None)
+            result = result.within(0, 1) if described(name).is_fraction else result
             row = dict(zip(CELL_KEYS, cell, strict=True))
             row |= {"statistic": name, "mean": result.mean, "sd": result.sd, "low": result.low, "high": result.high}
             rows.append({**row, "seeds": result.seeds, "diverged": int(diverged.sum())})

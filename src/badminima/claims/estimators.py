@@ -16,7 +16,7 @@ def fitted(evidence: Evidence, claim: Claim) -> Estimate:
     """Training accuracy of a cell; a diverged run counts with what it has."""
     ((init, recipe),) = claim.cells
     runs = evidence.runs(init, recipe, diverged_too=True)
-    return evidence.estimate(runs["train_accuracy"].to_numpy(dtype=float))
+    return evidence.estimate(runs["train_accuracy"].to_numpy(dtype=float)).within(0, 1)
 
 
 def accuracy_difference(evidence: Evidence, claim: Claim) -> Estimate:

@@ -115,6 +115,7 @@ class FigureEntry(Entry):
         outcomes: whether it shows accuracies and histories alone, so that nothing is measured for it.
         whole_study: whether it shows all of a study, so that recipes and inits cannot be chosen.
         over: whether it is drawn over a numeric setting, which its entry in the config names.
+        question: what it answers, whatever its study asks; empty: the study's question.
     """
 
     needs: tuple[str, ...] = ()
@@ -122,6 +123,7 @@ class FigureEntry(Entry):
     outcomes: bool = False
     whole_study: bool = False
     over: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -271,23 +273,62 @@ DIAGNOSTICS = Registry(
 FIGURES = Registry(
     "figure",
     {
-        "curves": FigureEntry("badminima.figures.curves:draw", outcomes=True),
+        "curves": FigureEntry(
+            "badminima.figures.curves:draw", outcomes=True, question="How do accuracies grow along training?"
+        ),
         "ablation": FigureEntry("badminima.figures.ablation:draw", outcomes=True),
-        "distance": FigureEntry("badminima.figures.distance:draw", needs=("distance", "norms")),
-        "complexity": FigureEntry("badminima.figures.complexity:draw", needs=("complexity",)),
-        "sharpness": FigureEntry("badminima.figures.sharpness:draw", needs=("sharpness",)),
-        "robustness": FigureEntry("badminima.figures.robustness:draw", needs=("robustness",)),
-        "memory": FigureEntry("badminima.figures.memory:draw", needs=("memory", "privacy")),
-        "landscape": FigureEntry("badminima.figures.landscape:draw", needs=("landscape",)),
-        "measures": FigureEntry("badminima.figures.measures:draw", whole_study=True),
-        "escape": FigureEntry("badminima.figures.escape:draw", outcomes=True),
+        "distance": FigureEntry(
+            "badminima.figures.distance:draw", needs=("distance", "norms"), question="How far does each run travel?"
+        ),
+        "complexity": FigureEntry(
+            "badminima.figures.complexity:draw", needs=("complexity",), question="Are bad minima more complex?"
+        ),
+        "sharpness": FigureEntry(
+            "badminima.figures.sharpness:draw", needs=("sharpness",), question="Are bad minima sharper?"
+        ),
+        "robustness": FigureEntry(
+            "badminima.figures.robustness:draw", needs=("robustness",), question="Are bad minima less robust?"
+        ),
+        "memory": FigureEntry(
+            "badminima.figures.memory:draw", needs=("memory", "privacy"), question="What is left of the wrong labels?"
+        ),
+        "landscape": FigureEntry(
+            "badminima.figures.landscape:draw",
+            needs=("landscape",),
+            question="What does the loss around a run look like?",
+        ),
+        "measures": FigureEntry(
+            "badminima.figures.measures:draw",
+            whole_study=True,
+            question="Which measure tells bad minima from good ones?",
+        ),
+        "scatter": FigureEntry(
+            "badminima.figures.scatter:draw",
+            question="How does the generalization gap grow with each measure?",
+        ),
+        "escape": FigureEntry(
+            "badminima.figures.escape:draw", outcomes=True, question="How much of the gap does each recipe close?"
+        ),
         "response": FigureEntry("badminima.figures.response:draw", outcomes=True, over=True),
         "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",), outcomes=True),
         "mechanism": FigureEntry(
-            "badminima.figures.mechanism:draw", along=("gradients", "units", "norms", "distance"), outcomes=True
+            "badminima.figures.mechanism:draw",
+            along=("gradients", "units", "norms", "distance"),
+            outcomes=True,
+            question="What changes on the way out of a bad minimum?",
+        ),
+        "pretraining": FigureEntry(
+            "badminima.figures.pretraining:draw",
+            outcomes=True,
+            whole_study=True,
+            question="How does a network learn random labels by heart?",
         ),
         "memorisation": FigureEntry(
-            "badminima.figures.memorisation:draw", along=("distance", "labels"), outcomes=True, whole_study=True
+            "badminima.figures.memorisation:draw",
+            along=("distance", "labels"),
+            outcomes=True,
+            whole_study=True,
+            question="What does a pretraining learn first?",
         ),
     },
 )

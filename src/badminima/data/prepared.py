@@ -62,6 +62,12 @@ class PreparedDataset:
     std: tuple[float, ...]
     evaluated_on: str
 
+    def __repr__(self) -> str:
+        images = f"{len(self.train_images)} training and {len(self.test_images)} {self.evaluated_on} images"
+        return (
+            f"PreparedDataset({self.name!r}: {images} {list(self.train_images.shape[1:])}, {len(self.classes)} classes)"
+        )
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """``(c, h, w)``."""

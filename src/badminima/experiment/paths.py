@@ -117,7 +117,7 @@ class Paths:
         return self.results / "toy" / "toy.csv"
 
     def page(self, name: str) -> Path:
-        """A page of its own: ``overview`` or ``report``."""
+        """A page of its own: ``report`` or ``provenance``."""
         return self.results / f"{name}.html"
 
     @property

@@ -152,7 +152,7 @@ class DiagnoseSettings(Section):
 class CollectSettings(Section):
     """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
 
-    # 2: runs say which of their measurements failed; intervals over test images differ in their last bits.
+    # 2: runs say which of their measurements failed; no interval of a fraction lies beyond 0 or 1.
     revision: int = 2
     study: StudyConfig
     cells: dict[str, list[str]] | None = Field(None, description="Init -> recipes, of the study's; null: all.")
@@ -171,7 +171,8 @@ class FigureSettings(Section):
     of what a figure computes itself.
     """
 
-    revision: int = 1
+    # 2: seeds beside their mean, intervals on the scale of their axis.
+    revision: int = 2
     draw: str
     recipes: list[str]
     inits: list[str]
@@ -203,7 +204,8 @@ class ToySettings(Section):
 class ToyFigureSettings(Section):
     """Settings of the toy's figure, beside its results: how intervals are computed."""
 
-    revision: int = 1
+    # 2: recipes in words.
+    revision: int = 2
     statistics: StatisticsConfig
     root_seed: int
 

@@ -1,8 +1,8 @@
 """Stage ``figures``: one module per figure, each a function ``draw(tables, settings) -> Drawing``.
 
 - Holds: ``Drawing`` and its writer here; ``style`` (colours, sizes, labels), ``lines`` and ``panels`` (shared); a
-  module per kind of figure, which the registry names.
-- Imports: ``analysis``, ``config``, ``experiment``, ``storage``.
+  module per kind of figure, which the registry names; ``confusing``, which is drawn from data rather than tables.
+- Imports: ``analysis``, ``data``, ``config``, ``experiment``, ``storage``.
 - Others use: ``draw_figure``, ``write_drawing``; ``paper_tables`` and ``toy`` use ``style``.
 """
 
@@ -10,6 +10,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -42,8 +43,8 @@ def draw_figure(tables: StudyTables, settings: FigureSettings) -> Drawing:
     return drawing
 
 
-def write_drawing(drawing: Drawing, pdf: Path, png: Path, csv: Path) -> None:
-    """Write a figure as PDF and PNG, and what it shows as CSV."""
+def write_drawing(drawing: Drawing, pdf: Path, png: Path, svg: Path, csv: Path) -> None:
+    """Write a figure as PDF, PNG and SVG, and what it shows as CSV."""
     with atomic_path(csv) as temporary:
         drawing.shown.to_csv(temporary, index=False)
     # No creation date: the same data give the same bytes.
@@ -51,3 +52,6 @@ def write_drawing(drawing: Drawing, pdf: Path, png: Path, csv: Path) -> None:
         drawing.figure.savefig(temporary, metadata={"CreationDate": None})
     with atomic_path(png) as temporary:
         drawing.figure.savefig(temporary, dpi=DPI)
+    # Nor names drawn at random; letters as outlines, so that it looks the same wherever it is shown.
+    with atomic_path(svg) as temporary, mpl.rc_context({"svg.hashsalt": "badminima", "svg.fonttype": "path"}):
+        drawing.figure.savefig(temporary, metadata={"Date": None})

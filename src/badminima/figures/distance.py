@@ -9,21 +9,23 @@ from badminima.figures.panels import draw_panels
 from badminima.figures.style import look_of_inits, rows_of
 
 PANELS = {
-    "distance.relative": "distance from start / norm of start",
-    "norm.end": "norm at the end (dashed: at the start)",
+    "distance.relative": "distance from start,\nover the norm of the start",
+    "norm.end": "norm at the end\n(dashed: at the start)",
     "distance.angle": "angle to start (degrees)",
 }
+# Both span factors of ten between recipes, and the papers' claims are about ratios.
+LOGARITHMIC = ("distance.relative", "distance.angle")
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """A row of three panels per (dataset, model): relative distance, norm, angle."""
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
-        axes.set_xlim(left=0)
         if statistic == "norm.end":
+            axes.set_xlim(left=0)
             _mark_start_norms(axes, tables, setting, settings.inits)
 
-    return draw_panels(tables, settings, PANELS, finish)
+    return draw_panels(tables, settings, PANELS, logarithmic=LOGARITHMIC, finish=finish)
 
 
 def _mark_start_norms(axes: Axes, tables: StudyTables, setting: tuple[str, str], inits: list[str]) -> None:

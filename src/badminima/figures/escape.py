@@ -21,8 +21,10 @@ from badminima.figures.style import (
     settings_of,
 )
 
-# Shares in sight. Intervals are cut off there; a mean beyond is a number at the edge.
+# Shares in sight. Intervals are cut off at an arrow; a mean beyond is a number at the edge.
 LEAST, MOST = -1.0, 2.0
+MARGIN = 0.06 * (MOST - LEAST)
+LEFT, RIGHT = LEAST - MARGIN, MOST + MARGIN
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
@@ -47,6 +49,9 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         _draw_panel(axes, rows_of(shown, panel), rows_of(counts, panel), recipes, inits)
         axes.set_title(cell_title(*panel))
     init_legend(figure, inits)
+    confidence = settings.statistics.confidence
+    text = f"marker: share of the means (hollow: one seed)\nbar: {confidence:.0%} interval (arrow: it goes on)"
+    figure.supxlabel(text, fontsize=6, color="#555555")
     keys = ["dataset", "model", "init", "recipe"]
     return Drawing(figure, shown.merge(counts[[*keys, "diverged"]], on=keys))
 
@@ -95,6 +100,9 @@ def _draw_share(axes: Axes, share: pd.Series, words: list[str], row: float, colo
     mean, single = share["mean"], np.isnan(share["high"])
     if not single:
         axes.hlines(row, share["low"], share["high"], color=colour, linewidth=1.2)
+        for beyond, edge, arrow in ((share["low"] < LEAST, LEFT, "<"), (share["high"] > MOST, RIGHT, ">")):
+            if beyond:
+                axes.plot(edge, row, arrow, color=colour, markersize=4, clip_on=False)
     if mean < LEAST:
         _write(axes, [f"\N{LEFTWARDS ARROW} \N{MINUS SIGN}{-mean:.1f}", *words], row, colour)
     elif mean > MOST:
@@ -125,8 +133,7 @@ def _finish(axes: Axes, rows: list[str], notes: list[str]) -> None:
     """Limits, names of the rows, what 0 and 1 mean at the upper edge, and below what is to be known of inits."""
     for mark in (0, 1):
         axes.axvline(mark, color="#777777", linewidth=0.8, zorder=0)
-    margin = 0.06 * (MOST - LEAST)
-    axes.set_xlim(LEAST - margin, MOST + margin)
+    axes.set_xlim(LEFT, RIGHT)
     axes.set_yticks(range(len(rows)), [recipe_label(recipe) for recipe in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)

@@ -10,7 +10,7 @@ from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
-from badminima.figures.lines import draw_range
+from badminima.figures.lines import draw_range, explain_lines
 from badminima.figures.style import (
     LINES,
     PAGE_WIDTH,
@@ -65,6 +65,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting])
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, title="recipe", loc="outside upper center", ncols=min(len(labels), 5))
+    explain_lines(figure, "median", "band: their range", int(curves["seeds"].max()), "circle: end of a run")
     return Drawing(figure, pd.concat([curves.assign(kind="curve"), points.assign(kind="point")], ignore_index=True))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from badminima.experiment.slices import FigureSettings
 from badminima.figures.style import LINES, init_label, look_of_inits, recipe_label
@@ -23,6 +24,12 @@ def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: 
     """
     axes.plot(curve[over], curve[middle], color=colour, linewidth=1.3, **look)
     axes.fill_between(curve[over], curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)
+
+
+def explain_lines(figure: Figure, middle: str, band: str, seeds: int, *more: str) -> None:
+    """Say below a figure what its lines and bands are, and what else is drawn; or that there is one seed."""
+    marks = ["one seed, which says nothing of others"] if seeds == 1 else [f"line: {middle} of {seeds} seeds", band]
+    figure.supxlabel(" \u00b7 ".join([*marks, *more]), fontsize=6.5, color="#555555")
 
 
 def draw_cells(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSettings, spread: bool = False) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
-from badminima.figures.lines import draw_range
+from badminima.figures.lines import draw_range, explain_lines
 from badminima.figures.style import (
     LINES,
     PAGE_WIDTH,
@@ -53,6 +53,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         line[0].set_title(cell_title(*setting), loc="left")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, title="pretraining of", loc="outside upper center", ncols=min(len(labels), 4))
+    explain_lines(figure, "median", "band: their range", int(shown["seeds"].max()))
     return Drawing(figure, shown)
 
 

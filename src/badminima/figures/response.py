@@ -16,13 +16,16 @@ from badminima.analysis.tables import StudyTables
 from badminima.config.doses import Doses
 from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing
+from badminima.figures.panels import percent
 from badminima.figures.style import (
+    APART,
     COLUMN_WIDTH,
     LINES,
     MEAN_LOOK,
     SEED_LOOK,
     accuracy_label,
     cell_title,
+    explain_marks,
     init_label,
     legend_above,
     look_of_inits,
@@ -37,6 +40,8 @@ from badminima.figures.style import (
 
 # Values nearer to each other than this share of their span are evenly spaced.
 CROWDED = 0.1
+# How far lines stand apart, in points; seeds stand a little to the left of their mean.
+STEP = 6
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """
     set_style()
     plan = _plan(settings)
-    seeds, cells = shown_cells(tables.runs, tables.cells, "test_accuracy", settings.recipes, settings.inits)
+    seeds, cells = shown_cells(tables, settings, "test_accuracy")
     panels = settings_of(tables.runs)
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
@@ -81,7 +86,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     )
     pairs = grid.reshape(rows * columns, len(widths))
     for pair, panel in zip(pairs, panels, strict=False):
-        values = _percent(rows_of(seeds, panel)), _percent(rows_of(cells, panel))
+        values = percent(rows_of(seeds, panel)), percent(rows_of(cells, panel))
         if plan.references:
             _draw_references(pair[0], plan, *values)
             pair[-1].sharey(pair[0])
@@ -94,6 +99,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     for axes in pairs[len(panels) :].flat:
         axes.set_visible(False)
     _legend(figure, plan)
+    explain_marks(figure, cells, settings.statistics.confidence)
     positions = {name: value for series in plan.doses.series for name, value in series.items()}
     shown = table_of_cells(seeds, cells)
     return Drawing(figure, shown.assign(position=shown[plan.placed].map(positions)))
@@ -132,11 +138,14 @@ def _draw_points(
         table[table[plan.placed].isin(list(positions))].assign(position=table[plan.placed].map(positions))
         for table in (seeds, cells)
     )
-    shifts = 4.5 * (np.arange(len(plan.looks)) - (len(plan.looks) - 1) / 2)
+    shifts = STEP * (np.arange(len(plan.looks)) - (len(plan.looks) - 1) / 2)
     for (name, (colour, marker)), shift in zip(plan.looks.items(), shifts, strict=True):
-        beside = offset_copy(axes.transData, fig=axes.get_figure(root=True), x=shift, units="points")
+        left, right = (
+            offset_copy(axes.transData, fig=axes.get_figure(root=True), x=shift + side * APART * STEP, units="points")
+            for side in (-1, 1)
+        )
         of_seeds = seeds[seeds[plan.line] == name]
-        axes.scatter(of_seeds["position"], of_seeds["value"], edgecolors=colour, transform=beside, **SEED_LOOK)
+        axes.scatter(of_seeds["position"], of_seeds["value"], edgecolors=colour, transform=left, **SEED_LOOK)
         of_cells = cells[cells[plan.line] == name].sort_values("position")
         axes.errorbar(
             of_cells["position"],
@@ -146,7 +155,7 @@ def _draw_points(
             marker=marker,
             linestyle=line_style,
             linewidth=1.0,
-            transform=beside,
+            transform=right,
             **MEAN_LOOK,
         )
     _count_diverged(axes, plan, positions, cells)
@@ -234,9 +243,3 @@ def _legend(figure: Figure, plan: Plan) -> None:
             for first, line in zip(firsts, LINES, strict=False)
         ]
     legend_above(figure, handles, "recipe" if plan.line == "recipe" else "initialization")
-
-
-def _percent(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with its fractions turned into percent."""
-    values = table.columns.intersection(["value", "mean", "low", "high"])
-    return table.assign(**{name: 100 * table[name] for name in values})

@@ -6,7 +6,7 @@ import pandas as pd
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
-from badminima.figures.lines import draw_cells
+from badminima.figures.lines import draw_cells, explain_lines
 from badminima.figures.style import (
     PAGE_WIDTH,
     cell_title,
@@ -17,12 +17,12 @@ from badminima.figures.style import (
 
 PREFIX = "robustness."
 KINDS = {
-    "fgsm": "FGSM radius (1/255)",
-    "pgd_linf": "PGD radius, $\\ell_\\infty$ (1/255)",
-    "pgd_l2": "PGD radius, $\\ell_2$",
-    "gaussian": "Gaussian noise (sd)",
+    "fgsm": "FGSM: radius, $\\ell_\\infty$ (1/255)",
+    "pgd_linf": "PGD: radius, $\\ell_\\infty$ (1/255)",
+    "pgd_l2": "PGD: radius, $\\ell_2$ (pixels 0 to 1)",
+    "gaussian": "Gaussian noise: sd (pixels 0 to 1)",
     "shift": "shift (pixels)",
-    "zeroing": "fraction zeroed",
+    "zeroing": "fraction of values zeroed",
 }
 COLUMNS = 3
 
@@ -50,6 +50,8 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         line[0].set_ylabel("test accuracy (%)")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(settings.inits), handlelength=2.6)
+    band = f"band: {settings.statistics.confidence:.0%} interval"
+    explain_lines(figure, "mean", band, int((shown["seeds"] - shown["diverged"]).max()))
     return Drawing(figure, shown)
 
 

@@ -1,5 +1,6 @@
 """The one place with colours, markers, sizes and labels."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from badminima.analysis.measures import clopper_pearson
+from badminima.analysis.tables import CELL_KEYS, RUN_KEYS, StudyTables
+from badminima.experiment.measured import standard_error_of
+from badminima.experiment.slices import FigureSettings
 
 mpl.use("agg")
 
@@ -26,7 +33,9 @@ OTHER_MARKERS = ["v", "<", ">", "P", "X"]
 # Recipes where inits are not what tells lines apart; from Paul Tol's vibrant scheme, without the inits' colours.
 RECIPE_COLOURS = ["#000000", "#EE7733", "#009988", "#33BBEE", "#EE3377", "#777777"]
 RECIPE_MARKERS = ["o", "D", "s", "^", "v", "P", "X"]
-# Of a cell: its seeds as open circles, its mean and interval as a marked bar.
+# Of a cell: its seeds as open circles, its mean and interval as a marked bar; how far both lie from the cell's middle,
+# in shares of its height, so that neither hides the other.
+APART = 0.22
 SEED_LOOK: dict[str, Any] = {"s": 9, "facecolors": "white", "linewidths": 0.8, "zorder": 4}
 MEAN_LOOK: dict[str, Any] = {
     "markersize": 4.5,
@@ -88,10 +97,13 @@ def init_label(init: str) -> str:
 
 
 def recipe_label(recipe: str) -> str:
-    """A recipe's name for readers: ``da+m`` is DA + M, ``m_x0.1`` is M x0.1."""
+    """A recipe's name for readers: ``da+m`` is DA + M, ``vanilla_lr0.1`` is vanilla, rate 0.1."""
     words = {"da": "DA", "m": "M", "l2": "L2"}
-    parts = [part.split("_") for part in recipe.split("+")]
-    return " + ".join(" ".join([words.get(first, first), *rest]) for first, *rest in parts)
+    text = re.sub(r"_?(?<![a-z])lr_?(?=x?[\d.])", ", rate ", recipe).removeprefix(", ")
+    parts = [part.split("_") for part in text.split("+")]
+    return " + ".join(
+        " ".join([re.sub(r"^\w+", lambda found: words.get(found[0], found[0]), first), *rest]) for first, *rest in parts
+    )
 
 
 def cell_title(dataset: str, model: str) -> str:
@@ -136,35 +148,33 @@ def legend_above(figure: Figure, handles: list[Line2D], title: str) -> None:
 
 
 def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
-    """A row per recipe and an offset per init: seeds as open circles, mean and interval as a marked bar.
+    """A row per recipe and an offset per init: seeds as open circles, mean and interval as a marked bar below them.
 
-    Diverged runs have no place on the axis; a cell says at its left edge how many it has.
+    A cell's note stands at the left edge: what of it has no place on the axis.
 
     Args:
         axes: where to draw.
-        seeds: one row per run, with columns recipe, init and value.
-        cells: one row per cell, with columns recipe, init, mean, low, high, seeds and diverged.
+        seeds: one row per run, with columns recipe, init, value and its standard error ``se``.
+        cells: one row per cell, with columns recipe, init, mean, low, high and note.
         recipes: rows, from top to bottom.
         inits: offsets within a row, from top to bottom.
     """
-    offsets = 0.44 * (np.arange(len(inits)) * 2 + 1 - len(inits)) / len(inits)
+    step = 0.88 / len(inits)
+    offsets = step * (np.arange(len(inits)) + (1 - len(inits)) / 2)
     for offset, (init, (colour, marker)) in zip(offsets, look_of_inits(inits).items(), strict=True):
         of_seeds = seeds[seeds["init"] == init]
-        rows = of_seeds["recipe"].map(recipes.index)
-        axes.scatter(of_seeds["value"], rows + offset, edgecolors=colour, **SEED_LOOK)
+        rows = of_seeds["recipe"].map(recipes.index) + offset - APART * step
+        axes.errorbar(of_seeds["value"], rows, xerr=of_seeds["se"], fmt="none", ecolor=colour, elinewidth=0.6)
+        axes.scatter(of_seeds["value"], rows, edgecolors=colour, **SEED_LOOK)
         of_cells = cells[cells["init"] == init]
-        rows = of_cells["recipe"].map(recipes.index)
+        rows = of_cells["recipe"].map(recipes.index) + offset + APART * step
         errors = [
             (of_cells["mean"] - of_cells["low"]).clip(lower=0),
             (of_cells["high"] - of_cells["mean"]).clip(lower=0),
         ]
-        axes.errorbar(of_cells["mean"], rows + offset, xerr=errors, fmt=marker, color=colour, **MEAN_LOOK)
-        for diverged, of, row in zip(of_cells["diverged"], of_cells["seeds"], rows + offset, strict=True):
-            if diverged:
-                text = f"{diverged} of {of} diverged"
-                axes.text(
-                    0.01, row, text, color=colour, fontsize=6.5, va="center", transform=axes.get_yaxis_transform()
-                )
+        axes.errorbar(of_cells["mean"], rows, xerr=errors, fmt=marker, color=colour, **MEAN_LOOK)
+        for note, row in zip(of_cells["note"], rows, strict=True):
+            axes.text(0.01, row, note, color=colour, fontsize=6.5, va="center", transform=axes.get_yaxis_transform())
     axes.set_yticks(range(len(recipes)), [recipe_label(recipe) for recipe in recipes])
     axes.set_ylim(len(recipes) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
@@ -172,20 +182,65 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
         axes.axhline(boundary - 0.5, color="#eeeeee", linewidth=0.6, zorder=0)
 
 
-def shown_cells(
-    runs: pd.DataFrame, cells: pd.DataFrame, statistic: str, recipes: list[str], inits: list[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The seeds and cells of one statistic, for the recipes and inits of a figure."""
-    seeds = runs[runs["recipe"].isin(recipes) & runs["init"].isin(inits) & (runs["status"] != "diverged")]
-    chosen = cells["recipe"].isin(recipes) & cells["init"].isin(inits) & (cells["statistic"] == statistic)
-    keys = ["dataset", "model", "init", "recipe", "seed"]
-    return seeds[keys].assign(statistic=statistic, value=seeds[statistic]), cells[chosen]
+def height_of_rows(recipes: list[str], inits: list[str]) -> float:
+    """Return the height of rows in inches in which seeds and means of all inits stand apart."""
+    return max(0.3, 0.15 * len(inits)) * len(recipes)
+
+
+def explain_marks(figure: Figure, cells: pd.DataFrame, confidence: float, mean: str = "mean") -> None:
+    """Say below a figure what its marks are, and what its bars are where there is one seed.
+
+    Args:
+        figure: the figure.
+        cells: the cells that it shows, with columns seeds, diverged and low.
+        confidence: coverage of the intervals.
+        mean: what its markers are.
+    """
+    text = f"circle: seed \u00b7 marker: {mean} \u00b7 bar: {confidence:.0%} interval"
+    if len(cells) and (cells["seeds"] - cells["diverged"]).max() == 1:
+        bars = "bars: noise of the test images alone" if cells["low"].notna().any() else "no intervals"
+        text = f"one seed, which says nothing of others \u00b7 {bars}"
+    figure.supxlabel(text, fontsize=6.5, color="#555555")
+
+
+def log_axis(axes: Axes) -> None:
+    """Make the x axis logarithmic, with numbers to be read on it."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if np.log10(high / low) < 1.6 else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def shown_cells(tables: StudyTables, settings: FigureSettings, statistic: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the seeds and cells of one statistic, for the recipes and inits of a figure.
+
+    Seeds have the standard error of what was estimated from random draws. A cell of one seed has no interval over
+    seeds; of its test accuracy it has that over test images.
+    """
+    runs, cells = tables.runs, tables.cells
+    seeds = runs[runs["recipe"].isin(settings.recipes) & runs["init"].isin(settings.inits)]
+    seeds = seeds[seeds["status"] != "diverged"]
+    chosen = cells["recipe"].isin(settings.recipes) & cells["init"].isin(settings.inits)
+    cells = cells[chosen & (cells["statistic"] == statistic)].copy()
+    cells["note"] = [
+        f"{diverged} of {of} diverged" if diverged else ""
+        for diverged, of in zip(cells["diverged"], cells["seeds"], strict=True)
+    ]
+    if statistic == "test_accuracy":
+        for place, cell in cells[cells["seeds"] == 1].iterrows():
+            of_cell = seeds[(seeds[CELL_KEYS] == cell[CELL_KEYS]).all(axis=1)]
+            right = tables.correct_of(of_cell)
+            if right.size:
+                ends = clopper_pearson(float(right.sum()), right.size, settings.statistics.confidence)
+                cells.loc[place, ["low", "high"]] = ends
+    error = seeds.get(standard_error_of(statistic), np.nan)
+    return seeds[RUN_KEYS].assign(statistic=statistic, value=seeds[statistic], se=error), cells
 
 
 def table_of_cells(seeds: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Seeds and cells as one tidy table: what a figure of cells shows."""
     points = seeds.assign(kind="seed")
     summary = cells.rename(columns={"mean": "value"}).assign(kind="mean")
-    columns = ["dataset", "model", "init", "recipe", "statistic", "kind", "seed", "value", "low", "high", "sd", "seeds"]
-    columns.append("diverged")
+    columns = [*CELL_KEYS, "statistic", "kind", "seed", "value", "se", "low", "high", "sd", "seeds", "diverged"]
     return pd.concat([points, summary], ignore_index=True).reindex(columns=columns)

@@ -26,6 +26,10 @@ class Weights:
     parameters: Mapping[str, np.ndarray]
     buffers: Mapping[str, np.ndarray]
 
+    def __repr__(self) -> str:
+        count = sum(array.size for array in self.parameters.values())
+        return f"Weights({count:,} parameters in {len(self.parameters)} tensors)"
+
     def vector(self) -> np.ndarray:
         """All parameters as one float64 vector."""
         return np.concatenate([array.reshape(-1).astype(np.float64) for array in self.parameters.values()])

@@ -1,7 +1,9 @@
-"""Pages to be read in the report: the first page, a study at a glance, the verdicts.
+"""Pages to be read: the report, a study at a glance, the verdicts.
 
-- Holds: ``facts`` (what the first page says of the experiment; no pandas), ``overview`` (the first page), ``summary``
-  (a study), ``wording`` (verdicts in words), ``html`` (the frame of a page).
-- Imports: ``claims``, ``analysis``, ``experiment``, ``config``, ``storage``.
+- Holds: ``facts`` (what the report shows and says of the experiment; no pandas), ``page`` (the report), ``provenance``
+  (what its runs were made with), ``seeds`` (the values of each seed behind a claim or a figure), ``papers`` (what the
+  papers say beside it), ``words`` (captions and glossary), ``summary`` (a study), ``wording`` (verdicts in words),
+  ``html`` (the frame of a small page).
+- Imports: ``claims``, ``figures`` (labels), ``analysis``, ``experiment``, ``config``, ``storage``.
 - Others use: ``html`` for tables for papers; scripts and rules the rest.
 """

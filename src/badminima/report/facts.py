@@ -1,39 +1,77 @@
-"""Settings of the report's first page: its figure, and the facts that a reader needs to judge the numbers.
+"""Settings of the report: its figures, and the facts that a reader needs to judge the numbers.
 
 Pure and fast: no torch, no file access.
 """
 
+from typing import get_args
+
 from pydantic import Field
 
-from badminima.config import Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
+from badminima.claims import Role
+from badminima.claims.grids import claimed_study, replications
+from badminima.config import AdversarialInit, Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
+from badminima.config.registry import FIGURES
 from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.runs import all_runs
 
 
-class OverviewSettings(Section):
-    """Settings of the first page, beside verdicts, tables and its figure.
+class ShownFigure(Section):
+    """A figure of the report.
 
     Attributes:
-        figure: the name of the figure on it, if there is one.
+        kind: the kind of figure, after which its caption is named.
+        question: what it answers.
+        study: the study that it is drawn from.
+    """
+
+    kind: str
+    question: str
+    study: str
+
+
+class ReportSettings(Section):
+    """Settings of the report, beside verdicts, tables and figures.
+
+    Attributes:
+        headline: the name of the figure beside the answer, if there is one.
+        figures: every figure, by name.
         studies: the studies whose runs it counts.
+        claims: the study that each role of the claims is read from.
+        replications: the inits of claim 6, with their R.
+        toy: whether the toy is configured.
+        confusing: whether a confusing set is drawn.
+        overlays: the config files that its commands name.
         ends: the inits that are end points of runs, which are counted too.
         facts: what the experiment is, by name.
         statistics: how intervals are made.
     """
 
     revision: int = 1
-    figure: str | None
+    headline: str | None
+    figures: dict[str, ShownFigure] = Field({})
     studies: list[str]
+    claims: dict[str, str] = Field({})
+    replications: dict[str, int] = Field({})
+    toy: bool = False
+    confusing: bool = False
+    overlays: list[str] = Field([])
     ends: dict[str, InitConfig] = Field({})
     facts: dict[str, str] = Field({})
     statistics: StatisticsConfig
 
 
-def overview_settings(config: Config) -> OverviewSettings:
-    """Settings of ``overview``."""
-    return OverviewSettings(
-        figure=headline_figure(config),
+def report_settings(config: Config, overlays: list[str]) -> ReportSettings:
+    """Settings of ``report``, started with some overlays."""
+    roles = {role: claimed_study(config, role) for role in get_args(Role)}
+    return ReportSettings(
+        headline=headline_figure(config),
+        figures={name: _shown(config, name) for name in config.figures},
         studies=list(config.studies),
+        claims={role: study for role, study in roles.items() if study is not None},
+        replications=replications(config),
+        toy=config.toy is not None,
+        confusing=confusing_example(config) is not None,
+        overlays=overlays,
         ends={name: init for name, init in config.inits.items() if isinstance(init, RunInit)},
         facts=_facts(config),
         statistics=config.statistics,
@@ -45,6 +83,24 @@ def headline_figure(config: Config) -> str | None:
     names = [name for name, figure in config.figures.items() if figure.study == config.claims.study]
     ablations = [name for name in names if (config.figures[name].draw or name) == "ablation"]
     return next(iter([*ablations, *names]), None)
+
+
+def confusing_example(config: Config) -> tuple[str, str, int] | None:
+    """Dataset, init and seed of the confusing set that is drawn: the first of the claims' study with random labels."""
+    study = config.studies[config.claims.study]
+    random = [
+        name
+        for name in study.inits
+        if isinstance(init := config.inits[name], AdversarialInit) and init.label_fraction > 0
+    ]
+    return (study.datasets[0], random[0], study.seeds[0]) if random else None
+
+
+def _shown(config: Config, name: str) -> ShownFigure:
+    figure = config.figures[name]
+    kind = figure.draw or name
+    question = FIGURES.entry(kind).question or config.studies[figure.study].question
+    return ShownFigure(kind=kind, question=question, study=figure.study)
 
 
 def _facts(config: Config) -> dict[str, str]:

@@ -3,5 +3,5 @@
 - Holds: ``results`` (a results folder by names), ``lookup`` (what there is in one), ``beside`` (the files that belong
   to a run's weights), ``zoo`` with ``card`` and ``export`` (minima that stand alone).
 - Imports: all floors below but figures and tables for papers.
-- Others use: nothing of the library does. Notebooks and the scripts ``zoo``, ``overview`` and ``diagnose`` do.
+- Others use: nothing of the library does. Notebooks and the scripts ``zoo``, ``report`` and ``diagnose`` do.
 """

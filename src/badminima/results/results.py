@@ -14,7 +14,7 @@ torch.Size([5, 10])
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import pandas as pd
 
@@ -24,11 +24,12 @@ from badminima.config.load import load_config
 from badminima.config.messages import parse
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
-from badminima.experiment.paths import RECORD, WEIGHTS, Paths
+from badminima.experiment.paths import RECORD, TABLE_NAMES, WEIGHTS, Paths
 from badminima.experiment.records import RunRecord, read_record
 from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
 from badminima.results.lookup import listed, recorded_inits, require_known, require_results
+from badminima.results.shown import SavedFigure, dictionary, guess, saved_figure
 from badminima.storage.files import read_json, user_path
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Results:
 
     def __repr__(self) -> str:
         return f"Results({str(self.paths.results)!r}: {len(self.trained)} runs, tables of {listed(self.studies)})"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        known = [known for known in dir(type(self)) if not known.startswith("_")]
+        words = f"results have no {name!r}{guess(name, known)}"
+        raise AttributeError(words, name=name, obj=self)
 
     @property
     def studies(self) -> list[str]:
@@ -156,6 +162,16 @@ class Results:
     def gaps(self) -> pd.DataFrame:
         """A row per difference of two cells: what recipes gain and inits cost."""
         return self._of_all_studies("gaps")
+
+    def columns(self, table: str = "runs") -> pd.DataFrame:
+        """What the columns of a table mean: label, meaning and unit; raises UserError if there is no such table."""
+        if table not in TABLE_NAMES:
+            raise UserError("table", repr(table), f"there: {listed(TABLE_NAMES)}{guess(table, TABLE_NAMES)}")
+        return dictionary(map(str, self._of_all_studies(table)))
+
+    def figure(self, name: str) -> SavedFigure:
+        """A figure by its name in the config, which a notebook draws; raises UserError if it is not drawn yet."""
+        return saved_figure(self.paths, name)
 
     def record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> dict[str, Any]:
         """A run's ``run.json``: settings, outcome, versions.

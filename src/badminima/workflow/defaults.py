@@ -21,14 +21,14 @@ from badminima.config.base import default_of, plain
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import slices
-from badminima.report.facts import OverviewSettings
+from badminima.report.facts import ReportSettings
 
 # The settings of every stage.
 SECTIONS: tuple[type[Section], ...] = (
     *(slices.PrepareSettings, slices.ConfuseSettings, slices.InitializeSettings, slices.RescaleSettings),
     slices.TrainSettings,
     *(slices.AlongSettings, slices.DiagnoseSettings, slices.CollectSettings, slices.FigureSettings),
-    *(slices.TableSettings, slices.ToySettings, slices.ToyFigureSettings, ClaimsSettings, OverviewSettings),
+    *(slices.TableSettings, slices.ToySettings, slices.ToyFigureSettings, ClaimsSettings, ReportSettings),
 )
 DEFAULTS = Path("workflow/schemas/defaults.json")
 Defaults = Mapping[str, Any]

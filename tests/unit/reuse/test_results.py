@@ -56,6 +56,43 @@ def test_the_trained_runs_are_those_of_the_config(results):
     assert "8 runs, tables of ablation" in repr(results)
 
 
+def test_every_column_of_the_runs_has_a_meaning(results):
+    columns = results.columns()
+    assert list(columns.index) == list(results.runs)
+    # The one that the fixture made up.
+    assert list(columns.index[columns["meaning"] == ""]) == ["sharpness.lambda"]
+    assert columns.loc["test_accuracy"].tolist() == ["test accuracy", "accuracy on held-out images", "fraction"]
+    assert results.columns("histories")["meaning"].ne("").all()
+    with pytest.raises(UserError, match=r"there: runs, .*did you mean 'histories'\?"):
+        results.columns("historys")
+
+
+def test_a_figure_is_found_by_name_and_one_that_is_not_drawn_names_those_that_are(results, tmp_path):
+    shutil.copytree(results.paths.results, tmp_path / "copy")
+    copy = badminima.load(tmp_path / "copy")
+    (tmp_path / "copy" / "figures").mkdir()
+    for extension in ("svg", "png", "pdf", "csv"):
+        copy.paths.figure("ablation", extension).write_text("value\n1\n")
+    figure = copy.figure("ablation")
+    assert figure.data["value"].tolist() == [1]
+    assert figure._repr_svg_() == "value\n1\n"
+    assert len(repr(figure).splitlines()) == 1
+    with pytest.raises(UserError, match=r"no figure 'ablaton'.*drawn: ablation; did you mean 'ablation'\?"):
+        copy.figure("ablaton")
+
+
+def test_a_misspelt_attribute_is_told_the_right_one(results):
+    with pytest.raises(AttributeError, match=r"results have no 'histores'; did you mean 'histories'\?"):
+        _ = results.histores
+    assert not hasattr(results, "xyz")
+
+
+def test_what_results_hold_is_shown_in_one_line(results):
+    shown = [results, results.tables("ablation"), results.dataset("digits"), results.weights(*COORDINATES)]
+    assert [repr(thing) for thing in shown if len(repr(thing)) > 120 or "\n" in repr(thing)] == []
+    assert repr(shown[1]) == "StudyTables(8 runs of digits, mlp)"
+
+
 def test_claims_name_the_recipes_they_are_about(results):
     assert results.claims.set_index("claim").loc["3a da+m", "verdict"] == "not measured"
 

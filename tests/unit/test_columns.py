@@ -1,0 +1,40 @@
+"""Every measurement has a name and a meaning for readers."""
+
+import re
+
+import pytest
+
+from badminima.analysis.columns import KNOWN, described, undescribed
+from badminima.config.registry import DIAGNOSTICS
+from tests.conftest import REPOSITORY
+
+MODULES = {target for entry in DIAGNOSTICS.entries.values() for target in [entry.target.split(":")[0]]}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_every_measurement_that_a_diagnostic_documents_is_described(module):
+    text = (REPOSITORY / "src" / f"{module.replace('.', '/')}.py").read_text()
+    family = module.rpartition(".")[2].replace("norms", "norm")
+    names = re.findall(rf"``({family}\.\w+)``", text)
+    assert names or family == "landscape"
+    assert undescribed(names) == []
+
+
+def test_strengths_and_uncertainties_are_described_by_their_name():
+    assert described("robustness.pgd_l2_0.25").label == "PGD, l2, 0.25"
+    assert described("robustness.fgsm_8").is_fraction
+    assert described("privacy.auc_low").meaning == "lower end of privacy.auc's interval"
+    assert (
+        "squared spectral norms, over the squared margin"
+        in described("complexity.log_sum_spectral_over_margin").meaning
+    )
+
+
+def test_what_nobody_described_keeps_its_name():
+    assert undescribed(["mine.number", "seed"]) == ["mine.number"]
+    assert described("mine.number").label == "mine.number"
+
+
+def test_no_two_columns_of_a_family_have_one_label():
+    labels = [(name.partition(".")[0], column.label) for name, column in KNOWN.items()]
+    assert len(labels) == len(set(labels))
