@@ -23,6 +23,7 @@ class Passage:
 # Claims of one target: what they are about, and whose they are.
 GROUPS = {
     "1": ("SGD reaches a bad minimum", LIU),
+    "size": ("How much the start costs", LIU),
     "2": ("All three regularizers lead out of it", LIU),
     "3": ("Two regularizers are enough, one is not", LIU),
     "4": ("The way out is long", LIU),
@@ -38,5 +39,6 @@ ABSTRACT = "abstract, arXiv:1906.02613v1"
 PASSAGES = {
     "1a": Passage(ABSTRACT, "zero training error on CIFAR, CINIC10 and (Restricted) ImageNet"),
     "1b": Passage(ABSTRACT, "test accuracy lower by up to 40%"),
+    "size": Passage(ABSTRACT, "test accuracy lower by up to 40%"),
     "2": Passage(ABSTRACT, "no effect on the test accuracy"),
 }
