@@ -46,5 +46,5 @@ for figure in CONFIG.figures:
             settings=SETTINGS.path(slices.figure_settings(CONFIG, figure)),
             tables=input_folder,
         shell:
-            "python {input.script} --tables {params.tables} --settings @{params.settings}"
-            " --pdf {output.pdf} --png {output.png} --csv {output.csv} >> {log} 2>&1"
+            "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}"
+            " --pdf {output.pdf:q} --png {output.png:q} --csv {output.csv:q} >> {log:q} 2>&1"

@@ -13,7 +13,7 @@ rule record_config:
     params:
         settings=SETTINGS.path_of_config(config),
     shell:
-        "cp {params.settings} {output.config} 2>> {log}"
+        "cp {params.settings:q} {output.config:q} 2>> {log:q}"
 
 
 rule overview:
@@ -38,8 +38,8 @@ rule overview:
         settings=SETTINGS.path(overview_settings(CONFIG)),
         results=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings @{params.settings} --html {output.html}"
-        " >> {log} 2>&1"
+        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --html {output.html:q}"
+        " >> {log:q} 2>&1"
 
 
 rule report:
@@ -64,6 +64,6 @@ rule report:
     shell:
         # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock. Its config is
         # the recorded one alone, and its results lie where that was written: a module's prefix may have moved them.
-        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config}"
-        " --replace-workflow-config --config results=$(dirname {input.config}) --nolock --cores 1"
-        " --report {output.html} --report-stylesheet {params.style:q} all >> {log} 2>&1"
+        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config:q}"
+        ' --replace-workflow-config --config results="$(dirname {input.config:q})" --nolock --cores 1'
+        " --report {output.html:q} --report-stylesheet {params.style:q} all >> {log:q} 2>&1"

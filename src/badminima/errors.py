@@ -16,7 +16,8 @@ class UserError(Exception):
     """
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
-        super().__init__(f"{where}: found {found}; {remedy}")
+        text = f"{where}: found {found}; {remedy}"
+        super().__init__("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))
 
 
 class UserErrors(UserError):  # noqa: N818
