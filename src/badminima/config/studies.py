@@ -159,10 +159,10 @@ class ResourcesConfig(Section):
             resumes: whether an attempt goes on where the one before it ended.
             share: the part of the limit that it may have, beside others of one job.
         """
-        wanted = self.of(rule).runtime * (1 if resumes else 2 ** (attempt - 1))
+        wanted = self.of(rule).runtime * (1 if resumes else 1 << (attempt - 1))
         return wanted if self.max_runtime is None else max(1, min(wanted, int(self.max_runtime * share)))
 
     def memory(self, rule: str, attempt: int) -> int:
         """Return the megabytes that an attempt asks for."""
-        wanted = self.of(rule).mem_mb * 2 ** (attempt - 1)
+        wanted = self.of(rule).mem_mb * (1 << (attempt - 1))
         return wanted if self.max_mem_mb is None else min(wanted, self.max_mem_mb)
