@@ -73,8 +73,8 @@ rule claims:
         settings=SETTINGS.path(claims_settings(CONFIG)),
         tables=claims_options,
     shell:
-        "python {input.script} {params.tables} --settings @{params.settings} --csv {output.csv} --html {output.html}"
-        " >> {log} 2>&1"
+        "python {input.script:q} {params.tables:q} --settings @{params.settings:q} --csv {output.csv:q} --html {output.html:q}"
+        " >> {log:q} 2>&1"
 
 
 rule collect_claim:
@@ -101,8 +101,8 @@ rule collect_claim:
         results=results_folder,
         tables=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings @{params.settings} --tables {params.tables}"
-        " >> {log} 2>&1"
+        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
+        " >> {log:q} 2>&1"
 
 
 for group in claims.GROUPS:
@@ -132,5 +132,5 @@ for group in claims.GROUPS:
             tables=claims_options,
         # The verdicts go to the terminal.
         shell:
-            "python {input.script} --only {params.group} {params.tables} --settings @{params.settings}"
-            " --csv {output.csv} --html {output.html} 2> {log}"
+            "python {input.script:q} --only {params.group:q} {params.tables:q} --settings @{params.settings:q}"
+            " --csv {output.csv:q} --html {output.html:q} 2> {log:q}"

@@ -64,8 +64,8 @@ rule collect:
         results=results_folder,
         tables=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings @{params.settings} --tables {params.tables}"
-        " >> {log} 2>&1"
+        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
+        " >> {log:q} 2>&1"
 
 
 rule collect_outcomes:
@@ -92,5 +92,5 @@ rule collect_outcomes:
         results=results_folder,
         tables=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --settings @{params.settings} --tables {params.tables}"
-        " >> {log} 2>&1"
+        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
+        " >> {log:q} 2>&1"

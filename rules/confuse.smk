@@ -23,5 +23,5 @@ rule confuse:
     params:
         settings=settings_of(slices.confuse_settings),
     shell:
-        "python {input.script} --prepared {input.prepared} --settings @{params.settings} --confusing {output.confusing}"
-        " >> {log} 2>&1"
+        "python {input.script:q} --prepared {input.prepared:q} --settings @{params.settings:q} --confusing {output.confusing:q}"
+        " >> {log:q} 2>&1"

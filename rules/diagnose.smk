@@ -63,9 +63,9 @@ rule diagnose:
         settings=settings_of(slices.diagnose_settings),
         pretraining=pretraining_options,
     shell:
-        "python {input.script} --prepared {input.prepared} --start {input.start} --weights {input.weights}"
-        " {params.pretraining} --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
-        " --diagnostics {output.diagnostics} >> {log} 2>&1"
+        "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} --weights {input.weights:q}"
+        " {params.pretraining:q} --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        " --diagnostics {output.diagnostics:q} >> {log:q} 2>&1"
 
 
 # A job compares the runs of several recipes: to start it takes longer than to compare two small networks. A rule has a
@@ -99,8 +99,8 @@ for number, (recipes, inits) in enumerate(measured.compared_together(CONFIG).ite
             settings=compared_settings(recipes),
             runs=compared_options,
         shell:
-            "python {input.script} --prepared {input.prepared} {params.runs} {params.settings}"
-            " --threads {threads} --gpus {resources.gpu} >> {log} 2>&1"
+            "python {input.script:q} --prepared {input.prepared:q} {params.runs:q} {params.settings:q}"
+            " --threads {threads} --gpus {resources.gpu} >> {log:q} 2>&1"
 
     if number:
         # What a profile or the command line sets for compare holds for all of them.
@@ -132,6 +132,6 @@ rule landscape:
     params:
         settings=settings_of(slices.diagnose_settings, stage="landscape"),
     shell:
-        "python {input.script} --prepared {input.prepared} --random {input.random} --start {input.start}"
-        " --weights {input.weights} --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
-        " --landscape {output.landscape} >> {log} 2>&1"
+        "python {input.script:q} --prepared {input.prepared:q} --random {input.random:q} --start {input.start:q}"
+        " --weights {input.weights:q} --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        " --landscape {output.landscape:q} >> {log:q} 2>&1"

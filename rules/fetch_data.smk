@@ -46,6 +46,6 @@ rule fetch_data:
         source=lambda wildcards: CONFIG.datasets[wildcards.dataset].source,
         folder=unverified_data,
     shell:
-        "python {input.script} --source {params.source} --download-dir {resources.download_dir:q}"
-        " --local-dir={resources.local_dir:q} --mirrors={resources.mirrors:q} --manifest {output.manifest}"
-        " >> {log} 2>&1"
+        "python {input.script:q} --source {params.source:q} --download-dir {resources.download_dir:q}"
+        " --local-dir={resources.local_dir:q} --mirrors={resources.mirrors:q} --manifest {output.manifest:q}"
+        " >> {log:q} 2>&1"

@@ -45,8 +45,8 @@ for figure in CONFIG.figures:
             settings=SETTINGS.path(slices.figure_settings(CONFIG, figure)),
             tables=input_folder,
         shell:
-            "python {input.script} --tables {params.tables} --settings @{params.settings}"
-            " --pdf {output.pdf} --png {output.png} --svg {output.svg} --csv {output.csv} >> {log} 2>&1"
+            "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}"
+            " --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
 
 
 # A figure of data rather than of tables.
@@ -82,5 +82,5 @@ if EXAMPLE is not None:
             mem_mb=memory_of("figures"),
             runtime=runtime_of("figures"),
         shell:
-            "python {input.script} --prepared {input.prepared} --confusing {input.confusing}"
-            " --pdf {output.pdf} --png {output.png} --svg {output.svg} --csv {output.csv} >> {log} 2>&1"
+            "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q}"
+            " --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"

@@ -33,8 +33,8 @@ rule initialize:
     params:
         settings=settings_of(slices.initialize_settings),
     shell:
-        "python {input.script} --prepared {input.prepared} --settings @{params.settings} --weights {output.weights}"
-        " >> {log} 2>&1"
+        "python {input.script:q} --prepared {input.prepared:q} --settings @{params.settings:q} --weights {output.weights:q}"
+        " >> {log:q} 2>&1"
 
 
 rule rescale:
@@ -60,5 +60,5 @@ rule rescale:
     params:
         settings=settings_of(slices.rescale_settings),
     shell:
-        "python {input.script} --prepared {input.prepared} --start {input.start} --like {input.like}"
-        " --settings @{params.settings} --threads {threads} --weights {output.weights} >> {log} 2>&1"
+        "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} --like {input.like:q}"
+        " --settings @{params.settings:q} --threads {threads} --weights {output.weights:q} >> {log:q} 2>&1"

@@ -4,9 +4,9 @@
 def machine_at_hand(wildcards):
     """Return the options that say what jobs run on side by side: this machine, or a cluster."""
     if not workflow.local_exec:
-        return f"--cluster-jobs={workflow.nodes}"
+        return [f"--cluster-jobs={workflow.nodes}"]
     gpus = workflow.global_resources["gpu"].value if "gpu" in workflow.global_resources else 1
-    return f"--cores={workflow.cores} --gpus={gpus}"
+    return [f"--cores={workflow.cores}", f"--gpus={gpus}"]
 
 
 rule plan:
@@ -22,4 +22,4 @@ rule plan:
     params:
         machine=machine_at_hand,
     shell:
-        "python {input.script} --config {input.config} {params.machine} {input.speeds} 2> {log}"
+        "python {input.script:q} --config {input.config:q} {params.machine:q} {input.speeds:q} 2> {log:q}"

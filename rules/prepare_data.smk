@@ -25,5 +25,5 @@ rule prepare_data:
         settings=settings_of(slices.prepare_settings),
         not_shared=not_shared,
     shell:
-        "python {input.script} --manifest {input.manifest} --settings @{params.settings} --threads {threads}"
-        " --prepared {output.prepared} >> {log} 2>&1"
+        "python {input.script:q} --manifest {input.manifest:q} --settings @{params.settings:q} --threads {threads}"
+        " --prepared {output.prepared:q} >> {log:q} 2>&1"

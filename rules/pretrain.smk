@@ -9,7 +9,7 @@ def ending_record(wildcards):
 
 def ending_option(wildcards, input):
     """Return the option that names this record."""
-    return f"--ends={input.ends}" if "ends" in input.keys() else ""
+    return [f"--ends={input.ends}"] if "ends" in input.keys() else []
 
 
 rule pretrain:
@@ -41,10 +41,10 @@ rule pretrain:
         settings=settings_of(slices.pretrain_settings),
         ends=ending_option,
     shell:
-        "python {input.script} --prepared {input.prepared} --confusing {input.confusing} --start {input.start}"
-        " {params.ends}"
-        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
-        " --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+        "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q} --start {input.start:q}"
+        " {params.ends:q}"
+        " --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        ' --restart-seconds {resources.restart_seconds} --output "$(dirname {output.weights:q})" >> {log:q} 2>&1'
 
 
 # Snakemake forbids a benchmark on a rule whose outputs may come from a cache.

@@ -26,7 +26,7 @@ rule record_config:
     params:
         settings=SETTINGS.path_of_config(config),
     shell:
-        "cp {params.settings} {output.config}.part 2>> {log} && mv {output.config}.part {output.config} 2>> {log}"
+        "cp {params.settings:q} {output.config:q}.part 2>> {log:q} && mv {output.config:q}.part {output.config:q} 2>> {log:q}"
 
 
 rule report:
@@ -56,8 +56,8 @@ rule report:
         results=output_folder,
         frame=lambda wildcards, input: os.path.dirname(input.template),
     shell:
-        "python {input.script} --results {params.results:q} --frame {params.frame:q} --terms {input.terms}"
-        " --settings @{params.settings} --html {output.html} >> {log} 2>&1"
+        "python {input.script:q} --results {params.results:q} --frame {params.frame:q} --terms {input.terms:q}"
+        " --settings @{params.settings:q} --html {output.html:q} >> {log:q} 2>&1"
 
 
 rule provenance:
@@ -81,7 +81,7 @@ rule provenance:
     shell:
         # A second Snakemake reads what the finished jobs recorded; it runs nothing, so it needs no lock. Its config is
         # the recorded one alone, and its results lie where that was written: a module's prefix may have moved them.
-        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config}"
-        " --replace-workflow-config --config results=$(dirname {input.config}) --nolock --cores 1"
-        " --report {output.html}.part.html --report-stylesheet {params.style:q} figures tables claims >> {log} 2>&1"
-        " && mv {output.html}.part.html {output.html} >> {log} 2>&1"
+        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config:q}"
+        ' --replace-workflow-config --config results="$(dirname {input.config:q})" --nolock --cores 1'
+        " --report {output.html:q}.part.html --report-stylesheet {params.style:q} figures tables claims >> {log:q} 2>&1"
+        " && mv {output.html:q}.part.html {output.html:q} >> {log:q} 2>&1"

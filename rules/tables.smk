@@ -33,5 +33,5 @@ for table in CONFIG.tables:
             settings=SETTINGS.path(slices.table_settings(CONFIG, table)),
             tables=input_folder,
         shell:
-            "python {input.script} --tables {params.tables} --settings @{params.settings}"
-            " --tex {output.tex} --csv {output.csv} --html {output.html} >> {log} 2>&1"
+            "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}"
+            " --tex {output.tex:q} --csv {output.csv:q} --html {output.html:q} >> {log:q} 2>&1"

@@ -27,8 +27,8 @@ if CONFIG.toy is not None:
         params:
             settings=SETTINGS.path(slices.toy_settings(CONFIG)),
         shell:
-            "python {input.script} --settings @{params.settings} --networks {output.networks} --csv {output.csv}"
-            " >> {log} 2>&1"
+            "python {input.script:q} --settings @{params.settings:q} --networks {output.networks:q} --csv {output.csv:q}"
+            " >> {log:q} 2>&1"
 
     rule fig_toy:
         input:
@@ -57,9 +57,9 @@ if CONFIG.toy is not None:
         params:
             settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
         shell:
-            "python {input.script} figure --networks {input.networks} --table {input.table}"
-            " --settings @{params.settings} --pdf {output.pdf} --png {output.png}"
-            " --svg {output.svg} --csv {output.csv} >> {log} 2>&1"
+            "python {input.script:q} figure --networks {input.networks:q} --table {input.table:q}"
+            " --settings @{params.settings:q} --pdf {output.pdf:q} --png {output.png:q}"
+            " --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
 
     rule anim_toy:
         input:
@@ -82,4 +82,4 @@ if CONFIG.toy is not None:
             mem_mb=memory_of("figures"),
             runtime=runtime_of("figures"),
         shell:
-            "python {input.script} animation --networks {input.networks} --gif {output.gif} >> {log} 2>&1"
+            "python {input.script:q} animation --networks {input.networks:q} --gif {output.gif:q} >> {log:q} 2>&1"

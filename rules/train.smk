@@ -37,6 +37,6 @@ rule train:
         settings=settings_of(slices.train_settings),
         pretraining=pretraining_options,
     shell:
-        "python {input.script} --prepared {input.prepared} --start {input.start} {params.pretraining}"
-        " --settings @{params.settings} --threads {threads} --gpus {resources.gpu}"
-        " --restart-seconds {resources.restart_seconds} --output $(dirname {output.weights}) >> {log} 2>&1"
+        "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} {params.pretraining:q}"
+        " --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        ' --restart-seconds {resources.restart_seconds} --output "$(dirname {output.weights:q})" >> {log:q} 2>&1'

@@ -57,4 +57,4 @@ rule zoo:
         chosen=exported_options,
         results=output_folder,
     shell:
-        "python {input.script} --results {params.results:q} --output {output.zoo} {params.chosen} >> {log} 2>&1"
+        "python {input.script:q} --results {params.results:q} --output {output.zoo:q} {params.chosen:q} >> {log:q} 2>&1"

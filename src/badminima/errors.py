@@ -16,7 +16,8 @@ class UserError(Exception):
     """
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
-        super().__init__(" ".join(f"{where}: found {found}; {remedy}".splitlines()))
+        text = f"{where}: found {found}; {remedy}"
+        super().__init__("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))
         self.where, self.found, self.remedy = where, found, remedy
 
 

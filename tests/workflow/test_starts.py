@@ -155,3 +155,13 @@ def test_on_a_cluster_a_run_shares_no_job_with_the_run_behind_it(starts):
     second = {"random_end/vanilla", "adversarial_end/vanilla", "adversarial_end/l2"}
     expected = {"training": first, "training_1": second, "training_2": {"later/vanilla"}}
     assert {group: set(members) for group, members in groups.items()} == expected
+
+
+def test_started_elsewhere_its_config_is_found_and_no_path_runs_a_command(tmp_path):
+    odd = make_checkout(tmp_path / "a $(touch hacked) b")
+    (tmp_path / "elsewhere").mkdir()
+    preset = str(odd.folder / "presets" / "smoke.yaml")
+    elsewhere = Checkout(tmp_path / "elsewhere")
+    elsewhere.snakemake("-s", f"../{odd.folder.name}/Snakefile", "--configfile", preset, "--", "toy")
+    assert (elsewhere.folder / "results" / "smoke" / "toy" / "toy.csv").exists()
+    assert {path.name for path in elsewhere.folder.iterdir()} == {"results", ".snakemake"}

@@ -82,7 +82,7 @@ def _with_text(model: type[Section], content: dict[str, Any], raw: Mapping[str, 
 
 def _restore(content: Any, raw: Any, location: tuple[int | str, ...]) -> None:
     """Put the text of ``raw`` at a pydantic location into ``content``; kinds of inits in it are no keys."""
-    keys = list(location)
+    keys: list[Any] = list(location)
     while len(keys) > 1:
         key = keys.pop(0)
         if _has(content, key):

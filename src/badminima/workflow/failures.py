@@ -6,13 +6,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from logging.handlers import QueueHandler
 from pathlib import Path
 from typing import Any
 
 from badminima.errors import GOES_ON
+from badminima.workflow.targets import advice, is_unknown
 
 # How much of a log is shown: errors are one line each, a traceback is a few.
 LINES = 8
@@ -26,6 +27,7 @@ NO_SPACE = os.strerror(errno.ENOSPC)
 REASON = re.compile(r"([A-Za-z_]\w*\.)*\w*Error\b")
 # What an executor says after the reason: the command that it sent a job by, or where to look further.
 AFTER_REASON = re.compile(r"\n\s*sbatch call:.*|\s*For further error details see the cluster.*", re.DOTALL)
+NO_RULE = re.compile(r"No rule to produce (\S+)")
 # Exceptions of Snakemake that only repeat that a job's command has failed.
 JOB_EXCEPTIONS = ("RuleException", "CalledProcessError", "SpawnedJobError")
 
@@ -103,7 +105,14 @@ class Failures(logging.Handler):
     Args:
         logger: Snakemake's logger.
         is_shown: whether a logger plugin writes to the terminal, in place of Snakemake's own handler.
+
+    Attributes:
+        names: the targets that there are, once all rules are read.
+        presets: the folder of presets, which may have more targets.
     """
+
+    names: Collection[str] = ()
+    presets = Path("presets")
 
     def __init__(self, logger: logging.Logger, is_shown: bool = False) -> None:
         super().__init__(logging.ERROR)
@@ -144,6 +153,9 @@ class Failures(logging.Handler):
             self._other_errors += 1
             if not self._is_shown(record):
                 print(record.getMessage(), file=sys.stderr, flush=True)
+            missing = NO_RULE.search(record.getMessage())
+            if missing and is_unknown(missing[1], self.names):
+                print(advice(missing[1], self.names, self.presets), file=sys.stderr, flush=True)
 
     def report(self) -> str:
         """Return a paragraph for each failed job: its rule and run, the last lines of its log, and where that is."""
