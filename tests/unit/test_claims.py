@@ -44,6 +44,8 @@ def test_data_as_in_the_paper_support_every_claim_of_accuracy_and_distance():
     # The made-up vanilla runs turn farther than the others, which distance does not show.
     assert found.pop("4b") == "not supported"
     assert found.pop("size") == "estimated"
+    of_size = decided(made_up_study(as_in_the_paper)).loc["size"]
+    assert of_size[["p_value", "detectable", "seeds_needed"]].isna().all()
     assert set(found.values()) == {"supported"}
 
 

@@ -18,7 +18,7 @@ MOST_SEEDS = 100  # a design with more is not thought of
 
 
 def p_value(found: Estimate, region: Region, threshold: float) -> float:
-    """Return the two-sided p-value of a verdict; NaN where there is no interval.
+    """Return the two-sided p-value of a verdict; NaN where there is no interval or no threshold.
 
     - ``above``: twice the smaller chance of an error as large as from the threshold to the mean.
     - ``within``: twice the smaller p-value of the equivalence test (two one-sided tests, Schuirmann 1987) and of the
@@ -29,7 +29,7 @@ def p_value(found: Estimate, region: Region, threshold: float) -> float:
         region: the claimed side: ``above`` the threshold, or ``within`` plus and minus the threshold.
         threshold: the border.
     """
-    if found.seeds == 1 or np.isnan(found.image_deviations).any():
+    if found.seeds == 1 or np.isnan(threshold) or np.isnan(found.image_deviations).any():
         return np.nan
     if region == "above":
         below = _probability_below(found, threshold)
@@ -70,9 +70,9 @@ def seeds_needed(found: Estimate, region: Region, threshold: float, statistics: 
     """Return how many seeds would decide for what was found with a chance of 80%.
 
     Infinity means that more than a hundred would not, often because the test images are too few. NaN means that there
-    is no interval.
+    is no interval or no threshold.
     """
-    if found.seeds == 1:
+    if found.seeds == 1 or np.isnan(threshold):
         return np.nan
     distance = abs(found.mean - threshold) if region == "above" else abs(threshold - abs(found.mean))
     for seeds in range(2, MOST_SEEDS + 1):

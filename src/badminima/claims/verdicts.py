@@ -142,7 +142,7 @@ def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[s
         "low": found.low,
         "high": found.high,
         "p_value": p_value(found, claim.region, threshold),
-        "detectable": detectable(found, claim.region, settings.statistics),
+        "detectable": np.nan if np.isnan(threshold) else detectable(found, claim.region, settings.statistics),
         "seeds_needed": seeds_needed(found, claim.region, threshold, settings.statistics),
         "seeds": found.seeds,
         "verdict": verdict(found, claim.region, threshold),
