@@ -54,7 +54,7 @@ def cifar100(folder: Path, patch: pytest.MonkeyPatch) -> Path:
 
 
 def cinic10(folder: Path, patch: pytest.MonkeyPatch) -> Path:
-    """A tenth of the real one: 27,000 images."""
+    """Return a tenth of the real one: 27,000 images."""
     return generated.publish_cinic(folder, RNG, patch, per_class=900).parent
 
 
@@ -122,7 +122,7 @@ def one(case: str, threads: int) -> dict[str, object]:
 
 
 def memory_mib(entry: str) -> float:
-    """This process's resident memory (``VmRSS``) or the peak of it (``VmHWM``)."""
+    """Return this process's resident memory (``VmRSS``) or the peak of it (``VmHWM``)."""
     lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     return int(lines[entry].split()[0]) / 1024
 

@@ -35,7 +35,7 @@ def loader(
     workers: int,
     augmented: bool,
 ) -> DataLoader[tuple[torch.Tensor, int]]:
-    """A shuffling DataLoader.
+    """Return a shuffling DataLoader.
 
     Args:
         images: ``[n, c, h, w] uint8``.

@@ -47,7 +47,7 @@ def epoch_seconds(items: Items, repeats: int) -> float:
 
 
 def with_copies(replication: int, device: torch.device) -> Items:
-    """A confusing set of so many copies of 1,000 images."""
+    """Return a confusing set of so many copies of 1,000 images."""
     dataset = random_dataset(SHAPE, IMAGES)
     arrays = PreparedDataset(
         **{**vars(dataset), "train_images": dataset.train_images.numpy(), "train_labels": dataset.train_labels.numpy()}

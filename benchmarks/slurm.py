@@ -68,7 +68,7 @@ class Row:
 
 @contextmanager
 def workflow(n: int) -> Iterator[Path]:
-    """A folder with the workflow."""
+    """Yield a folder with the workflow."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "Snakefile").write_text(SNAKEFILE)

@@ -65,7 +65,7 @@ def random_dataset(shape: tuple[int, int, int], images: int) -> PreparedDataset:
 
 
 def new_model(name: str, shape: tuple[int, int, int], device: torch.device) -> torch.nn.Module:
-    """The same weights every time."""
+    """Return the same weights every time."""
     torch.manual_seed(0)
     return build_model(ModelConfig(architecture=name), shape, 10).to(device)
 
@@ -190,7 +190,7 @@ def matrix_product_rate(numerics: Numerics, repeats: int = 5) -> float:
 def measure(
     name: str, setting: str, precision: str, device: torch.device, reference_: Reference | None, repeats: int
 ) -> dict[str, object]:
-    """A row of the table."""
+    """Return a row of the table."""
     config = NumericsConfig.model_validate({"precision": precision, **SETTINGS[setting]})
     case = Case(name, config, device)
     started = time.perf_counter()

@@ -99,7 +99,7 @@ def _settings_in(content: Any) -> Any:
 
 
 def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[Command], Command]:
-    """The ``--settings`` option of a stage: all that its result depends on beside its input files."""
+    """Return the ``--settings`` option of a stage: all that its result depends on beside its input files."""
     return click.option(
         "--settings",
         type=SettingsType(model),

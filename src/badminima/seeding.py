@@ -12,7 +12,7 @@ import numpy as np
 
 
 def stream(root: int, *name: str | int) -> np.random.SeedSequence:
-    """The seed sequence called ``name`` under the root seed.
+    """Return the seed sequence called ``name`` under the root seed.
 
     Args:
         root: the experiment's root seed, non-negative.
@@ -23,10 +23,10 @@ def stream(root: int, *name: str | int) -> np.random.SeedSequence:
 
 
 def generator(root: int, *name: str | int) -> np.random.Generator:
-    """A numpy generator that draws from the stream called ``name``."""
+    """Yield a numpy generator that draws from the stream called ``name``."""
     return np.random.Generator(np.random.Philox(stream(root, *name)))
 
 
 def integer_seed(root: int, *name: str | int) -> int:
-    """A 63-bit seed for generators that take one integer (torch's), from the stream called ``name``."""
+    """Return a 63-bit seed for generators that take one integer (torch's), from the stream called ``name``."""
     return int(stream(root, *name).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -76,7 +76,7 @@ def _correct(
 
 
 def _closed(images: np.ndarray, statistics: StatisticsConfig) -> Ratio:
-    """The share of the gap from start to goal that a cell closes, of cell, goal and start, ``[3, seeds, n]``."""
+    """Return the share of the gap from start to goal that a cell closes, of cell, goal and start, ``[3, seeds, n]``."""
     cell, goal, start = images
     gain, gap = cell - start, goal - start
     of_images = np.stack([gain.mean(axis=0), gap.mean(axis=0)])

@@ -36,7 +36,7 @@ COLUMNS = [
 
 
 def measures_table(runs: pd.DataFrame, statistics: StatisticsConfig, root_seed: int) -> pd.DataFrame:
-    """A row per (dataset, model, measure).
+    """Return a row per (dataset, model, measure).
 
     Args:
         runs: a study's runs, with a column for every measure.
@@ -150,7 +150,7 @@ def _larger(values: np.ndarray, pairs: np.ndarray, statistics: StatisticsConfig)
 
 
 def clopper_pearson(successes: float, trials: int, confidence: float) -> tuple[float, float]:
-    """The exact interval of a binomial probability (Clopper & Pearson 1934); ties count as half a success."""
+    """Return the exact interval of a binomial probability (Clopper & Pearson 1934); ties count as half a success."""
     tail = (1 - confidence) / 2
     low = betaincinv(successes, trials - successes + 1, tail) if successes > 0 else 0.0
     high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0

@@ -211,7 +211,7 @@ class _Layers:
         self.values.append(np.array(list(of_tensors.values()), dtype=float))
 
     def frame(self, found: list[Run]) -> pd.DataFrame:
-        """A row per (run, tensor, statistic)."""
+        """Return a row per (run, tensor, statistic)."""
         runs, codes = np.concatenate(self.runs), np.concatenate(self.codes)
         parts = [name.partition(TENSOR) for name in self.names]
         columns = {key: _taken([getattr(run, key) for run in found], runs) for key in RUN_KEYS}
@@ -279,7 +279,7 @@ def _require_same_ends(tables: StudyTables, files: list[Path]) -> None:
 
 
 def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
-    """The points around each run that has a landscape."""
+    """Return the points around each run that has a landscape."""
     found = landscape_runs(settings.study, settings.landscapes)
     files = {path: read_bytes(path) for run in found for path in [paths.run(run) / LANDSCAPE]}
     return read_together(files, found, RUN_KEYS) if found else pd.DataFrame(columns=RUN_KEYS)

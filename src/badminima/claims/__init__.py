@@ -15,5 +15,5 @@ GROUPS = tuple(dict.fromkeys(claim.group for claim in CLAIMS))
 
 
 def claims_of(group: str) -> list[Claim]:
-    """The claims of one target, ``claim_{group}``; all of them are read from the same study."""
+    """Return the claims of one target, ``claim_{group}``; all of them are read from the same study."""
     return [claim for claim in CLAIMS if claim.group == group]

@@ -66,7 +66,7 @@ class Claim:
         return name if dot else None
 
     def cells_among(self, replications: Mapping[str, int]) -> tuple[Cell, ...]:
-        """The cells that it is estimated from; ``replications`` are those of ``ClaimsSettings``."""
+        """Return the cells that it is estimated from; ``replications`` are those of ``ClaimsSettings``."""
         return self.cells or tuple((init, BASELINE_RECIPE) for init in replications)
 
     @property

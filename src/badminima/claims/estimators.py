@@ -31,7 +31,7 @@ def log_ratio(evidence: Evidence, claim: Claim) -> Estimate:
 
 
 def excess(evidence: Evidence, claim: Claim) -> Estimate:
-    """A measurement of the first cell's runs minus that of the second's, paired by seed."""
+    """Return a measurement of the first cell's runs minus that of the second's, paired by seed."""
     larger, smaller = (evidence.column(runs, claim.column) for runs in evidence.paired(*claim.cells))
     return evidence.estimate(larger - smaller)
 
@@ -93,7 +93,7 @@ def _kept_under_attack(evidence: Evidence, runs: pd.DataFrame, prefix: str) -> n
 
 
 def _logarithm(values: np.ndarray) -> np.ndarray:
-    """The natural logarithm; not finite where there is none."""
+    """Return the natural logarithm; not finite where there is none."""
     with np.errstate(invalid="ignore", divide="ignore"):
         found: np.ndarray = np.log(values)
     return found

@@ -26,7 +26,7 @@ class Evidence:
     settings: ClaimsSettings
 
     def runs(self, init: str, recipe: str, diverged_too: bool = False) -> pd.DataFrame:
-        """The runs of one cell, ordered by seed.
+        """Return the runs of one cell, ordered by seed.
 
         Raises:
             NotMeasured: if there are none, if one diverged (unless that is wanted), or if they start from weights
@@ -45,7 +45,7 @@ class Evidence:
         return cell
 
     def paired(self, *cells: Cell) -> list[pd.DataFrame]:
-        """The runs of cells (init, recipe) whose seeds all have, in the same order; raises NotMeasured."""
+        """Return the runs of cells (init, recipe) whose seeds all have, in the same order; raises NotMeasured."""
         members = [self.runs(*cell) for cell in cells]
         shared = set.intersection(*(set(runs["seed"]) for runs in members))
         if not shared:
@@ -53,7 +53,7 @@ class Evidence:
         return [runs[runs["seed"].isin(shared)] for runs in members]
 
     def require_minima(self, cells: Sequence[Cell]) -> None:
-        """Raises NotMeasured unless all runs of some cells fit their training set."""
+        """Raise NotMeasured unless all runs of some cells fit their training set."""
         tolerance = self.settings.statistics.fitted_tolerance
         self._within(tolerance, "does not fit its training set, so it is no minimum", *cells)
 
@@ -72,7 +72,7 @@ class Evidence:
         return float(runs["train_accuracy"].min())
 
     def column(self, runs: pd.DataFrame, name: str) -> np.ndarray:
-        """A measurement of each run, ``[runs]``; raises NotMeasured if it was not made."""
+        """Return a measurement of each run, ``[runs]``; raises NotMeasured if it was not made."""
         if name not in runs:
             raise NotMeasured(f"no measurement {name}")
         found: np.ndarray = runs[name].to_numpy(dtype=float)
@@ -87,7 +87,7 @@ class Evidence:
         return estimate(values, self.settings.statistics, self.settings.root_seed, image_values)
 
     def accuracy(self, members: list[pd.DataFrame], weights: np.ndarray) -> Estimate:
-        """A weighted sum of the test accuracies of paired cells, by seed and, where that is known, by test image.
+        """Estimate a weighted sum of the test accuracies of paired cells, by seed and, where known, by test image.
 
         Args:
             members: runs of each cell, as ``paired`` gives them.
@@ -100,7 +100,7 @@ class Evidence:
         return self.estimate(images.mean(axis=1), images)
 
     def _require_fitted(self, init: str | None) -> None:
-        """Raises NotMeasured unless the pretrainings of an adversarial init fit their confusing sets."""
+        """Raise NotMeasured unless the pretrainings of an adversarial init fit their confusing sets."""
         if init is None:
             return
         pretraining = self._of(self.tables.pretraining, init=init)
@@ -111,7 +111,7 @@ class Evidence:
                 raise NotMeasured(f"{row.init}, seed {row.seed}, does not fit its confusing set ({row.status})")
 
     def _require_minima(self, init: str, recipe: str, cell: pd.DataFrame) -> None:
-        """Raises NotMeasured unless the training of each run of a cell begins where its training set is fitted."""
+        """Raise NotMeasured unless the training of each run of a cell begins where its training set is fitted."""
         history = self._of(self.tables.histories, init=init, recipe=recipe)
         starts = history[history["epoch"] == 0].set_index("seed")["train_accuracy"].reindex(cell["seed"])
         for seed, accuracy in starts.items():
@@ -127,19 +127,19 @@ class Evidence:
         return found
 
     def _of(self, table: pd.DataFrame, **keys: str) -> pd.DataFrame:
-        """The rows of a table for this dataset and model."""
+        """Return the rows of a table for this dataset and model."""
         keys = {"dataset": self.dataset, "model": self.model, **keys}
         return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)] if len(table) else table
 
 
 def no_tables() -> StudyTables:
-    """A study that has none of the runs that are asked for."""
+    """Return a study that has none of the runs that are asked for."""
     names = [field.name for field in fields(StudyTables) if field.name != "correct"]
     return StudyTables(**{name: pd.DataFrame(columns=RUN_KEYS) for name in names}, correct={})
 
 
 def toy_tables(toy: pd.DataFrame) -> StudyTables:
-    """The toy's ``toy.csv`` as a study of one dataset and model: a run's name is its recipe."""
+    """Return the toy's ``toy.csv`` as a study of one dataset and model: a run's name is its recipe."""
     keys = {"dataset": "toy", "model": "mlp"}
     rows = toy.rename(columns={"run": "recipe"}).assign(**keys)
     pretraining = rows[rows["phase"] == "pretraining"].assign(init="adversarial")

@@ -40,7 +40,7 @@ class ClaimsSettings(Section):
 
 
 def claims_settings(config: Config) -> ClaimsSettings:
-    """Settings of ``claims``."""
+    """Return the settings of ``claims``."""
     studies = claimed_studies(config)
     inits = dict.fromkeys(init for study in studies.values() for init in study.inits)
     # The toy's inits are called as those of networks are, whether the config has these or not.
@@ -59,7 +59,7 @@ def claims_settings(config: Config) -> ClaimsSettings:
 
 
 def claimed_study(config: Config, role: Role) -> str | None:
-    """The name of the study that some claims are read from, if it is configured; the toy is none."""
+    """Return the name of the study that some claims are read from, if it is configured; the toy is none."""
     named: dict[Role, str | None] = {
         "study": config.claims.study,
         "control": config.claims.control or config.claims.study,
@@ -70,7 +70,7 @@ def claimed_study(config: Config, role: Role) -> str | None:
 
 
 def claimed_studies(config: Config) -> dict[Role, StudyConfig]:
-    """The grids that claims are read from, as far as the config has them."""
+    """Return the grids that claims are read from, as far as the config has them."""
     named = {role: claimed_study(config, role) for role in get_args(Role)}
     studies: dict[Role, StudyConfig] = {role: config.studies[name] for role, name in named.items() if name is not None}
     if config.toy is not None:
@@ -104,7 +104,7 @@ def lacking(config: Config, claim: Claim) -> str | None:
 
 
 def collect_claim_settings(config: Config, group: str) -> CollectSettings | None:
-    """Settings of the tables that the claims of one target need; None where its study can decide none of them."""
+    """Return the settings of the tables that one target's claims need; None where its study can decide none."""
     study = claimed_studies(config).get(claims_of(group)[0].study)
     claims = [claim for claim in claims_of(group) if lacking(config, claim) is None]
     if study is None or not claims or claims[0].study == "toy":
@@ -131,7 +131,7 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
 
 
 def replications(config: Config) -> dict[str, int]:
-    """The adversarial inits of the replication study that differ in R alone, with their R, smallest first.
+    """Return the adversarial inits of the replication study that differ in R alone, with their R, smallest first.
 
     Where the study varies something else too, the largest such family counts, the first of equals.
     """
@@ -147,7 +147,7 @@ def replications(config: Config) -> dict[str, int]:
 
 
 def figure_of_claim(config: Config, claim: Claim) -> str | None:
-    """The configured figure that shows a claim best, if there is one."""
+    """Return the configured figure that shows a claim best, if there is one."""
     if claim.study == "toy":
         return None if config.toy is None else "toy"
     study = claimed_study(config, claim.study)

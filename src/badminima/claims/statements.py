@@ -16,7 +16,7 @@ NORMS = (
 
 
 def _gap(number: str, statement: str, recipe: str, region: Region = "above", minima: bool = False) -> Claim:
-    """A claim about the test accuracy lost by starting adversarially: random minus adversarial, same recipe."""
+    """Return a claim about the test accuracy lost by starting adversarially: random minus adversarial, same recipe."""
     return Claim(
         number=number,
         statement=statement,
@@ -30,7 +30,7 @@ def _gap(number: str, statement: str, recipe: str, region: Region = "above", min
 
 
 def _travel(number: str, statement: str, column: str, words: str) -> Claim:
-    """A claim about how far SGD travels from the adversarial init: all regularizers over vanilla."""
+    """Return a claim about how far SGD travels from the adversarial init: all regularizers over vanilla."""
     return Claim(
         number=number,
         statement=statement,
@@ -44,7 +44,7 @@ def _travel(number: str, statement: str, column: str, words: str) -> Claim:
 
 
 def _toy(number: str, statement: str, statistic: str, cells: tuple[Cell, Cell], column: str = "") -> Claim:
-    """A claim about the toy: a ratio of a column, or a difference of test accuracies."""
+    """Return a claim about the toy: a ratio of a column, or a difference of test accuracies."""
     return Claim(
         number=number,
         statement=statement,
@@ -61,7 +61,7 @@ def _toy(number: str, statement: str, statistic: str, cells: tuple[Cell, Cell], 
 def _control(
     letter: str, statement: str, better: str, worse: str, threshold: Literal["zero", "margin"] = "zero"
 ) -> Claim:
-    """A claim about the minima that vanilla SGD reaches from two starts, of which one is a control."""
+    """Return a claim about the minima that vanilla SGD reaches from two starts, of which one is a control."""
     return Claim(
         number=f"control {letter}",
         statement=f"{statement} (not in the paper).",

@@ -36,7 +36,7 @@ DECISION = ("p_value", "detectable", "seeds_needed")
 def evaluate_claims(
     claims: Sequence[Claim], studies: Mapping[Role, StudyTables], settings: ClaimsSettings
 ) -> pd.DataFrame:
-    """A row per claim and (dataset, model) of its study: statement, estimate, interval, threshold, verdict, reason.
+    """Return a row per claim and (dataset, model) of its study: statement, estimate, interval, verdict, reason.
 
     Beside them stand the lowest training accuracy among its runs, and what is left of the statistic against random
     weights of the adversarial scale, where the study has these.
@@ -98,7 +98,7 @@ def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSet
 
 
 def _estimated(claim: Claim, evidence: Evidence) -> Estimate:
-    """The estimate of a claim's statistic; raises NotMeasured if there can be none."""
+    """Return the estimate of a claim's statistic; raises NotMeasured if there can be none."""
     if claim.minima:
         evidence.require_minima(claim.cells_among(evidence.settings.replications))
     return ESTIMATORS[claim.estimator](evidence, claim)

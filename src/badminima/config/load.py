@@ -35,12 +35,12 @@ class _Inits(Section):
 
 
 def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
-    """The inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
+    """Return the inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
     return parse(_Inits, _content({"inits": raw.get("inits", {})})).inits
 
 
 def _content(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A raw configuration without its text for numbers, and without the entries that an overlay took away."""
+    """Return a raw configuration without its text for numbers, and without the entries that an overlay took away."""
     check_size(raw)
     return {
         key: {name: entry for name, entry in value.items() if entry is not None}

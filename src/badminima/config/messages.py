@@ -54,7 +54,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _locate(model: type[BaseModel], location: list[int | str]) -> tuple[str, dict[str, Any]]:
-    """The dotted key a user would write for a pydantic location, and the JSON schema of the value there."""
+    """Return the dotted key a user would write for a pydantic location, and the JSON schema of the value there."""
     schema = model.model_json_schema()
     node, key = schema, []
     for part in location:

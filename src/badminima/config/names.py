@@ -43,7 +43,7 @@ STARTS = {
 
 
 def check_meanings(config: Config) -> None:
-    """Raises UserError if an init or a recipe has one of these names and is something else."""
+    """Raise UserError if an init or a recipe has one of these names and is something else."""
     for name, recipe in config.recipes.items():
         _check_regularizers(name, recipe)
     _check_label_noise(config.recipes, config.training.batch_size)
@@ -59,7 +59,7 @@ def check_meanings(config: Config) -> None:
 
 
 def _check_regularizers(name: str, recipe: RecipeConfig) -> None:
-    """The paper's recipes are called by their regularizers, joined by +; vanilla has none."""
+    """Call the paper's recipes by their regularizers, joined by +; vanilla has none."""
     expected = {part for field, part in REGULARIZERS.items() if getattr(recipe, field)}
     named = set() if name == "vanilla" else set(name.split("+"))
     others = recipe.model_dump(exclude=set(REGULARIZERS)) != RecipeConfig().model_dump(exclude=set(REGULARIZERS))

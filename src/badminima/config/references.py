@@ -127,7 +127,7 @@ def _check_zoo(config: Config) -> None:
 
 
 def _check_figure(config: Config, name: str, figure: FigureConfig) -> None:
-    """A figure has code, a study, and the measurements that it shows."""
+    """Require code, a study, and the measurements that a figure shows."""
     _require(f"figures.{name}.draw" if figure.draw else "figures", [figure.draw or name], FIGURES.names)
     _require(f"figures.{name}.study", [figure.study], config.studies)
     kind, study = FIGURES.entry(figure.draw or name), config.studies[figure.study]
@@ -182,7 +182,7 @@ def _check_phases(config: Config) -> None:
 
 
 def _check_over(config: Config, name: str, figure: FigureConfig) -> None:
-    """A dose response needs doses; other figures have no use for them."""
+    """Require doses of a dose response, and none of other figures."""
     if not FIGURES.entry(figure.draw or name).over:
         if figure.over is not None:
             raise UserError(
@@ -223,7 +223,7 @@ def _check_inits(config: Config) -> None:
 
 
 def _check_epochs_like(config: Config, name: str, init: AdversarialInit) -> None:
-    """An init trains for as many epochs as one that ends by itself."""
+    """Require that an init trains for as many epochs as one that ends by itself."""
     if init.epochs_like is not None:
         ends = {
             other: entry
@@ -278,7 +278,7 @@ def _require(where: str, names: Iterable[str], allowed: Iterable[str]) -> None:
 
 
 def _refuse_duplicates(where: str, values: Sequence[object]) -> None:
-    """A value given twice would count twice in every mean."""
+    """Refuse a value given twice, which would count twice in every mean."""
     for value in values:
         if values.count(value) > 1:
             raise UserError(where, f"{value!r} more than once", "give each value once")

@@ -152,7 +152,7 @@ class Registry(Generic[Kind]):
         return list(self.entries)
 
     def entry(self, name: str) -> Kind:
-        """The entry called ``name``; raises UserError if there is no code for it."""
+        """Return the entry called ``name``; raises UserError if there is no code for it."""
         if name not in self.entries:
             raise UserError(self.family, repr(name), f"available: {', '.join(self.entries)}")
         return self.entries[name]

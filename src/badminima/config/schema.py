@@ -33,7 +33,7 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 
 
 def schema_text() -> str:
-    """The JSON schema as it is committed."""
+    """Return the JSON schema as it is committed."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
     sections = schema["$defs"]
     for registry, _ in REGISTRIES:
@@ -63,7 +63,7 @@ def _options_by_name(registry: Registry[EntryWithOptions], key: str) -> list[dic
 
 
 def reference_text() -> str:
-    """The reference page as it is committed: a table per section, the top level first, then what registries offer."""
+    """Return the reference page: a table per section, the top level first, then what registries offer."""
     schema = Config.model_json_schema()
     sections = {"Config": schema, **schema["$defs"]}
     options = "".join(_options(registry, key) for registry, key in REGISTRIES)

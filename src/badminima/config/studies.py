@@ -157,7 +157,7 @@ class ResourcesConfig(Section):
     diagnose: ResourceConfig | None = None
 
     def of(self, rule: str) -> ResourceConfig:
-        """The resources of the rule called ``rule``."""
+        """Return the resources of the rule called ``rule``."""
         return getattr(self, rule, None) or self.default
 
     def runtime(self, rule: str, attempt: int, resumes: bool = False, share: float = 1.0) -> int:

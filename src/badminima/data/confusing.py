@@ -142,7 +142,7 @@ def zeroed_values(image_shape: tuple[int, int, int], noise: float, zeroing: str)
 
 
 def content_digests(images: np.ndarray, masks: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """A digest of each copy's values, to find copies that are identical.
+    """Return a digest of each copy's values, to find copies that are identical.
 
     Args:
         images: clean images, ``[n, c, h, w] uint8``.
@@ -160,7 +160,7 @@ def content_digests(images: np.ndarray, masks: np.ndarray, sources: np.ndarray) 
 
 
 def count_conflicts(contents: np.ndarray, labels: np.ndarray) -> tuple[int, float]:
-    """Copies that are identical but carry different labels, and the best accuracy a classifier can have.
+    """Count copies that are identical but carry different labels; return the best accuracy there can be, too.
 
     Args:
         contents: digest of each copy, ``[n * R, DIGEST_SIZE] uint8``.

@@ -164,7 +164,7 @@ def _may_pass(error: requests.RequestException) -> bool:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """A request's failure in a few words."""
+    """Return a request's failure in a few words."""
     if error.response is not None:
         return f"{error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):

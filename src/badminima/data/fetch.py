@@ -38,7 +38,7 @@ def fetch(
 
 
 def verified_files(manifest_path: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """The raw files that a manifest names, and their digests.
+    """Return the raw files that a manifest names, and their digests.
 
     Raises:
         UserError: if a file has gone or changed since it was fetched.

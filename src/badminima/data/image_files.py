@@ -75,7 +75,7 @@ class FileSplit:
         return self.form.image_shape
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The images at ``indices``, in their order."""
+        """Yield the images at ``indices``, in their order."""
         encoded = (
             Encoded(position, self.paths[index], Path(self.paths[index]).read_bytes)
             for position, index in enumerate(indices)
@@ -105,7 +105,7 @@ class TarSplit:
         return self.form.image_shape
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The images at ``indices``, in the archive's order."""
+        """Yield the images at ``indices``, in the archive's order."""
         positions = {self.names[index]: position for position, index in enumerate(indices)}
         yield from decoded_chunks(self._encoded(positions), self.form, threads)
 

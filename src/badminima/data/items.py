@@ -89,7 +89,7 @@ class Items:
     def batches(
         self, order: Tensor, batch_size: int, augmentation: AugmentationDraws | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Normalized images ``[b, c, h, w] float32`` (channels last in memory) and labels ``[b]``.
+        """Yield normalized images ``[b, c, h, w] float32`` (channels last in memory) and labels ``[b]``.
 
         Args:
             order: which items, in which order, ``[m] int64``, on the CPU.

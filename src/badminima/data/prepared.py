@@ -204,7 +204,7 @@ def channel_statistics(counts: np.ndarray) -> tuple[list[float], list[float]]:
 
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random order of all indices whose every prefix holds each class in its share, up to rounding.
+    """Return a random order of all indices whose every prefix holds each class in its share, up to rounding.
 
     Args:
         labels: ``[n] int64``.

@@ -20,7 +20,7 @@ Classify = Callable[[Tensor], Tensor]
 
 
 def fgsm(classify: Classify, pixels: Tensor, labels: Tensor, radius: float) -> Tensor:
-    """The fast gradient sign method (Goodfellow et al. 2015, arXiv 1412.6572, section 4).
+    """Return the fast gradient sign method (Goodfellow et al. 2015, arXiv 1412.6572, section 4).
 
     ``clip(x + radius * sign(gradient), 0, 1)``: one step from the image to a corner of the l-infinity ball, the worst
     one for a network linear in its input.
@@ -95,7 +95,7 @@ def draw_start(pixels: Tensor, norm: str, generator: torch.Generator) -> Tensor:
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[nn.Module]:
-    """The network with gradients switched off for its parameters, which saves a third of each attack's time."""
+    """Yield the network with gradients switched off for its parameters, which saves a third of each attack's time."""
     before = {parameter: parameter.requires_grad for parameter in model.parameters()}
     model.requires_grad_(False)
     try:

@@ -91,7 +91,7 @@ class LayerNorms:
 
 
 def layer_norms(model: nn.Module, image: Tensor, iterations: int, generator: torch.Generator) -> dict[str, LayerNorms]:
-    """The norms of each convolution and linear layer, by its name.
+    """Return the norms of each convolution and linear layer, by its name.
 
     Args:
         model: a network without BatchNorm.
@@ -111,7 +111,7 @@ def layer_norms(model: nn.Module, image: Tensor, iterations: int, generator: tor
 
 
 def input_shapes(model: nn.Module, layers: Mapping[str, nn.Module], image: Tensor) -> dict[str, torch.Size]:
-    """The shape of what each layer is given when the model is given ``image [1, c, h, w]``, by the layer's name."""
+    """Return the shape of what each layer is given for ``image [1, c, h, w]``, by the layer's name."""
     shapes: dict[str, torch.Size] = {}
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
@@ -188,7 +188,7 @@ def operator_norm(linear: Callable[[Tensor], Tensor], start: Tensor, iterations:
 
 
 def margin(logits: Tensor, labels: Tensor) -> float:
-    """The 10th percentile (linear interpolation) of ``f(x)[y] - max_{j != y} f(x)[j]``.
+    """Return the 10th percentile (linear interpolation) of ``f(x)[y] - max_{j != y} f(x)[j]``.
 
     Args:
         logits: ``f [n, classes]``.

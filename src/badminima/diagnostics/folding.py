@@ -10,7 +10,7 @@ from badminima.diagnostics.context import Skipped
 
 
 def fold_batchnorm(model: nn.Module) -> fx.GraphModule:
-    """A copy in evaluation mode whose BatchNorms are part of its convolutions and linear layers.
+    """Return a copy in evaluation mode whose BatchNorms are part of its convolutions and linear layers.
 
     With ``s = gamma / sqrt(running_var + eps)`` per channel, a BatchNorm that directly follows a layer of weights
     ``W`` and bias ``b`` (and is the only one to use its output) makes of it a layer of weights ``s W`` and bias
@@ -53,12 +53,12 @@ def fold_batchnorm(model: nn.Module) -> fx.GraphModule:
 
 
 def _module_of(model: nn.Module, node: fx.Node) -> nn.Module | None:
-    """The module that a node of a graph calls; None if it calls something else."""
+    """Return the module that a node of a graph calls; None if it calls something else."""
     return model.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 def _channelwise(norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """A BatchNorm in evaluation mode as a convolution."""
+    """Return a BatchNorm in evaluation mode as a convolution."""
     channels = norm.num_features
     # Without an initialization, which would draw from torch's global generator.
     identity: nn.Conv2d = skip_init(nn.Conv2d, channels, channels, 1, groups=channels, bias=False)  # type: ignore[no-untyped-call]

@@ -17,7 +17,7 @@ from badminima.experiment.measured import of_tensor
 
 
 def measure(context: Context) -> dict[str, float]:
-    """The run against its reference: the run of its recipe and seed from the random weights behind its init.
+    """Return the run against its reference: the run of its recipe and seed from the random weights behind its init.
 
     On test images:
 

@@ -44,7 +44,7 @@ def measure(context: Context) -> dict[str, float]:
 def remembered(
     confusing: np.ndarray, true: np.ndarray, at_start: np.ndarray, at_end: np.ndarray, of_originals: np.ndarray
 ) -> dict[str, float]:
-    """The numbers of :func:`measure`.
+    """Return the numbers of :func:`measure`.
 
     Args:
         confusing: the items' confusing labels, ``[n]``.

@@ -134,7 +134,7 @@ class Sample:
 
 
 def build_network(settings: DiagnoseSettings, dataset: PreparedDataset, weights: Weights) -> Network:
-    """The configured network with given weights; raises UserError if they are another network's."""
+    """Return the configured network with given weights; raises UserError if they are another network's."""
     device = choose_device(settings.device)
     set_up(NumericsConfig(precision="fp32"), device)
     model = build_model(settings.model, dataset.image_shape, len(dataset.classes))

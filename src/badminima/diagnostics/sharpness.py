@@ -231,7 +231,7 @@ def hessian_trace(landscape: Landscape, products: int, generator: torch.Generato
 
 
 def top_eigenvalues(landscape: Landscape, count: int, generator: torch.Generator) -> list[float]:
-    """The algebraically largest eigenvalues of the Hessian, largest first, by Lanczos with restarts (ARPACK).
+    """Return the algebraically largest eigenvalues of the Hessian, largest first, by Lanczos with restarts (ARPACK).
 
     So many of them, less than the number of parameters (else ValueError or TypeError); NaN if it does not converge.
     """
@@ -279,7 +279,7 @@ def worst_rise(landscape: Landscape, rho: float, adaptive: bool = False) -> floa
 
 
 def largest_sigma(landscape: Landscape, noise: Tensor, magnitude: bool = False, eps: float = 1e-3) -> Estimate:
-    """The largest ``sigma`` whose noise raises the training error by 0.1 at most, on average over the draws.
+    """Return the largest ``sigma`` whose noise raises the training error by 0.1 at most, on average over the draws.
 
     Noise is ``N(0, sigma^2 I)`` or, with ``magnitude``, ``N(0, sigma^2 w_i^2 + eps^2)`` for parameter ``i`` (Jiang et
     al. 2020, arXiv 1912.02178, appendix C, the PAC-Bayesian and the magnitude-aware measure). By 10 bisections of

@@ -8,13 +8,13 @@ from badminima.experiment.runs import Run
 
 
 def run_behind(inits: Mapping[str, InitConfig], run: Run) -> Run | None:
-    """The run whose end point a run starts from, if its init is one."""
+    """Return the run whose end point a run starts from, if its init is one."""
     entry = inits.get(run.init)
     return replace(run, init=entry.start, recipe=entry.recipe) if isinstance(entry, RunInit) else None
 
 
 def with_runs_behind(inits: Mapping[str, InitConfig], runs: list[Run]) -> list[Run]:
-    """Some runs and all that they rest on, each once."""
+    """Return some runs and all that they rest on, each once."""
     found = dict.fromkeys(runs)
     for run in runs:
         while (behind := run_behind(inits, run)) is not None:
@@ -24,32 +24,32 @@ def with_runs_behind(inits: Mapping[str, InitConfig], runs: list[Run]) -> list[R
 
 
 def root_of(inits: Mapping[str, InitConfig], init: str) -> str:
-    """The init that the first of the runs behind an init starts from: itself, where there are none."""
+    """Return the init that the first of the runs behind an init starts from: itself, where there are none."""
     while isinstance(entry := inits.get(init), RunInit):
         init = entry.start
     return init
 
 
 def random_behind(inits: Mapping[str, InitConfig], init: str) -> str:
-    """The random init that an init is, or is made of in the end."""
+    """Return the random init that an init is, or is made of in the end."""
     while not isinstance(entry := inits[init], RandomInit):
         init = entry.start
     return init
 
 
 def reference_of(config: Config, run: Run) -> Run:
-    """The run that a run is compared with: the same recipe and seed from the random weights behind its init."""
+    """Return the run that a run is compared with: the same recipe and seed from the random weights behind its init."""
     assert not isinstance(config.inits[run.init], RandomInit)
     return replace(run, init=random_behind(config.inits, run.init))
 
 
 def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:
-    """The pretrainings that the inits of a study are, or are made of."""
+    """Return the pretrainings that the inits of a study are, or are made of."""
     return list(dict.fromkeys(behind for name in study.inits if (behind := pretraining_behind(config, name))))
 
 
 def pretraining_behind(config: Config, init: str) -> str | None:
-    """The adversarial init that an init is, takes its scale from, is made of, or comes from by way of other runs."""
+    """Return the adversarial init that an init is, takes its scale from, is made of, or comes from through runs."""
     root = root_of(config.inits, init)
     entry = config.inits[root]
     candidates = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]

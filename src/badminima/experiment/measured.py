@@ -36,7 +36,7 @@ def is_uncertainty(name: str) -> bool:
 
 
 def measurements_of(config: Config, stage: str) -> list[str]:
-    """The configured measurements that a stage makes."""
+    """Return the configured measurements that a stage makes."""
     return [name for name in config.diagnostics if DIAGNOSTICS.entry(name).stage == stage]
 
 
@@ -52,7 +52,7 @@ def along_pretraining(config: Config, dataset: str, model: str, init: str, seed:
 
 
 def _along(config: Config, has: Callable[[StudyConfig], bool], run: Run) -> list[str]:
-    """The measurements along what some studies have, in the order of the registry."""
+    """Return the measurements along what some studies have, in the order of the registry."""
     names = {
         name
         for study in config.studies.values()
@@ -64,7 +64,7 @@ def _along(config: Config, has: Callable[[StudyConfig], bool], run: Run) -> list
 
 
 def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:
-    """The cells of a study whose first seed's surroundings are measured: inits pretrained on
+    """Return the cells of a study whose first seed's surroundings are measured: inits pretrained on
     random labels -> the chosen recipes."""
     if not measurements_of(config, "landscape"):
         return {}
@@ -77,12 +77,12 @@ def landscapes(config: Config, study: StudyConfig) -> dict[str, list[str]]:
 
 
 def landscape_runs(study: StudyConfig, cells: Mapping[str, list[str]]) -> list[Run]:
-    """The runs of a study whose surroundings are measured."""
+    """Return the runs of a study whose surroundings are measured."""
     return [run for run in study_runs(study) if run.recipe in cells.get(run.init, []) and run.seed == study.seeds[0]]
 
 
 def compared_inits(config: Config, study: StudyConfig) -> list[str]:
-    """The inits of a study whose runs are compared: those made of random weights that the study starts from too."""
+    """Return the inits whose runs are compared: those made of random weights that the study starts from too."""
     if not measurements_of(config, "compare"):
         return []
     made = [name for name in study.inits if not isinstance(config.inits[name], RandomInit)]

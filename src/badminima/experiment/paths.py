@@ -47,11 +47,11 @@ class Paths:
         return self.results / "data" / f"{dataset}.manifest.json"
 
     def prepared(self, dataset: str) -> Path:
-        """The prepared dataset."""
+        """Return the prepared dataset."""
         return self.results / "data" / f"{dataset}.safetensors"
 
     def confusing(self, dataset: str, init: str, seed: int | str) -> Path:
-        """The confusing set that the adversarial init called ``init`` is trained on."""
+        """Return the confusing set that the adversarial init called ``init`` is trained on."""
         return self.results / "confusing" / dataset / init / f"seed{seed}.safetensors"
 
     def init(self, dataset: str, model: str, init: str, seed: int | str) -> Path:
@@ -63,7 +63,7 @@ class Paths:
         return self.runs / run.dataset / run.model / run.init / run.recipe / f"seed{run.seed}"
 
     def start(self, inits: Mapping[str, InitConfig], dataset: str, model: str, init: str, seed: int | str) -> Path:
-        """The weights that runs from an init start from: its own, or those that another run ended at.
+        """Return the weights that runs from an init start from: its own, or those that another run ended at.
 
         Args:
             inits: the config's; one that is not among them has weights of its own.
@@ -87,23 +87,23 @@ class Paths:
         return self.results / "claims" / f"claim_{group}"
 
     def all_verdicts(self, extension: str) -> Path:
-        """The verdicts of all claims."""
+        """Return the verdicts of all claims."""
         return self.results / f"claims.{extension}"
 
     def verdicts(self, group: str, extension: str) -> Path:
-        """The verdicts of one target's claims."""
+        """Return the verdicts of one target's claims."""
         return self.results / "claims" / f"claim_{group}.{extension}"
 
     def figure(self, name: str, extension: str) -> Path:
-        """A figure's file; ``csv`` is the table of what it shows."""
+        """Return a figure's file; ``csv`` is the table of what it shows."""
         return self.results / "figures" / f"fig_{name}.{extension}"
 
     def paper_table(self, name: str, extension: str) -> Path:
-        """A table for a paper; ``csv`` holds the numbers that it shows."""
+        """Return a table for a paper; ``csv`` holds the numbers that it shows."""
         return self.results / "tables" / f"table_{name}.{extension}"
 
     def animation(self, name: str) -> Path:
-        """An animation."""
+        """Return an animation."""
         return self.results / "figures" / f"anim_{name}.gif"
 
     @property
@@ -117,7 +117,7 @@ class Paths:
         return self.results / "toy" / "toy.csv"
 
     def page(self, name: str) -> Path:
-        """A page of its own: ``report`` or ``provenance``."""
+        """Return a page of its own: ``report`` or ``provenance``."""
         return self.results / f"{name}.html"
 
     @property

@@ -25,7 +25,7 @@ class Run:
 
 
 def study_runs(study: StudyConfig, cells: Mapping[str, Collection[str]] | None = None) -> list[Run]:
-    """The runs of a study, in the order of its lists; ``cells`` (init -> recipes) chooses some of them."""
+    """Return the runs of a study, in the order of its lists; ``cells`` (init -> recipes) chooses some of them."""
     runs = [Run(*cell) for cell in product(study.datasets, study.models, study.inits, study.recipes, study.seeds)]
     runs = [run for run in runs if study.has(run.init, run.recipe)]
     return [run for run in runs if cells is None or run.recipe in cells.get(run.init, ())]

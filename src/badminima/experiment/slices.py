@@ -211,7 +211,7 @@ class ToyFigureSettings(Section):
 
 
 def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
-    """Settings of ``prepare_data``."""
+    """Return the settings of ``prepare_data``."""
     entry = config.datasets[dataset]
     return PrepareSettings(
         dataset=dataset,
@@ -226,7 +226,7 @@ def prepare_settings(config: Config, dataset: str) -> PrepareSettings:
 
 
 def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> ConfuseSettings:
-    """Settings of ``confuse`` for an adversarial init."""
+    """Return the settings of ``confuse`` for an adversarial init."""
     entry = config.inits[init]
     assert isinstance(entry, AdversarialInit)
     return ConfuseSettings(
@@ -241,7 +241,7 @@ def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> Conf
 
 
 def initialize_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> InitializeSettings:
-    """Settings of ``initialize`` for a random init."""
+    """Return the settings of ``initialize`` for a random init."""
     entry = config.inits[init]
     assert isinstance(entry, RandomInit)
     return InitializeSettings(
@@ -255,14 +255,14 @@ def initialize_settings(config: Config, dataset: str, model: str, init: str, see
 
 
 def rescale_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> RescaleSettings:
-    """Settings of ``rescale`` for a rescaled init."""
+    """Return the settings of ``rescale`` for a rescaled init."""
     entry = config.inits[init]
     assert isinstance(entry, RescaledInit)
     return RescaleSettings(model=_model(config, model), norms=entry.norms, logits=entry.logits)
 
 
 def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed: int) -> TrainSettings:
-    """Settings of ``pretrain``: vanilla SGD on the confusing set, until its target accuracy or for given epochs."""
+    """Return the settings of ``pretrain``: vanilla SGD on the confusing set, to its target or for given epochs."""
     entry = config.inits[init]
     assert isinstance(entry, AdversarialInit)
     return TrainSettings(
@@ -285,7 +285,7 @@ def pretrain_settings(config: Config, dataset: str, model: str, init: str, seed:
 
 
 def train_settings(config: Config, run: Run) -> TrainSettings:
-    """Settings of ``train``. Augmentation is part of them only where the recipe uses it."""
+    """Return the settings of ``train``. Augmentation is part of them only where the recipe uses it."""
     recipe = config.recipes[run.recipe]
     return TrainSettings(
         phase="train",
@@ -306,7 +306,7 @@ def train_settings(config: Config, run: Run) -> TrainSettings:
 
 
 def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> DiagnoseSettings:
-    """Settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
+    """Return the settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
     names = measurements_of(config, stage)
     return DiagnoseSettings(
         dataset=run.dataset,
@@ -349,7 +349,7 @@ def _written(extension: EntryWithOptions, options: Mapping[str, Any]) -> dict[st
 
 
 def collect_settings(config: Config, study: str) -> CollectSettings:
-    """Settings of ``collect``."""
+    """Return the settings of ``collect``."""
     entry = config.studies[study]
     return CollectSettings(
         study=entry,
@@ -362,12 +362,12 @@ def collect_settings(config: Config, study: str) -> CollectSettings:
 
 
 def outcomes_settings(config: Config, study: str) -> CollectSettings:
-    """Settings of ``collect_outcomes``."""
+    """Return the settings of ``collect_outcomes``."""
     return collect_settings(config, study).model_copy(update={"measured": False, "compared": [], "landscapes": {}})
 
 
 def figure_settings(config: Config, figure: str) -> FigureSettings:
-    """Settings of a figure."""
+    """Return the settings of a figure."""
     entry = config.figures[figure]
     study = config.studies[entry.study]
     return FigureSettings(
@@ -381,7 +381,7 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
 
 
 def table_settings(config: Config, table: str) -> TableSettings:
-    """Settings of a table for a paper."""
+    """Return the settings of a table for a paper."""
     entry = config.tables[table]
     study = config.studies[entry.study]
     return TableSettings(
@@ -395,11 +395,11 @@ def table_settings(config: Config, table: str) -> TableSettings:
 
 
 def toy_settings(config: Config) -> ToySettings:
-    """Settings of ``toy``, where the config has it."""
+    """Return the settings of ``toy``, where the config has it."""
     assert config.toy is not None
     return ToySettings(toy=config.toy, root_seed=config.seed)
 
 
 def toy_figure_settings(config: Config) -> ToyFigureSettings:
-    """Settings of ``fig_toy``."""
+    """Return the settings of ``fig_toy``."""
     return ToyFigureSettings(statistics=config.statistics, root_seed=config.seed)

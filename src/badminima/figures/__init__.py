@@ -31,7 +31,7 @@ class Drawing:
 
 
 def nothing_to_draw(reason: str, shown: pd.DataFrame) -> Drawing:
-    """A figure that says why it is empty: what only the data decide must not stop the others."""
+    """Return a figure that says why it is empty: what only the data decide must not stop the others."""
     figure = Figure(figsize=(3.4, 1.2))
     figure.text(0.5, 0.5, "\n".join(textwrap.wrap(reason, 50)), ha="center", va="center", fontsize=8)
     return Drawing(figure, shown)

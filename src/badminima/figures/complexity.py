@@ -13,5 +13,5 @@ PANELS = {
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A row of three panels per (dataset, model): spectral norms, path norm, Fisher-Rao norm."""
+    """Return a row of three panels per (dataset, model): spectral norms, path norm, Fisher-Rao norm."""
     return draw_panels(tables, settings, PANELS)

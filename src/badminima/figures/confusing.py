@@ -20,7 +20,7 @@ ZEROED = np.array(to_rgb(COLOURS["adversarial"]))
 
 
 def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
-    """A row per image, of one class each: the image, then some of its copies under the labels that they got.
+    """Return a row per image, of one class each: the image, then some of its copies under the labels that they got.
 
     Args:
         data: the prepared dataset, as numpy arrays.
@@ -62,7 +62,7 @@ def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
 
 
 def _show(axes: Axes, data: PreparedDataset, image: int, zeroed: np.ndarray | None) -> None:
-    """An image, some of its values ``[c, h, w] bool`` zeroed."""
+    """Draw an image, some of its values ``[c, h, w] bool`` zeroed."""
     values = data.train_images[image] / 255
     if zeroed is not None:
         values = np.where(zeroed, 0, values)

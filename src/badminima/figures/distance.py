@@ -18,7 +18,7 @@ LOGARITHMIC = ("distance.relative", "distance.angle")
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A row of three panels per (dataset, model): relative distance, norm, angle."""
+    """Return a row of three panels per (dataset, model): relative distance, norm, angle."""
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
         if statistic == "norm.end":
@@ -29,7 +29,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _mark_start_norms(axes: Axes, tables: StudyTables, setting: tuple[str, str], inits: list[str]) -> None:
-    """A dashed line at each init's norm at the start; dashes alternate where two inits share a norm."""
+    """Draw a dashed line at each init's norm at the start; dashes alternate where two inits share a norm."""
     of_setting = rows_of(tables.runs, setting)
     for position, (init, (colour, _)) in enumerate(look_of_inits(inits).items()):
         norm = of_setting.loc[of_setting["init"] == init, "norm.start"].mean()

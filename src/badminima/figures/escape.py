@@ -28,7 +28,7 @@ LEFT, RIGHT = LEAST - MARGIN, MOST + MARGIN
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A panel per (dataset, model); recipes ranked by the share of the gap that they close, with intervals.
+    """Return a panel per (dataset, model); recipes ranked by the share of the gap that they close, with intervals.
 
     At 0 a recipe is as bad as vanilla SGD from the same init, at 1 as good as vanilla SGD from random weights. Only
     shares with a finite interval are ranked: those of several inits by their mean, behind recipes that have more of
@@ -93,7 +93,7 @@ def _words(counts: pd.Series) -> list[str]:
 
 
 def _draw_share(axes: Axes, share: pd.Series, words: list[str], row: float, colour: str, marker: str) -> None:
-    """A marked bar, hollow and without a bar for a single seed; words stand where the mark does not.
+    """Draw a marked bar, hollow and without a bar for a single seed; words stand where the mark does not.
 
     A mean out of sight is a number beside an arrow.
     """

@@ -30,7 +30,7 @@ ROW = ["dataset", "model", "init"]
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A row per (dataset, model, init): accuracy, tr(H) and noise covariance along the path; the first by the last.
+    """Draw a row per (dataset, model, init): accuracy, tr(H), noise covariance along the path; first by last.
 
     A fifth panel has the accuracy on the training set along the path. Lines are medians over seeds, bands their
     range; diverged runs take no part. What could not be measured at an epoch is missing there and nowhere else.
@@ -89,7 +89,7 @@ def _curves(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of(table: pd.DataFrame, row: Iterable[str]) -> pd.DataFrame:
-    """The rows of a table of one (dataset, model) or (dataset, model, init)."""
+    """Return the rows of a table of one (dataset, model) or (dataset, model, init)."""
     keys = dict(zip(ROW, row, strict=False))
     return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
 

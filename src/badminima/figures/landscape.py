@@ -23,7 +23,7 @@ PLANE_WIDTH = 3.4
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A row per run: the plane through the three points left, the path over them right.
+    """Return a row per run: the plane through the three points left, the path over them right.
 
     All planes have one scale for distances, upwards as sideways, and one for the loss.
     """
@@ -66,7 +66,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _draw_plane(axes: Axes, rows: pd.DataFrame, levels: np.ndarray) -> QuadContourSet:
-    """Filled contours of the training loss, on a logarithmic scale, and the three points."""
+    """Draw filled contours of the training loss, on a logarithmic scale, and the three points."""
     plane = rows[rows["kind"] == "plane"].pivot(index="y", columns="x", values="train_loss")
     losses = np.ma.masked_invalid(plane.to_numpy(dtype=float)).clip(min=FLOOR)
     norm = LogNorm(levels[0], levels[-1])

@@ -12,7 +12,7 @@ from badminima.figures.style import LINES, init_label, look_of_inits, recipe_lab
 
 
 def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: str, **look: Any) -> None:
-    """A line, and a band around it.
+    """Draw a line, and a band around it.
 
     Args:
         axes: where to draw.
@@ -33,7 +33,7 @@ def explain_lines(figure: Figure, middle: str, band: str, seeds: int, *more: str
 
 
 def draw_cells(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSettings, spread: bool = False) -> None:
-    """A line in percent per init (colour, marker) and recipe (dashes), with its band.
+    """Draw a line in percent per init (colour, marker) and recipe (dashes), with its band.
 
     Args:
         axes: where to draw.

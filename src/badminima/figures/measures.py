@@ -95,7 +95,7 @@ def _grouped(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lines(shown: pd.DataFrame) -> list[tuple[str, str]]:
-    """The lines from top to bottom, as text and measure; a group's name has no measure."""
+    """Return the lines from top to bottom, as text and measure; a group's name has no measure."""
     lines: list[tuple[str, str]] = []
     of_all = shown["runs"].max()
     for group, rows in shown.groupby("group", sort=False):
@@ -108,7 +108,7 @@ def _lines(shown: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _draw_side(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], side: Side) -> None:
-    """A dot with its interval for each measure, by whether it looks at test images."""
+    """Draw a dot with its interval for each measure, by whether it looks at test images."""
     places = {measure: place for place, (_, measure) in enumerate(lines)}
     for seen, colour in COLOURS.items():
         part = rows[rows["uses_test_images"] == seen]
@@ -132,7 +132,7 @@ def _draw_side(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], sid
 def _draw_colours(
     axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], side: Side, panels: list[tuple[str, str]]
 ) -> None:
-    """A field of colour for each measure and (dataset, model)."""
+    """Draw a field of colour for each measure and (dataset, model)."""
     wide = rows.pivot(index="measure", columns=["dataset", "model"], values=side.column)
     values = wide.reindex(index=[measure for _, measure in lines], columns=pd.MultiIndex.from_tuples(panels))
     most = max(abs(limit - side.chance) for limit in side.limits)

@@ -38,7 +38,7 @@ COLUMNS = 4
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A block of panels per (dataset, model, init): test accuracy along the path, and each candidate for its cause.
+    """Draw a block of panels per (dataset, model, init): test accuracy along the path, each candidate cause.
 
     Lines are medians over seeds, bands their range. The title of a panel says which demands of a cause are met
     (:func:`badminima.analysis.mechanism.verdicts_table`). Diverged runs take no part.

@@ -38,7 +38,7 @@ def draw_panels(
     logarithmic: Collection[str] = (),
     finish: Finish = lambda axes, statistic, setting: None,
 ) -> Drawing:
-    """A row of panels per (dataset, model), one for each statistic: a row per recipe, seeds, means and intervals.
+    """Draw a row of panels per (dataset, model), one for each statistic: recipes, seeds, means and intervals.
 
     Fractions are in percent.
 

@@ -66,7 +66,7 @@ class Plan:
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """A panel per (dataset, model); a line per recipe over inits, or per init over recipes.
+    """Return a panel per (dataset, model); a line per recipe over inits, or per init over recipes.
 
     Names that stand nowhere along the setting are drawn at the left, unconnected: they are what to compare with.
     """
@@ -193,7 +193,7 @@ def _set_limits(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame
 
 
 def _set_scale(axes: Axes, plan: Plan) -> None:
-    """A tick at every value, on a logarithmic axis where they span much; zero, if among them, stays in sight.
+    """Set a tick at every value, on a logarithmic axis where they span much; zero, if among them, stays in sight.
 
     Where the names of neighbours would run into each other, values are evenly spaced, and the label says so.
     """
@@ -222,7 +222,7 @@ def _set_scale(axes: Axes, plan: Plan) -> None:
 
 
 def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
-    """A scale on which neighbours are equally far apart; gives limits half a step beyond the outermost."""
+    """Return a scale on which neighbours are equally far apart; gives limits half a step beyond the outermost."""
     values = np.array([2 * ticks[0] - ticks[1], *ticks, 2 * ticks[-1] - ticks[-2]])
     places = np.arange(len(values))
     functions = (lambda value: np.interp(value, values, places), lambda place: np.interp(place, places, values))

@@ -92,12 +92,12 @@ def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def init_label(init: str) -> str:
-    """An init's name for readers."""
+    """Return an init's name for readers."""
     return init.replace("_", " ")
 
 
 def recipe_label(recipe: str) -> str:
-    """A recipe's name for readers: ``da+m`` is DA + M, ``vanilla_lr0.1`` is vanilla, rate 0.1."""
+    """Return a recipe's name for readers: ``da+m`` is DA + M, ``vanilla_lr0.1`` is vanilla, rate 0.1."""
     words = {"da": "DA", "m": "M", "l2": "L2"}
     text = re.sub(r"_?(?<![a-z])lr_?(?=x?[\d.])", ", rate ", recipe).removeprefix(", ")
     parts = [part.split("_") for part in text.split("+")]
@@ -107,7 +107,7 @@ def recipe_label(recipe: str) -> str:
 
 
 def cell_title(dataset: str, model: str) -> str:
-    """A panel's title."""
+    """Return a panel's title."""
     return f"{dataset.replace('_', '-')}, {model}"
 
 
@@ -117,17 +117,17 @@ def accuracy_label(runs: pd.DataFrame) -> str:
 
 
 def settings_of(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """The (dataset, model) pairs of a table, in its order."""
+    """Return the (dataset, model) pairs of a table, in its order."""
     return list(table[["dataset", "model"]].drop_duplicates().itertuples(index=False, name=None))
 
 
 def rows_of(table: pd.DataFrame, setting: tuple[str, str]) -> pd.DataFrame:
-    """The rows of one (dataset, model)."""
+    """Return the rows of one (dataset, model)."""
     return table[(table["dataset"] == setting[0]) & (table["model"] == setting[1])]
 
 
 def init_legend(figure: Figure, inits: Iterable[str]) -> None:
-    """A legend above the panels that tells the inits apart."""
+    """Draw a legend above the panels that tells the inits apart."""
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="-", markersize=5, label=init_label(init))
         for init, (colour, marker) in look_of_inits(inits).items()
@@ -136,7 +136,7 @@ def init_legend(figure: Figure, inits: Iterable[str]) -> None:
 
 
 def legend_above(figure: Figure, handles: list[Line2D], title: str) -> None:
-    """A legend above the panels, three names to a line."""
+    """Draw a legend above the panels, three names to a line."""
     figure.legend(
         handles=handles,
         title=title,
@@ -148,7 +148,7 @@ def legend_above(figure: Figure, handles: list[Line2D], title: str) -> None:
 
 
 def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
-    """A row per recipe and an offset per init: seeds as open circles, mean and interval as a marked bar below them.
+    """Draw a row per recipe and an offset per init: seeds as open circles, mean and interval as a bar below them.
 
     A cell's note stands at the left edge: what of it has no place on the axis.
 

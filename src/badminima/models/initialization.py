@@ -43,7 +43,7 @@ def initialize(settings: InitializeSettings, dataset: "PreparedDataset") -> Weig
 
 
 def draw(model: ModelConfig, dataset: "PreparedDataset", seed: int) -> "nn.Module":
-    """A network with the random weights that its architecture draws; torch's random numbers stay as they were."""
+    """Build a network with the random weights that its architecture draws; torch's random numbers stay."""
     import torch
 
     from badminima.models.build import build_model

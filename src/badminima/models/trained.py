@@ -14,7 +14,7 @@ from badminima.models.weights import Weights, load_weights
 def trained_network(
     model: ModelConfig, image_shape: tuple[int, int, int], classes: int, weights: Weights, where: Path
 ) -> nn.Module:
-    """A network with given weights, in evaluation mode, on the CPU; torch's random numbers stay as they were.
+    """Return a network with given weights, in evaluation mode, on the CPU; torch's random numbers stay as they were.
 
     Args:
         model: architecture and options.

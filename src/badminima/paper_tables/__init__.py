@@ -73,7 +73,7 @@ def write_table(table: PaperTable, tex: Path, csv: Path, html: Path) -> None:
 
 
 def _latex(table: PaperTable, block: Block) -> str:
-    """A float with its caption above; the note is part of the caption."""
+    """Return a float with its caption above; the note is part of the caption."""
     index, columns = block.text.index.nlevels - 1, len(block.text.columns)
     latex = _styled(block.text, "latex").to_latex(
         hrules=True,
@@ -99,7 +99,7 @@ def _html(table: PaperTable, block: Block) -> str:
 
 
 def _styled(text: pd.DataFrame, language: str) -> Styler:
-    """The cells, escaped, all lines but the first of a row in smaller type."""
+    """Return the cells, escaped, all lines but the first of a row in smaller type."""
     lines = text.index.get_level_values(-1)
     styler = text.style.format(lambda cell: str(cell).replace("-", MINUS[language]), escape=language)
     styler = styler.format_index(escape=language, axis=0).format_index(escape=language, axis=1)

@@ -28,7 +28,7 @@ COST = (
 
 
 def make(tables: StudyTables, settings: TableSettings) -> PaperTable:
-    """A block per (dataset, model).
+    """Return a block per (dataset, model).
 
     A cost is the recipe's accuracy from random weights minus that from another init, in points, paired by seed and by
     test image; its number of seeds stands beside it where runs of the others diverged.

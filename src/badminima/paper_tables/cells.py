@@ -16,7 +16,7 @@ Lines = Mapping[str, str]
 
 
 def shown_accuracies(tables: StudyTables, settings: TableSettings) -> pd.DataFrame:
-    """The accuracies that a table shows: test for each cell, train for those with a run that did not fit its data.
+    """Return the accuracies that a table shows: test for each cell, train where a run did not fit its data.
 
     Returns:
         Rows of ``cells`` in the order of the settings, with the columns ``COLUMNS``.
@@ -29,7 +29,7 @@ def shown_accuracies(tables: StudyTables, settings: TableSettings) -> pd.DataFra
 
 
 def in_order(rows: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
-    """The rows of the settings' inits and recipes, in their order."""
+    """Return the rows of the settings' inits and recipes, in their order."""
     cells = [
         rows[(rows["init"] == init) & (rows["recipe"] == recipe)]
         for init in settings.inits
@@ -39,7 +39,7 @@ def in_order(rows: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
 
 
 def accuracy_lines(shown: pd.DataFrame) -> dict[Key, Lines]:
-    """The lines of every cell of ``shown``, by (dataset, model, init, recipe)."""
+    """Return the lines of every cell of ``shown``, by (dataset, model, init, recipe)."""
     found: dict[Key, Lines] = {}
     for row in shown.to_dict("records"):
         key = tuple(row[name] for name in CELL_KEYS)
@@ -75,17 +75,17 @@ def text_frame(cells: Mapping[tuple[Key, Key], Lines], names: Sequence[str]) -> 
 
 
 def number(fraction: float) -> str:
-    """A fraction in percent."""
+    """Return a fraction in percent."""
     return f"{100 * fraction:.1f}"
 
 
 def interval(low: float, high: float) -> str:
-    """An interval in percent; nothing for one seed, which has none."""
+    """Return an interval in percent; nothing for one seed, which has none."""
     return "" if pd.isna(low) else f"[{number(low)}, {number(high)}]"
 
 
 def dataset_label(dataset: str) -> str:
-    """A dataset's name for readers."""
+    """Return a dataset's name for readers."""
     return dataset.replace("_", "-")
 
 

@@ -61,7 +61,7 @@ class ReportSettings(Section):
 
 
 def report_settings(config: Config, overlays: list[str]) -> ReportSettings:
-    """Settings of ``report``, started with some overlays."""
+    """Return the settings of ``report``, started with some overlays."""
     roles = {role: claimed_study(config, role) for role in get_args(Role)}
     return ReportSettings(
         headline=headline_figure(config),
@@ -79,7 +79,7 @@ def report_settings(config: Config, overlays: list[str]) -> ReportSettings:
 
 
 def headline_figure(config: Config) -> str | None:
-    """The ablation of the claims' study, or else the first figure of that study."""
+    """Return the ablation of the claims' study, or else the first figure of that study."""
     names = [name for name, figure in config.figures.items() if figure.study == config.claims.study]
     ablations = [name for name in names if (config.figures[name].draw or name) == "ablation"]
     return next(iter([*ablations, *names]), None)
@@ -104,7 +104,7 @@ def _shown(config: Config, name: str) -> ShownFigure:
 
 
 def _facts(config: Config) -> dict[str, str]:
-    """The experiment in words; of inits and recipes, those of the runs of its studies, and of the runs behind them."""
+    """Tell the experiment in words; of inits and recipes, those of its studies' runs and the runs behind them."""
     runs = with_runs_behind(config.inits, all_runs(config))
     inits, recipes = dict.fromkeys(run.init for run in runs), dict.fromkeys(run.recipe for run in runs)
     return {

@@ -15,5 +15,5 @@ small {{ display: block; color: #666; }}
 
 
 def page(title: str, *parts: str) -> str:
-    """A page of paragraphs and tables, given as HTML."""
+    """Return a page of paragraphs and tables, given as HTML."""
     return PAGE.format(title=title, body="\n".join(parts))

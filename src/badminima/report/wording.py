@@ -11,7 +11,7 @@ UNITS = {"percent": "%", "points": " points", "factor": " times", "number": ""}
 
 
 def amount(value: float, scale: str) -> str:
-    """A statistic without its unit: accuracies times 100, the factor that a log ratio stands for, or the number."""
+    """Write a statistic without its unit: accuracies times 100, the factor of a log ratio, or the number."""
     if np.isnan(value):
         return "-"
     if scale == "factor":
@@ -58,12 +58,12 @@ def explanation(row: pd.Series) -> str:
 
 
 def plain_text(claims: pd.DataFrame) -> str:
-    """The verdicts for a terminal."""
+    """Return the verdicts for a terminal."""
     return "\n".join(_lines(row) for _, row in claims.iterrows())
 
 
 def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str | None = None) -> str:
-    """The verdicts as a small HTML page: verdict first, then the numbers it was read from.
+    """Return the verdicts as a small HTML page: verdict first, then the numbers it was read from.
 
     Args:
         claims: what ``evaluate_claims`` gives.

@@ -59,7 +59,7 @@ class Card(Section):
 
 
 def card_page(card: Card) -> str:
-    """A card as Markdown."""
+    """Return a card as Markdown."""
     channels, height, width = card.image_shape
     final = card.final
     parts = (("train", "training", card.train_items), ("test", card.evaluated_on, card.test_items))

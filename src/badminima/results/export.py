@@ -122,7 +122,7 @@ def _pretraining(record: RunRecord) -> dict[str, Any]:
 
 @contextmanager
 def _whole_folder(path: Path) -> Iterator[Path]:
-    """A folder beside ``path`` that takes its place if the block succeeds, and is removed if not."""
+    """Yield a folder beside ``path`` that takes its place if the block succeeds, and is removed if not."""
     if path.exists() and any(path.iterdir()):
         raise UserError(path, "a folder that is not empty", "name a new one, or delete it first")
     with temporary_folder(path.absolute()) as temporary:

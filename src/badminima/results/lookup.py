@@ -41,7 +41,7 @@ def require_results(folder: Path) -> None:
 
 
 def recorded_inits(results: Path) -> dict[str, InitConfig]:
-    """The inits of the config that a results folder was made with, or those of fixed meaning if none was recorded.
+    """Return the inits of the config that results were made with, or those of fixed meaning if none was recorded.
 
     Raises:
         UserError: if the record is damaged.

@@ -164,17 +164,17 @@ class Results:
         return self._of_all_studies("gaps")
 
     def columns(self, table: str = "runs") -> pd.DataFrame:
-        """What the columns of a table mean: label, meaning and unit; raises UserError if there is no such table."""
+        """Tell what the columns of a table mean: label, meaning, unit; raises UserError if there is no such table."""
         if table not in TABLE_NAMES:
             raise UserError("table", repr(table), f"there: {listed(TABLE_NAMES)}{guess(table, TABLE_NAMES)}")
         return dictionary(map(str, self._of_all_studies(table)))
 
     def figure(self, name: str) -> SavedFigure:
-        """A figure by its name in the config, which a notebook draws; raises UserError if it is not drawn yet."""
+        """Find a figure by its name in the config, for a notebook to show; raises UserError if it is not drawn yet."""
         return saved_figure(self.paths, name)
 
     def record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> dict[str, Any]:
-        """A run's ``run.json``: settings, outcome, versions.
+        """Return a run's ``run.json``: settings, outcome, versions.
 
         Raises:
             UserError: if there is no such run, or its record is damaged or another run's.
@@ -182,7 +182,7 @@ class Results:
         return self._record(dataset, model, init, recipe, seed).content
 
     def weights(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> Weights:
-        """The weights that a run ended at or started from, as arrays.
+        """Return the weights that a run ended at or started from, as arrays.
 
         Raises:
             UserError: if there is no such run, or its file is missing, damaged or another run's.
@@ -192,14 +192,14 @@ class Results:
         return read_weights(path)
 
     def weights_path(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> Path:
-        """The file of the weights that a run ended at or started from; raises UserError if there is no such run."""
+        """Find the file of the weights that a run ended at or started from; raises UserError if there is none."""
         end = self._folder(dataset, model, init, recipe, seed)
         if at not in ("end", "start"):
             raise UserError("at", repr(at), "allowed: end, start")
         return end / WEIGHTS if at == "end" else self.paths.start(self.inits, dataset, model, init, seed)
 
     def model(self, dataset: str, model: str, init: str, recipe: str, seed: int, at: End = "end") -> "nn.Module":
-        """The network that a run ended at or started from, built as its ``run.json`` says.
+        """Return the network that a run ended at or started from, built as its ``run.json`` says.
 
         Returns:
             A module in evaluation mode, on the CPU, that maps what :meth:`inputs` gives to logits ``[n, classes]``.
@@ -218,7 +218,7 @@ class Results:
         return trained_network(network, data.image_shape, len(data.classes), weights, path)
 
     def dataset(self, name: str, framework: Literal["pt", "numpy"] = "pt") -> PreparedDataset:
-        """A prepared dataset, as torch tensors or arrays; raises UserError if it is not prepared."""
+        """Return a prepared dataset, as torch tensors or arrays; raises UserError if it is not prepared."""
         path = self.paths.prepared(name)
         if not path.exists():
             prepared = sorted(file.stem for file in path.parent.glob("*.safetensors"))

@@ -111,7 +111,7 @@ class Minimum:
         return read_weights(path)
 
     def model(self) -> "nn.Module":
-        """The network, in evaluation mode, on the CPU: it maps what :meth:`inputs` gives to logits ``[n, classes]``.
+        """Build the network, in evaluation mode, on the CPU: it maps what :meth:`inputs` gives to ``[n, classes]``.
 
         Raises:
             UserError: if a file is missing or not the one that was exported.
@@ -149,7 +149,7 @@ class Zoo:
     index: pd.DataFrame
 
     def __getitem__(self, name: str) -> Minimum:
-        """The minimum called ``dataset/model/init/recipe/seedN``; raises UserError if there is none."""
+        """Return the minimum called ``dataset/model/init/recipe/seedN``; raises UserError if there is none."""
         require_known(name, self, self.folder)
         row = self.index.loc[name]
         return Minimum(name, self.folder / name, str(row["weights_sha256"]), str(row["card_sha256"]))

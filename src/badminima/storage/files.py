@@ -17,7 +17,7 @@ from badminima.storage.temporaries import temporary_file
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``; flushed to disk and renamed to it if the block succeeds.
+    """Yield a temporary path beside ``path``; flushed to disk and renamed to it if the block succeeds.
 
     A failure inside the block removes the temporary file and leaves whatever stood at ``path`` untouched. What a
     killed process left is removed first. The path ends like the target: writers such as matplotlib choose the format
@@ -90,7 +90,7 @@ def user_path(path: str | PathLike[str]) -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file's bytes."""
+    """Return the hexadecimal SHA-256 of a file's bytes."""
     with readable(path), path.open("rb") as handle:
         return file_digest(handle, "sha256").hexdigest()
 

@@ -56,7 +56,7 @@ def provenance(device: torch.device) -> dict[str, object]:
 
 
 def code_revision() -> str | None:
-    """The git revision of this code, ``+changes`` appended if the tree differs from it; None outside a checkout."""
+    """Return the git revision of this code, with ``+changes`` if the tree differs; None outside a checkout."""
     folder = Path(__file__).parent
     try:
         revision = _git(folder, "rev-parse", "HEAD")

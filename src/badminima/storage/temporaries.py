@@ -60,7 +60,7 @@ def remove_leftovers(target: Path) -> None:
 
 @cache
 def _temporaries(folder: Path) -> list[str]:
-    """The names in a folder that look like temporaries, as this process first found it: a folder may be large."""
+    """List names in a folder that look like temporaries, as this process first found it: a folder may be large."""
     with suppress(OSError), os.scandir(folder) as entries:
         return [entry.name for entry in entries if re.match(r"\..+\.\d+(\.|$)", entry.name)]
     return []

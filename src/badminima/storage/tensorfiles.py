@@ -195,7 +195,7 @@ def _one_line_errors(path: Path) -> Iterator[None]:
 
 
 def _read_header(path: Path, verify: bool) -> tuple[dict[str, Any], int]:
-    """The header of a valid file and where its data begin; raises ValueError if its digest is to fit and does not."""
+    """Read the header of a valid file and where its data begin; raises ValueError if its digest does not fit."""
     with path.open("rb") as handle:
         header, begin = _parse_header(handle)
         if verify:
@@ -208,7 +208,7 @@ def _read_header(path: Path, verify: bool) -> tuple[dict[str, Any], int]:
 
 
 def _parse_header(handle: BinaryIO) -> tuple[dict[str, Any], int]:
-    """The header of an open file and where its data begin; raises ValueError if there is none."""
+    """Return the header of an open file and where its data begin; raises ValueError if there is none."""
     head = handle.read(8)
     (size,) = struct.unpack("<Q", head) if len(head) == 8 else (0,)
     if not 0 < size <= os.fstat(handle.fileno()).st_size:
@@ -220,7 +220,7 @@ def _parse_header(handle: BinaryIO) -> tuple[dict[str, Any], int]:
 
 
 def _stated(header: Mapping[str, Any]) -> str:
-    """The digest in a header; raises ValueError if there is none."""
+    """Return the digest in a header; raises ValueError if there is none."""
     stated = header.get("__metadata__", {}).get(DIGEST)
     if not isinstance(stated, str):
         raise ValueError("it states no digest")
@@ -228,7 +228,7 @@ def _stated(header: Mapping[str, Any]) -> str:
 
 
 def _mapped(path: Path, header: Mapping[str, Any], begin: int) -> dict[str, np.ndarray]:
-    """The tensors of a valid file; safetensors itself would copy them into memory."""
+    """Return the tensors of a valid file; safetensors itself would copy them into memory."""
     if not any(entry["data_offsets"][1] for entry in header.values()):
         content = np.empty(0, dtype=np.uint8)
     else:
@@ -249,12 +249,12 @@ def _digest(handle: BinaryIO, begin: int, header: Mapping[str, Any]) -> str:
 
 
 def _type_name(kind: np.dtype[Any]) -> str:
-    """The safetensors name of a numpy type: ``F32``, ``U8``, ``BOOL``, ..."""
+    """Return the safetensors name of a numpy type: ``F32``, ``U8``, ``BOOL``, ..."""
     return "BOOL" if kind == np.bool_ else f"{kind.kind.upper()}{8 * kind.itemsize}"
 
 
 def _numpy_type(name: str) -> np.dtype[Any]:
-    """The numpy type of a safetensors type name; raises ValueError if there is none."""
+    """Return the numpy type of a safetensors type name; raises ValueError if there is none."""
     if name not in TYPES:
         raise ValueError(f"numbers of type {name}, which numpy lacks")
     return np.dtype(TYPES[name])

@@ -55,7 +55,7 @@ def draw_data(config: ToyConfig, root_seed: int, seed: int) -> ToyData:
 
 
 def stack(data: list[ToyData]) -> ToyData:
-    """The data of several seeds, stacked along a new first axis."""
+    """Return the data of several seeds, stacked along a new first axis."""
     return ToyData(**{name: np.stack([getattr(one, name) for one in data]) for name in vars(data[0])})
 
 

@@ -92,7 +92,7 @@ def run_toy(settings: ToySettings, report: Callable[[int, str], None] = lambda d
 
 
 def frame_steps(config: ToyConfig) -> np.ndarray:
-    """The steps that the animation shows: the start, then evenly on a logarithmic scale to the longest run's end.
+    """Choose the steps that the animation shows: the start, then evenly on a logarithmic scale to the end.
 
     Early steps that rounding makes equal are shown once, so there are a few less than ``frames``.
     """
@@ -101,7 +101,7 @@ def frame_steps(config: ToyConfig) -> np.ndarray:
 
 
 def steps_of(config: ToyConfig, run: str) -> int:
-    """Steps of a run."""
+    """Count the steps of a run."""
     settings = config.runs[run]
     points = 2 * config.points * (1 + config.copies * settings.augmentation)
     return settings.epochs * points // config.batch_size

@@ -25,7 +25,7 @@ DPI, SPEED, HOLD, COARSE = 150, 8, 16, 0.02
 
 
 def draw_toy(networks: ToyNetworks, table: pd.DataFrame, settings: ToyFigureSettings) -> Drawing:
-    """A panel per stage with the first seed's points and boundary; titles give means and intervals over seeds.
+    """Return a panel per stage with the first seed's points and boundary; titles give means and intervals over seeds.
 
     Args:
         networks: the experiment.
@@ -98,7 +98,7 @@ def draw_plane(axes: Axes, window: Window, outputs: np.ndarray, points: np.ndarr
 
 
 def labels_of(stage: Stage, networks: ToyNetworks) -> np.ndarray:
-    """The labels that the first seed's network of a stage was trained on (the true ones at the start), ``[n]``."""
+    """Return the labels that the first seed's network of a stage was trained on (at the start the true ones)."""
     data = networks.data
     labels: np.ndarray = (data.random_labels if stage.phase == "pretraining" else data.train_labels)[0]
     return labels
@@ -136,7 +136,7 @@ def _title(stage: Stage, means: dict[str, dict[str, Any]]) -> str:
 
 
 def _with_interval(row: dict[str, Any], form: str) -> str:
-    """A mean and, where there are seeds enough, its interval."""
+    """Return a mean and, where there are seeds enough, its interval."""
     if np.isnan(row["low"]):
         return f"{row['value']:{form}}"
     return f"{row['value']:{form}} [{row['low']:{form}}, {row['high']:{form}}]"

@@ -44,7 +44,7 @@ class Window:
         return np.reshape(values, (-1, len(self.y), len(self.x)))
 
     def boundary(self, outputs: np.ndarray) -> list[np.ndarray]:
-        """The lines on which one network's logits ``[h, w]`` are zero, each ``[points, 2]``."""
+        """Return the lines on which one network's logits ``[h, w]`` are zero, each ``[points, 2]``."""
         lines = contour_generator(self.x, self.y, outputs).lines(0.0)
         return [np.asarray(line) for line in lines]
 
@@ -54,5 +54,5 @@ class Window:
         return float(sum(lengths)) / self.height
 
     def error(self, outputs: np.ndarray) -> float:
-        """The fraction of the window where logits ``[h, w]`` and the better guess differ."""
+        """Return the fraction of the window where logits ``[h, w]`` and the better guess differ."""
         return float(np.mean((outputs > 0) != self.truth))

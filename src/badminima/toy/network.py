@@ -35,7 +35,7 @@ def stack_layers(networks: Sequence[Layers]) -> Layers:
 
 
 def logits(layers: Layers, points: np.ndarray) -> np.ndarray:
-    """The networks' outputs before the sigmoid, ``[s, n]``.
+    """Return the networks' outputs before the sigmoid, ``[s, n]``.
 
     Args:
         layers: a stack of ``s`` networks.

@@ -17,7 +17,7 @@ COLUMNS = [
 
 
 def rows(networks: ToyNetworks) -> Iterator[dict[str, Any]]:
-    """A row per stage and seed.
+    """Yield a row per stage and seed.
 
     Accuracies are fractions; ``train_loss`` is on the labels that the phase trains on, without augmentation;
     ``distance`` is relative to the norm of the init; the last two columns are ``Window``'s.

@@ -13,7 +13,7 @@ IMPROVEMENT = 1e-4
 
 
 def orders(generators: Sequence[np.random.Generator], points: int, epochs: int) -> Iterator[np.ndarray]:
-    """The points' random orders, in blocks of epochs: ``[s, up to BLOCK, points]``; each network has its generator."""
+    """Yield random orders of the points, in blocks of epochs: ``[s, up to BLOCK, points]``, one for each network."""
     for first in range(0, epochs, BLOCK):
         rows = np.tile(np.arange(points), (min(BLOCK, epochs - first), 1))
         yield np.stack([generator.permuted(rows, axis=1) for generator in generators])
@@ -51,7 +51,7 @@ def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def accuracy(layers: Layers, points: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The fraction of points that each network gets right, ``[s]``."""
+    """Return the fraction of points that each network gets right, ``[s]``."""
     right: np.ndarray = np.mean((logits(layers, points) > 0) == (labels > 0.5), axis=1)
     return right
 

@@ -168,7 +168,7 @@ class Training:
         return done or fitted or self.outcome.status == "diverged"
 
     def _train_epoch(self) -> None:
-        """A pass over the items in a fresh random order, or the rest of one."""
+        """Make a pass over the items in a fresh random order, or the rest of one."""
         started = time.perf_counter()
         optimization = self.settings.optimization
         if self.batch == 0:
@@ -229,7 +229,7 @@ class Training:
         return self.stop_at_target and not must_know and running < self.target_accuracy - NEAR_TARGET
 
     def _measure_train(self, epoch: int, exactly: bool = False) -> tuple[Evaluation, Evaluation]:
-        """The training items as they are, and through the recipe's augmentation."""
+        """Return the training items as they are, and through the recipe's augmentation."""
         evaluate = self.evaluate_exactly if exactly else self.evaluate
         plain = evaluate(self.step.evaluated, self.train_items)
         augmentation = self._augmentation("augment-evaluation", epoch)
@@ -277,7 +277,7 @@ class Training:
         return draw_augmentation(self.settings.augmentation, len(self.train_items), self._seed(purpose, epoch))
 
     def _with_label_noise(self, epoch: int) -> Items:
-        """The training items with the epoch's label noise: an item is seen once an epoch, so each step's is fresh."""
+        """Give the training items the epoch's label noise: an item is seen once an epoch, so each step's is fresh."""
         probability = self.settings.recipe.label_noise
         if probability == 0:
             return self.train_items

@@ -77,7 +77,7 @@ def _cast(tensors: tuple[Tensor, ...], kinds: list[torch.dtype]) -> tuple[Tensor
 
 
 def _cast_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that autocast casts, by name."""
+    """Return the parameters that autocast casts, by name."""
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, CAST)}
     return {
         f"{name}.{own}" if name else own: parameter

@@ -83,7 +83,7 @@ class Learner:
             self.correct += (logits.argmax(1) == labels).sum()
 
     def _capture(self, images: Tensor, labels: Tensor) -> "Replayed | None":
-        """The step as a graph; None, and a line on stderr, if the network can't be recorded."""
+        """Return the step as a graph; None, and a line on stderr, if the network can't be recorded."""
         count = self.step.count
         changed = [*self.step.tensors(), self.loss_sum, self.correct]
         try:

@@ -48,7 +48,7 @@ class Numerics:
     graphs: str = "auto"
 
     def forward_context(self) -> AbstractContextManager[Any]:
-        """The context that forward passes run in."""
+        """Return the context that forward passes run in."""
         if self.precision == "bf16":
             # Each weight is cast once a pass, and a graph must not read casts from before it.
             return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=False)
@@ -65,7 +65,7 @@ class Numerics:
             _allow_tf32(matmul, convolutions)
 
     def forward_of(self, model: nn.Module, batch_size: int | None = None) -> Callable[[Tensor], Tensor]:
-        """The network as it is called; parameters are shared.
+        """Return the network as it is called; parameters are shared.
 
         Args:
             model: the network.

@@ -34,7 +34,7 @@ class Optimizer(Protocol):
 
 
 def optimizer_of(parameters: list[Tensor], recipe: RecipeConfig) -> Optimizer:
-    """The optimizer that a recipe names."""
+    """Return the optimizer that a recipe names."""
     return SGD(parameters, recipe) if recipe.optimizer == "sgd" else Adam(parameters, recipe)
 
 
@@ -78,7 +78,7 @@ class SGD:
         return self.buffers
 
     def state(self) -> dict[str, Any]:
-        """The running gradients; none without momentum."""
+        """Return the running gradients; none without momentum."""
         return {"momentum": self.buffers}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -130,7 +130,7 @@ class Adam:
         return [*self.means, *self.squares, *self.steps]
 
     def state(self) -> dict[str, Any]:
-        """Running means of gradients and of their squares, and the steps that these are corrected for."""
+        """Return running means of gradients and of their squares, and the steps that these are corrected for."""
         return {"means": self.means, "squares": self.squares, "steps": self.steps}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ class Adam:
 
 
 def learning_rate(optimization: OptimizationConfig, recipe: RecipeConfig, epoch: int) -> float:
-    """The learning rate during ``epoch``, counted from 1, where it changes by epochs.
+    """Return the learning rate during ``epoch``, counted from 1, where it changes by epochs.
 
     By steps: multiplied by gamma after each milestone passed. By a cosine: ``(1 + cos(pi (epoch - 1) / epochs)) / 2``
     of the first one (Loshchilov & Hutter 2017, arXiv 1608.03983, equation 5, without restarts).

@@ -10,7 +10,7 @@ from badminima.training.history import HistoryRow
 
 @contextmanager
 def show_rows(settings: TrainSettings) -> Iterator[Callable[[HistoryRow], None]]:
-    """A callback that shows each evaluated epoch; the display ends with the block."""
+    """Yield a callback that shows each evaluated epoch; the display ends with the block."""
     progress = Progress(settings.optimization.epochs, f"{settings.phase} {settings.init} {settings.recipe_name}")
 
     def report(row: HistoryRow) -> None:

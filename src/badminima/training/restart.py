@@ -129,7 +129,7 @@ class RestartPoints:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A restart point; raises ValueError if it is not whole."""
+    """Return a restart point; raises ValueError if it is not whole."""
     content = path.read_bytes()
     head = len(MAGIC) + 65
     if not content.startswith(MAGIC) or len(content) < head:

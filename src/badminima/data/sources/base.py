@@ -45,7 +45,7 @@ class Split(Protocol):
         """``(c, h, w)``, the same for all."""
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The images at ``indices``, a chunk at a time, in whatever order is cheapest.
+        """Yield the images at ``indices``, a chunk at a time, in whatever order is cheapest.
 
         Args:
             indices: which images, ``[m] int64``, ascending.
@@ -73,7 +73,7 @@ class ArraySplit:
         return channels, height, width
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The images at ``indices``."""
+        """Yield the images at ``indices``."""
         for start in range(0, len(indices), CHUNK):
             chunk = indices[start : start + CHUNK]
             yield np.arange(start, start + len(chunk)), self.images[chunk]

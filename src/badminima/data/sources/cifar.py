@@ -34,7 +34,7 @@ class Cifar10:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The archive, downloaded or from the local folder, unpacked; or a local folder of what is in it."""
+        """Return the archive, downloaded or from the local folder, unpacked; or a local folder of what is in it."""
         folder: str = self.torchvision.base_folder
         for unpacked in () if local_dir is None else (local_dir / folder, local_dir):
             if unpacked.is_dir() and unpacked.name == folder:
@@ -44,7 +44,7 @@ class Cifar10:
             return "local" if local_dir else "download", self._unpacked(download_dir, local_dir, mirrors)
 
     def _unpacked(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
-        """The files in the download folder, unpacked there unless they are already."""
+        """Return the files in the download folder, unpacked there unless they are already."""
         folder: str = self.torchvision.base_folder
         if (download_dir / folder).is_dir() and not self._unfit(download_dir / folder):
             return self._files(download_dir / folder)
@@ -93,7 +93,7 @@ class Cifar10:
         return {name: folder / name for name in self._entries()}
 
     def _unfit(self, folder: Path) -> Path | None:
-        """The first file that is missing or not the published one."""
+        """Return the first file that is missing or not the published one."""
         files = self._files(folder)
         return next(
             (files[name] for name, md5 in self._entries().items() if not check_integrity(files[name], md5)), None

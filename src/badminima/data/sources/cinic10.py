@@ -37,7 +37,7 @@ class Cinic10:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The archive, or a local folder that holds it or the folders train, valid and test."""
+        """Return the archive, or a local folder that holds it or the folders train, valid and test."""
         if local_dir is None:
             return "download", {"archive": download(self.archive, download_dir, mirrors, "cinic10")}
         archive = local_dir if local_dir.is_file() else local_dir / self.archive.name

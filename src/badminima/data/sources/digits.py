@@ -18,7 +18,7 @@ class Digits:
     def fetch(
         self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
     ) -> tuple[Origin, dict[str, Path]]:
-        """The file inside the installed package."""
+        """Return the file inside the installed package."""
         with as_file(files("sklearn.datasets.data") / "digits.csv.gz") as path:
             return "embedded", {"digits": path}
 

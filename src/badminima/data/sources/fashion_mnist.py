@@ -54,7 +54,7 @@ class FashionMNIST:
 
 
 def _find(folder: Path, name: str) -> Path:
-    """The file called ``name`` in ``folder``, plain or gzip'd."""
+    """Return the file called ``name`` in ``folder``, plain or gzip'd."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path

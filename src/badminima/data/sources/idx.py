@@ -13,7 +13,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file, decompressed if it is gzip'd; raises UserError if it is missing or damaged."""
+    """Return the content of a file, decompressed if it is gzip'd; raises UserError if it is missing or damaged."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
