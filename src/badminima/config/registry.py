@@ -292,6 +292,15 @@ FIGURES = Registry(
         "memory": FigureEntry(
             "badminima.figures.memory:draw", needs=("memory", "privacy"), question="What is left of the wrong labels?"
         ),
+        "privacy": FigureEntry(
+            "badminima.figures.privacy:draw", needs=("privacy",), question="Do bad minima leak their training images?"
+        ),
+        "units": FigureEntry(
+            "badminima.figures.units:draw", needs=("units",), question="Which units does a run use?"
+        ),
+        "calibration": FigureEntry(
+            "badminima.figures.calibration:draw", needs=("calibration",), question="Are bad minima as right as sure?"
+        ),
         "landscape": FigureEntry(
             "badminima.figures.landscape:draw",
             needs=("landscape",),
