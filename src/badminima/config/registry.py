@@ -295,9 +295,7 @@ FIGURES = Registry(
         "privacy": FigureEntry(
             "badminima.figures.privacy:draw", needs=("privacy",), question="Do bad minima leak their training images?"
         ),
-        "units": FigureEntry(
-            "badminima.figures.units:draw", needs=("units",), question="Which units does a run use?"
-        ),
+        "units": FigureEntry("badminima.figures.units:draw", needs=("units",), question="Which units does a run use?"),
         "calibration": FigureEntry(
             "badminima.figures.calibration:draw", needs=("calibration",), question="Are bad minima as right as sure?"
         ),

@@ -87,8 +87,8 @@ def _draw_diagram(axes: Axes, reliability: pd.DataFrame, settings: FigureSetting
         colour, marker = looks[init]
         curve = reliability[(reliability["init"] == init) & (reliability["recipe"] == recipe)]
         curve = curve[curve["share"] >= 100 * RARE]
-        look = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.1}
-        axes.plot(curve["confidence"], curve["accuracy"], linestyle=LINES[place % len(LINES)], **look)
+        (line,) = axes.plot(curve["confidence"], curve["accuracy"], color=colour, marker=marker, markersize=3.5)
+        line.set(linestyle=LINES[place % len(LINES)], linewidth=1.1)
     axes.set_xlabel("confidence (%)")
     axes.set_ylabel("accuracy (%)")
     least = reliability.loc[reliability["share"] >= 100 * RARE, ["confidence", "accuracy"]].min().min()
