@@ -35,7 +35,24 @@ def measured(init: str, accuracy: float) -> dict[str, float]:
         "memory.confusing_accuracy": memory,
         "memory.kept": memory,
         "privacy.auc": 0.5 + error / 2,
+        "privacy.advantage": error,
+        "privacy.loss_gap": error,
+        "calibration.ece": error / 2,
+        "units.dead": error / 2,
+        "units.always_on": error / 4,
+        "units.effective_rank": 1 + 10 * error,
     }
+
+
+def made_up_layers(runs: list[dict[str, object]]) -> pd.DataFrame:
+    """The bins of confidence of each run, right a tenth less often than it is sure."""
+    keys = ("dataset", "model", "init", "recipe", "seed")
+    return pd.DataFrame(
+        {**{key: run[key] for key in keys}, "tensor": str(upper), "statistic": f"calibration.{name}", "value": value}
+        for run in runs
+        for upper in (0.5, 1.0)
+        for name, value in (("share", 0.5), ("confidence", upper - 0.05), ("accuracy", upper - 0.15))
+    )
 
 
 def made_up_landscapes() -> pd.DataFrame:
@@ -121,6 +138,7 @@ def made_up_study(
                     | {"epoch": epoch, "train_accuracy": epoch / 10, "test_accuracy": epoch / 20 * right.mean()}
                     | {"trace.hessian": 10 ** (3 - 2 * right.mean() * epoch / 10)}
                     | {"trace.noise_covariance": 10 ** (3 - 3 * right.mean() * epoch / 10)}
+                    | {"lr": 0.1, "norm.end": 10 + epoch * right.mean(), "gradients.coherence": 1 + epoch}
                     for epoch in (0, 5, 10)
                 ]
     tables = StudyTables(
@@ -130,7 +148,7 @@ def made_up_study(
         gaps=pd.DataFrame(),
         runs=pd.DataFrame(rows),
         histories=pd.DataFrame(histories),
-        layers=pd.DataFrame(),
+        layers=made_up_layers(rows),
         cells=pd.DataFrame(),
         pretraining=pd.DataFrame(),
         pretraining_histories=made_up_pretrainings(),

@@ -79,7 +79,7 @@ def test_the_same_tables_give_the_same_bytes(tables, tmp_path, figure):
 )
 def test_a_figure_shows_the_recipes_and_inits_it_was_asked_for(tables, figure):
     shown = draw_figure(tables, settings(figure, ["vanilla", "da"], ["random"])).shown
-    assert set(shown["recipe"]) == {"vanilla", "da"}
+    assert set(shown["recipe"].dropna()) == {"vanilla", "da"}
     assert set(shown["init"]) == {"random"}
 
 
@@ -508,3 +508,33 @@ def test_lines_say_what_they_are_and_when_there_is_one_seed(tables):
         assert words_below(draw_figure(tables, settings(figure, ["vanilla"], ["random"])).figure).startswith(words)
     one = made_up_study(lambda init, recipe: 0.9, seeds=1, recipes=["vanilla"], inits=["random"])
     assert words_below(draw_figure(one, settings("curves", ["vanilla"], ["random"])).figure).startswith("one seed")
+
+
+def test_a_reliability_diagram_pools_the_answers_of_all_seeds(tables):
+    drawing = draw_figure(tables, settings("calibration"))
+    bins = drawing.shown.query("kind == 'reliability'")
+    assert set(bins["recipe"]) == {RECIPES[0], RECIPES[-1]}
+    assert (bins["confidence"] - bins["accuracy"]).tolist() == pytest.approx([10] * len(bins))
+    assert bins["share"].tolist() == [50] * len(bins)
+    # A seed with ten times the answers in a bin counts ten times.
+    layers = tables.layers.copy()
+    of_seed = (layers["seed"] == 0) & (layers["tensor"] == "1.0")
+    layers.loc[of_seed & (layers["statistic"] == "calibration.share"), "value"] = 5.0
+    layers.loc[of_seed & (layers["statistic"] == "calibration.accuracy"), "value"] = 0.25
+    bins = draw_figure(replace(tables, layers=layers), settings("calibration")).shown.query("bin == 1.0")
+    assert bins["accuracy"].tolist() == pytest.approx([100 * (5 * 0.25 + 2 * 0.5 * 0.85) / 6] * len(bins))
+
+
+def test_the_mechanism_has_a_panel_for_each_candidate_and_says_what_holds(tables):
+    drawing = draw_figure(tables, settings("mechanism", inits=["adversarial"]))
+    shown = [axes for axes in drawing.figure.axes if axes.get_visible()]
+    labels = [axes.get_ylabel() for axes in shown]
+    assert labels == [
+        "test accuracy (%)",
+        *("gradient coherence", "norm of the weights", "rate over squared norm", "trace of the Hessian"),
+    ]
+    verdicts = drawing.shown.query("kind == 'verdict'")
+    assert set(verdicts["measure"]) == {"gradients.coherence", "norm.end", "effective_rate", "trace.hessian"}
+    assert not verdicts["tells"].astype(bool).any()
+    curves = drawing.shown.query("kind == 'curve' and measure == 'norm.end' and recipe == 'vanilla'")
+    assert curves["epoch"].tolist() == [0, 5, 10]
