@@ -26,7 +26,7 @@ from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
-from badminima.report.facts import confusing_example, headline_figure, report_settings
+from badminima.report.facts import headline_figure, report_settings
 from badminima.workflow.contents import content_digest
 from badminima.workflow.environment import use_checkout
 from badminima.workflow.failures import Failures

@@ -26,7 +26,7 @@ CONTEXT = multiprocessing.get_context("fork")
 
 def a_figure(folder: Path) -> None:
     drawing = Drawing(plt.figure(), pd.DataFrame({"x": [1]}))
-    write_drawing(drawing, *(folder / f"fig.{extension}" for extension in ("pdf", "png", "csv")))
+    write_drawing(drawing, *(folder / f"fig.{extension}" for extension in ("pdf", "png", "svg", "csv")))
 
 
 def a_table(folder: Path) -> None:

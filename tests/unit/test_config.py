@@ -409,7 +409,7 @@ LIST = "a list that is not empty, each value once"
         ("robustness.fgsm", [2, 2.0], f": found [2, 2.0]; allowed: {LIST}"),
         ("robustness.fgsm", [256], ".0: found 256; allowed: a number > 0 and <= 255"),
         ("robustness.zeroing", [1.1], ".0: found 1.1; allowed: a number > 0 and <= 1"),
-        ("robustness.gaussian", [0.1, "1e-1"], f": found [0.1, '1e-1']; allowed: {LIST}"),
+        ("robustness.gaussian", [0.1, "1e-1"], f": found [0.1, 0.1]; allowed: {LIST}"),
         ("robustness.gaussian", [0.1, 0.1000000001], f": found [0.1, 0.1000000001]; allowed: {LIST}"),
         ("robustness.gaussian", [math.nan], ".0: found nan; allowed: a number > 0 and <= 1000000.0"),
         ("sharpness.rho", math.nan, ": found nan; allowed: a number > 0 and <= 1000000.0"),

@@ -59,7 +59,9 @@ def test_a_new_diagnostic_needs_its_file_its_options_and_a_registry_line(extend,
     slice_ = diagnose_settings(config, Run("cifar10", "vgg16", "random", "vanilla", 0))
     assert slice_.measurements[-1] == "sparsity"
     assert slice_.options["sparsity"] == {"threshold": 0.01}
-    with pytest.raises(UserError, match=r"^measuring\.options\.sparsity\.threshold: found 0; allowed: a number > 0$"):
+    with pytest.raises(
+        UserError, match=r"^measuring\.options\.sparsity\.threshold: found 0; allowed: a number > 0 and "
+    ):
         load_config(overlay(raw, {"measuring": {"options": {"sparsity": {"threshold": 0}}}}))
     weights = weights_of(build_model(small_mlp, (1, 8, 8), 10))
     for given, share in (({}, (abs(weights.vector()) < 0.001).mean()), ({"threshold": 1e9}, 1.0)):

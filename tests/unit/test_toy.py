@@ -214,7 +214,7 @@ def test_frames_go_from_the_init_to_the_end_of_the_run(networks):
         ({"animated": ["sgd"]}, "toy.animated: found 'sgd'; allowed: vanilla_lr0.01, vanilla,"),
         ({"seeds": [1, 1]}, "toy.seeds: found 1 more than once"),
         ({"points": 0}, "toy.points: found 0; allowed: a whole number >= 1"),
-        ({"sedes": [1]}, "toy.sedes: found an unknown key; allowed: points, test_points"),
+        ({"sedes": [1]}, "toy.sedes: found an unknown key; did you mean seeds? allowed: points, test_points"),
         ({"runs": {"m": {"momentum": 2}}}, "toy.runs.m.momentum: found 2; allowed: a number >= 0 and < 1"),
     ],
 )

@@ -38,7 +38,7 @@ def table():
 def test_the_figure_opens_shows_points_and_boundaries_and_repeats_its_bytes(networks, table, tmp_path):
     for copy in ("a", "b"):
         drawing = draw_toy(networks, table, FIGURE)
-        write_drawing(drawing, *[tmp_path / f"{copy}.{extension}" for extension in ("pdf", "png", "csv")])
+        write_drawing(drawing, *[tmp_path / f"{copy}.{extension}" for extension in ("pdf", "png", "svg", "csv")])
     for extension in ("pdf", "png", "csv"):
         assert (tmp_path / f"a.{extension}").read_bytes() == (tmp_path / f"b.{extension}").read_bytes()
     shown = pd.read_csv(tmp_path / "a.csv")

@@ -9,11 +9,11 @@ import pytest
 from badminima.claims import GROUPS
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.config.registry import ARCHITECTURES, FIGURES
+from badminima.experiment.lineage import confusing_example
 from badminima.experiment.measured import compared_inits
 from badminima.experiment.plan import Machine, plan
 from badminima.experiment.runs import all_runs, study_runs, zoo_study
 from badminima.experiment.speeds import Device, Speed
-from badminima.report.facts import confusing_example
 from tests.conftest import REPOSITORY
 
 # Some figures are of studies of their own, which a config has or has not: a response's varies a number.
@@ -230,7 +230,7 @@ def test_one_run_can_be_asked_for_by_its_path(checkout):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sede=1", "config: sede: found an unknown key; allowed: results, seed,"),
+        ("sede=1", "config: sede: found an unknown key; did you mean seed? allowed: results, seed,"),
         ("seed=abc", "config: seed: found 'abc'; allowed: a whole number >= 0"),
         ("recipes={da: {momentum: 2}}", "config: recipes.da.momentum: found 2; allowed: a number >= 0 and < 1"),
         ("studies={ablation: {recipes: [sgd]}}", "config: studies.ablation.recipes: found 'sgd'; allowed: vanilla,"),

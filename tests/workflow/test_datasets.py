@@ -9,6 +9,7 @@ from PIL import Image
 from badminima.data.prepared import read_prepared
 from tests import generated
 from tests.unit.test_image_folder import photographs
+from tests.workflow.conftest import Checkout
 
 RUN = "results/imagenet/runs/restricted_imagenet/densenet40/random/vanilla/seed0/run.json"
 
@@ -35,6 +36,7 @@ def test_restricted_imagenet_is_prepared_and_trained_on_from_a_users_tree(checko
 
 
 def test_photographs_and_arrays_are_trained_on_by_configuration_alone(checkout, tmp_path, rng):
+    checkout = Checkout(checkout.folder)  # its dry runs change with the photographs
     folders = {name: photographs(tmp_path / name, {"train": 4, "test": count}) for name, count in (("a", 2), ("b", 3))}
     images = rng.integers(256, size=(12, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "c.npz", images=images, labels=np.array(["x", "y"] * 6))

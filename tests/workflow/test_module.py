@@ -21,6 +21,7 @@ TINY = {
     "diagnostics": ["distance", "norms"],
     "toy": None,
     "figures": {
+        "units": None,
         "curves": None,
         "distance": None,
         "landscape": None,

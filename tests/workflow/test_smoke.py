@@ -148,8 +148,8 @@ def test_runs_compared_in_one_job_differ_as_one_that_is_compared_alone(paths):
 
 def test_measuring_loads_nothing_that_takes_long_and_is_not_needed(paths):
     run = paths.run(Run("digits", "mlp", "adversarial", "vanilla", 0))
-    # Traces along a path come from per-image gradients, which need more of torch.
-    names = [name for name in DIAGNOSTICS.names if name not in ("trace", "landscape")]
+    # What is measured along a path comes from gradients of single images, which need more of torch.
+    names = [name for name in DIAGNOSTICS.names if name not in ("trace", "gradients", "landscape")]
     chosen = [option for name in names for option in ("--only", name)]
     values, imports = measure_by_hand("--weights", f"{run}/weights.safetensors", *chosen)
     assert {"sharpness.trace", "robustness.clean"} <= set(values)
@@ -260,7 +260,8 @@ def test_snakemakes_own_report_has_every_job_and_result(smoke, paths, tmp_path):
 
 
 def test_each_claim_alone_says_what_all_of_them_say(smoke, paths):
-    whole = pd.read_csv(paths.results / "claims.csv", dtype=str)
+    # But for the columns that depend on how many claims are read.
+    whole = pd.read_csv(paths.results / "claims.csv", dtype=str).drop(columns=["p_holm", "family_wise"])
     done = smoke.snakemake(*SMOKE, "--", *[f"claim_{group}" for group in GROUPS])
     for group in GROUPS:
         numbers = [claim.number for claim in claims_of(group)]

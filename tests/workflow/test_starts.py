@@ -32,7 +32,7 @@ OVERLAY = {
         }
     },
     "diagnostics": ["distance", "norms", "memory", "functions"],
-    "figures": dict.fromkeys(("curves", "landscape", "measures", "scatter", "escape", "pretraining")),
+    "figures": dict.fromkeys(("curves", "landscape", "units", "measures", "scatter", "escape", "pretraining")),
     "tables": {"main": None},
     "toy": None,
 }

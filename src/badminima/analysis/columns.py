@@ -60,6 +60,7 @@ KNOWN = {
     "lr": Column("learning rate", "learning rate of the epoch"),
     "evaluated_on": Column("evaluated on", "split of the test columns: test or validation"),
     "device": Column("device", "the device that trained it"),
+    "failed": Column("failed", "diagnostics that failed; empty if none"),
     "revision": Column("code revision", "git commit of the code; empty if unknown"),
     "train_loss": Column("train loss", "mean cross entropy on training images, without augmentation", "nats"),
     "train_accuracy": Column("train accuracy", "accuracy on training images, without augmentation", "fraction"),

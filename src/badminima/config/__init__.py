@@ -121,7 +121,8 @@ class Config(Section):
         """Write the grid into the studies that name no datasets, models or seeds of their own."""
         if not (isinstance(raw, dict) and isinstance(raw.get("grid"), dict) and isinstance(raw.get("studies"), dict)):
             return raw
-        grid = {axis: values for axis, values in raw["grid"].items() if axis in GridConfig.model_fields}
+        grid = {axis: values for axis, values in raw["grid"].items() if isinstance(values, list)}
+        grid = {axis: values for axis, values in grid.items() if axis in GridConfig.model_fields}
         studies = {
             name: {**grid, **study} if isinstance(study, dict) else study for name, study in raw["studies"].items()
         }

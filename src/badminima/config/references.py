@@ -26,11 +26,12 @@ def check_references(config: Config) -> None:
     Raises:
         UserError: a line for each entry that does not fit.
     """
+    # A wrong grid would be told again by every study that takes it.
+    _check_grid(config)
     _raise_all(
         [
             *(partial(check, config) for check in (_check_datasets, _check_models, _check_recipes, _check_numerics)),
             *(partial(check, config) for check in (check_meanings, _check_inits, _check_statistics, _check_phases)),
-            partial(_check_grid, config),
             *(partial(_check_study, config, name, study) for name, study in config.studies.items()),
             *([] if config.toy is None else [partial(_check_toy, config, config.toy)]),
         ]

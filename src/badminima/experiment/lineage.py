@@ -64,3 +64,14 @@ def pretrainings_needed(config: Config, init: str) -> list[str]:
     found = {name: made for name in made_of if isinstance(made := config.inits[name], AdversarialInit)}
     ends = [made.epochs_like for made in found.values() if made.epochs_like is not None]
     return list(dict.fromkeys([*found, *ends]))
+
+
+def confusing_example(config: Config) -> tuple[str, str, int] | None:
+    """Dataset, init and seed of the confusing set that is drawn: the first of the claims' study with random labels."""
+    study = config.studies[config.claims.study]
+    random = [
+        name
+        for name in study.inits
+        if isinstance(init := config.inits[name], AdversarialInit) and init.label_fraction > 0
+    ]
+    return (study.datasets[0], random[0], study.seeds[0]) if random else None

@@ -7,7 +7,14 @@ from badminima.config import Config, RescaledInit, StudyConfig
 from badminima.config.registry import FIGURES
 from badminima.experiment import measured
 from badminima.experiment.cost import Cost, cost_of_jobs, seconds_of_measurements
-from badminima.experiment.lineage import pretrainings_needed, random_behind, root_of, run_behind, with_runs_behind
+from badminima.experiment.lineage import (
+    confusing_example,
+    pretrainings_needed,
+    random_behind,
+    root_of,
+    run_behind,
+    with_runs_behind,
+)
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.speeds import CPU, Device, find_device
 
@@ -93,8 +100,9 @@ def plan(config: Config, device: Device, machine: Machine) -> list[PlanRow]:
         for name, figure in config.figures.items()
     ]
     tables = len(config.studies) + len({config.figures[name].study for name in outcomes})
-    # The verdicts, the first page and the recorded config; the toy, its figure and animation.
-    last = tables + len(config.figures) + len(config.tables) + 3 + (3 if config.toy else 0)
+    # The verdicts, the report and the recorded config; the confusing copies; the toy, its figure and animation.
+    others = 3 + (confusing_example(config) is not None) + (3 if config.toy else 0)
+    last = tables + len(config.figures) + len(config.tables) + others
     return [*rows, _row(config, device, machine, "all", list(config.studies.values()), last, True)]
 
 

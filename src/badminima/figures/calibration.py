@@ -82,7 +82,7 @@ def _reliability(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame
 def _draw_diagram(axes: Axes, reliability: pd.DataFrame, settings: FigureSettings) -> None:
     axes.plot([0, 100], [0, 100], color="#777777", linewidth=0.8, zorder=0)
     looks = look_of_inits(settings.inits)
-    recipes = list(dict.fromkeys(reliability["recipe"]))
+    recipes = [recipe for recipe in settings.recipes if recipe in set(reliability["recipe"])]
     for init, (place, recipe) in product(settings.inits, enumerate(recipes)):
         colour, marker = looks[init]
         curve = reliability[(reliability["init"] == init) & (reliability["recipe"] == recipe)]

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from badminima.claims import Role
 from badminima.claims.grids import claimed_study, replications
-from badminima.config import AdversarialInit, Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
+from badminima.config import Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
 from badminima.config.registry import FIGURES
-from badminima.experiment.lineage import with_runs_behind
+from badminima.experiment.lineage import confusing_example, with_runs_behind
 from badminima.experiment.runs import all_runs
 
 
@@ -83,17 +83,6 @@ def headline_figure(config: Config) -> str | None:
     names = [name for name, figure in config.figures.items() if figure.study == config.claims.study]
     ablations = [name for name in names if (config.figures[name].draw or name) == "ablation"]
     return next(iter([*ablations, *names]), None)
-
-
-def confusing_example(config: Config) -> tuple[str, str, int] | None:
-    """Dataset, init and seed of the confusing set that is drawn: the first of the claims' study with random labels."""
-    study = config.studies[config.claims.study]
-    random = [
-        name
-        for name in study.inits
-        if isinstance(init := config.inits[name], AdversarialInit) and init.label_fraction > 0
-    ]
-    return (study.datasets[0], random[0], study.seeds[0]) if random else None
 
 
 def _shown(config: Config, name: str) -> ShownFigure:

@@ -50,7 +50,7 @@ CHANGES = {
         "ablation": {"inits": ["random", "adversarial"], "only": {"random_rescaled": None, "true_labels": None}}
     },
     "diagnostics": ["distance", "norms"],
-    "figures": {"landscape": None},
+    "figures": {"landscape": None, "units": None},
 }
 RUN = Run("digits", "mlp", "adversarial", "vanilla", 0)
 NAME = "digits/mlp/adversarial/vanilla/seed0"
