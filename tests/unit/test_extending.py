@@ -64,7 +64,7 @@ def test_a_new_diagnostic_needs_its_file_its_options_and_a_registry_line(extend,
     ):
         load_config(overlay(raw, {"measuring": {"options": {"sparsity": {"threshold": 0}}}}))
     weights = weights_of(build_model(small_mlp, (1, 8, 8), 10))
-    for given, share in (({}, (abs(weights.vector()) < 0.001).mean()), ({"threshold": 1e9}, 1.0)):
+    for given, share in (({}, (abs(weights.vector()) < 0.001).mean()), ({"threshold": 1e6}, 1.0)):
         settings = DiagnoseSettings(
             **slice_.model_dump(exclude={"options", "model"}), model=small_mlp, options={"sparsity": given}
         )

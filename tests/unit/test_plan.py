@@ -24,7 +24,19 @@ ONE = {
 }
 # Figures that need no diagnostic.
 ONLY_CURVES = dict.fromkeys(
-    ["distance", "complexity", "sharpness", "robustness", "memory", "landscape", "measures"], None
+    [
+        "distance",
+        "complexity",
+        "sharpness",
+        "robustness",
+        "memory",
+        "privacy",
+        "units",
+        "calibration",
+        "landscape",
+        "measures",
+    ],
+    None,
 )
 
 

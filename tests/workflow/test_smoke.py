@@ -314,7 +314,7 @@ OTHER_STUDY = (
 )
 OF_OUTCOMES = ("fig_pretraining", "fig_curves", "fig_ablation", "fig_escape", "table_main", "table_ablation")
 AFTER_MEASUREMENTS = dict.fromkeys(
-    ("collect", "fig_distance", "fig_landscape", "fig_measures", "fig_scatter", "claims", "report"), 1
+    ("collect", "fig_distance", "fig_landscape", "fig_measures", "fig_scatter", "fig_units", "claims", "report"), 1
 )
 AFTER_RUNS = {**AFTER_MEASUREMENTS, **dict.fromkeys(("collect_outcomes", *OF_OUTCOMES), 1)}
 # Around all runs that do not start from random weights, both recipes of an init and seed together; and around the first
