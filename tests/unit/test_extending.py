@@ -69,7 +69,7 @@ def test_a_new_diagnostic_needs_its_file_its_options_and_a_registry_line(extend,
             **slice_.model_dump(exclude={"options", "model"}), model=small_mlp, options={"sparsity": given}
         )
         assert diagnose(Context(settings, weights, weights), ["sparsity"]).values == {"sparsity.end": share}
-    assert "| `threshold` | a number > 0 | `0.001` |" in reference_text()
+    assert "| `threshold` | a number > 0 and <= 1000000.0 | `0.001` |" in reference_text()
     assert '"SparsityOptions"' in schema_text()
 
 
