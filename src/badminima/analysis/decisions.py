@@ -1,4 +1,4 @@
-"""What an estimate decides: p-values, many of them read together, and the power to decide.
+"""Decisions by an estimate: p-values, many of them read together, and the power to decide.
 
 A verdict is read off an interval, so it is two one-sided tests at once: for the claimed side and for the other. The
 p-value here is that of both, and is below ``1 - confidence`` where the interval lies on one side.

@@ -1,4 +1,4 @@
-"""What changes on the way out of a bad minimum, and whether it changes before the test accuracy does.
+"""Changes on the way out of a bad minimum, and whether they come before that of the test accuracy.
 
 A cause of escape should change in every recipe that escapes, in none that stays, and first. Each of the three can be
 read off the path of the runs; none of them proves a cause.

@@ -33,7 +33,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run left, for tables.
+    """The files of a run, read for tables.
 
     Attributes:
         record: its ``run.json``.

@@ -195,7 +195,7 @@ class _Columns:
 
 
 class _Layers:
-    """What was measured of tensors and layers; runs of one network share its names."""
+    """Measurements of tensors and layers; runs of one network share its names."""
 
     def __init__(self) -> None:
         self.names: dict[str, int] = {}

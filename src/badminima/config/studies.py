@@ -10,7 +10,7 @@ Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
 class GridConfig(Section):
-    """What studies run on, where they do not say it themselves."""
+    """The grid that studies run on unless they name another."""
 
     datasets: Annotated[list[Name], Field(min_length=1)] = Field([], description="Datasets.")
     models: Annotated[list[Name], Field(min_length=1)] = Field([], description="Models.")

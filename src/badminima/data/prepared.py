@@ -28,7 +28,7 @@ FORMS = {
 
 
 class _Facts(BaseModel):
-    """What is looked at of the metadata."""
+    """The part of the metadata that is checked."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
 

@@ -20,7 +20,7 @@ Classify = Callable[[Tensor], Tensor]
 
 
 def fgsm(classify: Classify, pixels: Tensor, labels: Tensor, radius: float) -> Tensor:
-    """Return the fast gradient sign method (Goodfellow et al. 2015, arXiv 1412.6572, section 4).
+    """Attack by the fast gradient sign method (Goodfellow et al. 2015, arXiv 1412.6572, section 4).
 
     ``clip(x + radius * sign(gradient), 0, 1)``: one step from the image to a corner of the l-infinity ball, the worst
     one for a network linear in its input.

@@ -15,7 +15,7 @@ CHUNK = 100
 
 
 def measure(context: Context) -> dict[str, float]:
-    """Return the attack that takes an image of low loss for a training image (Yeom et al. 2018, arXiv 1709.01604).
+    """Attack by taking images of low loss for training images (Yeom et al. 2018, arXiv 1709.01604).
 
     Members are training images and non-members test images, as many of each; the loss is the cross entropy in nats.
 

@@ -24,7 +24,7 @@ def with_runs_behind(inits: Mapping[str, InitConfig], runs: list[Run]) -> list[R
 
 
 def root_of(inits: Mapping[str, InitConfig], init: str) -> str:
-    """Return the init that the first of the runs behind an init starts from: itself, where there are none."""
+    """Return the init at the root of a chain of runs; an init that is no end of a run is its own."""
     while isinstance(entry := inits.get(init), RunInit):
         init = entry.start
     return init

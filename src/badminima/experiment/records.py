@@ -116,7 +116,7 @@ class Facts(_Part):
 
 
 class Record(_Part):
-    """What is looked at of ``run.json``."""
+    """The part of ``run.json`` that is checked."""
 
     settings: Coordinates
     status: Literal["converged", "max_epochs", "diverged"]
@@ -133,7 +133,7 @@ class Record(_Part):
 
 
 class Measurements(_Part):
-    """What is looked at of ``diagnostics.json`` and ``comparison.json``."""
+    """The part of ``diagnostics.json`` and ``comparison.json`` that is checked."""
 
     settings: Coordinates
     values: dict[str, int | float | None]

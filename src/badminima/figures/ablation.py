@@ -23,7 +23,7 @@ from badminima.figures.style import (
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a panel per (dataset, model); a row per recipe; points are seeds, bars the mean and its interval."""
+    """Draw a panel per (dataset, model); a row per recipe; points are seeds, bars the mean and its interval."""
     set_style()
     seeds, cells = shown_cells(tables, settings, "test_accuracy")
     panels = settings_of(tables.runs)

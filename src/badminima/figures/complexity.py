@@ -13,5 +13,5 @@ PANELS = {
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row of three panels per (dataset, model): spectral norms, path norm, Fisher-Rao norm."""
+    """Draw a row of three panels per (dataset, model): spectral norms, path norm, Fisher-Rao norm."""
     return draw_panels(tables, settings, PANELS)

@@ -20,7 +20,7 @@ ZEROED = np.array(to_rgb(COLOURS["adversarial"]))
 
 
 def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
-    """Return a row per image, of one class each: the image, then some of its copies under the labels that they got.
+    """Draw a row per image, of one class each: the image, then some of its copies under the labels that they got.
 
     Args:
         data: the prepared dataset, as numpy arrays.

@@ -25,7 +25,7 @@ BEYOND = 102
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row per (dataset, model): train left, test right; lines are means over seeds, bands their range.
+    """Draw a row per (dataset, model): train left, test right; lines are means over seeds, bands their range.
 
     The axis is stretched towards 100%, so that chance at epoch 0 and a point at the end are both to be seen. Vertical
     lines mark drops of the learning rate.

@@ -18,7 +18,7 @@ LOGARITHMIC = ("distance.relative", "distance.angle")
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row of three panels per (dataset, model): relative distance, norm, angle."""
+    """Draw a row of three panels per (dataset, model): relative distance, norm, angle."""
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
         if statistic == "norm.end":

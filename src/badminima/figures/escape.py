@@ -28,7 +28,7 @@ LEFT, RIGHT = LEAST - MARGIN, MOST + MARGIN
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a panel per (dataset, model); recipes ranked by the share of the gap that they close, with intervals.
+    """Draw a panel per (dataset, model); recipes ranked by the share of the gap that they close, with intervals.
 
     At 0 a recipe is as bad as vanilla SGD from the same init, at 1 as good as vanilla SGD from random weights. Only
     shares with a finite interval are ranked: those of several inits by their mean, behind recipes that have more of

@@ -23,7 +23,7 @@ PLANE_WIDTH = 3.4
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row per run: the plane through the three points left, the path over them right.
+    """Draw a row per run: the plane through the three points left, the path over them right.
 
     All planes have one scale for distances, upwards as sideways, and one for the loss.
     """

@@ -24,7 +24,7 @@ KEYS = ["dataset", "model", "init", "seed"]
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row of panels per (dataset, model); a line per pretraining: median over seeds, and their range."""
+    """Draw a row of panels per (dataset, model); a line per pretraining: median over seeds, and their range."""
     histories = tables.pretraining_histories
     missing = [name for name in (WRONG, TRUE, DISTANCE) if name not in histories or histories[name].isna().all()]
     if missing:

@@ -16,7 +16,7 @@ CHANCE = {"privacy.auc": 50}
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row of three panels per (dataset, model), in percent."""
+    """Draw a row of three panels per (dataset, model), in percent."""
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
         if statistic in CHANCE:

@@ -22,7 +22,7 @@ COLUMNS = ["dataset", "model", "init", "seed", "epoch", *PANELS]
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row per (dataset, model): accuracy on the copies left, on held-out images right; a line per seed."""
+    """Draw a row per (dataset, model): accuracy on the copies left, on held-out images right; a line per seed."""
     histories = tables.pretraining_histories
     if histories.empty:
         return nothing_to_draw("no init of the study is pretrained", histories)

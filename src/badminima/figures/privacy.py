@@ -16,7 +16,7 @@ NOTHING = {"privacy.auc": 50, "privacy.advantage": 0, "privacy.loss_gap": 0}
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row of three panels per (dataset, model), each with a line where nothing is learnt."""
+    """Draw a row of three panels per (dataset, model), each with a line where nothing is learnt."""
 
     def finish(axes: Axes, statistic: str, setting: tuple[str, str]) -> None:
         axes.axvline(NOTHING[statistic], color="#777777", linewidth=0.8, zorder=0)

@@ -66,7 +66,7 @@ class Plan:
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a panel per (dataset, model); a line per recipe over inits, or per init over recipes.
+    """Draw a panel per (dataset, model); a line per recipe over inits, or per init over recipes.
 
     Names that stand nowhere along the setting are drawn at the left, unconnected: they are what to compare with.
     """

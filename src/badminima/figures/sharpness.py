@@ -15,5 +15,5 @@ LOGARITHMIC = ("sharpness.trace", "sharpness.asam")
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row of three panels per (dataset, model); the first two on a logarithmic axis."""
+    """Draw a row of three panels per (dataset, model); the first two on a logarithmic axis."""
     return draw_panels(tables, settings, PANELS, logarithmic=LOGARITHMIC)

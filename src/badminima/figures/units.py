@@ -13,5 +13,5 @@ PANELS = {
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Return a row of three panels per (dataset, model)."""
+    """Draw a row of three panels per (dataset, model)."""
     return draw_panels(tables, settings, PANELS)

@@ -1,4 +1,4 @@
-"""What the papers say beside our claims: which paper makes them, and the numbers that could be read at their source."""
+"""Statements of the papers beside our claims: which paper makes them, and the numbers that could be read at their source."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ NOBODY = "not in the papers"
 
 @dataclass(frozen=True)
 class Passage:
-    """What a paper says of a claim.
+    """A paper's statement about a claim.
 
     Attributes:
         where: the place in it.

@@ -1,4 +1,4 @@
-"""What the runs of a report were made with."""
+"""Devices, versions and code that the runs of a report were made with."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a results folder shows: a figure with its numbers, and what the columns of a table mean."""
+"""Things to look at in a results folder: a figure with its numbers, and what the columns of a table mean."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class SavedFigure:
 
     @property
     def data(self) -> pd.DataFrame:
-        """What it shows."""
+        """Return the table of what it shows."""
         return pd.read_csv(self.csv)
 
     def __repr__(self) -> str:

@@ -25,7 +25,7 @@ DPI, SPEED, HOLD, COARSE = 150, 8, 16, 0.02
 
 
 def draw_toy(networks: ToyNetworks, table: pd.DataFrame, settings: ToyFigureSettings) -> Drawing:
-    """Return a panel per stage with the first seed's points and boundary; titles give means and intervals over seeds.
+    """Draw a panel per stage with the first seed's points and boundary; titles give means and intervals over seeds.
 
     Args:
         networks: the experiment.

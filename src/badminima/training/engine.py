@@ -229,7 +229,7 @@ class Training:
         return self.stop_at_target and not must_know and running < self.target_accuracy - NEAR_TARGET
 
     def _measure_train(self, epoch: int, exactly: bool = False) -> tuple[Evaluation, Evaluation]:
-        """Return the training items as they are, and through the recipe's augmentation."""
+        """Measure the training items as they are, and through the recipe's augmentation."""
         evaluate = self.evaluate_exactly if exactly else self.evaluate
         plain = evaluate(self.step.evaluated, self.train_items)
         augmentation = self._augmentation("augment-evaluation", epoch)

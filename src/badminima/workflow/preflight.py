@@ -12,6 +12,7 @@ from badminima.errors import UserError
 from badminima.experiment.cost import cost_of_jobs
 from badminima.experiment.runs import Run
 from badminima.experiment.speeds import Device, is_cpu, read_devices
+from badminima.storage.files import user_path
 from badminima.workflow.machine import device_here
 
 
@@ -42,7 +43,7 @@ def local_files(config: Config, dataset: str) -> Path | None:
     """Return the folder or archive of a dataset's files, ``~`` expanded; None where the config names none."""
     entry = config.datasets[dataset]
     named = entry.path or config.data.local_dirs.get(entry.source)
-    return Path(named).expanduser() if named else None
+    return user_path(named) if named else None
 
 
 def check_cost(
