@@ -1,4 +1,4 @@
-"""Meanings of the columns of ``runs.csv`` and ``histories.csv``: the one place with names of measurements for readers.
+"""Meanings of the columns of ``runs.csv`` and ``histories.csv``: the one place with names for readers.
 
 The definitions, with formulas and sources, are the docstrings of ``badminima.diagnostics``.
 """
