@@ -4,15 +4,13 @@ A verdict is read off an interval, so it is two one-sided tests at once: for the
 p-value here is that of both, and is below ``1 - confidence`` where the interval lies on one side.
 """
 
-from typing import Literal
-
 import numpy as np
 from scipy.special import nctdtr, nctdtrinc, stdtr, stdtrit
 
 from badminima.analysis.statistics import Estimate
 from badminima.config import StatisticsConfig
+from badminima.config.studies import Region
 
-Region = Literal["above", "within"]
 POWER = 0.8  # the customary chance to find what is there (Cohen 1988)
 MOST_SEEDS = 100  # a design with more is not thought of
 

@@ -6,10 +6,10 @@
 - Others use: the claims from here, ``grids`` (rules: no torch, no pandas), ``evaluate_claims``.
 """
 
-from badminima.claims.claim import Claim, Region, Role, Scale
+from badminima.claims.claim import Claim, Role, Scale
 from badminima.claims.statements import CLAIMS
 
-__all__ = ["CLAIMS", "GROUPS", "Claim", "Region", "Role", "Scale", "claims_of"]
+__all__ = ["CLAIMS", "GROUPS", "Claim", "Role", "Scale", "claims_of"]
 
 GROUPS = tuple(dict.fromkeys(claim.group for claim in CLAIMS))
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE, SCALE_CONTROL
+from badminima.config.studies import Region
 from badminima.experiment.runs import Cell
 
 # What a claim is read from: one of the studies that ``claims`` in the config names, or the toy.
 Role = Literal["study", "control", "replication", "label_noise", "toy"]
-Region = Literal["above", "within"]
 Scale = Literal["percent", "points", "factor", "number"]
 
 

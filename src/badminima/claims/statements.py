@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from badminima.claims.claim import Claim, Region
+from badminima.claims.claim import Claim
 from badminima.claims.label_noise import label_noise_claims
+from badminima.config.studies import Region
 from badminima.experiment.runs import Cell
 
 SOTA = "da+m+l2"

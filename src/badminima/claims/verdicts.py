@@ -19,11 +19,12 @@ import pandas as pd
 from badminima.analysis.decisions import detectable, holm, p_value, seeds_needed
 from badminima.analysis.statistics import Estimate
 from badminima.analysis.tables import StudyTables
-from badminima.claims import Claim, Region, Role
+from badminima.claims import Claim, Role
 from badminima.claims.estimators import ESTIMATORS
 from badminima.claims.evidence import Evidence, NotMeasured, no_tables
 from badminima.claims.grids import ClaimsSettings
 from badminima.config import StatisticsConfig
+from badminima.config.studies import Region
 
 Verdict = Literal["supported", "not supported", "inconclusive", "estimated", "not measured"]
 # The columns of what is left beyond scale.

@@ -1,6 +1,6 @@
 """Studies, and what is measured, drawn and decided of them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,10 @@ class GridConfig(Section):
     datasets: Annotated[list[Name], Field(min_length=1)] = Field([], description="Datasets.")
     models: Annotated[list[Name], Field(min_length=1)] = Field([], description="Models.")
     seeds: Seeds = Field([], description="Seeds.")
+
+
+# The claimed side of a threshold: above it, or within plus and minus it.
+Region = Literal["above", "within"]
 
 
 class StudyConfig(Section):

@@ -1,7 +1,5 @@
 """``fig_label_noise``: does a recipe lead away from a bad minimum, and to a flatter one?"""
 
-from collections.abc import Iterable
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +8,7 @@ from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
-from badminima.figures.lines import draw_range, explain_lines
+from badminima.figures.lines import draw_range, explain_lines, medians, rows_from
 from badminima.figures.style import (
     LINES,
     PAGE_WIDTH,
@@ -46,15 +44,15 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     points[[ACCURACY, TRAIN]] *= 100
     points["end"] = points["epoch"] == points.groupby(RUN_KEYS)["epoch"].transform("max")
     points = points.merge(_correlations(points, settings), how="left")
-    curves = _curves(points)
+    curves = medians(points, [*STATISTICS, TRAIN])
     rows = [tuple(row) for row in points[ROW].drop_duplicates().itertuples(index=False)]
     figure, grid = plt.subplots(len(rows), 5, figsize=(PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
     for line, row in zip(grid, rows, strict=True):
-        of_row = _of(curves, row)
+        of_row = rows_from(curves, row)
         for axes, statistic in zip([*line[:3], line[4]], [*STATISTICS, TRAIN], strict=True):
             _draw_curves(axes, of_row[of_row["statistic"] == statistic], settings)
             axes.set_xlabel("epoch")
-        _draw_scatter(line[3], _of(points, row), settings)
+        _draw_scatter(line[3], rows_from(points, row), settings)
         line[3].set_xlabel(COVARIANCE_LABEL)
         for axes, label in zip(line, (accuracy_label(tables.runs), HESSIAN_LABEL, COVARIANCE_LABEL), strict=False):
             axes.set_ylabel(label)
@@ -78,20 +76,6 @@ def _correlations(points: pd.DataFrame, settings: FigureSettings) -> pd.DataFram
         tau, low, high = tau_and_interval(covariance, accuracy, settings.statistics, settings.root_seed)
         rows.append((*row, tau, low, high, len(runs)))
     return pd.DataFrame(rows, columns=[*ROW, "tau", "tau_low", "tau_high", "runs"])
-
-
-def _curves(points: pd.DataFrame) -> pd.DataFrame:
-    """Median and range over seeds of each statistic at each evaluated epoch."""
-    keys = [*ROW, "recipe", "epoch"]
-    tidy = points.melt(id_vars=keys, value_vars=[*STATISTICS, TRAIN], var_name="statistic", value_name="value").dropna()
-    groups = tidy.groupby([*keys[:-1], "statistic", "epoch"], sort=False)["value"]
-    return groups.agg(value="median", low="min", high="max", seeds="size").reset_index()
-
-
-def _of(table: pd.DataFrame, row: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of a table of one (dataset, model) or (dataset, model, init)."""
-    keys = dict(zip(ROW, row, strict=False))
-    return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame, settings: FigureSettings) -> None:

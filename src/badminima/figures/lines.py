@@ -1,5 +1,6 @@
 """Lines with bands, as several figures draw them."""
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -7,8 +8,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from badminima.analysis.tables import CELL_KEYS
 from badminima.experiment.slices import FigureSettings
 from badminima.figures.style import LINES, init_label, look_of_inits, recipe_label
+
+
+def medians(histories: pd.DataFrame, statistics: list[str]) -> pd.DataFrame:
+    """Return median and range over seeds of each statistic at each evaluated epoch of each cell."""
+    keys = [*CELL_KEYS, "epoch"]
+    tidy = histories.melt(id_vars=keys, value_vars=statistics, var_name="statistic", value_name="value").dropna()
+    groups = tidy.groupby([*CELL_KEYS, "statistic", "epoch"], sort=False)["value"]
+    return groups.agg(value="median", low="min", high="max", seeds="size").reset_index()
+
+
+def rows_from(table: pd.DataFrame, start: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of a table of one (dataset, model) or (dataset, model, init)."""
+    keys = dict(zip(CELL_KEYS, start, strict=False))
+    return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
 
 
 def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: str, **look: Any) -> None:

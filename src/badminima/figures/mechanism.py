@@ -8,7 +8,7 @@ from badminima.analysis.mechanism import ACCURACY, paths_table, verdicts_table
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.slices import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
-from badminima.figures.lines import draw_range
+from badminima.figures.lines import draw_range, explain_lines, medians, rows_from
 from badminima.figures.style import (
     PAGE_WIDTH,
     accuracy_label,
@@ -54,19 +54,20 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     set_style()
     paths = paths_table(histories, tables.gaps, names, settings.statistics, settings.root_seed)
     verdicts = verdicts_table(paths)
-    curves = _curves(histories, [ACCURACY, *names])
+    curves = medians(histories, [ACCURACY, *names]).rename(columns={"statistic": "measure"})
     starts = list(histories[["dataset", "model", "init"]].drop_duplicates().itertuples(index=False, name=None))
     rows = -(-(len(names) + 1) // COLUMNS)
     height = 1.75 * rows * len(starts) + 0.6
     figure, grid = plt.subplots(rows * len(starts), COLUMNS, figsize=(PAGE_WIDTH, height), squeeze=False)
     for block, start in zip(grid.reshape(len(starts), -1), starts, strict=True):
-        of_start = (_of(table, start) for table in (curves, paths, verdicts))
+        of_start = (rows_from(table, start) for table in (curves, paths, verdicts))
         _draw_block(list(block), settings, names, *of_start)
         block[0].set_ylabel(accuracy_label(tables.runs))
         block[0].set_title(f"{cell_title(*start[:2])}:\nfrom {init_label(start[2])}", loc="left")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     title = "recipe (solid: escapes, dotted: stays, dashed: unclear)"
     figure.legend(handles, labels, title=title, loc="outside upper center", ncols=min(len(labels), 5))
+    explain_lines(figure, "median", "band: their range", int(curves["seeds"].max()))
     shown = {"curve": curves, "path": paths, "verdict": verdicts}
     return Drawing(figure, pd.concat([table.assign(kind=kind) for kind, table in shown.items()], ignore_index=True))
 
@@ -107,17 +108,3 @@ def _met(verdict: pd.Series) -> str:
     demands = {"changes": "in all escapes", "still": "in no other", "first": "first"}
     met = [words for demand, words in demands.items() if verdict[demand]]
     return ", ".join(met) or "meets no demand"
-
-
-def _curves(histories: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Median and range over seeds of each measure at each evaluated epoch."""
-    keys = ["dataset", "model", "init", "recipe", "epoch"]
-    tidy = histories.melt(id_vars=keys, value_vars=names, var_name="measure", value_name="value").dropna()
-    groups = tidy.groupby([*keys[:-1], "measure", "epoch"], sort=False)["value"]
-    return groups.agg(value="median", low="min", high="max", seeds="size").reset_index()
-
-
-def _of(table: pd.DataFrame, start: tuple[str, str, str]) -> pd.DataFrame:
-    """Return the rows of a table of one (dataset, model, init)."""
-    keys = dict(zip(["dataset", "model", "init"], start, strict=True))
-    return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]

@@ -1,4 +1,4 @@
-"""Statements of the papers beside our claims: which paper makes them, and the numbers that were read at their source."""
+"""Statements of the papers beside our claims: which paper makes them, and numbers that were read at their source."""
 
 from dataclasses import dataclass
 
