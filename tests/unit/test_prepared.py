@@ -49,6 +49,15 @@ def test_a_pool_without_test_split_is_cut_in_three_that_share_nothing(prepared):
     assert metadata["evaluated_on"] == "validation"
 
 
+def test_an_entry_of_another_name_is_cut_anew(prepared):
+    raw = RawDataset(numbered(100), None, ("even", "odd"))
+    one, again, other = (
+        numbers(prepared(raw, settings(dataset=name, train_size=50))[0]["train.images"]) for name in "dde"
+    )
+    assert one == again
+    assert one != other
+
+
 def test_an_official_test_split_is_kept_and_validation_comes_out_of_training(prepared):
     raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
     tensors, _ = prepared(raw, settings(validation_size=20))
