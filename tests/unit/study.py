@@ -138,7 +138,7 @@ def made_up_study(
                     | {"epoch": epoch, "train_accuracy": epoch / 10, "test_accuracy": epoch / 20 * right.mean()}
                     | {"trace.hessian": 10 ** (3 - 2 * right.mean() * epoch / 10)}
                     | {"trace.noise_covariance": 10 ** (3 - 3 * right.mean() * epoch / 10)}
-                    | {"lr": 0.1, "norm.end": 10 + epoch * right.mean(), "gradients.coherence": 1 + epoch}
+                    | {"norm.end": 10 + epoch * right.mean(), "gradients.coherence": 1 + epoch}
                     for epoch in (0, 5, 10)
                 ]
     tables = StudyTables(
