@@ -25,8 +25,8 @@ from pathlib import Path
 
 import click
 
+from tests.checkout import make_checkout
 from tests.slurm.cluster import NODES, Cluster
-from tests.workflow.conftest import make_checkout
 
 SNAKEFILE = """
 N = int(config["trainings"])

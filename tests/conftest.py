@@ -12,6 +12,8 @@ from badminima.data.sources.digits import Digits
 from badminima.experiment.slices import PrepareSettings, TrainSettings
 
 REPOSITORY = Path(__file__).parent.parent
+# The real Fashion-MNIST, of Debian's package dataset-fashion-mnist.
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
 @pytest.fixture(scope="session")

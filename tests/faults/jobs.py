@@ -5,15 +5,19 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+import pandas as pd
 import torch
 
 from badminima.cli import one_line_errors
+from badminima.experiment.paths import RUN_FILES
 from badminima.experiment.slices import TrainSettings
 from badminima.training.job import train
+from tests.trainings import CLOCKS
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.jobs"])
@@ -97,3 +101,28 @@ def _slow_down(seconds: float) -> None:
         return learn(self, images, labels, learning_rate)
 
     Learner.__call__ = slow_step
+
+
+def undisturbed(job: Job) -> Job:
+    """The same training in another folder, run to its end."""
+    other = replace(job, output=job.output.with_name("undisturbed"), slow=0.0, restart_seconds=1000)
+    assert other.finish() == 0, other.log
+    return other
+
+
+def assert_same(one: Job, other: Job) -> None:
+    """Both left the same weights, predictions and history, and nothing but a run's files."""
+    for name in ("weights.safetensors", "predictions.safetensors"):
+        assert (one.output / name).read_bytes() == (other.output / name).read_bytes()
+    histories = [pd.read_csv(job.output / "history.csv").drop(columns=CLOCKS) for job in (one, other)]
+    pd.testing.assert_frame_equal(*histories)
+    for job in (one, other):
+        assert sorted(path.name for path in job.output.iterdir()) == sorted(RUN_FILES)
+
+
+def wait_for_restart_point(job: Job, process) -> None:
+    deadline = time.monotonic() + 60
+    while not (job.output / "restart" / "newest.pt").exists():
+        assert process.is_alive(), job.log
+        assert time.monotonic() < deadline
+        time.sleep(0.002)

@@ -20,7 +20,7 @@ from badminima.experiment.paths import RUN_FILES
 from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
-from tests.faults.jobs import Job
+from tests.faults.jobs import Job, assert_same, undisturbed, wait_for_restart_point
 
 # What a clock says differs from run to run.
 CLOCKS = ["seconds", "images_per_second"]
@@ -55,31 +55,6 @@ def pretraining(job, tmp_path) -> Job:
         settings=TrainSettings(**{**job.settings.model_dump(), **changes}),
         confusing=tmp_path / "confusing.safetensors",
     )
-
-
-def undisturbed(job: Job) -> Job:
-    """The same training in another folder, run to its end."""
-    other = replace(job, output=job.output.with_name("undisturbed"), slow=0.0, restart_seconds=1000)
-    assert other.finish() == 0, other.log
-    return other
-
-
-def assert_same(one: Job, other: Job) -> None:
-    """Both left the same weights, predictions and history, and nothing but a run's files."""
-    for name in ("weights.safetensors", "predictions.safetensors"):
-        assert (one.output / name).read_bytes() == (other.output / name).read_bytes()
-    histories = [pd.read_csv(job.output / "history.csv").drop(columns=CLOCKS) for job in (one, other)]
-    pd.testing.assert_frame_equal(*histories)
-    for job in (one, other):
-        assert sorted(path.name for path in job.output.iterdir()) == sorted(RUN_FILES)
-
-
-def wait_for_restart_point(job: Job, process) -> None:
-    deadline = time.monotonic() + 60
-    while not (job.output / "restart" / "newest.pt").exists():
-        assert process.is_alive(), job.log
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def kill_until_done(job: Job, at_most: float) -> int:

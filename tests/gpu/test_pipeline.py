@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 from badminima.training.graphs import CAPTURED
+from tests.checkout import PARTS
 from tests.conftest import REPOSITORY
-from tests.workflow.conftest import PARTS
 
 
 def test_the_smoke_preset_runs_on_a_gpu(cuda, tmp_path):

@@ -18,9 +18,8 @@ from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.training.graphs import CAPTURED
 from badminima.training.stage import run_training
-from tests.faults.jobs import Job
-from tests.faults.test_training import assert_same, undisturbed, wait_for_restart_point
-from tests.unit.test_recipe_runs import CLOCKS, RECIPES, finish, same
+from tests.faults.jobs import Job, assert_same, undisturbed, wait_for_restart_point
+from tests.trainings import CLOCKS, RECIPES, finish, same
 
 CONVNET = ModelConfig(architecture="convnet", options={"widths": [16, 16]})
 EVERY = {

@@ -17,8 +17,8 @@ from badminima.config import AdversarialInit
 from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import all_runs
+from tests.checkout import Checkout, make_checkout
 from tests.slurm.cluster import ENDS_WITH_ITS_PARENT, Cluster
-from tests.workflow.conftest import Checkout, make_checkout
 
 WEIGHTS = "weights.safetensors"
 

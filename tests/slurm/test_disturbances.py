@@ -8,9 +8,9 @@ import time
 
 import pytest
 
+from tests.checkout import Checkout, make_checkout
 from tests.slurm.cluster import Cluster
 from tests.slurm.conftest import Submitted
-from tests.workflow.conftest import Checkout, make_checkout
 
 pytestmark = pytest.mark.slurm
 

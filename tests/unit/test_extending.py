@@ -21,8 +21,8 @@ from badminima.experiment.slices import DiagnoseSettings, diagnose_settings
 from badminima.experiment.speeds import Device, Speed
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
+from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
-from tests.unit.test_config import overlay, raw_config
 
 GUIDE = (REPOSITORY / "docs" / "how-to" / "extend.md").read_text()
 

@@ -69,6 +69,11 @@ def test_every_room_has_a_floor():
     assert {room(module) for module in FILES} == set(FLOOR_OF)
 
 
+def test_unit_tests_lie_in_the_rooms_that_they_test():
+    rooms = {path.parent for path in (REPOSITORY / "tests" / "unit").glob("*/test_*.py")}
+    assert {folder.name for folder in rooms} == {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
+
+
 def test_no_arrow_leads_upwards():
     arrows = {(room(module), room(other)) for module in FILES for other in IMPORTS[module] & set(FILES)}
     assert not {(one, other) for one, other in arrows if one != other and FLOOR_OF[one] <= FLOOR_OF[other]}

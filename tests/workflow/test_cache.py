@@ -8,7 +8,7 @@ import yaml
 
 from badminima.data.prepared import read_prepared
 from tests import generated
-from tests.workflow.conftest import Checkout, make_checkout
+from tests.checkout import Checkout, make_checkout
 
 INIT = "results/smoke/inits/digits/mlp/adversarial/seed0"
 CACHED = [

@@ -6,8 +6,8 @@ import shutil
 import pytest
 import yaml
 
+from tests.checkout import Checkout, make_checkout
 from tests.conftest import REPOSITORY
-from tests.workflow.conftest import Checkout, make_checkout
 
 SMOKE = ["--configfile", "presets/smoke.yaml"]
 TARGETS = ["all", "report", "plan", "zoo", "fig_ablation"]

@@ -8,8 +8,8 @@ from PIL import Image
 
 from badminima.data.prepared import read_prepared
 from tests import generated
-from tests.unit.test_image_folder import photographs
-from tests.workflow.conftest import Checkout
+from tests.checkout import Checkout
+from tests.photographs import photographs
 
 RUN = "results/imagenet/runs/restricted_imagenet/densenet40/random/vanilla/seed0/run.json"
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from filelock import FileLock
 
-from tests.workflow.conftest import Checkout, make_checkout
+from tests.checkout import Checkout, make_checkout
 
 QUIET = [None, "all", "host", "progress", "reason", "rules"]
 RUNS = "results/smoke/runs/digits/mlp/random"

@@ -6,7 +6,7 @@ import sys
 import time
 
 from badminima.cli import EXIT_CODE
-from tests.workflow.conftest import Checkout, make_checkout
+from tests.checkout import Checkout, make_checkout
 
 RUN = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0"
 ARGUMENTS = [

@@ -8,9 +8,9 @@ import yaml
 
 import badminima
 from badminima.experiment.paths import Paths
+from tests.checkout import Checkout
+from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
-from tests.unit.test_config import overlay, raw_config
-from tests.workflow.conftest import Checkout
 
 SMOKE = yaml.safe_load((REPOSITORY / "presets" / "smoke.yaml").read_text())
 # Two runs and a figure of them, from random weights alone.

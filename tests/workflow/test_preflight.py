@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workflow.conftest import make_checkout
+from tests.checkout import make_checkout
 
 
 @pytest.fixture(scope="module")

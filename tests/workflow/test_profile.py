@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.checkout import Checkout
 from tests.conftest import REPOSITORY
-from tests.workflow.conftest import Checkout
 
 PROFILE = REPOSITORY / "slurm" / "config.yaml"
 # Commented lines that are settings, not sentences.

@@ -12,8 +12,8 @@ import badminima
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
+from tests.checkout import Checkout, make_checkout
 from tests.conftest import REPOSITORY
-from tests.workflow.conftest import Checkout, make_checkout
 
 OVERLAY = {
     "results": "results/starts",

@@ -6,7 +6,7 @@ from badminima.config.registry import IMAGE_ENDINGS
 from badminima.data import facts
 from badminima.workflow import contents
 from badminima.workflow.contents import content_digest
-from tests.unit.test_image_folder import photographs
+from tests.photographs import photographs
 
 
 def test_the_digest_is_of_the_content_of_images_alone(tmp_path):

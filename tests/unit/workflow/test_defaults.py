@@ -18,8 +18,8 @@ from badminima.workflow.defaults import (
     defaults_text,
 )
 from badminima.workflow.settings_files import SettingsFiles
+from tests.configs import with_presets
 from tests.conftest import REPOSITORY
-from tests.unit.test_config import with_presets
 
 
 def test_settings_come_back_whole():

@@ -11,8 +11,8 @@ from badminima.errors import UserError
 from badminima.experiment.runs import all_runs
 from badminima.workflow import preflight
 from badminima.workflow.preflight import check_cost, check_data, local_files
+from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
-from tests.unit.test_config import overlay, raw_config
 
 CPU = REPOSITORY / "benchmarks" / "cpu.csv"
 SPEEDS = sorted((REPOSITORY / "benchmarks").glob("*.csv"))

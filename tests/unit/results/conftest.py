@@ -1,0 +1,123 @@
+"""A results folder that the stages' own functions have made: the digits, a tiny network, two seeds."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from badminima.analysis.tables import collect, write_tables
+from badminima.claims import CLAIMS
+from badminima.claims.grids import claims_settings
+from badminima.claims.verdicts import evaluate_claims
+from badminima.config import Config, RandomInit
+from badminima.config.load import load_config
+from badminima.data.confusing import confuse
+from badminima.data.prepared import prepare, read_prepared
+from badminima.data.sources.digits import Digits
+from badminima.diagnostics.diagnose import diagnose
+from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.diagnostics.record import record
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import Run, all_runs
+from badminima.experiment.slices import (
+    collect_settings,
+    confuse_settings,
+    diagnose_settings,
+    initialize_settings,
+    prepare_settings,
+    pretrain_settings,
+    train_settings,
+)
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.results.export import export
+from badminima.results.results import Results
+from badminima.storage.files import file_sha256, write_json
+from badminima.training.job import train
+from tests.configs import overlay, raw_config
+from tests.conftest import REPOSITORY
+
+CHANGES = {
+    "results": "results/demo",
+    "datasets": {"digits": {"train_size": 60}},
+    "models": {"mlp": {"options": {"widths": [16]}}},
+    "inits": {"random_rescaled": None, "random_rescaled_norms": None, "true_labels": None},
+    "pretraining": {"epochs": 5},
+    "training": {"epochs": 3, "milestones": [], "evaluate_every": 1},
+    "studies": {
+        "ablation": {"inits": ["random", "adversarial"], "only": {"random_rescaled": None, "true_labels": None}}
+    },
+    "diagnostics": ["distance", "norms"],
+    "figures": {"landscape": None, "units": None},
+}
+RUN = Run("digits", "mlp", "adversarial", "vanilla", 0)
+NAME = "digits/mlp/adversarial/vanilla/seed0"
+
+
+def make_results(config: Config, raw: dict, paths: Paths) -> None:
+    """Run every stage in this process."""
+    torch.set_num_threads(1)
+    (dataset,) = config.studies["ablation"].datasets
+    (model,) = config.studies["ablation"].models
+    _, files = Digits().fetch(Path("unused"), None, [])
+    prepare(Digits().read(files), prepare_settings(config, dataset), paths.prepared(dataset), {"digits": "0" * 64})
+    data = read_prepared(paths.prepared(dataset))
+    for seed in config.studies["ablation"].seeds:
+        start = paths.init(dataset, model, "random", seed) / "weights.safetensors"
+        settings = initialize_settings(config, dataset, model, "random", seed)
+        write_weights(start, initialize(settings, read_prepared(paths.prepared(dataset), "pt")))
+        confusing = paths.confusing(dataset, "adversarial", seed)
+        confuse(data, confuse_settings(config, dataset, "adversarial", seed), confusing)
+        output = paths.init(dataset, model, "adversarial", seed)
+        settings = pretrain_settings(config, dataset, model, "adversarial", seed)
+        train(settings, paths.prepared(dataset), start, output, 300, confusing)
+    for run in all_runs(config):
+        start = paths.init(run.dataset, run.model, run.init, run.seed) / "weights.safetensors"
+        folder = paths.run(run)
+        train(train_settings(config, run), paths.prepared(dataset), start, folder, 300)
+        settings = diagnose_settings(config, run)
+        inputs = Inputs(folder / "weights.safetensors", start, paths.prepared(dataset))
+        context = read_context(settings, inputs)
+        measured = record(settings, inputs, config.diagnostics, diagnose(context, config.diagnostics))
+        if not isinstance(config.inits[run.init], RandomInit):
+            measured["values"]["sharpness.lambda"] = float("nan")  # as a measurement without a finite value leaves it
+        write_json(folder / "diagnostics.json", measured)
+    tables = collect(paths, collect_settings(config, "ablation"))
+    write_tables(paths.tables("ablation"), tables)
+    claims = evaluate_claims(CLAIMS, {"study": tables}, claims_settings(config))
+    claims.to_csv(paths.results / "claims.csv", index=False)
+    (paths.results / "config.json").write_text(json.dumps(raw))
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory) -> Path:
+    """The folder that holds ``results/demo``."""
+    folder = tmp_path_factory.mktemp("finished")
+    smoke = yaml.safe_load((REPOSITORY / "presets" / "smoke.yaml").read_text())
+    raw = overlay(overlay(raw_config(), smoke), CHANGES)
+    make_results(load_config(raw), raw, Paths(folder / "results" / "demo"))
+    return folder
+
+
+@pytest.fixture
+def results(demo_folder) -> Results:
+    return Results(demo_folder / "results" / "demo")
+
+
+@pytest.fixture(scope="session")
+def zoo_folder(demo_folder) -> Path:
+    """All runs, exported."""
+    results = Results(demo_folder / "results" / "demo")
+    export(results, results.trained, demo_folder / "zoo")
+    return demo_folder / "zoo"
+
+
+def restate(zoo: Path) -> None:
+    """Make the index state the digests of the files that lie there."""
+    index = pd.read_csv(zoo / "index.csv")
+    for column, name in (("weights_sha256", "weights.safetensors"), ("card_sha256", "card.json")):
+        index[column] = [file_sha256(zoo / minimum / name) for minimum in index["name"]]
+    index.to_csv(zoo / "index.csv", index=False)

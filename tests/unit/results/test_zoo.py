@@ -1,0 +1,174 @@
+"""The zoo: exported minima that stand alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.numpy import load_file
+
+import badminima
+from badminima.config import ModelConfig
+from badminima.diagnostics.network import build_network
+from badminima.errors import UserError
+from badminima.experiment.slices import InitializeSettings, diagnose_settings
+from badminima.models.initialization import initialize
+from badminima.models.weights import write_weights
+from badminima.results.card import card_page
+from badminima.results.export import export
+from badminima.results.results import Results
+from badminima.storage.tensorfiles import read_tensors, stated_digest, write_tensors
+from tests.unit.results.conftest import NAME, RUN, restate
+
+
+@pytest.fixture
+def copied(zoo_folder, tmp_path) -> Path:
+    """The zoo in another place, without the results."""
+    return Path(shutil.copytree(zoo_folder, tmp_path / "elsewhere" / "zoo"))
+
+
+def test_a_copied_zoo_gives_the_runs_logits_bit_for_bit(results, copied):
+    images = results.dataset("digits").test_images[:50]
+    for run in results.trained:
+        coordinates = (run.dataset, run.model, run.init, run.recipe, run.seed)
+        minimum = badminima.zoo.load(copied)["/".join(map(str, coordinates[:4])) + f"/seed{run.seed}"]
+        with torch.no_grad():
+            logits = minimum.model()(minimum.inputs(images))
+            expected = results.model(*coordinates)(results.inputs("digits", images))
+        # And as the measurements build it.
+        network = build_network(
+            diagnose_settings(results.config, run), results.dataset("digits"), results.weights(*coordinates)
+        )
+        assert torch.equal(logits, expected)
+        assert torch.equal(logits, network.logits(minimum.inputs(images)))
+
+
+@pytest.mark.parametrize("architecture", ["convnet", "resnet18", "densenet40"])
+def test_every_architecture_comes_back_with_its_buffers(results, tmp_path, architecture):
+    folder = Path(shutil.copytree(results.paths.results, tmp_path / "copy"))
+    other, network = Results(folder), ModelConfig(architecture=architecture)
+    record_path = other.paths.run(RUN) / "run.json"
+    record = json.loads(record_path.read_text())
+    record["settings"]["model"] = network.model_dump()
+    record_path.write_text(json.dumps(record))
+    settings = InitializeSettings(model=network, dataset="digits", model_name="mlp", root_seed=0, seed=0)
+    weights = other.paths.run(RUN) / "weights.safetensors"
+    write_weights(weights, initialize(settings, other.dataset("digits")))
+    record["left"]["weights"] = stated_digest(weights)
+    (other.paths.run(RUN) / "diagnostics.json").unlink()
+    record_path.write_text(json.dumps(record))
+    export(other, [RUN], tmp_path / "zoo")
+    minimum = badminima.zoo.load(tmp_path / "zoo")[NAME]
+    images = other.dataset("digits").test_images[:4]
+    with torch.no_grad():
+        logits = minimum.model()(minimum.inputs(images))
+        assert torch.equal(
+            logits, other.model("digits", "mlp", "adversarial", "vanilla", 0)(other.inputs("digits", images))
+        )
+    assert logits.shape == (4, 10)
+
+
+def test_a_card_tells_the_start_the_classes_and_how_to_normalize(results, copied):
+    card = badminima.zoo.load(copied)[NAME].card
+    data = results.dataset("digits", "numpy")
+    assert (card.mean, card.std) == (list(data.mean), list(data.std))
+    assert card.classes == [str(digit) for digit in range(10)]
+    assert card.parameters == (64 + 1) * 16 + (16 + 1) * 10
+    assert card.pretraining is not None
+    assert card.pretraining["confusing"]["replication"] == 2
+    assert card.provenance["raw_data"] == {"digits": "0" * 64}
+    assert card.final["test_accuracy"] == results.record(*NAME.split("/")[:4], 0)["final"]["test_accuracy"]
+    random = badminima.zoo.load(copied)["digits/mlp/random/vanilla/seed0"].card
+    assert random.pretraining is None
+
+
+def test_a_page_says_the_same_to_people(copied):
+    page = (copied / NAME / "card.md").read_text()
+    card = badminima.zoo.load(copied)[NAME].card
+    assert page == card_page(card)
+    assert f"# {NAME}\n" in page
+    assert "weights trained before on 2 copies of each training image" in page
+    assert f"| test | {card.test_items:,} | {card.final['test_accuracy']:.4f} |" in page
+    assert "| sharpness.lambda | not finite |" in page
+    assert "@" not in page.split("## Measurements")[1].split("## Settings")[0]
+    assert yaml.safe_load(page.split("```yaml\n")[2].split("```")[0])["settings"] == card.settings
+    other = (copied / "digits/mlp/random/vanilla/seed0/card.md").read_text()
+    assert "started from the init `random`: fresh random weights." in other
+
+
+def test_the_code_on_a_page_runs(results, copied):
+    page = (copied / NAME / "card.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0].replace("PATH/TO/ZOO", str(copied))
+    names = {"images": results.dataset("digits").test_images[:3]}
+    exec(code, names)
+    assert len(names["names"]) == 3
+    assert set(names["names"]) <= set("0123456789")
+
+
+def test_values_that_are_not_finite_stay_unknown(copied):
+    assert badminima.zoo.load(copied)[NAME].card.measurements["sharpness.lambda"] is None
+
+
+def test_another_valid_file_in_place_of_the_weights_is_refused(copied):
+    zoo = badminima.zoo.load(copied)
+    other = copied / "digits/mlp/random/vanilla/seed0/weights.safetensors"
+    shutil.copyfile(other, copied / NAME / "weights.safetensors")
+    with pytest.raises(UserError, match=r"weights\.safetensors: found a file that does not fit its digest"):
+        zoo[NAME].model()
+    with pytest.raises(UserError, match="does not fit its digest"):
+        zoo.verify()
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "card.json"])
+def test_one_flipped_bit_is_refused(copied, name):
+    path = copied / NAME / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"{name}: found a file that does not fit its digest"):
+        badminima.zoo.load(copied)[NAME].model()
+
+
+def test_a_missing_file_a_missing_zoo_and_a_damaged_index_are_told(copied, tmp_path):
+    (copied / NAME / "weights.safetensors").unlink()
+    with pytest.raises(UserError, match="found no such file; copy or export the zoo again"):
+        badminima.zoo.load(copied)[NAME].weights()
+    with pytest.raises(UserError, match=r"index\.csv: found no such file; expected the folder of a zoo"):
+        badminima.zoo.load(tmp_path)
+    for content in ("", "name,seed\nx,1\n"):
+        (copied / "index.csv").write_text(content)
+        with pytest.raises(UserError, match="found a damaged index"):
+            badminima.zoo.load(copied)
+
+
+def test_a_zoo_is_listed_and_an_unknown_name_says_what_there_is(copied):
+    zoo = badminima.zoo.load(copied)
+    assert len(zoo) == len(list(zoo)) == len(zoo.cards) == 8
+    assert NAME in zoo
+    assert {name: card.name for name, card in zoo.cards.items()} == {name: name for name in zoo}
+    zoo.verify()
+    with pytest.raises(UserError, match=r"zoo/digits/mlp/adversarial: found no 'da'; there: da\+m\+l2, vanilla"):
+        zoo["digits/mlp/adversarial/da/seed0"]
+    with pytest.raises(UserError, match="found no 'seed9'; there: seed0, seed1"):
+        zoo["digits/mlp/adversarial/vanilla/seed9"]
+
+
+def test_weights_may_be_loaded_without_this_library(copied):
+    state = load_file(copied / NAME / "weights.safetensors")
+    weights = badminima.zoo.load(copied)[NAME].weights()
+    assert all(np.array_equal(state[name], array) for name, array in weights.parameters.items())
+
+
+def test_a_weights_file_of_another_network_is_refused(copied):
+    path = copied / NAME / "weights.safetensors"
+    tensors, metadata = read_tensors(path)
+    write_tensors(path, {name: array[:1] for name, array in tensors.items()}, metadata)
+    card = json.loads((copied / NAME / "card.json").read_text())
+    card["digests"]["weights"] = stated_digest(path)
+    (copied / NAME / "card.json").write_text(json.dumps(card))
+    restate(copied)
+    with pytest.raises(UserError, match="found weights of another network"):
+        badminima.zoo.load(copied)[NAME].model()
