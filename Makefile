@@ -29,7 +29,7 @@ demo: .venv/.installed ## The paper's ablation on 8x8 digits, in minutes on a CP
 	@echo "report   results/demo/report.html"
 
 test: .venv/.installed ## The fast test suite.
-	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
 
 test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
 	$(BIN)/python -m pytest -s -m slow

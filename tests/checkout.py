@@ -70,12 +70,12 @@ class Checkout:
         """The processes that train in the checkout (a child that one is just starting may be among them)."""
         return [process for process in self.processes() if "workflow/scripts/train.py" in process.info["cmdline"]]
 
-    def config(self, preset: str | None) -> Config:
-        """The validated config, with a preset on top."""
+    def config(self, preset: str | None, change: dict | None = None) -> Config:
+        """The validated config, with a preset and a change on top."""
         raw = yaml.safe_load((self.folder / "config.yaml").read_text())
         if preset is not None:
             raw = overlay(raw, yaml.safe_load((self.folder / "presets" / f"{preset}.yaml").read_text()))
-        return load_config(raw)
+        return load_config(overlay(raw, change or {}))
 
 
 @dataclass(frozen=True)

@@ -54,21 +54,15 @@ def in_panel(axes, points) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("figure", FIGURES.names)
-def test_every_figure_is_written_as_pdf_png_and_csv_that_open(tables, tmp_path, figure):
-    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "svg", "csv")]
-    write_drawing(draw_figure(tables, settings(figure)), *paths)
+def test_every_figure_is_written_as_files_that_open_and_the_same_tables_give_the_same_bytes(tables, tmp_path, figure):
+    for copy in ("a", "b"):
+        paths = [tmp_path / f"{copy}.{extension}" for extension in ("pdf", "png", "svg", "csv")]
+        write_drawing(draw_figure(tables, settings(figure)), *paths)
     assert paths[0].read_bytes().startswith(b"%PDF")
     with Image.open(paths[1]) as image:
         image.verify()
         assert image.width >= 600
     assert len(pd.read_csv(paths[3])) > 0
-
-
-@pytest.mark.parametrize("figure", FIGURES.names)
-def test_the_same_tables_give_the_same_bytes(tables, tmp_path, figure):
-    for copy in ("a", "b"):
-        paths = [tmp_path / f"{copy}.{extension}" for extension in ("pdf", "png", "svg", "csv")]
-        write_drawing(draw_figure(tables, settings(figure)), *paths)
     for extension in ("pdf", "png", "svg", "csv"):
         assert (tmp_path / f"a.{extension}").read_bytes() == (tmp_path / f"b.{extension}").read_bytes()
 
@@ -114,16 +108,14 @@ def test_inits_of_the_users_own_get_looks_of_their_own():
 
 
 @pytest.mark.parametrize("figure", FIGURES.names)
-def test_a_diverged_run_spoils_no_figure(tables, tmp_path, figure):
+def test_a_diverged_run_spoils_no_figure(tables, figure):
     runs = tables.runs.copy()
     diverged = (runs["init"] == "adversarial") & (runs["recipe"] == "m") & (runs["seed"] == 1)
     runs.loc[diverged, "status"] = "diverged"
     runs.loc[diverged, [name for name in runs if name.startswith(("distance", "norm"))]] = None
     spoilt = replace(tables, runs=runs)
     spoilt = replace(spoilt, cells=summarize_cells(spoilt, STATISTICS, root_seed=0))
-    paths = [tmp_path / f"fig.{extension}" for extension in ("pdf", "png", "svg", "csv")]
-    write_drawing(draw_figure(spoilt, settings(figure)), *paths)
-    assert all(path.stat().st_size > 0 for path in paths)
+    draw_figure(spoilt, settings(figure)).figure.canvas.draw()
     cell = spoilt.cells.query("init == 'adversarial' and recipe == 'm' and statistic == 'distance.total'")
     assert cell[["mean", "low", "high"]].isna().all(axis=None)
 
