@@ -26,13 +26,14 @@ def exported_files(wildcards):
 
 
 def exported_options(wildcards):
-    """Return the options that name the runs of the zoo."""
+    """Return the options that name the runs of the zoo, and whether their datasets go with them."""
     study = runs.zoo_study(CONFIG)
-    return [
+    named = [
         f"--{axis}={value}"
         for axis in ("datasets", "models", "inits", "recipes", "seeds")
         for value in getattr(study, axis)
     ]
+    return [*named, *(["--data"] if CONFIG.zoo.data else [])]
 
 
 rule zoo:

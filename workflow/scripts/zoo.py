@@ -22,8 +22,9 @@ from badminima.results.results import Results
 @click.option("--inits", multiple=True, help="Init to export; repeat. Default: all.")
 @click.option("--recipes", multiple=True, help="Recipe to export; repeat. Default: all.")
 @click.option("--seeds", type=int, multiple=True, help="Seed to export; repeat. Default: all.")
+@click.option("--data", is_flag=True, help="Export their prepared datasets too.")
 @one_line_errors
-def main(results: Path, output: Path, **chosen: tuple[str | int, ...]) -> None:
+def main(results: Path, output: Path, data: bool, **chosen: tuple[str | int, ...]) -> None:
     found = Results(results)
     runs = found.trained
     for option, values in chosen.items():
@@ -36,7 +37,7 @@ def main(results: Path, output: Path, **chosen: tuple[str | int, ...]) -> None:
     if not runs:
         raise UserError(results, "no trained run", "run the pipeline first")
     progress = Progress(len(runs), "zoo")
-    export(found, runs, output, progress.update)
+    export(found, runs, output, progress.update, data)
     progress.close()
     click.echo(f"{len(runs)} minima in {output}")
 
