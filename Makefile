@@ -33,6 +33,7 @@ example: .venv/.installed ## Train the zoo that comes with the library anew, in 
 	$(SNAKEMAKE) --configfile presets/demo.yaml presets/overlays/example.yaml -- zoo
 	rm -rf $(EXAMPLE)
 	cp -R results/example/zoo $(EXAMPLE)
+	rm $(EXAMPLE)/.snakemake_timestamp
 
 test: .venv/.installed ## The fast test suite.
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
