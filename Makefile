@@ -6,7 +6,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 EXAMPLE := src/badminima/results/example
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
-.PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo example test lint format schema docs lock clean
+.PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo example notebook test lint format schema docs lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,9 @@ example: .venv/.installed ## Train the zoo that comes with the library anew, in 
 	rm -rf $(EXAMPLE)
 	cp -R results/example/zoo $(EXAMPLE)
 	rm $(EXAMPLE)/.snakemake_timestamp
+
+notebook: .venv/.installed ## Run the notebook anew and store what it shows.
+	$(BIN)/jupyter execute --inplace docs/notebooks/bad_minima.ipynb
 
 test: .venv/.installed ## The fast test suite.
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
