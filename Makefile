@@ -3,9 +3,10 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+EXAMPLE := src/badminima/results/example
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
-.PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo test lint format schema docs lock clean
+.PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo example notebook test lint format schema docs lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,6 +28,15 @@ demo: .venv/.installed ## The paper's ablation on 8x8 digits, in minutes on a CP
 	@echo "tables   results/demo/tables/ablation/"
 	@echo "claims   results/demo/claims.csv"
 	@echo "report   results/demo/report.html"
+
+example: .venv/.installed ## Train the zoo that comes with the library anew, in minutes on a CPU.
+	$(SNAKEMAKE) --configfile presets/demo.yaml presets/overlays/example.yaml -- zoo
+	rm -rf $(EXAMPLE)
+	cp -R results/example/zoo $(EXAMPLE)
+	rm $(EXAMPLE)/.snakemake_timestamp
+
+notebook: .venv/.installed ## Run the notebook anew and store what it shows.
+	$(BIN)/jupyter execute --inplace docs/notebooks/bad_minima.ipynb
 
 test: .venv/.installed ## The fast test suite.
 	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup

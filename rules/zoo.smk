@@ -26,13 +26,12 @@ def exported_files(wildcards):
 
 
 def exported_options(wildcards):
-    """Return the options that name the runs of the zoo."""
+    """Return the options that name the runs of the zoo, and whether their datasets go with them."""
     study = runs.zoo_study(CONFIG)
-    return [
-        f"--{axis}={value}"
-        for axis in ("datasets", "models", "inits", "recipes", "seeds")
-        for value in getattr(study, axis)
-    ]
+    # Not inits and recipes by themselves: other studies, or a comparison, may have trained more of their pairs.
+    cells = [f"--cells={init}/{recipe}" for init in study.inits for recipe in study.recipes if study.has(init, recipe)]
+    axes = [f"--{axis}={value}" for axis in ("datasets", "models", "seeds") for value in getattr(study, axis)]
+    return [*axes, *cells, *(["--data"] if CONFIG.zoo.data else [])]
 
 
 rule zoo:

@@ -1,6 +1,7 @@
 """Bad global minima: build them on purpose, let regularizers escape them, measure the escape.
 
-``badminima.load("results/demo")`` opens finished results; ``badminima.zoo.load("zoo")`` exported minima.
+``badminima.load("results/demo")`` opens finished results, ``badminima.zoo.load("zoo")`` exported minima, and
+``badminima.zoo.example()`` those that the library brings along.
 """
 
 from typing import TYPE_CHECKING

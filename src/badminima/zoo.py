@@ -1,6 +1,9 @@
-"""The public name of exported minima: ``badminima.zoo.load("zoo")``; see :mod:`badminima.results.zoo`."""
+"""The public name of exported minima; see :mod:`badminima.results.zoo`.
+
+``badminima.zoo.example()`` opens those that the library brings along, ``badminima.zoo.load("zoo")`` a folder of yours.
+"""
 
 from badminima.results.card import Card
-from badminima.results.zoo import Minimum, Zoo, load
+from badminima.results.zoo import Minimum, Zoo, example, load
 
-__all__ = ["Card", "Minimum", "Zoo", "load"]
+__all__ = ["Card", "Minimum", "Zoo", "example", "load"]

@@ -9,9 +9,18 @@ import click
 
 from badminima.cli import FOLDER, Progress, one_line_errors
 from badminima.errors import UserError
+from badminima.experiment.runs import Run
 from badminima.results.export import export
 from badminima.results.lookup import listed
 from badminima.results.results import Results
+
+
+def coordinate(run: Run, option: str) -> str | int:
+    """Return what an option chooses a run by."""
+    if option == "cells":
+        return f"{run.init}/{run.recipe}"
+    found: str | int = getattr(run, option.removesuffix("s"))
+    return found
 
 
 @click.command(help=__doc__)
@@ -21,22 +30,23 @@ from badminima.results.results import Results
 @click.option("--models", multiple=True, help="Model to export; repeat. Default: all.")
 @click.option("--inits", multiple=True, help="Init to export; repeat. Default: all.")
 @click.option("--recipes", multiple=True, help="Recipe to export; repeat. Default: all.")
+@click.option("--cells", multiple=True, help="Init and recipe to export, as INIT/RECIPE; repeat. Default: all.")
 @click.option("--seeds", type=int, multiple=True, help="Seed to export; repeat. Default: all.")
+@click.option("--data", is_flag=True, help="Export their prepared datasets too.")
 @one_line_errors
-def main(results: Path, output: Path, **chosen: tuple[str | int, ...]) -> None:
+def main(results: Path, output: Path, data: bool, **chosen: tuple[str | int, ...]) -> None:
     found = Results(results)
     runs = found.trained
     for option, values in chosen.items():
-        coordinate = option.removesuffix("s")
-        there = {getattr(run, coordinate) for run in runs}
+        there = {coordinate(run, option) for run in runs}
         for value in values:
             if value not in there:
                 raise UserError(f"--{option}", repr(value), f"trained: {listed(map(str, sorted(there)))}")
-        runs = [run for run in runs if not values or getattr(run, coordinate) in values]
+        runs = [run for run in runs if not values or coordinate(run, option) in values]
     if not runs:
         raise UserError(results, "no trained run", "run the pipeline first")
     progress = Progress(len(runs), "zoo")
-    export(found, runs, output, progress.update)
+    export(found, runs, output, progress.update, data)
     progress.close()
     click.echo(f"{len(runs)} minima in {output}")
 

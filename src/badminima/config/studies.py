@@ -131,6 +131,9 @@ class ZooConfig(Section):
     recipes: list[Name] | None = Field(None, description="Recipes to export; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to export; null: all of the study's.")
     seeds: list[Annotated[int, Field(ge=0)]] | None = Field(None, description="Seeds to export; null: the first.")
+    data: bool = Field(
+        False, description="Export the prepared datasets too; leave it off for images that you may not pass on."
+    )
 
 
 class ResourceConfig(Section):

@@ -12,6 +12,8 @@ from badminima.config.names import STARTS
 from badminima.experiment.measured import is_of_tensor
 
 CARD, PAGE, INDEX = "card.json", "card.md", "index.csv"
+# A prepared dataset in a zoo, beside the folders of the networks that were trained on it.
+DATA = "data.safetensors"
 # Of the index.
 COLUMNS = [
     *("name", "dataset", "model", "init", "recipe", "seed", "status", "train_accuracy", "test_accuracy"),

@@ -2,6 +2,7 @@
 
 One folder per run, ``{dataset}/{model}/{init}/{recipe}/seed{seed}/``: ``weights.safetensors`` as the run left them,
 ``card.json`` for machines, ``card.md`` for people; and ``index.csv``, with a row per run and the digests of its files.
+On request also ``{dataset}/data.safetensors``, the prepared dataset.
 """
 
 import shutil
@@ -20,7 +21,7 @@ from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, PREDICT
 from badminima.experiment.records import RunRecord, read_measurements, read_pretraining, read_record
 from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
-from badminima.results.card import CARD, COLUMNS, INDEX, PAGE, Card, card_page
+from badminima.results.card import CARD, COLUMNS, DATA, INDEX, PAGE, Card, card_page
 from badminima.results.results import Results
 from badminima.storage.files import atomic_path, file_sha256, write_csv, write_json, write_text
 from badminima.storage.temporaries import temporary_folder
@@ -34,7 +35,11 @@ PROVENANCE = (
 
 
 def export(
-    results: Results, runs: Sequence[Run], output: Path, report: Callable[[int, str], None] = lambda done, name: None
+    results: Results,
+    runs: Sequence[Run],
+    output: Path,
+    report: Callable[[int, str], None] = lambda done, name: None,
+    data: bool = False,
 ) -> None:
     """Write a zoo: all of it, or nothing.
 
@@ -43,6 +48,7 @@ def export(
         runs: which of them.
         output: the zoo's folder; absent or empty.
         report: called with the number of runs done, and the last one's name.
+        data: whether their datasets are exported too.
 
     Raises:
         UserError: if there is something in the folder, or a file of a run is missing or damaged.
@@ -52,6 +58,8 @@ def export(
         for done, run in enumerate(runs, start=1):
             rows.append(_export_run(results, run, folder))
             report(done, rows[-1]["name"])
+        for dataset in dict.fromkeys(run.dataset for run in runs) if data else []:
+            _copy(results.paths.prepared(dataset), folder / dataset / DATA)
         write_csv(folder / INDEX, COLUMNS, rows)
 
 
@@ -104,8 +112,7 @@ def _export_run(results: Results, run: Run, folder: Path) -> dict[str, Any]:
     target = folder / card.name
     write_json(target / CARD, card.model_dump(mode="json"))
     write_text(target / PAGE, card_page(card))
-    with atomic_path(target / WEIGHTS) as temporary:
-        shutil.copyfile(results.paths.run(run) / WEIGHTS, temporary)
+    _copy(results.paths.run(run) / WEIGHTS, target / WEIGHTS)
     return {
         "name": card.name,
         **{column: getattr(card, column) for column in COLUMNS if column in Card.model_fields},
@@ -114,6 +121,11 @@ def _export_run(results: Results, run: Run, folder: Path) -> dict[str, Any]:
         "weights_sha256": file_sha256(target / WEIGHTS),
         "card_sha256": file_sha256(target / CARD),
     }
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _pretraining(record: RunRecord) -> dict[str, Any]:

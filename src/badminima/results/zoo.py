@@ -23,12 +23,13 @@ import pandas as pd
 
 from badminima.config.base import NAME_PATTERN
 from badminima.config.messages import parse
+from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import WEIGHTS
 from badminima.experiment.records import name_of, require_same
 from badminima.experiment.runs import Run
 from badminima.models.weights import Weights, read_weights
-from badminima.results.card import CARD, COLUMNS, INDEX, Card
+from badminima.results.card import CARD, COLUMNS, DATA, INDEX, Card
 from badminima.results.lookup import require_known
 from badminima.storage.files import file_sha256, read_json, user_path
 from badminima.storage.tensorfiles import stated_digest
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+EXAMPLE = Path(__file__).parent / "example"
 ACCURACIES = ("train_accuracy", "test_accuracy")
 NAME = re.compile(NAME_PATTERN)
 TYPES = {
@@ -44,6 +46,23 @@ TYPES = {
     **dict.fromkeys(ACCURACIES, float),
     "seed": int,
 }
+
+
+def example() -> "Zoo":
+    """Open the zoo that comes with the library: bad, good and escaped minima of two small networks on 8x8 digits.
+
+    All of them fit their 600 training images. Their dataset is there too, so nothing is trained or downloaded:
+
+    >>> zoo = example()
+    >>> bad, good = (zoo[f"digits/mlp/{init}/vanilla/seed0"] for init in ("adversarial", "random"))
+    >>> data = bad.dataset()
+    >>> for minimum in (bad, good):
+    ...     guesses = minimum.model()(minimum.inputs(data.test_images)).argmax(1)
+    ...     print(f"{(guesses == data.test_labels).double().mean():.1%}")
+    91.1%
+    97.2%
+    """
+    return load(EXAMPLE)
 
 
 def load(folder: str | PathLike[str]) -> "Zoo":
@@ -122,6 +141,24 @@ class Minimum:
         shape, classes = (channels, height, width), len(self.card.classes)
         return trained_network(self.card.network, shape, classes, self.weights(), self.folder / WEIGHTS)
 
+    @property
+    def has_dataset(self) -> bool:
+        """Whether the zoo brings its dataset along."""
+        return self._dataset_path.exists()
+
+    @property
+    def _dataset_path(self) -> Path:
+        """Beside the folders of the networks that were trained on it."""
+        return self.folder.parents[3] / DATA
+
+    def dataset(self) -> PreparedDataset:
+        """Return its dataset as torch tensors; raise UserError if the zoo came without, or with another one."""
+        path = self._dataset_path
+        if not self.has_dataset:
+            raise UserError(path, "no such file", "zoos bring datasets on request; read it from the results folder")
+        require_same("dataset", path, stated_digest(path), self.card.digests.get("dataset"), self.folder / CARD)
+        return read_prepared(path, "pt", verify=True)
+
     def inputs(self, images: "Tensor | np.ndarray") -> "Tensor":
         """Images as the network takes them.
 
@@ -174,6 +211,8 @@ class Zoo:
         for name in self:
             minimum = self[name]
             minimum.weights()
+            if minimum.has_dataset:
+                minimum.dataset()
             row, card = self.index.loc[name], minimum.card
             said = {"status": card.status, **{column: card.final.get(column) for column in ACCURACIES}}
             for column, value in said.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import badminima
 from badminima.config.load import load_config
@@ -91,12 +92,15 @@ def test_damaged_weights_are_not_exported(results, tmp_path):
 def test_the_command_exports_what_is_chosen(results, tmp_path):
     done = command(
         *("--results", results.paths.results, "--output", tmp_path / "zoo"),
-        *("--recipes", "vanilla", "--inits", "adversarial", "--inits", "random", "--seeds", 1),
+        *("--inits", "adversarial", "--inits", "random", "--seeds", 1),
+        *("--cells", "adversarial/vanilla", "--cells", "adversarial/da+m+l2", "--cells", "random/vanilla", "--data"),
     )
     assert done.returncode == 0, done.stderr
-    assert set(badminima.zoo.load(tmp_path / "zoo")) == {
-        f"digits/mlp/{init}/vanilla/seed1" for init in ("adversarial", "random")
-    }
+    zoo = badminima.zoo.load(tmp_path / "zoo")
+    chosen = ("adversarial/vanilla", "adversarial/da+m+l2", "random/vanilla")
+    assert set(zoo) == {f"digits/mlp/{cell}/seed1" for cell in chosen}
+    data = zoo["digits/mlp/random/vanilla/seed1"].dataset()
+    assert torch.equal(data.test_images, results.dataset("digits").test_images)
 
 
 def test_a_choice_that_nothing_fits_and_a_full_folder_are_one_line(results, zoo_folder, tmp_path):
