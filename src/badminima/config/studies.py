@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from badminima.config.base import Count, Name, Number, Positive, Section
+from badminima.config.base import Count, Name, Number, Positive, Section, Seed
 
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 
 class GridConfig(Section):
@@ -130,7 +130,7 @@ class ZooConfig(Section):
 
     recipes: list[Name] | None = Field(None, description="Recipes to export; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to export; null: all of the study's.")
-    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(None, description="Seeds to export; null: the first.")
+    seeds: list[Seed] | None = Field(None, description="Seeds to export; null: the first.")
 
 
 class ResourceConfig(Section):
