@@ -96,7 +96,7 @@ class PlanConfig(Section):
         description="The device to reckon with, or a part of its name that no other has; null, or a GPU where the "
         "config computes on the CPU: the one that this machine computes on.",
     )
-    speeds: list[str] = Field(
+    speeds: list[Annotated[str, Field(pattern=r"^[^{}]+$")]] = Field(
         [],
         description="Tables of `make bench` from machines of your own, from the checkout's folder: they count before "
         "those in `benchmarks/`.",

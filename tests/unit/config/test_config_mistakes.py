@@ -146,7 +146,10 @@ def test_shipped_configs_and_quoted_text_are_accepted(tmp_path):
     [
         ("ab" * 20, "repeats 'ab' 20 times"),
         ("x" + "1y" * 60, "too long"),
-        *((name, "reads as a number, date") for name in ("12", "1e5", "1.5", "nan", "inf", "null", "yes", "2026-01-01")),
+        *(
+            (name, "reads as a number, date")
+            for name in ("12", "1e5", "1.5", "nan", "inf", "null", "yes", "2026-01-01")
+        ),
         *((name, "an unfit name") for name in ("-x", "a/b", "a b", "$(x)", "{x}", "é", "", "a\nb", ".", "A")),
     ],
 )
