@@ -44,7 +44,9 @@ try:
     check_files(map(Path, workflow.configfiles))
     CONFIG = load_config(config)
 except UserError as error:
-    hint = ["--replace-workflow-config leaves out config.yaml"] if workflow.config_settings.replace_workflow_config else []
+    hint = (
+        ["--replace-workflow-config leaves out config.yaml"] if workflow.config_settings.replace_workflow_config else []
+    )
     sys.exit("\n".join(f"config: {line}" for line in [*str(error).splitlines(), *hint]))
 
 PATHS = paths.Paths(CONFIG.results)
