@@ -6,6 +6,9 @@ from pathlib import Path
 
 # Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
 REPOSITORY = Path(workflow.current_basedir).parent
+# Snakemake would take braces for wildcards, and PYTHONPATH has colons between folders.
+if set(str(REPOSITORY)) & {"{", "}", os.pathsep}:
+    sys.exit(f"checkout: found {REPOSITORY}; expected a folder without any of {{ }} {os.pathsep} in its path")
 SOURCE = REPOSITORY / "src"
 # Relative, so that a moved checkout does not look like changed inputs; a module's prefix would move relative paths.
 CHECKOUT = REPOSITORY if workflow.modifier.path_modifier.prefix else Path(os.path.relpath(REPOSITORY))
@@ -24,7 +27,7 @@ from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
 from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
-from badminima.errors import UserError
+from badminima.errors import UserError, without_secrets
 from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.report.facts import headline_figure, report_settings
 from badminima.workflow.contents import content_digest
@@ -41,7 +44,10 @@ try:
     check_files(map(Path, workflow.configfiles))
     CONFIG = load_config(config)
 except UserError as error:
-    sys.exit("\n".join(f"config: {line}" for line in str(error).splitlines()))
+    hint = (
+        ["--replace-workflow-config leaves out config.yaml"] if workflow.config_settings.replace_workflow_config else []
+    )
+    sys.exit("\n".join(f"config: {line}" for line in [*str(error).splitlines(), *hint]))
 
 PATHS = paths.Paths(CONFIG.results)
 # In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.

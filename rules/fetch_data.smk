@@ -1,4 +1,8 @@
 # Make raw files available; the manifest says where they are and what is in them.
+import json
+
+# Commands, which are printed and kept, name mirrors without credentials; a local job inherits those.
+os.environ["BADMINIMA_MIRRORS"] = json.dumps([address for urls in CONFIG.data.urls.values() for address in urls])
 
 
 def local_dir(wildcards):
@@ -20,8 +24,8 @@ def unverified_data(wildcards):
 
 
 def mirrors(wildcards):
-    """Return the mirrors of a dataset's source, separated by spaces."""
-    return " ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, []))
+    """Return the mirrors of a dataset's source without their credentials, separated by spaces."""
+    return without_secrets(" ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, [])))
 
 
 rule fetch_data:

@@ -1,9 +1,19 @@
 """The exceptions that a command turns into one line: a mistake that a user can mend, and an interruption."""
 
+import re
 from collections.abc import Sequence
 
 # Ends the message of every interruption: what to do.
 GOES_ON = "the same command goes on from there"
+
+
+# User and password of an address, and the values of its query.
+SECRETS = re.compile(r"""(?<=://)[^/\s]*@|(?<=[?&])([^=&\s]+)=[^&\s'")]+""")
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with the credentials of the addresses in it masked."""
+    return SECRETS.sub(lambda found: f"{found[1]}=***" if found[1] else "***@", text)
 
 
 class UserError(Exception):
@@ -16,7 +26,7 @@ class UserError(Exception):
     """
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
-        text = f"{where}: found {found}; {remedy}"
+        text = without_secrets(f"{where}: found {found}; {remedy}")
         super().__init__("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))
         self.where, self.found, self.remedy = where, found, remedy
 

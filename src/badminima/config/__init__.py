@@ -86,7 +86,7 @@ __all__ = [
 class Config(Section):
     """The whole experiment."""
 
-    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]+$")] = Field(
+    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+][A-Za-z0-9_./+-]*$", max_length=1000)] = Field(
         "results", description="Folder that everything is written to."
     )
     seed: Annotated[int, Field(ge=0)] = Field(0, description="Root seed of every random stream.")

@@ -1,19 +1,49 @@
 """The base of all sections of the configuration, and the types that they share."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 # Names become folder names and wildcards, so they stay plain.
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_+.-]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+LONGEST_NAME = 100
+# What Snakemake takes for a rule that feeds itself: a wildcard whose end repeats itself 20 times.
+REPETITION = re.compile(r"(.+?)\1{19}$")
+
+
+def check_name(name: str) -> str:
+    """Return a name; raise ValueError if Snakemake, or what reads tables, would take it for something else."""
+    if repeated := REPETITION.search(name):
+        raise ValueError(f"a name that repeats {repeated[1]!r} 20 times, which Snakemake refuses; choose another name")
+    if _reads_otherwise(name):
+        raise ValueError("a name that reads as a number, date, truth value or null; choose another name")
+    return name
+
+
+def _reads_otherwise(name: str) -> bool:
+    """Tell whether YAML, ``--config`` or a reader of tables takes a name for something else than text."""
+    try:
+        float(name)  # nan and inf too
+    except ValueError:
+        try:
+            return not isinstance(yaml.safe_load(name), str)
+        except (ValueError, yaml.YAMLError):  # a date that is none, for one
+            return True
+    return True
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME), AfterValidator(check_name)]
 # YAML reads 5e-4 as text; accept it as the number it looks like.
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+# Tables hold seeds as 64-bit integers.
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
 
 

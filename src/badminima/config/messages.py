@@ -36,8 +36,14 @@ def _mistake(model: type[BaseModel], first: Any, where: str) -> UserError:
         known = list(parent.get("properties", {}))
         guess = did_you_mean(str(first["loc"][-1]), known)
         return UserError(where + key, "an unknown key", f"{guess}allowed: {', '.join(known) or 'none'}")
+    if first["type"] == "value_error" and "; " in str(first["ctx"]["error"]):
+        found, remedy = str(first["ctx"]["error"]).split("; ")
+        return UserError(where + key, found, remedy)
+    if first["type"] == "string_too_long":
+        return UserError(where + key, "a name that is too long", f"allowed: {first['ctx']['max_length']} characters")
     if first["loc"][-1:] == ("[key]",):
-        return UserError(where + key, "an unfit name", "allowed: lower-case letters, digits and any of _ + . -")
+        expected = "allowed: lower-case letters, digits and any of _ + . -, a letter or digit first"
+        return UserError(where + key, "an unfit name", expected)
     return UserError(where + (key or "config"), shortened(first["input"]), expectation(node))
 
 

@@ -39,7 +39,7 @@ def check_references(config: Config) -> None:
     # What rests on entries that are sound: a wrong one is told once.
     _raise_all([partial(_check_measuring, config), partial(_check_claims, config)])
     figures = [partial(_check_figure, config, name, figure) for name, figure in config.figures.items()]
-    _raise_all([partial(_check_zoo, config), *figures, partial(_check_tables, config)])
+    _raise_all([partial(_check_zoo, config), *figures, partial(_check_tables, config), partial(_check_clashes, config)])
 
 
 def _raise_all(checks: Iterable[Callable[[], None]]) -> None:
@@ -146,6 +146,16 @@ def _check_figure(config: Config, name: str, figure: FigureConfig) -> None:
     _check_over(config, name, figure)
 
 
+def _check_clashes(config: Config) -> None:
+    """Refuse names whose rules or files are those of other entries."""
+    for name in {"toy", "confusing"} & set(config.figures):
+        raise UserError(f"figures.{name}", "a figure", f"fig_{name} is drawn without an entry; choose another name")
+    tables = {f"table_{name}.{extension}" for name in config.tables for extension in ("tex", "csv", "html")}
+    for name in config.studies:
+        if name in tables:
+            raise UserError(f"studies.{name}", "the name of a table's file", "choose another name")
+
+
 def _check_tables(config: Config) -> None:
     for name, table in config.tables.items():
         _require(f"tables.{name}.make" if table.make else "tables", [table.make or name], TABLES.names)
@@ -240,8 +250,6 @@ def _check_toy(config: Config, toy: ToyConfig) -> None:
     _require("toy.animated", toy.animated, toy.runs)
     if 2 * toy.points % toy.batch_size:
         raise UserError("toy.batch_size", toy.batch_size, f"expected a divisor of the {2 * toy.points} training points")
-    if "toy" in config.figures:
-        raise UserError("figures.toy", "a figure", "this name is the toy experiment's; choose another name")
 
 
 def _check_numerics(config: Config) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from badminima.config.base import Count, Name, Number, Positive, Section
+from badminima.config.base import Count, Name, Number, Positive, Section, Seed
 
-Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 
 class GridConfig(Section):
@@ -96,7 +96,7 @@ class PlanConfig(Section):
         description="The device to reckon with, or a part of its name that no other has; null, or a GPU where the "
         "config computes on the CPU: the one that this machine computes on.",
     )
-    speeds: list[str] = Field(
+    speeds: list[Annotated[str, Field(pattern=r"^[^{}]+$")]] = Field(
         [],
         description="Tables of `make bench` from machines of your own, from the checkout's folder: they count before "
         "those in `benchmarks/`.",
@@ -130,7 +130,7 @@ class ZooConfig(Section):
 
     recipes: list[Name] | None = Field(None, description="Recipes to export; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to export; null: all of the study's.")
-    seeds: list[Annotated[int, Field(ge=0)]] | None = Field(None, description="Seeds to export; null: the first.")
+    seeds: list[Seed] | None = Field(None, description="Seeds to export; null: the first.")
     data: bool = Field(
         False, description="Export the prepared datasets too; leave it off for images that you may not pass on."
     )

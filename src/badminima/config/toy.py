@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from badminima.config.base import Count, Name, Number, Positive, Section
+from badminima.config.base import Count, Name, Number, Positive, Section, Seed
 
 
 class ToyPretraining(Section):
@@ -69,7 +69,7 @@ class ToyConfig(Section):
     runs: Annotated[dict[Name, ToyRun], Field(min_length=1)] = Field(
         TOY_RUNS, description="Trainings by name, in the order of the figure; an overlay that gives any gives all."
     )
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
         [0, 1, 2, 3, 4], description="Each draws its own points, labels and weights; the first is shown."
     )
     animated: Annotated[list[Name], Field(min_length=1)] = Field(

@@ -1,5 +1,6 @@
 """Downloading a published file: from mirrors, through proxies, resumed where it broke off, verified before use."""
 
+import json
 import os
 import sys
 import time
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pooch
 import requests
@@ -15,13 +17,15 @@ import urllib3
 from filelock import FileLock
 
 from badminima.cli import Progress
-from badminima.errors import UserError
+from badminima.errors import UserError, without_secrets
 
 # Seconds of silence after which a server counts as hung.
 TIMEOUT = 60.0
 # How often a transfer that breaks off is taken up again, and the seconds before the first time; they double.
 ATTEMPTS = 4
 PAUSE = 1.0
+# The mirrors with their credentials: commands, which are printed and kept, name them without.
+MIRRORS = "BADMINIMA_MIRRORS"
 BLOCK = 1 << 16
 MEBIBYTE = 1 << 20
 # Locks that everybody in a lab may take.
@@ -48,6 +52,18 @@ class Published:
         return bool(pooch.file_hash(str(path), algorithm) == digest)
 
 
+def with_secrets(mirrors: Sequence[str]) -> list[str]:
+    """Return mirrors with the credentials that the environment has for them."""
+    known = {without_secrets(address): address for address in json.loads(os.environ.get(MIRRORS, "[]"))}
+    return [known.get(mirror, mirror) for mirror in mirrors]
+
+
+def file_at(mirror: str, name: str) -> str:
+    """Return the address of a file in a folder, before the folder's query."""
+    parts = urlsplit(mirror)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
+
+
 def download(file: Published, folder: Path, mirrors: Sequence[str], source: str) -> Path:
     """Download a file, unless it is already there and right.
 
@@ -71,7 +87,7 @@ def download(file: Published, folder: Path, mirrors: Sequence[str], source: str)
     folder.mkdir(parents=True, exist_ok=True)
     failures = []
     with FileLock(folder / f".{file.name}.lock", mode=SHARED):
-        for address in [*(f"{mirror.rstrip('/')}/{file.name}" for mirror in mirrors), *file.addresses]:
+        for address in [*(file_at(mirror, file.name) for mirror in mirrors), *file.addresses]:
             # Each address has a part of its own: what a bad mirror sent must not be continued from a good one.
             partial = folder / f".{file.name}.{sha256(address.encode()).hexdigest()[:8]}.part"
             try:
@@ -90,6 +106,9 @@ def download(file: Published, folder: Path, mirrors: Sequence[str], source: str)
 
 def _retrieve(file: Published, folder: Path, address: str, partial: Path) -> Path:
     """Download from one address; a wrong digest after a transfer that went on from a part gets a fresh start."""
+    # pooch would print the address as it is.
+    pooch.get_logger().setLevel("WARNING")
+    print(f"downloading {without_secrets(address)}", file=sys.stderr, flush=True)
     had_part = partial.exists()
     try:
         found = pooch.retrieve(address, file.digest, file.name, folder, downloader=_ResumingDownloader(partial))
@@ -114,7 +133,7 @@ class _ResumingDownloader:
             except requests.RequestException as error:
                 if not _may_pass(error) or attempt == ATTEMPTS - 1:
                     raise
-                print(f"{url}: {_reason(error)}; trying again", file=sys.stderr, flush=True)
+                print(f"{without_secrets(url)}: {_reason(error)}; trying again", file=sys.stderr, flush=True)
                 time.sleep(PAUSE * 2**attempt)
             else:
                 break
@@ -171,4 +190,4 @@ def _reason(error: requests.RequestException) -> str:
         return f"no answer in {TIMEOUT:g} s"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
-    return " ".join(str(error).split())
+    return without_secrets(" ".join(str(error).split()))

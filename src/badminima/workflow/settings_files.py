@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from badminima.config.base import without_defaults
+from badminima.errors import without_secrets
 from badminima.storage.files import write_text
 
 
@@ -31,7 +32,10 @@ class SettingsFiles:
         return self._remember(text, text)
 
     def path_of_config(self, config: dict[str, Any]) -> str:
-        """Return the file of a raw configuration, the same one whatever the order of its keys."""
+        """Return the file of a raw configuration without credentials, the same one whatever the order of its keys."""
+        data = config.get("data")
+        if isinstance(data, dict) and "urls" in data:
+            config = {**config, "data": {**data, "urls": json.loads(without_secrets(json.dumps(data["urls"])))}}
         return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=True))
 
     def write(self) -> None:

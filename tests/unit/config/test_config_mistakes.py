@@ -139,3 +139,59 @@ def test_shipped_configs_and_quoted_text_are_accepted(tmp_path):
     (tmp_path / "quoted.yaml").write_text(yaml.safe_dump(quoted))
     (tmp_path / "config.json").write_text(json.dumps(quoted))
     check_files(sorted(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ab" * 20, "repeats 'ab' 20 times"),
+        ("x" + "1y" * 60, "too long"),
+        *(
+            (name, "reads as a number, date")
+            for name in ("12", "1e5", "1.5", "nan", "inf", "null", "yes", "2026-01-01")
+        ),
+        *((name, "an unfit name") for name in ("-x", "a/b", "a b", "$(x)", "{x}", "é", "", "a\nb", ".", "A")),
+    ],
+)
+def test_a_name_that_some_tool_takes_for_something_else_is_refused_in_every_section(name, told):
+    sections = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
+    entries = {section: {name: next(iter(RAW[section].values()))} for section in sections}
+    with pytest.raises(UserError) as error:
+        load_config(overlay(RAW, entries))
+    lines = str(error.value).splitlines()
+    assert len(lines) == len(sections)
+    assert all(line.startswith(section) and told in line for line, section in zip(lines, sections, strict=True))
+
+
+@pytest.mark.parametrize("name", ["3layers", "a.b", "a" * 19, "ab" * 19, "1e", "seed0", "non", "da+m+l2"])
+def test_any_other_plain_name_is_taken(name):
+    assert name in load_config(overlay(RAW, {"recipes": {name: RAW["recipes"].get(name, {"dropout": 0.5})}})).recipes
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"results": "-r"}, "results: found '-r'"),
+        ({"results": "r {x}"}, "results: found 'r {x}'"),
+        ({"grid": {"seeds": [11111111111111111111]}}, "grid.seeds.0"),
+        ({"figures": {"confusing": {"draw": "curves", "study": "ablation"}}}, "figures.confusing: found a figure"),
+        ({"figures": {"toy": {"draw": "curves", "study": "ablation"}}}, "figures.toy: found a figure"),
+        ({"studies": {"table_main.csv": RAW["studies"]["scale"]}}, "studies.table_main.csv: found the name of a table"),
+    ],
+)
+def test_what_would_clash_on_disk_or_in_snakemake_is_refused(change, told):
+    with pytest.raises(UserError) as error:
+        load_config(overlay(RAW, change))
+    assert told in str(error.value)
+
+
+def test_five_wrong_references_are_five_lines():
+    change = {
+        "studies": {"ablation": {"recipes": ["vanila"]}, "scale": {"models": ["resnet81"]}},
+        "inits": {"odd": {"kind": "rescaled", "like": "nothing"}},
+        "datasets": {"mine": {"source": "mnist"}},
+        "models": {"big": {"architecture": "vit"}},
+    }
+    with pytest.raises(UserError) as error:
+        load_config(overlay(RAW, change))
+    assert len(str(error.value).splitlines()) == 5
