@@ -66,6 +66,7 @@ rule tables:
 
 include: "rules/report.smk"
 include: "rules/plan.smk"
+include: "rules/help.smk"
 include: "rules/zoo.smk"
 include: "rules/start.smk"
 
