@@ -2,6 +2,7 @@
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 # Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
@@ -15,6 +16,12 @@ IS_DEFAULT = workflow.default_target is None
 
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
+
+for needed in ("pydantic", "yaml"):
+    if find_spec(needed) is None:
+        sys.exit(
+            f"environment: found no {needed} in {sys.executable}; make .venv/.installed once, then . .venv/bin/activate"
+        )
 
 from snakemake.logging import logger
 
