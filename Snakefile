@@ -1,8 +1,9 @@
 # Entry point. Config -> rules -> the targets that people type.
 #
-#   snakemake --cores 2 all --configfile presets/demo.yaml     everything of a preset
-#   snakemake --cores 2 fig_ablation --configfile presets/demo.yaml
-#   snakemake --cores all all                                  the paper's grid
+#   snakemake help                                       the targets there are
+#   snakemake all --configfile presets/demo.yaml         everything of a preset
+#   snakemake fig_ablation --configfile presets/demo.yaml
+#   snakemake all                                        the paper's grid
 #
 # Paths under the results folder (badminima.experiment.paths.Paths names them all):
 #   data/{dataset}.safetensors                                 prepared dataset
@@ -66,6 +67,7 @@ rule tables:
 
 include: "rules/report.smk"
 include: "rules/plan.smk"
+include: "rules/help.smk"
 include: "rules/zoo.smk"
 include: "rules/start.smk"
 

@@ -2,6 +2,7 @@
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 # Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
@@ -19,6 +20,13 @@ IS_DEFAULT = workflow.default_target is None
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
 
+for needed in ("pydantic", "yaml"):
+    if find_spec(needed) is None:
+        sys.exit(
+            f"environment: found no {needed} in {sys.executable}; make .venv/.installed once, then . .venv/bin/activate"
+        )
+
+import yaml
 from snakemake.logging import logger
 
 from badminima import claims
@@ -29,6 +37,7 @@ from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError, without_secrets
 from badminima.experiment import lineage, measured, paths, runs, slices
+from badminima.experiment.unused import unused
 from badminima.report.facts import headline_figure, report_settings
 from badminima.workflow.contents import content_digest
 from badminima.workflow.environment import use_checkout
@@ -40,14 +49,31 @@ use_checkout(SOURCE)
 PLUGINS = workflow.logger_manager.get_log_handlers()
 FAILURES = Failures(logger, any(plugin.writes_to_stream for plugin in PLUGINS))
 
+
+def warn_once(line):
+    """Warn of something in the config; jobs on a cluster read it again and say nothing."""
+    if workflow.is_main_process:
+        logger.warning(f"config: {line}")
+
+
+def own_configs():
+    """Return what the user adds to the shipped config files: the content of other files, and of --config."""
+    named = [Path(file).resolve() for file in workflow.config_settings.configfiles or []]
+    own = [file for file in named if not file.is_relative_to((REPOSITORY / "presets").resolve())]
+    return [workflow.config_settings.config, *(yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in own)]
+
+
 try:
     check_files(map(Path, workflow.configfiles))
-    CONFIG = load_config(config)
+    CONFIG = load_config(config, warn_once)
 except UserError as error:
     hint = (
         ["--replace-workflow-config leaves out config.yaml"] if workflow.config_settings.replace_workflow_config else []
     )
     sys.exit("\n".join(f"config: {line}" for line in [*str(error).splitlines(), *hint]))
+
+for line in unused(CONFIG, yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8")), own_configs()):
+    warn_once(line)
 
 PATHS = paths.Paths(CONFIG.results)
 # In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.

@@ -4,6 +4,8 @@ Every import counts, lazy ones inside functions and those for type checkers too.
 """
 
 import ast
+import re
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -95,3 +97,6 @@ def test_what_rules_import_needs_neither_torch_nor_pandas():
     reached = reached_from(imported("\n".join(lines)))
     assert "badminima.experiment.slices" in reached
     assert not reached & {"torch", "numpy", "pandas", "matplotlib"}
+    outside = {module for module in reached if not module.startswith("badminima")} - sys.stdlib_module_names
+    # Rules start with these: a Python without them is told so in one line.
+    assert outside - {"snakemake"} == set(re.findall(r"\w+", re.findall(r"for needed in (.*):", rules)[0]))

@@ -31,12 +31,13 @@ def test_with_a_raised_limit_the_missing_imagenet_is_what_is_refused(untouched):
     assert not (untouched.folder / "results").exists()
 
 
-def test_the_toy_and_the_plan_are_free(untouched):
+def test_the_toy_the_plan_and_the_list_of_targets_are_free(untouched):
     # One seed: counting the jobs of the whole grid takes seconds.
     small = "toy={points: 10, test_points: 20, widths: [8], pretraining: {epochs: 20}, seeds: [0], frames: 2}"
-    done = untouched.snakemake("--config", small, "grid={seeds: [0]}", "--", "fig_toy", "plan")
+    done = untouched.snakemake("--config", small, "grid={seeds: [0]}", "--", "fig_toy", "plan", "help")
     assert (untouched.folder / "results" / "figures" / "fig_toy.png").exists()
     assert "device: NVIDIA H200" in done.stdout
+    assert "  claim_7 " in done.stdout
 
 
 def test_the_plan_knows_the_machine(untouched):

@@ -1,10 +1,11 @@
-"""The SLURM profile as a site would edit it; a real cluster is in tests/slurm."""
+"""The profiles: the SLURM one as a site would edit it (a real cluster is in tests/slurm), and the default one."""
 
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.profiles import ProfileConfigFileParser
 
 from tests.checkout import Checkout
 from tests.conftest import REPOSITORY
@@ -35,3 +36,26 @@ def test_the_profile_names_all_rules_that_ask_for_a_gpu(edited: str) -> None:
     assert named == {
         rule for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S) if "gpus_of" in body
     } | {"compare"}  # made in a loop
+
+
+@pytest.mark.parametrize(
+    ("command", "cores"),
+    [
+        ("snakemake all --configfile presets/job-e.yaml", "all"),
+        ("snakemake --profile slurm all", None),
+        ("snakemake --executor=slurm --jobs 5 all", None),
+        ("snakemake all -e slurm", None),
+        ("snakemake -j4 all", None),
+    ],
+)
+def test_all_cores_are_taken_unless_the_command_says_how_many_jobs_run_or_where(monkeypatch, command, cores):
+    monkeypatch.setattr("sys.argv", command.split())
+    with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile:
+        assert ProfileConfigFileParser().parse(profile).get("cores") == cores
+
+
+def test_all_cores_are_taken_nowhere_where_a_profile_comes_from_the_shell(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["snakemake", "all"])
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", "slurm")
+    with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile:
+        assert "cores" not in ProfileConfigFileParser().parse(profile)

@@ -1,12 +1,13 @@
 """Loading a configuration: types first, then the references of entries to each other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from badminima.config import Config, InitConfig, Name, Section
 from badminima.config.messages import parse
+from badminima.config.overlays import extended, fitted
 from badminima.config.plain import check_size, scalar_of
 from badminima.config.references import check_references
 from badminima.errors import UserError
@@ -14,16 +15,19 @@ from badminima.errors import UserError
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
 
 
-def load_config(raw: Mapping[str, Any]) -> Config:
+def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda line: None) -> Config:
     """Validate a raw configuration.
 
     Args:
         raw: the merged YAML mappings.
+        warn: told in a line what a figure, a table or the zoo leaves out because an overlay took it away.
 
     Raises:
         UserError: on wrong entries, a line for each that names its key, its value and what is allowed.
     """
-    config = parse(Config, _with_text(Config, _content(raw), raw))
+    check_size(raw)
+    raw = extended(raw)
+    config = fitted(parse(Config, _with_text(Config, _content(raw), raw)), raw, warn)
     check_references(config)
     return config
 
@@ -36,12 +40,13 @@ class _Inits(Section):
 
 def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
     """Return the inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
-    return parse(_Inits, _content({"inits": raw.get("inits", {})})).inits
+    inits = {"inits": raw.get("inits", {})}
+    check_size(inits)
+    return parse(_Inits, _content(extended(inits))).inits
 
 
 def _content(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return a raw configuration without its text for numbers, and without the entries that an overlay took away."""
-    check_size(raw)
     return {
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in NAMED_ENTRIES and isinstance(value, Mapping)

@@ -27,6 +27,8 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 
 - Presets and `--config` overlay `config.yaml`: mappings merge, lists and scalars are replaced, and a named entry set to
   `null` is removed.
+- A list `name+` in an overlay is added to the list `name`: `diagnostics+: [labels]`. Of several overlays that give the
+  same one, the last counts.
 - Names become folder names: lower-case letters, digits and `_ + . -`.
 - Wrong keys, types, values and references are told in one line, before anything runs.
 """
@@ -44,7 +46,22 @@ def schema_text() -> str:
     del measuring["patternProperties"]
     measuring["properties"] = {name: _reference(entry) for name, entry in DIAGNOSTICS.entries.items()}
     measuring["additionalProperties"] = False
+    for section in (schema, *sections.values()):
+        _allow_additions(section)
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _allow_additions(section: dict[str, Any]) -> None:
+    """Let an overlay write ``name+`` in a section that has a list ``name``."""
+    properties = section.get("properties", {})
+    lists = [
+        name
+        for name, node in properties.items()
+        if any(option.get("type") == "array" for option in node.get("anyOf", [node]))
+    ]
+    if lists:
+        added = {"type": "array", "description": "Added to the list of this name."}
+        section["patternProperties"] = {rf"^({'|'.join(lists)})\+$": added}
 
 
 def _reference(entry: EntryWithOptions) -> dict[str, str]:

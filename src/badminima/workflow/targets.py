@@ -1,14 +1,105 @@
-"""Say what may have been meant by a target that a workflow does not have."""
+"""List the targets of a config, and say what may have been meant by one that it does not have.
 
-from collections.abc import Collection, Mapping
+The words for targets stand in ``docs/reference/targets.md``: they are read from its tables.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from badminima.claims import GROUPS, claims_of
+from badminima.claims.grids import claimed_studies, lacking
+from badminima.config import Config
+from badminima.config.registry import FIGURES
+from badminima.experiment.lineage import confusing_example
+
 # The targets that stand for an entry of the config: how their names begin, and the section that has the entries.
 SECTIONS = {"fig_": "figures", "table_": "tables"}
+# The groups of targets that have a line for each of their names, in the order of the page.
+EVERYTHING, FIGURE_GROUP, TABLE_GROUP, CLAIM_GROUP = "Everything", "Figures", "Tables for papers", "Claims"
+# A row of the page: names in backticks, and what they stand for.
+HEADING, ROW = re.compile(r"## (.+)"), re.compile(r"\| (`[^|]+`) \| ([^|]+) \|")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target.
+
+    Attributes:
+        name: what one types.
+        group: the heading of the page that it stands under.
+        meaning: what it makes or answers, in a line.
+    """
+
+    name: str
+    group: str
+    meaning: str
+
+
+def documented(page: str) -> list[Target]:
+    """Return the targets that the text of the reference page has, in its order."""
+    found, group, of_targets = [], "", False
+    for line in page.splitlines():
+        if heading := HEADING.match(line):
+            group = heading[1]
+        elif line.startswith("| ") and line.split(" | ")[0].strip("| ").isalpha():
+            of_targets = line.startswith("| target |")
+        elif of_targets and (row := ROW.match(line)):
+            meaning = row[2].replace("`", "").strip()
+            found += [Target(name, group, meaning) for name in re.findall(r"`(\w+)`", row[1])]
+    return found
+
+
+def configured(config: Config, page: str) -> list[Target]:
+    """Return the targets of a config, a group after the other; claims that it can't decide are left out.
+
+    Args:
+        config: the configuration.
+        page: the text of the reference page.
+    """
+    words = {target.name: target for target in documented(page)}
+    figures = {f"fig_{name}": _question(config, name) for name in config.figures}
+    figures |= {} if confusing_example(config) is None else {"fig_confusing": ""}
+    figures |= {} if config.toy is None else {"fig_toy": "", "anim_toy": ""}
+    tables = {f"table_{name}": config.studies[table.study].question for name, table in config.tables.items()}
+    claims = {f"claim_{group}": "" for group in GROUPS if _decides(config, group)}
+    always = {name: "" for name, target in words.items() if target.group == EVERYTHING}
+    groups = {EVERYTHING: always, FIGURE_GROUP: figures, TABLE_GROUP: tables, CLAIM_GROUP: claims}
+    return [
+        Target(name, group, words[name].meaning if name in words else own)
+        for group, names in groups.items()
+        for name, own in names.items()
+    ]
+
+
+def elsewhere(present: Collection[str], page: str, files: Iterable[Path]) -> dict[Path, list[str]]:
+    """Return the documented targets that a config lacks, by the config file that brings them.
+
+    Args:
+        present: the targets of the config.
+        page: the text of the reference page.
+        files: config files, presets and overlays.
+    """
+    absent = [target.name for target in documented(page) if target.name not in present]
+    brought = {file: [name for name in absent if name in _targets_of(file)] for file in files}
+    return {file: names for file, names in brought.items() if names}
+
+
+def _question(config: Config, figure: str) -> str:
+    """Return what a figure answers."""
+    entry = config.figures[figure]
+    return FIGURES.entry(entry.draw or figure).question or config.studies[entry.study].question
+
+
+def _decides(config: Config, group: str) -> bool:
+    """Return whether a config has the study and the cells of any claim of one target."""
+    studies = claimed_studies(config)
+    return any(claim.study in studies and lacking(config, claim) is None for claim in claims_of(group))
 
 
 def is_unknown(target: str, names: Collection[str]) -> bool:
@@ -35,13 +126,18 @@ def advice(target: str, rules: Collection[str], presets: Path) -> str:
     return f"target {target}: found no such target; this config has {', '.join(alike or sorted(rules))}"
 
 
-def _targets_of(preset: Path) -> set[str]:
-    """Return the targets of the figures and tables that a preset names."""
-    content: Any = yaml.safe_load(preset.read_text(encoding="utf-8"))
-    return {
+def _targets_of(file: Path) -> set[str]:
+    """Return the targets of the figures, tables, toy and studies of claims that a config file names."""
+    content: Any = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    named = {
         f"{prefix}{name}"
         for prefix, section in SECTIONS.items()
         if isinstance(entries := content.get(section), Mapping)
         for name, entry in entries.items()
         if entry is not None
     }
+    roles = {role for role, study in (content.get("claims") or {}).items() if study is not None}
+    if content.get("toy") is not None:
+        roles.add("toy")
+        named |= {"fig_toy", "anim_toy"}
+    return named | {f"claim_{group}" for group in GROUPS if claims_of(group)[0].study in roles}

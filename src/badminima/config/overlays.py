@@ -1,0 +1,74 @@
+"""What overlays may do beside merging: add to lists, and take away what a figure, a table or the zoo names."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from badminima.config import Config
+from badminima.errors import UserError
+
+# Ends the key of a list that is added to the list of that name.
+ADDED = "+"
+
+
+def extended(raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Return a raw configuration in which each list ``name+`` is added to the list ``name`` beside it.
+
+    Items that are there already are not added again. Names of entries may end in ``+`` too: those are mappings.
+
+    Raises:
+        UserError: if there is no such list, or what is to be added is none.
+    """
+    content = {
+        key: extended(value, f"{where}{key}.") if isinstance(value, Mapping) else value for key, value in raw.items()
+    }
+    for key in [key for key in content if isinstance(key, str) and key.endswith(ADDED)]:
+        name, added = key.removesuffix(ADDED), content[key]
+        base = content.get(name)
+        if isinstance(added, dict) or not (isinstance(added, list) or isinstance(base, list)):
+            continue
+        del content[key]
+        if added is None:
+            continue
+        if not isinstance(added, list):
+            raise UserError(f"{where}{key}", repr(added), f"expected a list of what is added to {name}")
+        if not isinstance(base, list):
+            found = f"{name}: {base!r}" if name in content else f"no {name}"
+            raise UserError(f"{where}{key}", f"{found} to add to", f"expected a list there, or {name}: {added}")
+        content[name] = [*base, *(item for number, item in enumerate(added) if item not in [*base, *added[:number]])]
+    return content
+
+
+def fitted(config: Config, raw: Mapping[str, Any], warn: Callable[[str], None]) -> Config:
+    """Return a config whose figures, tables and zoo leave out the recipes and inits that their studies lack.
+
+    A name that no config file has stays, and so does a list of which nothing would be left: both are refused later.
+
+    Args:
+        config: the configuration.
+        raw: what it was made from, in which entries that were taken away are null.
+        warn: told in a line what is left out.
+    """
+    known = {axis: entries for axis in ("recipes", "inits") if isinstance(entries := raw.get(axis), Mapping)}
+
+    def fit(section: Any, where: str, study: str) -> Any:
+        if study not in config.studies:
+            return section
+        for axis, names in known.items():
+            chosen = getattr(section, axis) or []
+            left = _left(chosen, getattr(config.studies[study], axis), names)
+            if left != chosen:
+                gone = ", ".join(name for name in chosen if name not in left)
+                warn(f"{where}.{axis}: without {gone}, which studies.{study} does not have")
+                section = section.model_copy(update={axis: left})
+        return section
+
+    figures = {name: fit(figure, f"figures.{name}", figure.study) for name, figure in config.figures.items()}
+    tables = {name: fit(table, f"tables.{name}", table.study) for name, table in config.tables.items()}
+    zoo = fit(config.zoo, "zoo", config.claims.study)
+    return config.model_copy(update={"figures": figures, "tables": tables, "zoo": zoo})
+
+
+def _left(chosen: list[str], there: Collection[str], known: Collection[str]) -> list[str]:
+    """Return the chosen names that are there; all of them if that is none, or if one is nobody's."""
+    left = [name for name in chosen if name in there or name not in known]
+    return left if set(left) & set(there) else chosen
