@@ -40,7 +40,7 @@ from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.experiment.unused import unused
 from badminima.report.facts import headline_figure, report_settings
 from badminima.workflow.contents import content_digest
-from badminima.workflow.environment import use_checkout
+from badminima.workflow.environment import hand_over_mirrors, use_checkout
 from badminima.workflow.failures import Failures
 from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles
@@ -71,6 +71,8 @@ except UserError as error:
         ["--replace-workflow-config leaves out config.yaml"] if workflow.config_settings.replace_workflow_config else []
     )
     sys.exit("\n".join(f"config: {line}" for line in [*str(error).splitlines(), *hint]))
+
+hand_over_mirrors(address for urls in CONFIG.data.urls.values() for address in urls)
 
 for line in unused(CONFIG, yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8")), own_configs()):
     warn_once(line)

@@ -1,8 +1,4 @@
 # Make raw files available; the manifest says where they are and what is in them.
-import json
-
-# Commands, which are printed and kept, name mirrors without credentials; a local job inherits those.
-os.environ["BADMINIMA_MIRRORS"] = json.dumps([address for urls in CONFIG.data.urls.values() for address in urls])
 
 
 def local_dir(wildcards):

@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).parent.parent
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Send each file to one process, and all that look at the same finished study to the same one."""
     for item in items:

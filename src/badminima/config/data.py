@@ -6,6 +6,9 @@ from pydantic import Field
 
 from badminima.config.base import Address, Count, Name, Section
 
+# The environment variable that has the mirrors with their credentials; commands, which are printed and kept, have none.
+MIRRORS = "BADMINIMA_MIRRORS"
+
 
 class DataConfig(Section):
     """Where raw datasets come from."""

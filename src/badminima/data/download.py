@@ -17,6 +17,7 @@ import urllib3
 from filelock import FileLock
 
 from badminima.cli import Progress
+from badminima.config.data import MIRRORS
 from badminima.errors import UserError, without_secrets
 
 # Seconds of silence after which a server counts as hung.
@@ -24,8 +25,6 @@ TIMEOUT = 60.0
 # How often a transfer that breaks off is taken up again, and the seconds before the first time; they double.
 ATTEMPTS = 4
 PAUSE = 1.0
-# The mirrors with their credentials: commands, which are printed and kept, name them without.
-MIRRORS = "BADMINIMA_MIRRORS"
 BLOCK = 1 << 16
 MEBIBYTE = 1 << 20
 # Locks that everybody in a lab may take.

@@ -1,8 +1,12 @@
 """Prepare the environment that jobs inherit from the Snakemake that starts them."""
 
+import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+from badminima.config.data import MIRRORS
 
 
 def use_checkout(source: Path) -> None:
@@ -13,3 +17,8 @@ def use_checkout(source: Path) -> None:
     paths = [str(source), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def hand_over_mirrors(addresses: Iterable[str]) -> None:
+    """Let local jobs inherit the mirrors with their credentials."""
+    os.environ[MIRRORS] = json.dumps(list(addresses))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from badminima.config.data import MIRRORS
 from badminima.config.load import load_config
 from badminima.data import download
 from badminima.data.download import Published, file_at, with_secrets
@@ -24,7 +25,7 @@ def test_credentials_of_an_address_are_masked_and_found_again(address, monkeypat
     shown = without_secrets(address)
     assert SECRET not in shown
     assert shown.startswith("https://")
-    monkeypatch.setenv(download.MIRRORS, json.dumps(["https://plain/", address]))
+    monkeypatch.setenv(MIRRORS, json.dumps(["https://plain/", address]))
     assert with_secrets([shown, "https://plain/"]) == [address, "https://plain/"]
 
 
