@@ -37,8 +37,8 @@ def test_the_name_of_an_entry_may_end_in_a_plus():
         ({"diagnostics+": "labels"}, r"diagnostics\+: found 'labels'; expected a list"),
         ({"seed+": [1]}, r"seed\+: found seed: 0 to add to"),
         ({"studies": {"scale": {"seeds+": [7]}}}, r"studies\.scale\.seeds\+: found no seeds to add to"),
-        ({"diagnotics+": ["labels"]}, r"diagnotics\+: found no diagnotics to add to"),
-        ({"diagnostics+": ["lables"]}, r"diagnostics: found 'lables'; did you mean labels"),
+        ({"labels+": ["labels"]}, r"labels\+: found no labels to add to"),
+        ({"diagnostics+": ["label"]}, r"diagnostics: found 'label'; did you mean labels"),
     ],
 )
 def test_what_can_not_be_added_is_refused_by_its_key(added, told):
