@@ -23,7 +23,6 @@ from badminima.models.weights import read_weights, write_weights
 from tests.faults.jobs import Job, assert_same, undisturbed, wait_for_restart_point
 
 # What a clock says differs from run to run.
-CLOCKS = ["seconds", "images_per_second"]
 
 
 @pytest.fixture
