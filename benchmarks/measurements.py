@@ -27,7 +27,7 @@ from badminima.data.confusing import ConfusingFacts, ConfusingSet
 from badminima.data.prepared import PreparedDataset
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.network import Network, Sample, build_network
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, weights_of
 from badminima.storage.files import write_csv

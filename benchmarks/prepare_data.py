@@ -24,7 +24,7 @@ from badminima.data.fetch import fetch
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.base import RawDataset
 from badminima.data.sources.cifar import Cifar10, Cifar100
-from badminima.experiment.slices import PrepareSettings
+from badminima.experiment.settings import PrepareSettings
 from badminima.storage.files import write_csv
 from badminima.storage.provenance import provenance
 from tests import generated

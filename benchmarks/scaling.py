@@ -20,7 +20,7 @@ from badminima.config import ModelConfig, NumericsConfig
 from badminima.data.confusing import confuse, read_confusing
 from badminima.data.items import Items, make_items, training_items
 from badminima.data.prepared import PreparedDataset
-from badminima.experiment.slices import ConfuseSettings
+from badminima.experiment.settings import ConfuseSettings
 from badminima.models.build import build_model
 from badminima.storage.files import write_csv
 from badminima.storage.provenance import choose_device, provenance

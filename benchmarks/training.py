@@ -24,7 +24,7 @@ from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, Op
 from badminima.data.augmentation import draw_augmentation
 from badminima.data.items import make_items
 from badminima.data.prepared import PreparedDataset
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.models.build import build_model
 from badminima.storage.files import write_csv
 from badminima.storage.provenance import choose_device, provenance

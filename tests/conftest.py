@@ -9,7 +9,7 @@ import torch
 from badminima.config import ModelConfig, OptimizationConfig, RecipeConfig
 from badminima.data.prepared import PreparedDataset, prepare, read_prepared
 from badminima.data.sources.digits import Digits
-from badminima.experiment.slices import PrepareSettings, TrainSettings
+from badminima.experiment.settings import PrepareSettings, TrainSettings
 
 REPOSITORY = Path(__file__).parent.parent
 # The real Fashion-MNIST, of Debian's package dataset-fashion-mnist.

@@ -5,7 +5,7 @@ import torch
 
 from badminima.config import ModelConfig
 from badminima.errors import Interrupted
-from badminima.experiment.slices import InitializeSettings
+from badminima.experiment.settings import InitializeSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import Weights
 from badminima.training.hooks import Hooks

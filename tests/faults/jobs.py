@@ -15,7 +15,7 @@ import torch
 
 from badminima.cli import one_line_errors
 from badminima.experiment.paths import RUN_FILES
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.training.job import train
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -17,7 +17,7 @@ from badminima.config import AugmentationConfig, ModelConfig, RecipeConfig
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
 from badminima.experiment.paths import RUN_FILES
-from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
+from badminima.experiment.settings import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import read_weights, write_weights
 from tests.faults.jobs import Job, assert_same, undisturbed, wait_for_restart_point

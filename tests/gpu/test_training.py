@@ -13,7 +13,7 @@ from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, Re
 from badminima.data import items
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
-from badminima.experiment.slices import InitializeSettings, TrainSettings
+from badminima.experiment.settings import InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.training.graphs import CAPTURED

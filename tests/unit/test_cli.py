@@ -13,7 +13,7 @@ import torch
 import yaml
 from click.testing import CliRunner, Result
 
-from badminima.experiment.slices import InitializeSettings
+from badminima.experiment.settings import InitializeSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from tests.conftest import REPOSITORY

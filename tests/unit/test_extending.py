@@ -17,7 +17,8 @@ from badminima.diagnostics.diagnose import diagnose
 from badminima.errors import UserError
 from badminima.experiment.cost import cost_of_jobs
 from badminima.experiment.runs import Run
-from badminima.experiment.slices import DiagnoseSettings, diagnose_settings
+from badminima.experiment.settings import DiagnoseSettings
+from badminima.experiment.slices import diagnose_settings
 from badminima.experiment.speeds import Device, Speed
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of

@@ -7,7 +7,7 @@ import click
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
-from badminima.experiment.slices import ConfuseSettings
+from badminima.experiment.settings import ConfuseSettings
 
 
 @click.command(help=__doc__)

@@ -16,7 +16,7 @@ from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record, tell_failures
 from badminima.errors import UserError
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.results.beside import beside, settings_beside
 from badminima.storage.files import write_json
 from badminima.training.numerics import begin_job

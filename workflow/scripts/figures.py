@@ -6,7 +6,7 @@ import click
 
 from badminima.analysis.tables import read_study
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import draw_figure, write_drawing
 
 

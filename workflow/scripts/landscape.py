@@ -8,7 +8,7 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors,
 from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.storage.files import write_csv
 from badminima.training.numerics import begin_job
 

@@ -9,7 +9,7 @@ from badminima.config.messages import parse
 from badminima.config.registry import SOURCES
 from badminima.data.fetch import verified_files
 from badminima.data.prepared import prepare
-from badminima.experiment.slices import PrepareSettings
+from badminima.experiment.settings import PrepareSettings
 
 
 @click.command(help=__doc__)

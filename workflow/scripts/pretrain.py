@@ -8,7 +8,7 @@ from badminima.cli import FOLDER, INPUT_FILE, gpus_option, one_line_errors, sett
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs
 from badminima.errors import UserError
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.storage.files import read_json
 from badminima.training.job import train
 from badminima.training.numerics import begin_job

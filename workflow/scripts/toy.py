@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from badminima.cli import OUTPUT_FILE, Progress, one_line_errors, settings_option
-from badminima.experiment.slices import ToySettings
+from badminima.experiment.settings import ToySettings
 from badminima.storage.files import write_csv
 from badminima.toy.experiment import run_toy, write_networks
 from badminima.toy.table import COLUMNS, rows

@@ -6,7 +6,7 @@ import click
 import pandas as pd
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.experiment.slices import ToyFigureSettings
+from badminima.experiment.settings import ToyFigureSettings
 from badminima.figures import write_drawing
 from badminima.toy.experiment import read_networks
 from badminima.toy.figure import animate_toy, draw_toy

@@ -7,7 +7,7 @@ import click
 from badminima.cli import FOLDER, INPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.training.job import train
 from badminima.training.numerics import begin_job
 

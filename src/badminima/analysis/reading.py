@@ -21,7 +21,7 @@ from badminima.experiment.records import (
     read_record,
 )
 from badminima.experiment.runs import Run
-from badminima.experiment.slices import CollectSettings
+from badminima.experiment.settings import CollectSettings
 from badminima.storage.files import read_bytes
 
 # Columns that are text, whatever it looks like.

@@ -31,7 +31,7 @@ from badminima.experiment.measured import TENSOR, is_of_tensor, landscape_runs
 from badminima.experiment.paths import CORRECT, HISTORY, LANDSCAPE, RECORD, TABLE_NAMES, Paths
 from badminima.experiment.records import Measurements
 from badminima.experiment.runs import Run, study_runs
-from badminima.experiment.slices import CollectSettings
+from badminima.experiment.settings import CollectSettings
 from badminima.storage.files import atomic_path, read_bytes
 from badminima.storage.tensorfiles import read_tensors, require_tensors, write_tensors
 

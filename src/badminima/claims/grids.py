@@ -11,7 +11,7 @@ from badminima.claims import CLAIMS, Claim, Role, claims_of
 from badminima.config import AdversarialInit, Config, RunInit, Section, StatisticsConfig, StudyConfig
 from badminima.config.options import TraceOptions
 from badminima.experiment.lineage import pretrained_inits, pretraining_behind
-from badminima.experiment.slices import CollectSettings
+from badminima.experiment.settings import CollectSettings
 
 
 class ClaimsSettings(Section):

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
-from badminima.experiment.slices import ConfuseSettings
+from badminima.experiment.settings import ConfuseSettings
 from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, require_tensors, stream_tensors
 

@@ -17,7 +17,7 @@ from badminima.config.messages import parse
 from badminima.data.image_lists import told
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
-from badminima.experiment.slices import PrepareSettings
+from badminima.experiment.settings import PrepareSettings
 from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, require_tensors, stream_tensors
 

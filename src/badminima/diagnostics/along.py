@@ -7,7 +7,7 @@ from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_files
 from badminima.experiment.measured import is_of_tensor
 from badminima.experiment.records import record_beside
-from badminima.experiment.slices import DiagnoseSettings, TrainSettings
+from badminima.experiment.settings import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights
 from badminima.training.hooks import Measure
 from badminima.training.numerics import kept

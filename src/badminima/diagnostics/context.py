@@ -12,7 +12,7 @@ from badminima.config.options import Options
 from badminima.data.confusing import ConfusingSet
 from badminima.data.prepared import PreparedDataset
 from badminima.diagnostics.network import Network, Sample, as_sample, build_network
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.weights import Weights
 from badminima.seeding import integer_seed
 

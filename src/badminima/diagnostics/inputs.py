@@ -7,7 +7,7 @@ from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.diagnostics.context import Context
 from badminima.experiment.records import Coordinates, Measured, record_beside, require_run
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.weights import read_weights
 from badminima.storage.tensorfiles import stated_digest
 

@@ -13,7 +13,7 @@ from badminima.config import NumericsConfig
 from badminima.data.normalization import byte_statistics, network_inputs, normalize
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.batchnorm import recompute_statistics, statistics_batches
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights

@@ -4,7 +4,7 @@ import sys
 
 from badminima.diagnostics.diagnose import Measured
 from badminima.diagnostics.inputs import Inputs
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.storage.provenance import choose_device, provenance
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.registry import FIGURES
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.storage.files import atomic_path
 
 DPI = 200

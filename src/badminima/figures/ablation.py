@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import percent
 from badminima.figures.style import (

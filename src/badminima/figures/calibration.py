@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.panels import percent
 from badminima.figures.style import (

@@ -1,7 +1,7 @@
 """``fig_complexity``: how complex the end points are by three measures of the literature."""
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
 

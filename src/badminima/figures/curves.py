@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import RUN_KEYS, StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.lines import draw_cells, explain_lines
 from badminima.figures.style import (

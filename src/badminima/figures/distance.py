@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
 from badminima.figures.style import look_of_inits, rows_of

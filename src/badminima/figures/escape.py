@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     COLUMN_WIDTH,

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.lines import draw_range, explain_lines, medians, rows_from
 from badminima.figures.style import (

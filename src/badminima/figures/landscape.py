@@ -9,7 +9,7 @@ from matplotlib.contour import QuadContourSet
 from matplotlib.ticker import MaxNLocator
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import COLOURS, PAGE_WIDTH, cell_title, init_label, recipe_label, set_style
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from badminima.analysis.tables import CELL_KEYS
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures.style import LINES, init_label, look_of_inits, recipe_label
 
 

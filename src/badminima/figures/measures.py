@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.columns import described
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import PAGE_WIDTH, cell_title, set_style, settings_of
 

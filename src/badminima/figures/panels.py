@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from badminima.analysis.columns import described
 from badminima.analysis.statistics import estimate
 from badminima.analysis.tables import CELL_KEYS, StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import (
     PAGE_WIDTH,

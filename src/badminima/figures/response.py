@@ -14,7 +14,7 @@ from matplotlib.transforms import offset_copy
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.doses import Doses
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import percent
 from badminima.figures.style import (

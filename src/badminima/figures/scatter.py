@@ -10,7 +10,7 @@ from badminima.analysis.columns import described
 from badminima.analysis.measures import is_measure
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.measured import standard_error_of
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing, nothing_to_draw
 from badminima.figures.style import PAGE_WIDTH, cell_title, init_legend, log_axis, look_of_inits, set_style
 

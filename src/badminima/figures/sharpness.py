@@ -1,7 +1,7 @@
 """``fig_sharpness``: how sharp the end points are, by curvature, by the worst neighbour, by random neighbours."""
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from badminima.analysis.measures import clopper_pearson
 from badminima.analysis.tables import CELL_KEYS, RUN_KEYS, StudyTables
 from badminima.experiment.measured import standard_error_of
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 
 mpl.use("agg")
 

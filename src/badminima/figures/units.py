@@ -1,7 +1,7 @@
 """``fig_units``: which units a run uses, and over how many directions its last features spread."""
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import Drawing
 from badminima.figures.panels import draw_panels
 

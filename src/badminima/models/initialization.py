@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from badminima.config import ModelConfig
-from badminima.experiment.slices import InitializeSettings
+from badminima.experiment.settings import InitializeSettings
 from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
 

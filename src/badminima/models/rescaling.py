@@ -9,7 +9,7 @@ from torch import nn
 
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
-from badminima.experiment.slices import RescaleSettings
+from badminima.experiment.settings import RescaleSettings
 from badminima.models.build import last_linear
 from badminima.models.outputs import spread, training_logits
 from badminima.models.trained import trained_network

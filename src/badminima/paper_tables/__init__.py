@@ -13,7 +13,7 @@ from pandas.io.formats.style import Styler
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.registry import TABLES
-from badminima.experiment.slices import TableSettings
+from badminima.experiment.settings import TableSettings
 from badminima.report.html import page
 from badminima.storage.files import atomic_path, write_text
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.names import BASELINE_INIT
-from badminima.experiment.slices import TableSettings
+from badminima.experiment.settings import TableSettings
 from badminima.figures.style import cell_title, init_label, recipe_label, rows_of, settings_of
 from badminima.paper_tables import Block, PaperTable
 from badminima.paper_tables.cells import (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from badminima.analysis.tables import CELL_KEYS, StudyTables
-from badminima.experiment.slices import TableSettings
+from badminima.experiment.settings import TableSettings
 from badminima.figures.style import recipe_label
 
 # The lines of a cell, from top to bottom.

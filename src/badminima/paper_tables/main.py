@@ -1,7 +1,7 @@
 """``table_main``: test accuracy of every network (rows), by init and recipe (columns)."""
 
 from badminima.analysis.tables import StudyTables
-from badminima.experiment.slices import TableSettings
+from badminima.experiment.settings import TableSettings
 from badminima.figures.style import init_label, recipe_label
 from badminima.paper_tables import Block, PaperTable
 from badminima.paper_tables.cells import Key, Lines, accuracy_lines, dataset_label, note, shown_accuracies, text_frame

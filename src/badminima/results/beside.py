@@ -9,7 +9,7 @@ from badminima.diagnostics.inputs import Inputs
 from badminima.experiment.lineage import random_behind, root_of
 from badminima.experiment.paths import DIAGNOSTICS, RECORD, WEIGHTS, Paths
 from badminima.experiment.runs import Run
-from badminima.experiment.slices import DiagnoseSettings, TrainSettings
+from badminima.experiment.settings import DiagnoseSettings, TrainSettings
 from badminima.results.lookup import recorded_inits
 from badminima.storage.files import read_json
 

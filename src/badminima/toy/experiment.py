@@ -9,7 +9,7 @@ import numpy as np
 from badminima.config import ToyConfig
 from badminima.config.messages import parse
 from badminima.errors import UserError
-from badminima.experiment.slices import ToySettings
+from badminima.experiment.settings import ToySettings
 from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, write_tensors
 from badminima.toy.data import ToyData, draw_data, stack

@@ -11,7 +11,7 @@ from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 
 from badminima.analysis.statistics import estimate
-from badminima.experiment.slices import ToyFigureSettings
+from badminima.experiment.settings import ToyFigureSettings
 from badminima.figures import Drawing
 from badminima.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
 from badminima.storage.files import atomic_path

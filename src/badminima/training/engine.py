@@ -16,7 +16,7 @@ from torch import nn
 from badminima.data.augmentation import AugmentationDraws, draw_augmentation, flip_labels
 from badminima.data.items import Items
 from badminima.errors import GOES_ON, Interrupted
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.models.weights import weights_of
 from badminima.seeding import integer_seed
 from badminima.training.evaluation import Evaluation, Evaluator

@@ -7,7 +7,7 @@ import click
 from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.experiment.records import origin
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.models.weights import read_weights
 from badminima.training.hooks import Hooks, Measure
 from badminima.training.interruption import watch_signals

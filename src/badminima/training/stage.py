@@ -13,7 +13,7 @@ from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.experiment.paths import HISTORY, PREDICTIONS, RECORD, WEIGHTS
 from badminima.experiment.records import MadeFrom, digest_of
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.models.build import build_model, check_batch
 from badminima.models.dropout import add_dropout
 from badminima.models.initialization import draw, shrink_and_perturb

@@ -20,23 +20,26 @@ from badminima.config import Section
 from badminima.config.base import default_of, plain
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
 from badminima.errors import UserError
-from badminima.experiment import slices
+from badminima.experiment import settings
 from badminima.report.facts import ReportSettings
 
 # The settings of every stage.
 SECTIONS: tuple[type[Section], ...] = (
-    *(slices.PrepareSettings, slices.ConfuseSettings, slices.InitializeSettings, slices.RescaleSettings),
-    slices.TrainSettings,
-    *(slices.AlongSettings, slices.DiagnoseSettings, slices.CollectSettings, slices.FigureSettings),
-    *(slices.TableSettings, slices.ToySettings, slices.ToyFigureSettings, ClaimsSettings, ReportSettings),
+    *(settings.PrepareSettings, settings.ConfuseSettings, settings.InitializeSettings, settings.RescaleSettings),
+    settings.TrainSettings,
+    *(settings.AlongSettings, settings.DiagnoseSettings, settings.CollectSettings, settings.FigureSettings),
+    *(settings.TableSettings, settings.ToySettings, settings.ToyFigureSettings, ClaimsSettings, ReportSettings),
 )
 DEFAULTS = Path("workflow/schemas/defaults.json")
 Defaults = Mapping[str, Any]
 # The stages whose settings hold options of extensions.
 OPTIONS = (
-    (SOURCES, (slices.PrepareSettings,)),
-    (ARCHITECTURES, (slices.InitializeSettings, slices.RescaleSettings, slices.TrainSettings, slices.DiagnoseSettings)),
-    (DIAGNOSTICS, (slices.DiagnoseSettings, slices.AlongSettings)),
+    (SOURCES, (settings.PrepareSettings,)),
+    (
+        ARCHITECTURES,
+        (settings.InitializeSettings, settings.RescaleSettings, settings.TrainSettings, settings.DiagnoseSettings),
+    ),
+    (DIAGNOSTICS, (settings.DiagnoseSettings, settings.AlongSettings)),
 )
 
 

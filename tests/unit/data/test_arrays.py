@@ -10,7 +10,7 @@ from badminima.data.fetch import fetch, verified_files
 from badminima.data.prepared import PreparedDataset, prepare, read_prepared
 from badminima.data.sources.arrays import Arrays
 from badminima.errors import UserError
-from badminima.experiment.slices import PrepareSettings
+from badminima.experiment.settings import PrepareSettings
 from badminima.storage.files import write_json
 
 

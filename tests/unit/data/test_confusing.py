@@ -11,7 +11,7 @@ from badminima.data.confusing import confuse, content_digests, count_conflicts, 
 from badminima.data.items import channels_last, training_items, zero_values
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
-from badminima.experiment.slices import ConfuseSettings
+from badminima.experiment.settings import ConfuseSettings
 from badminima.figures.confusing import draw_confusing
 from badminima.storage.tensorfiles import read_tensors
 

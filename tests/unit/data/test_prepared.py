@@ -8,7 +8,7 @@ import pytest
 from badminima.data.prepared import channel_statistics, prepare, read_prepared, stratified_order, value_counts
 from badminima.data.sources.base import ArraySplit, RawDataset
 from badminima.errors import UserError
-from badminima.experiment.slices import PrepareSettings
+from badminima.experiment.settings import PrepareSettings
 from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 

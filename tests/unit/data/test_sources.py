@@ -26,7 +26,7 @@ from badminima.data.sources.idx import parse_idx, read_bytes
 from badminima.data.sources.restricted_imagenet import RestrictedImageNet
 from badminima.data.sources.wordnet import SUPER_CLASSES
 from badminima.errors import UserError
-from badminima.experiment.slices import PrepareSettings
+from badminima.experiment.settings import PrepareSettings
 from badminima.storage.files import write_json
 from tests import generated
 from tests.conftest import DEBIAN_FOLDER

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.config import ModelConfig
 from badminima.diagnostics.context import Context
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
 

@@ -15,7 +15,7 @@ from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.errors import Interrupted
 from badminima.experiment.records import origin
-from badminima.experiment.slices import (
+from badminima.experiment.settings import (
     AlongSettings,
     ConfuseSettings,
     DiagnoseSettings,

@@ -10,7 +10,7 @@ from badminima.data.confusing import confuse, read_confusing
 from badminima.diagnostics.confused import draw_items
 from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.labels import measure
-from badminima.experiment.slices import ConfuseSettings
+from badminima.experiment.settings import ConfuseSettings
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from badminima.data.items import make_items, training_items
 from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.memory import measure, remembered
 from badminima.diagnostics.network import build_network
-from badminima.experiment.slices import ConfuseSettings
+from badminima.experiment.settings import ConfuseSettings
 from badminima.models.weights import weights_of
 
 REPLICATION = 2

@@ -7,7 +7,7 @@ from badminima.config import ModelConfig
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.diagnose import diagnose
 from badminima.diagnostics.distance import angle
-from badminima.experiment.slices import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.weights import Weights
 
 

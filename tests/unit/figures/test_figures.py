@@ -14,7 +14,7 @@ from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import summarize_cells
 from badminima.config.doses import Doses
 from badminima.config.registry import FIGURES
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import draw_figure, write_drawing
 from badminima.figures.style import COLOURS, look_of_inits, recipe_label
 from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study

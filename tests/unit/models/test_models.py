@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from badminima.config import ModelConfig, RecipeConfig
 from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
-from badminima.experiment.slices import InitializeSettings
+from badminima.experiment.settings import InitializeSettings
 from badminima.models.build import build_model, check_batch
 from badminima.models.initialization import initialize
 from badminima.models.vgg import pad_to

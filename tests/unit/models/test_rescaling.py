@@ -9,7 +9,7 @@ import torch
 from badminima.config import ModelConfig
 from badminima.data.normalization import network_inputs
 from badminima.errors import UserError
-from badminima.experiment.slices import InitializeSettings, RescaleSettings
+from badminima.experiment.settings import InitializeSettings, RescaleSettings
 from badminima.models.initialization import initialize
 from badminima.models.outputs import loss, spread, training_logits
 from badminima.models.rescaling import rescale

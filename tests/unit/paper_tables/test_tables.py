@@ -10,7 +10,7 @@ import pytest
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import summarize_cells
 from badminima.config.registry import TABLES
-from badminima.experiment.slices import TableSettings
+from badminima.experiment.settings import TableSettings
 from badminima.paper_tables import make_table, write_table
 from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
 

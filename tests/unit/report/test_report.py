@@ -16,7 +16,7 @@ from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
-from badminima.experiment.slices import FigureSettings
+from badminima.experiment.settings import FigureSettings
 from badminima.figures import draw_figure, write_drawing
 from badminima.report import papers
 from badminima.report.facts import ReportSettings, ShownFigure, headline_figure, report_settings

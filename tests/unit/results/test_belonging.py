@@ -17,7 +17,8 @@ from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.records import origin, read_record
-from badminima.experiment.slices import AlongSettings, TrainSettings, collect_settings, diagnose_settings
+from badminima.experiment.settings import AlongSettings, TrainSettings
+from badminima.experiment.slices import collect_settings, diagnose_settings
 from badminima.results.export import export
 from badminima.results.results import Results
 from badminima.storage.tensorfiles import read_tensors, stated_digest, write_tensors

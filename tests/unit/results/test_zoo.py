@@ -14,7 +14,8 @@ import badminima
 from badminima.config import ModelConfig
 from badminima.diagnostics.network import build_network
 from badminima.errors import UserError
-from badminima.experiment.slices import InitializeSettings, diagnose_settings
+from badminima.experiment.settings import InitializeSettings
+from badminima.experiment.slices import diagnose_settings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.results.card import card_page

@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from badminima.config import ToyConfig, ToyPretraining
 from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.experiment.slices import ToySettings
+from badminima.experiment.settings import ToySettings
 from badminima.toy.data import draw_data
 from badminima.toy.experiment import read_networks, run_toy, steps_of, write_networks
 from badminima.toy.measure import Window

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from badminima.config import StatisticsConfig
-from badminima.experiment.slices import ToyFigureSettings
+from badminima.experiment.settings import ToyFigureSettings
 from badminima.figures import write_drawing
 from badminima.toy.figure import HOLD, SPEED, animate_toy, draw_toy
 from badminima.toy.measure import Window

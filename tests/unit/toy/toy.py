@@ -5,7 +5,7 @@ from functools import cache
 import pandas as pd
 
 from badminima.config import ToyConfig, ToyPretraining, ToyRun
-from badminima.experiment.slices import ToySettings
+from badminima.experiment.settings import ToySettings
 from badminima.toy.experiment import ToyNetworks, run_toy
 from badminima.toy.table import COLUMNS, rows
 

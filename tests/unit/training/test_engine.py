@@ -14,7 +14,7 @@ from badminima.data.confusing import confuse, read_confusing
 from badminima.data.items import make_items, training_items
 from badminima.errors import UserError
 from badminima.experiment.records import MadeFrom, read_record
-from badminima.experiment.slices import ConfuseSettings, InitializeSettings, TrainSettings
+from badminima.experiment.settings import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import initialize
 from badminima.models.trained import trained_network

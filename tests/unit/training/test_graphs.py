@@ -195,7 +195,7 @@ def test_compiled_code_is_shared_where_the_users_cache_can_be_written(monkeypatc
 
 
 def test_a_training_takes_that_way_from_its_config(digits, digits_on_torch, train_settings, tmp_path):
-    from badminima.experiment.slices import TrainSettings
+    from badminima.experiment.settings import TrainSettings
     from badminima.training.stage import run_training
     from tests.trainings import first_weights
 

@@ -8,7 +8,7 @@ import torch
 from badminima.config import ModelConfig, OptimizationConfig, RecipeConfig
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.fashion_mnist import FashionMNIST
-from badminima.experiment.slices import InitializeSettings, PrepareSettings, TrainSettings
+from badminima.experiment.settings import InitializeSettings, PrepareSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.training.hooks import Hooks
 from badminima.training.stage import run_training

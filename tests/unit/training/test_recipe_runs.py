@@ -15,7 +15,7 @@ import yaml
 from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
 from badminima.data.items import make_items
 from badminima.errors import UserError
-from badminima.experiment.slices import TrainSettings
+from badminima.experiment.settings import TrainSettings
 from badminima.models.build import build_model
 from badminima.models.initialization import shrink_and_perturb
 from badminima.models.trained import trained_network

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from badminima.config import OptimizationConfig, RecipeConfig
 from badminima.errors import Interrupted
-from badminima.experiment.slices import InitializeSettings, TrainSettings
+from badminima.experiment.settings import InitializeSettings, TrainSettings
 from badminima.models.initialization import initialize
 from badminima.training.hooks import Hooks
 from badminima.training.interruption import Interruption

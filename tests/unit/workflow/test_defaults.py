@@ -10,7 +10,8 @@ from badminima.config import RecipeConfig
 from badminima.config.base import without_defaults
 from badminima.errors import UserError
 from badminima.experiment.runs import all_runs
-from badminima.experiment.slices import TrainSettings, diagnose_settings, train_settings
+from badminima.experiment.settings import TrainSettings
+from badminima.experiment.slices import diagnose_settings, train_settings
 from badminima.workflow.defaults import (
     DEFAULTS,
     check_revisions,
