@@ -16,12 +16,10 @@ REPOSITORY = Path(__file__).parent.parent
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Send each file to one process, and all that look at the same finished study to the same one."""
-    for item in items:
-        studies = {"smoke", "demo_folder"} & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("".join(studies) or str(item.path)))
+    studies = {"smoke", "demo_folder"} & set(getattr(item, "fixturenames", ()))
+    item.add_marker(pytest.mark.xdist_group("".join(studies) or str(item.path)))
 
 
 @pytest.fixture(scope="session")
