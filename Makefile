@@ -39,7 +39,7 @@ notebook: .venv/.installed ## Run the notebook anew and store what it shows.
 	$(BIN)/jupyter execute --inplace docs/notebooks/bad_minima.ipynb
 
 test: .venv/.installed ## The fast test suite.
-	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(CORES) --dist loadfile
 
 test-slow: .venv/.installed ## What takes minutes: the paper's models on real images.
 	$(BIN)/python -m pytest -s -m slow

@@ -16,12 +16,6 @@ REPOSITORY = Path(__file__).parent.parent
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Send each file to one process, and all that look at the same finished study to the same one."""
-    studies = {"smoke", "demo_folder"} & set(getattr(item, "fixturenames", ()))
-    item.add_marker(pytest.mark.xdist_group("".join(studies) or str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def prepared_path(tmp_path_factory) -> Path:
     """120 training images of the digits, and the rest for test."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -9,6 +10,7 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from badminima.analysis.tables import read_study
@@ -21,6 +23,7 @@ from badminima.experiment.slices import figure_settings
 from badminima.figures import draw_figure
 from badminima.models.weights import read_weights
 from badminima.storage.tensorfiles import read_tensors
+from tests.checkout import Checkout
 from tests.conftest import REPOSITORY
 from tests.workflow.browser import WIDTHS, in_chromium, printed
 
@@ -382,3 +385,40 @@ def test_training_again_gives_the_same_bits(smoke, paths):
     weights.unlink()
     smoke.snakemake(*SMOKE, "--", str(weights.relative_to(smoke.folder)))
     assert weights.read_bytes() == first
+
+
+@pytest.fixture
+def finished(smoke) -> Checkout:
+    """The smoke checkout with nothing left to do, whatever tests before have left."""
+    smoke.snakemake(*SMOKE, "--", "all", "report")
+    return smoke
+
+
+def test_a_changed_resource_and_a_deleted_figure_make_that_figure_and_what_reads_the_config(finished):
+    change = ["--config", "resources={train: {runtime: 6}}"]
+    figure = finished.folder / "results" / "smoke" / "figures" / "fig_curves.png"
+    kept = figure.with_suffix(".kept")
+    shutil.move(figure, kept)
+    try:
+        assert finished.planned(*SMOKE, *change) == {"fig_curves": 1, "report": 1, "record_config": 1, "all": 1}
+        # The page shows figures as SVG.
+        assert finished.planned(*SMOKE, *change, "--", "report") == {}
+        assert finished.planned(*SMOKE, *change, "--", "plan") == {"record_config": 1, "plan": 1}
+    finally:
+        shutil.move(kept, figure)
+
+
+def test_the_order_of_overlays_is_no_change(finished, tmp_path):
+    # New keys, whose order the merged config keeps: in a mapping of its own, and among options of a measurement.
+    overlays = {
+        "one": {"recipes": {"unused_a": {}}, "measuring": {"options": {"landscape": {"margin": 0.25}}}},
+        "two": {"recipes": {"unused_b": {}}, "measuring": {"options": {"landscape": {"plane": 3}, "memory": {}}}},
+    }
+    for name, content in overlays.items():
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    files = [str(tmp_path / f"{name}.yaml") for name in overlays]
+    finished.snakemake(*SMOKE, *files, "--", "results/smoke/config.json")
+    for order in (files, files[::-1]):
+        assert "record_config" not in finished.planned(*SMOKE, *order, "--", "all", "report")
+        assert not {"train", "diagnose", "landscape"} & finished.planned(*SMOKE, *order, "--", "all").keys()
+    finished.snakemake(*SMOKE, "--", "all", "report")
