@@ -8,7 +8,7 @@ HEADLINE = headline_figure(CONFIG)
 def drawn_tables(figure):
     """Return the folder of the tables that a figure is drawn from."""
     entry = CONFIG.figures[figure]
-    tables = PATHS.outcomes if FIGURES.entry(entry.draw or figure).outcomes else PATHS.tables
+    tables = PATHS.outcomes if FIGURES.entry(entry.kind or figure).outcomes else PATHS.tables
     return tables(entry.study)
 
 
@@ -24,7 +24,7 @@ for figure in CONFIG.figures:
             pdf=PATHS.figure(figure, "pdf"),
             png=report(
                 PATHS.figure(figure, "png"),
-                caption=f"../report/fig_{CONFIG.figures[figure].draw or figure}.rst",
+                caption=f"../report/fig_{CONFIG.figures[figure].kind or figure}.rst",
                 category="Figures",
                 labels={"figure": figure, "study": CONFIG.figures[figure].study},
             ),

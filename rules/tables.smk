@@ -16,7 +16,7 @@ for table in CONFIG.tables:
             csv=PATHS.paper_table(table, "csv"),
             html=report(
                 PATHS.paper_table(table, "html"),
-                caption=f"../report/table_{CONFIG.tables[table].make or table}.rst",
+                caption=f"../report/table_{CONFIG.tables[table].kind or table}.rst",
                 category="Tables",
                 labels={"table": table, "study": CONFIG.tables[table].study},
             ),

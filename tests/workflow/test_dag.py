@@ -89,7 +89,7 @@ def expected_jobs(config: Config) -> dict[str, int]:
         "landscape": len(surrounded),
         "collect": len(config.studies),
         "collect_outcomes": len(
-            {entry.study for name, entry in config.figures.items() if (entry.draw or name) in OUTCOMES}
+            {entry.study for name, entry in config.figures.items() if (entry.kind or name) in OUTCOMES}
             | {entry.study for entry in config.tables.values()}
         ),
         **{f"fig_{name}": 1 for name in config.figures},

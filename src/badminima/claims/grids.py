@@ -151,5 +151,5 @@ def figure_of_claim(config: Config, claim: Claim) -> str | None:
     if claim.study == "toy":
         return None if config.toy is None else "toy"
     study = claimed_study(config, claim.study)
-    kinds = {name: figure.draw or name for name, figure in config.figures.items() if figure.study == study}
+    kinds = {name: figure.kind or name for name, figure in config.figures.items() if figure.study == study}
     return next((name for kind in claim.figures for name in kinds if kinds[name] == kind), None)

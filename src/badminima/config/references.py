@@ -129,9 +129,9 @@ def _check_zoo(config: Config) -> None:
 
 def _check_figure(config: Config, name: str, figure: FigureConfig) -> None:
     """Require code, a study, and the measurements that a figure shows."""
-    _require(f"figures.{name}.draw" if figure.draw else "figures", [figure.draw or name], FIGURES.names)
+    _require(f"figures.{name}.kind" if figure.kind else "figures", [figure.kind or name], FIGURES.names)
     _require(f"figures.{name}.study", [figure.study], config.studies)
-    kind, study = FIGURES.entry(figure.draw or name), config.studies[figure.study]
+    kind, study = FIGURES.entry(figure.kind or name), config.studies[figure.study]
     for where, needed, listed in (
         ("diagnostics", kind.needs, config.diagnostics),
         (f"studies.{figure.study}.along", kind.along, study.along),
@@ -158,7 +158,7 @@ def _check_clashes(config: Config) -> None:
 
 def _check_tables(config: Config) -> None:
     for name, table in config.tables.items():
-        _require(f"tables.{name}.make" if table.make else "tables", [table.make or name], TABLES.names)
+        _require(f"tables.{name}.kind" if table.kind else "tables", [table.kind or name], TABLES.names)
         _require(f"tables.{name}.study", [table.study], config.studies)
         study = config.studies[table.study]
         _require(f"tables.{name}.recipes", table.recipes or [], study.recipes)
@@ -194,7 +194,7 @@ def _check_phases(config: Config) -> None:
 
 def _check_over(config: Config, name: str, figure: FigureConfig) -> None:
     """Require doses of a dose response, and none of other figures."""
-    if not FIGURES.entry(figure.draw or name).over:
+    if not FIGURES.entry(figure.kind or name).over:
         if figure.over is not None:
             raise UserError(
                 f"figures.{name}.over", repr(figure.over), "this kind of figure is not drawn over a setting"

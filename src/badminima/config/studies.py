@@ -53,7 +53,7 @@ class MeasuringConfig(Section):
 class FigureConfig(Section):
     """A figure: what is drawn, of which study, and optionally which of its recipes and inits."""
 
-    draw: str | None = Field(None, description="The kind of figure; null: the one that the entry is named after.")
+    kind: str | None = Field(None, description="The kind of figure; null: the one that the entry is named after.")
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to draw; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
@@ -65,7 +65,7 @@ class FigureConfig(Section):
 class TableConfig(Section):
     """A table for a paper: what is tabulated, of which study, and optionally which of its recipes and inits."""
 
-    make: str | None = Field(None, description="The kind of table; null: the one that the entry is named after.")
+    kind: str | None = Field(None, description="The kind of table; null: the one that the entry is named after.")
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to show; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to show; null: all of the study's.")

@@ -94,7 +94,7 @@ def plan(config: Config, device: Device, machine: Machine) -> list[PlanRow]:
     Raises:
         UserError: if a model was not measured.
     """
-    outcomes = {name for name, figure in config.figures.items() if FIGURES.entry(figure.draw or name).outcomes}
+    outcomes = {name for name, figure in config.figures.items() if FIGURES.entry(figure.kind or name).outcomes}
     rows = [
         _row(config, device, machine, f"fig_{name}", [config.studies[figure.study]], 2, name not in outcomes)
         for name, figure in config.figures.items()

@@ -162,7 +162,7 @@ class FigureSettings(Section):
 
     # 2: seeds beside their mean, intervals on the scale of their axis.
     revision: int = 2
-    draw: str
+    kind: str
     recipes: list[str]
     inits: list[str]
     doses: Doses | None = None
@@ -174,7 +174,7 @@ class TableSettings(Section):
     """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order."""
 
     revision: int = 1
-    make: str
+    kind: str
     name: str
     study: str
     recipes: list[str]

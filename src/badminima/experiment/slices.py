@@ -198,7 +198,7 @@ def figure_settings(config: Config, figure: str) -> FigureSettings:
     entry = config.figures[figure]
     study = config.studies[entry.study]
     return FigureSettings(
-        draw=entry.draw or figure,
+        kind=entry.kind or figure,
         recipes=entry.recipes or study.recipes,
         inits=entry.inits or study.inits,
         doses=doses_of(config, entry, entry.over) if entry.over else None,
@@ -212,7 +212,7 @@ def table_settings(config: Config, table: str) -> TableSettings:
     entry = config.tables[table]
     study = config.studies[entry.study]
     return TableSettings(
-        make=entry.make or table,
+        kind=entry.kind or table,
         name=table,
         study=entry.study,
         recipes=entry.recipes or study.recipes,

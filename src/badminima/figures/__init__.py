@@ -39,7 +39,7 @@ def nothing_to_draw(reason: str, shown: pd.DataFrame) -> Drawing:
 
 def draw_figure(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Draw the figure that the settings name; raises UserError if there is no code for it."""
-    drawing: Drawing = FIGURES.load(settings.draw)(tables, settings)
+    drawing: Drawing = FIGURES.load(settings.kind)(tables, settings)
     return drawing
 
 

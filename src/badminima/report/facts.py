@@ -81,13 +81,13 @@ def report_settings(config: Config, overlays: list[str]) -> ReportSettings:
 def headline_figure(config: Config) -> str | None:
     """Return the ablation of the claims' study, or else the first figure of that study."""
     names = [name for name, figure in config.figures.items() if figure.study == config.claims.study]
-    ablations = [name for name in names if (config.figures[name].draw or name) == "ablation"]
+    ablations = [name for name in names if (config.figures[name].kind or name) == "ablation"]
     return next(iter([*ablations, *names]), None)
 
 
 def _shown(config: Config, name: str) -> ShownFigure:
     figure = config.figures[name]
-    kind = figure.draw or name
+    kind = figure.kind or name
     question = FIGURES.entry(kind).question or config.studies[figure.study].question
     return ShownFigure(kind=kind, question=question, study=figure.study)
 

@@ -93,7 +93,7 @@ def elsewhere(present: Collection[str], page: str, files: Iterable[Path]) -> dic
 def _question(config: Config, figure: str) -> str:
     """Return what a figure answers."""
     entry = config.figures[figure]
-    return FIGURES.entry(entry.draw or figure).question or config.studies[entry.study].question
+    return FIGURES.entry(entry.kind or figure).question or config.studies[entry.study].question
 
 
 def _decides(config: Config, group: str) -> bool:

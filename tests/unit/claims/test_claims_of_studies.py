@@ -211,7 +211,7 @@ def config() -> Config:
             "dose": {**study, "inits": ["random", "labels_only", *REPLICATIONS], "recipes": ["vanilla", "da+m+l2"]},
             "noise": {**study, "inits": ["random", *STARTS], "recipes": [*NOISES, *STEPS]},
         },
-        "figures": {"noise": {"draw": "ablation", "study": "noise"}, "dose": {"draw": "ablation", "study": "dose"}},
+        "figures": {"noise": {"kind": "ablation", "study": "noise"}, "dose": {"kind": "ablation", "study": "dose"}},
         "claims": {"control": "scale", "replication": "dose", "label_noise": "noise"},
         "diagnostics": [*raw_config()["diagnostics"], "trace"],
     }

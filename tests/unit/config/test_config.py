@@ -106,8 +106,8 @@ def test_a_study_without_any_seeds_says_where_they_may_stand():
 
 
 def test_a_figure_may_have_a_name_of_its_own():
-    config = load_config(overlay(raw_config(), {"figures": {"scale": {"draw": "ablation", "study": "scale"}}}))
-    assert config.figures["scale"].draw == "ablation"
+    config = load_config(overlay(raw_config(), {"figures": {"scale": {"kind": "ablation", "study": "scale"}}}))
+    assert config.figures["scale"].kind == "ablation"
 
 
 def test_resources_of_a_rule_that_names_none_are_the_default_ones():
@@ -332,7 +332,7 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             "[]",
             "figures.label_noise needs trace among them",
         ),
-        ({"figures": {"far": {"draw": "distances", "study": "scale"}}}, "figures.far.draw", "'distances'", "distance"),
+        ({"figures": {"far": {"kind": "distances", "study": "scale"}}}, "figures.far.kind", "'distances'", "distance"),
         ({"results": "my results"}, "results", "'my results'", "text that matches"),
         ({"results": "a&b"}, "results", "'a&b'", "text that matches"),
         ({"studies": {"ablation": {"seeds": []}}}, "studies.ablation.seeds", "[]", "not empty"),
@@ -349,7 +349,7 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ),
         ({"numerics": {"compile": "max-autotune"}}, "numerics.compile", "max-autotune", "deterministic: false"),
         ({"tables": {"pie": {"study": "ablation"}}}, "tables", "'pie'", "main, ablation"),
-        ({"tables": {"mine": {"make": "pie", "study": "scale"}}}, "tables.mine.make", "'pie'", "main, ablation"),
+        ({"tables": {"mine": {"kind": "pie", "study": "scale"}}}, "tables.mine.kind", "'pie'", "main, ablation"),
         ({"tables": {"main": {"study": "x"}}}, "tables.main.study", "'x'", "ablation"),
         ({"tables": {"main": {"inits": ["other"]}}}, "tables.main.inits", "'other'", "adversarial"),
         ({"claims": {"study": "x"}}, "claims.study", "'x'", "ablation"),

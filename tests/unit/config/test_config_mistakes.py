@@ -174,8 +174,8 @@ def test_any_other_plain_name_is_taken(name):
         ({"results": "-r"}, "results: found '-r'"),
         ({"results": "r {x}"}, "results: found 'r {x}'"),
         ({"grid": {"seeds": [11111111111111111111]}}, "grid.seeds.0"),
-        ({"figures": {"confusing": {"draw": "curves", "study": "ablation"}}}, "figures.confusing: found a figure"),
-        ({"figures": {"toy": {"draw": "curves", "study": "ablation"}}}, "figures.toy: found a figure"),
+        ({"figures": {"confusing": {"kind": "curves", "study": "ablation"}}}, "figures.confusing: found a figure"),
+        ({"figures": {"toy": {"kind": "curves", "study": "ablation"}}}, "figures.toy: found a figure"),
         ({"studies": {"table_main.csv": RAW["studies"]["scale"]}}, "studies.table_main.csv: found the name of a table"),
     ],
 )

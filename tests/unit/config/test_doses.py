@@ -31,7 +31,7 @@ VARIED = {
             "seeds": [0, 1],
         }
     },
-    "figures": {"mine": {"draw": "response", "study": "dose", "over": "replication"}},
+    "figures": {"mine": {"kind": "response", "study": "dose", "over": "replication"}},
 }
 
 
@@ -41,7 +41,7 @@ def config():
 
 
 def doses(config, over, **chosen) -> Doses | None:
-    return doses_of(config, FigureConfig(draw="response", study="dose", over=over, **chosen), over)
+    return doses_of(config, FigureConfig(kind="response", study="dose", over=over, **chosen), over)
 
 
 def test_inits_that_differ_in_the_setting_alone_stand_along_it(config):

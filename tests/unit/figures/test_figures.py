@@ -42,7 +42,7 @@ OVER_INITS = Doses(over="replication", axis="inits", series=[{"adversarial": 1.0
 
 
 def settings(figure: str, recipes=RECIPES, inits=INITS, doses=OVER_RECIPES) -> FigureSettings:
-    return FigureSettings(draw=figure, recipes=recipes, inits=inits, doses=doses if figure == "response" else None)
+    return FigureSettings(kind=figure, recipes=recipes, inits=inits, doses=doses if figure == "response" else None)
 
 
 def in_panel(axes, points) -> list[tuple[float, float]]:

@@ -23,7 +23,7 @@ def tables():
 
 
 def settings(kind: str, recipes=RECIPES, inits=INITS, study="ablation") -> TableSettings:
-    return TableSettings(make=kind, name=kind, study=study, recipes=recipes, inits=inits, statistics=STATISTICS)
+    return TableSettings(kind=kind, name=kind, study=study, recipes=recipes, inits=inits, statistics=STATISTICS)
 
 
 def with_runs(tables, runs):

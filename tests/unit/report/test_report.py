@@ -42,7 +42,7 @@ def pictures(tables, tmp_path_factory):
     """A folder with the ablation of the study."""
     paths = Paths(tmp_path_factory.mktemp("pictures"))
     paths.figure("ablation", "svg").parent.mkdir()
-    drawing = draw_figure(tables, FigureSettings(draw="ablation", recipes=RECIPES, inits=INITS))
+    drawing = draw_figure(tables, FigureSettings(kind="ablation", recipes=RECIPES, inits=INITS))
     write_drawing(drawing, *(paths.figure("ablation", extension) for extension in ("pdf", "png", "svg", "csv")))
     return paths
 
@@ -241,7 +241,7 @@ def test_the_facts_name_what_stands_behind_a_start():
     [
         ({}, "ablation"),
         ({"ablation": None}, "curves"),
-        ({"curves": None, "ablation": {"study": "scale"}, "mine": {"draw": "ablation", "study": "ablation"}}, "mine"),
+        ({"curves": None, "ablation": {"study": "scale"}, "mine": {"kind": "ablation", "study": "ablation"}}, "mine"),
     ],
 )
 def test_the_headline_is_the_ablation_of_the_claims_study_or_its_first_figure(figures, expected):

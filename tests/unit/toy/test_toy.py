@@ -226,7 +226,7 @@ def test_a_mistake_in_the_toy_is_told_in_one_line(toy, message):
 
 def test_the_toy_can_be_left_out_and_keeps_its_name_from_other_figures():
     assert load_config(overlay(raw_config(), {"toy": None})).toy is None
-    figures = {"toy": {"draw": "curves", "study": "ablation"}}
+    figures = {"toy": {"kind": "curves", "study": "ablation"}}
     assert "toy" in load_config(overlay(raw_config(), {"toy": None, "figures": figures})).figures
     with pytest.raises(UserError, match=r"^figures.toy: "):
         load_config(overlay(raw_config(), {"figures": figures}))

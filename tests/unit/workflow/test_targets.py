@@ -42,7 +42,7 @@ def test_every_target_of_a_shipped_config_is_listed_in_words(presets):
 
 
 def test_a_list_has_a_configs_own_figure_and_only_the_claims_that_it_can_decide():
-    mine = {"figures": {"mine": {"draw": "ablation", "study": "scale"}}, "toy": None}
+    mine = {"figures": {"mine": {"kind": "ablation", "study": "scale"}}, "toy": None}
     targets = {target.name: target for target in configured(load_config(overlay(raw_config(), mine)), PAGE)}
     assert targets["fig_mine"].meaning == raw_config()["studies"]["scale"]["question"]
     assert {"all", "help", "table_main", "claim_2", "fig_confusing"} <= targets.keys()
