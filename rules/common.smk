@@ -56,11 +56,18 @@ def warn_once(line):
         logger.warning(f"config: {line}")
 
 
+SHIPPED = sorted((REPOSITORY / "presets").resolve().rglob("*.yaml"))
+
+
+def content_of(file):
+    """Return the content of a config file."""
+    return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+
+
 def own_configs():
     """Return what the user adds to the shipped config files: the content of other files, and of --config."""
     named = [Path(file).resolve() for file in workflow.config_settings.configfiles or []]
-    own = [file for file in named if not file.is_relative_to((REPOSITORY / "presets").resolve())]
-    return [workflow.config_settings.config, *(yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in own)]
+    return [workflow.config_settings.config, *(content_of(file) for file in named if file not in SHIPPED)]
 
 
 try:
@@ -72,9 +79,9 @@ except UserError as error:
     )
     sys.exit("\n".join(f"config: {line}" for line in [*str(error).splitlines(), *hint]))
 
-hand_over_mirrors(address for urls in CONFIG.data.urls.values() for address in urls)
+hand_over_mirrors(CONFIG.data.urls)
 
-for line in unused(CONFIG, yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8")), own_configs()):
+for line in unused(CONFIG, map(content_of, (REPOSITORY / "config.yaml", *SHIPPED)), own_configs()):
     warn_once(line)
 
 PATHS = paths.Paths(CONFIG.results)

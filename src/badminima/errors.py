@@ -7,13 +7,20 @@ from collections.abc import Sequence
 GOES_ON = "the same command goes on from there"
 
 
-# User and password of an address, and the values of its query.
-SECRETS = re.compile(r"""(?<=://)[^/\s]*@|(?<=[?&])([^=&\s]+)=[^&\s'")]+""")
+# An address in a text, from behind its scheme, and the query of one that a library names without; quotes end them.
+ADDRESS = re.compile(r"""(?<=://)[^\s"']+""")
+QUERY = re.compile(r"""(?<=\?)[^\s"']+=[^\s"']*""")
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with the credentials of the addresses in it masked."""
-    return SECRETS.sub(lambda found: f"{found[1]}=***" if found[1] else "***@", text)
+    """Return a text whose addresses have neither user, password nor query, but ``***`` in their place."""
+    return QUERY.sub("***", ADDRESS.sub(_masked, text))
+
+
+def _masked(address: re.Match[str]) -> str:
+    front, mark, query = address[0].partition("?")
+    _, at, rest = front.rpartition("@")
+    return ("***@" if at else "") + rest + mark + ("***" if query else "")
 
 
 class UserError(Exception):

@@ -18,7 +18,7 @@ from badminima.storage.files import write_json
 @click.option("--manifest", type=OUTPUT_FILE, required=True, help="Output: paths, sizes and digests (JSON).")
 @one_line_errors
 def main(source: str, download_dir: Path, local_dir: str, mirrors: str, manifest: Path) -> None:
-    addresses = with_secrets(mirrors.split())
+    addresses = with_secrets(source, mirrors.split())
     write_json(manifest, fetch(source, download_dir, Path(local_dir) if local_dir else None, addresses))
 
 

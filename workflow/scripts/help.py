@@ -7,9 +7,9 @@ import click
 from badminima.cli import INPUT_FILE, one_line_errors
 from badminima.config.load import load_config
 from badminima.storage.files import read_json
-from badminima.workflow.targets import configured, elsewhere
+from badminima.workflow.targets import configured, elsewhere, needed_files
 
-FOOTER = "Type snakemake TARGET --configfile PRESET; docs/reference/targets.md says more."
+FOOTER = "Type snakemake TARGET, and --configfile for what a preset brings; docs/reference/targets.md says more."
 
 
 @click.command(help=__doc__)
@@ -27,8 +27,18 @@ def main(config_file: Path, page: Path, files: tuple[Path, ...]) -> None:
     for group in groups:
         lines += [group, *(f"  {one.name:<{width}}  {one.meaning}" for one in targets if one.group == group), ""]
     if lacking := elsewhere({target.name for target in targets}, words, files):
-        lines += ["Not in this config", *(f"  {preset}: {', '.join(names)}" for preset, names in lacking.items()), ""]
+        lines += [
+            "Not in this config",
+            *(f"  {brings(file)}: {', '.join(names)}" for file, names in lacking.items()),
+            "",
+        ]
     click.echo("\n".join([*lines, FOOTER]))
+
+
+def brings(file: Path) -> str:
+    """Return how a command names a config file; ``config.yaml`` is there by itself."""
+    files = needed_files(file)
+    return f"--configfile {' '.join(files)}" if files else "without --configfile"
 
 
 if __name__ == "__main__":

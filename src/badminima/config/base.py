@@ -20,6 +20,8 @@ def check_name(name: str) -> str:
     """Return a name; raise ValueError if Snakemake, or what reads tables, would take it for something else."""
     if repeated := REPETITION.search(name):
         raise ValueError(f"a name that repeats {repeated[1]!r} 20 times, which Snakemake refuses; choose another name")
+    if name.endswith("+"):
+        raise ValueError("a name that ends in +, which adds to the list of the name before it; choose another name")
     if _reads_otherwise(name):
         raise ValueError("a name that reads as a number, date, truth value or null; choose another name")
     return name

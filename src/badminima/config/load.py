@@ -20,7 +20,7 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
 
     Args:
         raw: the merged YAML mappings.
-        warn: told in a line what a figure, a table or the zoo leaves out because an overlay took it away.
+        warn: told in a line what a figure, a table or the zoo leaves out because its study lacks it.
 
     Raises:
         UserError: on wrong entries, a line for each that names its key, its value and what is allowed.

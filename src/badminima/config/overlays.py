@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from badminima.config import Config
+from badminima.config.messages import did_you_mean
 from badminima.errors import UserError
 
 # Ends the key of a list that is added to the list of that name.
@@ -13,7 +14,7 @@ ADDED = "+"
 def extended(raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Return a raw configuration in which each list ``name+`` is added to the list ``name`` beside it.
 
-    Items that are there already are not added again. Names of entries may end in ``+`` too: those are mappings.
+    Items that are there already are not added again.
 
     Raises:
         UserError: if there is no such list, or what is to be added is none.
@@ -33,7 +34,8 @@ def extended(raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
             raise UserError(f"{where}{key}", repr(added), f"expected a list of what is added to {name}")
         if not isinstance(base, list):
             found = f"{name}: {base!r}" if name in content else f"no {name}"
-            raise UserError(f"{where}{key}", f"{found} to add to", f"expected a list there, or {name}: {added}")
+            remedy = f"{did_you_mean(name, content)}expected a list there"
+            raise UserError(f"{where}{key}", f"{found} to add to", remedy)
         content[name] = [*base, *(item for number, item in enumerate(added) if item not in [*base, *added[:number]])]
     return content
 
@@ -58,7 +60,7 @@ def fitted(config: Config, raw: Mapping[str, Any], warn: Callable[[str], None]) 
             left = _left(chosen, getattr(config.studies[study], axis), names)
             if left != chosen:
                 gone = ", ".join(name for name in chosen if name not in left)
-                warn(f"{where}.{axis}: without {gone}, which studies.{study} does not have")
+                warn(f"{where}.{axis}: without {gone}; to have it, add it to studies.{study}.{axis}")
                 section = section.model_copy(update={axis: left})
         return section
 

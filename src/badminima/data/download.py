@@ -51,10 +51,18 @@ class Published:
         return bool(pooch.file_hash(str(path), algorithm) == digest)
 
 
-def with_secrets(mirrors: Sequence[str]) -> list[str]:
-    """Return mirrors with the credentials that the environment has for them."""
-    known = {without_secrets(address): address for address in json.loads(os.environ.get(MIRRORS, "[]"))}
-    return [known.get(mirror, mirror) for mirror in mirrors]
+def with_secrets(source: str, mirrors: Sequence[str]) -> list[str]:
+    """Return a source's mirrors with the credentials that the environment has for them.
+
+    Raises:
+        UserError: if some are masked, and the environment has none that fit.
+    """
+    known: list[str] = json.loads(os.environ.get(MIRRORS, "{}")).get(source, [])
+    if [without_secrets(address) for address in known] == list(mirrors):
+        return known
+    if masked := [mirror for mirror in mirrors if "***" in mirror]:
+        raise UserError("--mirrors", masked[0], "expected the address with its credentials")
+    return list(mirrors)
 
 
 def file_at(mirror: str, name: str) -> str:

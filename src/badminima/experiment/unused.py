@@ -1,6 +1,6 @@
 """Entries of a config that no run needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from badminima.config import Config, RunInit
@@ -9,21 +9,27 @@ from badminima.experiment.runs import all_runs
 SECTIONS = ("datasets", "models", "inits", "recipes")
 
 
-def unused(config: Config, base: Any, own: list[Any]) -> list[str]:
+def unused(config: Config, shipped: Iterable[Any], own: list[Any]) -> list[str]:
     """Return a line for each entry that files of the user's own add and no study needs.
 
     Args:
         config: the merged configuration.
-        base: the content of ``config.yaml``, whose entries a preset may leave aside.
+        shipped: the contents of the repository's config files, whose entries a copy may leave aside; read only where
+            something is unused.
         own: the contents of the user's own config files, and of ``--config``.
     """
     needed = _needed(config)
-    return [
-        f"{section}.{name}: no study uses it"
+    found = [
+        (section, name)
         for section in SECTIONS
         for name in getattr(config, section)
-        if name not in needed[section] and name not in _entries(base, section)
-        if any(name in _entries(content, section) for content in own)
+        if name not in needed[section] and any(name in _entries(content, section) for content in own)
+    ]
+    known = list(shipped) if found else []
+    return [
+        f"{section}.{name}: no study uses it; add it to the {section} of one, or of the grid"
+        for section, name in found
+        if not any(name in _entries(content, section) for content in known)
     ]
 
 

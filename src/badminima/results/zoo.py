@@ -185,6 +185,9 @@ class Zoo:
     folder: Path
     index: pd.DataFrame
 
+    def __repr__(self) -> str:
+        return f"Zoo({str(self.folder)!r}: {len(self)} minima)"
+
     def __getitem__(self, name: str) -> Minimum:
         """Return the minimum called ``dataset/model/init/recipe/seedN``; raises UserError if there is none."""
         require_known(name, self, self.folder)
@@ -203,16 +206,19 @@ class Zoo:
         return {name: self[name].card for name in self}
 
     def verify(self) -> None:
-        """Compare every file with its digest, and what the files say of each other.
+        """Compare every file that is there with its digest, and what the files say of each other.
 
         Raises:
             UserError: on the first that is not the one that was exported, or does not belong to the others.
         """
+        read: dict[Path, str | None] = {}
         for name in self:
             minimum = self[name]
             minimum.weights()
-            if minimum.has_dataset:
+            path, stated = minimum._dataset_path, minimum.card.digests.get("dataset")
+            if minimum.has_dataset and read.get(path) != stated:
                 minimum.dataset()
+                read[path] = stated
             row, card = self.index.loc[name], minimum.card
             said = {"status": card.status, **{column: card.final.get(column) for column in ACCURACIES}}
             for column, value in said.items():

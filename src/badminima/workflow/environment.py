@@ -3,10 +3,11 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from badminima.config.data import MIRRORS
+from badminima.errors import without_secrets
 
 
 def use_checkout(source: Path) -> None:
@@ -19,6 +20,12 @@ def use_checkout(source: Path) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
-def hand_over_mirrors(addresses: Iterable[str]) -> None:
-    """Let local jobs inherit the mirrors with their credentials."""
-    os.environ[MIRRORS] = json.dumps(list(addresses))
+def hand_over_mirrors(urls: Mapping[str, Sequence[str]]) -> None:
+    """Let jobs inherit the mirrors of sources that have credentials; nothing is set where none has."""
+    secret = {source: list(mirrors) for source, mirrors in urls.items() if any(map(_has_secrets, mirrors))}
+    if secret:
+        os.environ[MIRRORS] = json.dumps(secret)
+
+
+def _has_secrets(address: str) -> bool:
+    return without_secrets(address) != address

@@ -25,6 +25,9 @@ EVERYTHING, FIGURE_GROUP, TABLE_GROUP, CLAIM_GROUP = "Everything", "Figures", "T
 # A row of the page: names in backticks, and what they stand for.
 HEADING, ROW = re.compile(r"## (.+)"), re.compile(r"\| (`[^|]+`) \| ([^|]+) \|")
 
+# The command in the head of a config file, and the files that it names.
+COMMAND = re.compile(r"^#.* --configfile ((?:\S+\.yaml ?)+)$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -90,6 +93,14 @@ def elsewhere(present: Collection[str], page: str, files: Iterable[Path]) -> dic
     return {file: names for file, names in brought.items() if names}
 
 
+def needed_files(file: Path) -> list[str]:
+    """Return what ``--configfile`` names to use a config file: an overlay says in its head what it goes on top of."""
+    if file.name == "config.yaml":
+        return []
+    command = COMMAND.search(file.read_text(encoding="utf-8"))
+    return command[1].split() if command and "overlays" in file.parts else [str(file)]
+
+
 def _question(config: Config, figure: str) -> str:
     """Return what a figure answers."""
     entry = config.figures[figure]
@@ -115,7 +126,9 @@ def advice(target: str, rules: Collection[str], presets: Path) -> str:
         rules: the rules that this config has.
         presets: the folder of presets, which may have more.
     """
-    bringing = [str(preset) for preset in sorted(presets.rglob("*.yaml")) if target in _targets_of(preset)]
+    if target in _targets_of(presets.parent / "config.yaml"):
+        return f"target {target}: taken out of this config; without --configfile it is there"
+    bringing = [" ".join(needed_files(file)) for file in sorted(presets.rglob("*.yaml")) if target in _targets_of(file)]
     if bringing:
         return f"target {target}: not in this config; --configfile {' or '.join(bringing)} brings it"
     near = get_close_matches(target, rules, n=3)

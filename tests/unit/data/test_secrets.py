@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from badminima.config.data import MIRRORS
 from badminima.config.load import load_config
+from badminima.config.messages import shortened
 from badminima.data import download
 from badminima.data.download import Published, file_at, with_secrets
 from badminima.errors import UserError, without_secrets
+from badminima.workflow.environment import hand_over_mirrors
 from badminima.workflow.settings_files import SettingsFiles
 from tests.configs import overlay, raw_config
 from tests.mirror import Mirror
@@ -19,14 +22,43 @@ SECRET = "hunter2"
 
 
 @pytest.mark.parametrize(
-    "address", [f"https://me:{SECRET}@host/a", f"https://{SECRET}@host/", f"https://h/a?k={SECRET}&x=1"]
+    "address",
+    [
+        f"https://me:{SECRET}@host/a",
+        f"https://{SECRET}@host/",
+        f"https://me:se/{SECRET}@host/",
+        f"https://h/a?k={SECRET}&x=1",
+        f"https://h/a?{SECRET}",
+        f"https://h/a?k=(b){SECRET}",
+    ],
 )
 def test_credentials_of_an_address_are_masked_and_found_again(address, monkeypatch):
+    monkeypatch.delenv(MIRRORS, raising=False)
     shown = without_secrets(address)
     assert SECRET not in shown
     assert shown.startswith("https://")
-    monkeypatch.setenv(MIRRORS, json.dumps(["https://plain/", address]))
-    assert with_secrets([shown, "https://plain/"]) == [address, "https://plain/"]
+    hand_over_mirrors({"cifar10": ["https://plain/", address], "cifar100": ["https://plain/"]})
+    assert with_secrets("cifar10", ["https://plain/", shown]) == ["https://plain/", address]
+    assert with_secrets("cifar100", ["https://plain/"]) == ["https://plain/"]
+
+
+def test_mirrors_that_differ_in_credentials_alone_stay_two(monkeypatch):
+    monkeypatch.delenv(MIRRORS, raising=False)
+    addresses = ["https://a:1@h/x", "https://b:2@h/x"]
+    hand_over_mirrors({"cifar10": addresses})
+    assert with_secrets("cifar10", list(map(without_secrets, addresses))) == addresses
+
+
+def test_nothing_is_handed_over_without_credentials_and_a_masked_address_is_refused(monkeypatch):
+    monkeypatch.delenv(MIRRORS, raising=False)
+    hand_over_mirrors({"cifar10": ["https://plain/"]})
+    assert MIRRORS not in os.environ
+    with pytest.raises(UserError, match="--mirrors: found https://"):
+        with_secrets("cifar10", ["https://***@h/"])
+
+
+def test_a_long_address_is_masked_before_it_is_cut():
+    assert "sss" not in shortened(f"ftp://me:{'s' * 300}@host/")
 
 
 @pytest.mark.parametrize("text", ["https://host:80/a", "mail a@b", "is x = 1?", "a & b = c"])

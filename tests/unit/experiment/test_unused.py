@@ -8,22 +8,20 @@ RAW = raw_config()
 
 
 def told(own: dict) -> list[str]:
-    return unused(load_config(overlay(RAW, own)), RAW, [{}, own])
+    return unused(load_config(overlay(RAW, own)), [RAW, {"recipes": {"adam": {}}}], [{}, own])
 
 
 def test_an_entry_that_no_study_names_is_told():
     own = {
-        "recipes": {"sam": {"sam": 0.05}, "ema": {"ema": 0.99}},
+        "recipes": {"sam": {"sam": 0.05}, "ema": {"ema": 0.99}, "adam": {"optimizer": "adam"}},
         "inits": {"random_x2": {"kind": "random", "gain": 2.0}},
         "models": {"small": {"architecture": "mlp"}},
         "datasets": {"digits": {"source": "digits"}},
         "studies": {"scale": {"recipes+": ["ema"]}},
     }
     assert told(own) == [
-        "datasets.digits: no study uses it",
-        "models.small: no study uses it",
-        "inits.random_x2: no study uses it",
-        "recipes.sam: no study uses it",
+        f"{section}.{name}: no study uses it; add it to the {section} of one, or of the grid"
+        for section, name in (("datasets", "digits"), ("models", "small"), ("inits", "random_x2"), ("recipes", "sam"))
     ]
 
 
@@ -43,9 +41,9 @@ def test_what_stands_behind_a_start_is_used():
 def test_what_the_shipped_files_have_is_not_told():
     own = {"grid": {"datasets": ["cifar10"]}, "datasets": {"cifar100": {"train_size": 100}}}
     assert told(own) == []
-    assert unused(load_config(overlay(RAW, {"recipes": {"sam": {"sam": 0.05}}})), RAW, [{}]) == []
+    assert unused(load_config(overlay(RAW, {"recipes": {"sam": {"sam": 0.05}}})), [RAW], [{}]) == []
 
 
 def test_the_config_of_an_importing_workflow_may_have_any_form():
     config = load_config(overlay(RAW, {"recipes": {"sam": {"sam": 0.05}}}))
-    assert unused(config, RAW, [None, [1], {"recipes": 3}, {"recipes": "sam"}]) == []
+    assert unused(config, [RAW], [None, [1], {"recipes": 3}, {"recipes": "sam"}]) == []
