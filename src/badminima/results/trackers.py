@@ -25,7 +25,7 @@ from badminima.results.results import Results
 
 STUDY = "figures_and_claims"
 # What of a record is told beside its settings.
-FACTS = ("status", "epochs", "evaluated_on", "device", "revision")
+FACTS = ("status", "epochs", "evaluated_on")
 # Every evaluation makes these: an empty one is a number that is not finite.
 ALWAYS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 # What MLflow takes in one call.
@@ -40,7 +40,7 @@ class Tracked:
         name: ``dataset/model/init/recipe/seedN``.
         cell: the name without its seed.
         parameters: settings by dotted name, lists as JSON, without those that are off.
-        facts: how and where it ended.
+        facts: how it ended.
         curves: per evaluated epoch, columns of the history.
         measurements: of the whole network; those that are not finite are left out.
     """
@@ -111,7 +111,7 @@ def tracked_run(results: Results, run: Run) -> Tracked:
         name=name_of(run),
         cell=name_of(run).rpartition("/")[0],
         parameters=_flat(record.content["settings"]),
-        facts={name: record.content[name] for name in FACTS if record.content[name] is not None},
+        facts={name: record.content[name] for name in FACTS},
         curves={int(str(epoch)): _curve_values(row) for epoch, row in history.iterrows()},
         measurements={
             name: float(value) for name, value in values.items() if value is not None and not is_of_tensor(name)
@@ -190,9 +190,7 @@ def _to_wandb(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
         quiet = wandb.Settings(
             console="off", silent=True, disable_git=True, disable_code=True, x_disable_stats=True, x_disable_meta=True
         )
-        return wandb.init(
-            project=shown.project, name=name, dir=str(folder), mode="offline", settings=quiet, **details
-        )
+        return wandb.init(project=shown.project, name=name, dir=str(folder), mode="offline", settings=quiet, **details)
 
     for run in runs:
         with begin(run.name, group=run.cell, config=run.parameters) as sent:
@@ -242,8 +240,9 @@ def _curve_values(row: "pd.Series[Any]") -> dict[str, float]:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    rows = [list(table), ["---"] * table.shape[1], *table.astype(object).where(table.notna(), "").to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |" for row in rows)
+    cells = table.astype(object).where(table.notna(), "").astype(str)
+    rows: list[list[str]] = [list(table), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
 
 @contextmanager
