@@ -5,6 +5,7 @@ epoch, measurements as single numbers. One more, ``figures_and_claims``, has the
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ STUDY = "figures_and_claims"
 FACTS = ("status", "epochs", "evaluated_on")
 # Every evaluation makes these: an empty one is a number that is not finite.
 ALWAYS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+# What keeps the trackers' own packages from calling home; they read it when they are imported.
+OFFLINE = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}
 # What MLflow takes in one call.
 MOST_METRICS, MOST_PARAMETERS = 1000, 100
 
@@ -83,6 +86,7 @@ def track(
         UserError: if the tracker is not installed, there is something in the folder, or a file of a run is missing,
             damaged or another run's.
     """
+    os.environ.update(OFFLINE)
     try:
         import_module(to)
     except ImportError:
@@ -241,7 +245,7 @@ def _curve_values(row: "pd.Series[Any]") -> dict[str, float]:
 
 def _markdown(table: pd.DataFrame) -> str:
     cells = table.astype(object).where(table.notna(), "").astype(str)
-    rows: list[list[str]] = [list(table), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
+    rows: list[list[str]] = [list(map(str, table)), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
 
