@@ -205,8 +205,8 @@ def _to_wandb(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
         content: dict[str, Any] = {name: wandb.Image(str(path)) for name, path in shown.figures.items()}
         if shown.claims is not None:
             table = shown.claims[1].astype(object)
-            rows = table.where(table.notna(), None).to_numpy().tolist()
-            content["claims"] = wandb.Table(columns=list(table), data=rows)
+            rows = table.where(table.notna(), None).to_numpy()
+            content["claims"] = wandb.Table(columns=list(map(str, table)), data=rows)
         sent.log(content)
 
 
