@@ -1,0 +1,265 @@
+"""Send results to an experiment tracker: a folder in its own offline format, for its own viewer.
+
+Each training becomes a run of the tracker, named as its folder is: settings as parameters, the history as curves by
+epoch, measurements as single numbers. One more, ``figures_and_claims``, has the figures and the table of claims.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from badminima.analysis.reading import read_csv
+from badminima.errors import UserError
+from badminima.experiment.measured import is_of_tensor
+from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, RECORD
+from badminima.experiment.records import name_of, read_measurements, read_record
+from badminima.experiment.runs import Run
+from badminima.results.results import Results
+
+STUDY = "figures_and_claims"
+# What of a record is told beside its settings.
+FACTS = ("status", "epochs", "evaluated_on")
+# Every evaluation makes these: an empty one is a number that is not finite.
+ALWAYS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+# What keeps the trackers' own packages from calling home; they read it when they are imported.
+OFFLINE = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}
+# What MLflow takes in one call.
+MOST_METRICS, MOST_PARAMETERS = 1000, 100
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A run as a tracker takes it.
+
+    Attributes:
+        name: ``dataset/model/init/recipe/seedN``.
+        cell: the name without its seed.
+        parameters: settings by dotted name, lists as JSON, without those that are off.
+        facts: how it ended.
+        curves: per evaluated epoch, columns of the history.
+        measurements: of the whole network; those that are not finite are left out.
+    """
+
+    name: str
+    cell: str
+    parameters: dict[str, str | int | float]
+    facts: dict[str, str | int]
+    curves: dict[int, dict[str, float]]
+    measurements: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is told once for all runs.
+
+    Attributes:
+        project: the name of the results folder.
+        figures: PNG files by name.
+        claims: the file of all verdicts, and its table; None: not decided yet.
+    """
+
+    project: str
+    figures: dict[str, Path]
+    claims: tuple[Path, pd.DataFrame] | None
+
+
+def track(
+    results: Results, to: str, output: Path, report: Callable[[int, str], None] = lambda done, name: None
+) -> None:
+    """Write the runs, figures and claims of results for a tracker.
+
+    Args:
+        results: where they lie.
+        to: one of ``TRACKERS``.
+        output: the folder; absent or empty.
+        report: called with the number of runs done, and the last one's name.
+
+    Raises:
+        UserError: if the tracker is not installed, there is something in the folder, or a file of a run is missing,
+            damaged or another run's.
+    """
+    os.environ.update(OFFLINE)
+    try:
+        import_module(to)
+    except ImportError:
+        raise UserError("--to", f"no {to}", f"pip install 'badminima[{to}]'") from None
+
+    def runs() -> Iterator[Tracked]:
+        for done, run in enumerate(results.trained, start=1):
+            tracked = tracked_run(results, run)
+            yield tracked
+            report(done, tracked.name)
+
+    shown = _shown(results)
+    with _new_folder(output) as folder:
+        TRACKERS[to](runs(), shown, folder)
+
+
+def tracked_run(results: Results, run: Run) -> Tracked:
+    """Read a run for a tracker; raise UserError if a file of it is missing, damaged or another run's."""
+    folder = results.paths.run(run)
+    record = read_record(folder / RECORD, run)
+    record.require("history", folder / HISTORY)
+    history = read_csv(folder / HISTORY).set_index("epoch").select_dtypes("number")
+    files = [path for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
+    values = {name: value for path in files for name, value in read_measurements(path, record).values.items()}
+    return Tracked(
+        name=name_of(run),
+        cell=name_of(run).rpartition("/")[0],
+        parameters=_flat(record.content["settings"]),
+        facts={name: record.content[name] for name in FACTS},
+        curves={int(str(epoch)): _curve_values(row) for epoch, row in history.iterrows()},
+        measurements={
+            name: float(value) for name, value in values.items() if value is not None and not is_of_tensor(name)
+        },
+    )
+
+
+def _to_tensorboard(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
+    """Write event files: a folder per run."""
+    import numpy as np
+    from PIL import Image
+    from torch.utils.tensorboard import FileWriter, summary
+
+    @contextmanager
+    def writer(name: str) -> Iterator[Any]:
+        events = FileWriter(str(folder / name))
+        try:
+            yield events
+        finally:
+            events.close()
+
+    for run in runs:
+        with writer(run.name) as events:
+            # Without an experiment of its own TensorBoard finds all parameters of all runs.
+            _, start, end = summary.hparams({**run.parameters, **run.facts}, {})
+            events.add_summary(start)
+            for epoch, values in run.curves.items():
+                for name, value in values.items():
+                    events.add_summary(summary.scalar(name, value), epoch)
+            for name, value in run.measurements.items():
+                events.add_summary(summary.scalar(name, value), int(run.facts["epochs"]))
+            events.add_summary(end)
+    with writer(STUDY) as events:
+        for name, path in shown.figures.items():
+            pixels = np.asarray(Image.open(path).convert("RGB"))
+            events.add_summary(summary.image(name, pixels, dataformats="HWC"), 0)
+        if shown.claims is not None:
+            events.add_summary(summary.text("claims", _markdown(shown.claims[1])), 0)
+
+
+def _to_mlflow(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
+    """Write a SQLite store and a folder of artifacts, which the store names by its path."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param, RunTag
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder.absolute() / 'mlflow.db'}")
+    artifacts = (folder / "artifacts").absolute().as_uri()
+    experiment = client.create_experiment(shown.project, artifact_location=artifacts)
+    for run in runs:
+        number = client.create_run(experiment, run_name=run.name).info.run_id
+        parameters = [Param(name, str(value)) for name, value in run.parameters.items()]
+        tags = [RunTag(name, str(value)) for name, value in {**run.facts, "cell": run.cell}.items()]
+        points = [(epoch, item) for epoch, values in run.curves.items() for item in values.items()]
+        points += [(int(run.facts["epochs"]), item) for item in run.measurements.items()]
+        metrics = [Metric(name, value, 0, epoch) for epoch, (name, value) in points]
+        for first in range(0, len(parameters), MOST_PARAMETERS):
+            client.log_batch(number, params=parameters[first : first + MOST_PARAMETERS])
+        for first in range(0, len(metrics), MOST_METRICS):
+            client.log_batch(number, metrics=metrics[first : first + MOST_METRICS])
+        client.log_batch(number, tags=tags)
+        client.set_terminated(number)
+    number = client.create_run(experiment, run_name=STUDY).info.run_id
+    for path in shown.figures.values():
+        client.log_artifact(number, str(path), "figures")
+    if shown.claims is not None:
+        client.log_artifact(number, str(shown.claims[0]))
+    client.set_terminated(number)
+
+
+def _to_wandb(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
+    """Write offline runs, which ``wandb sync`` uploads."""
+    import wandb
+
+    def begin(name: str, **details: Any) -> Any:
+        # Nothing of this machine, this process or its code belongs to the runs.
+        quiet = wandb.Settings(
+            console="off", silent=True, disable_git=True, disable_code=True, x_disable_stats=True, x_disable_meta=True
+        )
+        return wandb.init(project=shown.project, name=name, dir=str(folder), mode="offline", settings=quiet, **details)
+
+    for run in runs:
+        with begin(run.name, group=run.cell, config=run.parameters) as sent:
+            for epoch, values in run.curves.items():
+                sent.log({**values, "epoch": epoch}, step=epoch)
+            sent.summary.update({**run.measurements, **run.facts})
+    with begin(STUDY) as sent:
+        content: dict[str, Any] = {name: wandb.Image(str(path)) for name, path in shown.figures.items()}
+        if shown.claims is not None:
+            table = shown.claims[1].astype(object)
+            rows = table.where(table.notna(), None).to_numpy()
+            content["claims"] = wandb.Table(columns=list(map(str, table)), data=rows)
+        sent.log(content)
+
+
+TRACKERS: dict[str, Callable[[Iterator[Tracked], Shown, Path], None]] = {
+    "tensorboard": _to_tensorboard,
+    "mlflow": _to_mlflow,
+    "wandb": _to_wandb,
+}
+
+
+def _shown(results: Results) -> Shown:
+    verdicts = results.paths.all_verdicts("csv")
+    figures = sorted(results.paths.figure("", "png").parent.glob("fig_*.png"))
+    return Shown(
+        project=results.paths.results.absolute().name,
+        figures={path.stem: path for path in figures},
+        claims=(verdicts, results.claims) if verdicts.exists() else None,
+    )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float]:
+    """Return nested settings by dotted names, without those that are null."""
+    flat: dict[str, str | int | float] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            flat[prefix + name] = value if isinstance(value, str | int | float) else json.dumps(value)
+    return flat
+
+
+def _curve_values(row: "pd.Series[Any]") -> dict[str, float]:
+    kept = {str(name): float(value) for name, value in row.items() if name in ALWAYS or pd.notna(value)}
+    return {name: value for name, value in kept.items() if not is_of_tensor(name)}
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    cells = table.astype(object).where(table.notna(), "").astype(str)
+    rows: list[list[str]] = [list(map(str, table)), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+
+
+@contextmanager
+def _new_folder(path: Path) -> Iterator[Path]:
+    """Make a folder, and remove what was written into it if the block fails.
+
+    It is no temporary one that is renamed: trackers write down where it lies.
+    """
+    if path.exists() and any(path.iterdir()):
+        raise UserError(path, "a folder that is not empty", "name a new one, or delete it first")
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield path
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
