@@ -20,11 +20,9 @@ IS_DEFAULT = workflow.default_target is None
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
 
-for needed in ("pydantic", "yaml"):
-    if find_spec(needed) is None:
-        sys.exit(
-            f"environment: found no {needed} in {sys.executable}; make .venv/.installed once, then . .venv/bin/activate"
-        )
+# What the library needs before it can tell anything in a line; Snakemake has the rest itself.
+if find_spec("pydantic") is None:
+    sys.exit(f"environment: found no pydantic in {sys.executable}; docs/how-to/run.md, Install, says how to have it")
 
 import yaml
 from snakemake.logging import logger

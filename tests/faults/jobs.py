@@ -103,7 +103,7 @@ def _slow_down(seconds: float) -> None:
 
 
 def undisturbed(job: Job) -> Job:
-    """The same training in another folder, run to its end."""
+    """Run the same training to its end in another folder."""
     other = replace(job, output=job.output.with_name("undisturbed"), slow=0.0, restart_seconds=1000)
     assert other.finish() == 0, other.log
     return other

@@ -1,4 +1,4 @@
-"""What overlays may do beside merging: add to lists, and take away what a figure, a table or the zoo names."""
+"""Add to lists, and fit what figures, tables and the zoo name to what their studies have."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any

@@ -54,6 +54,9 @@ class Card(Section):
     digests: dict[str, str | None] = Field(description="Of its weights, and of what the run was made from.")
     provenance: dict[str, Any] = Field(description="Device, versions, code revision, digests of the raw data.")
 
+    def __str__(self) -> str:
+        return card_page(self)
+
     @property
     def name(self) -> str:
         """Its name in a zoo: ``dataset/model/init/recipe/seedN``."""

@@ -58,7 +58,7 @@ class Tracked:
 
 @dataclass(frozen=True)
 class Shown:
-    """What is told once for all runs.
+    """Figures and claims, which are told once for all runs.
 
     Attributes:
         project: the name of the results folder.

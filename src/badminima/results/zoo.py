@@ -211,14 +211,14 @@ class Zoo:
         Raises:
             UserError: on the first that is not the one that was exported, or does not belong to the others.
         """
-        read: dict[Path, str | None] = {}
+        read = set()
         for name in self:
             minimum = self[name]
             minimum.weights()
-            path, stated = minimum._dataset_path, minimum.card.digests.get("dataset")
-            if minimum.has_dataset and read.get(path) != stated:
+            dataset = str(self.index.loc[name, "dataset"]), minimum.card.digests.get("dataset")
+            if minimum.has_dataset and dataset not in read:
                 minimum.dataset()
-                read[path] = stated
+                read.add(dataset)
             row, card = self.index.loc[name], minimum.card
             said = {"status": card.status, **{column: card.final.get(column) for column in ACCURACIES}}
             for column, value in said.items():

@@ -17,17 +17,7 @@ from badminima.toy.network import Trainer, draw_layers, logits, stack_layers
 from badminima.toy.table import vectors
 from badminima.toy.training import Plateau, accuracy, pretrain, run_epoch
 from tests.configs import overlay, raw_config
-from tests.unit.toy.toy import SMALL, small_networks, small_table
-
-
-@pytest.fixture
-def networks():
-    return small_networks()
-
-
-@pytest.fixture(scope="module")
-def table():
-    return small_table()
+from tests.unit.toy.toy import SMALL
 
 
 @pytest.fixture

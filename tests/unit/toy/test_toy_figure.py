@@ -14,7 +14,7 @@ from badminima.figures import write_drawing
 from badminima.toy.figure import HOLD, SPEED, animate_toy, draw_toy
 from badminima.toy.measure import Window
 from badminima.toy.table import rows
-from tests.unit.toy.toy import SMALL, small_networks, small_table
+from tests.unit.toy.toy import SMALL
 
 FIGURE = ToyFigureSettings(statistics=StatisticsConfig(), root_seed=0)
 
@@ -23,16 +23,6 @@ FIGURE = ToyFigureSettings(statistics=StatisticsConfig(), root_seed=0)
 def close_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def networks():
-    return small_networks()
-
-
-@pytest.fixture(scope="module")
-def table():
-    return small_table()
 
 
 def test_the_figure_opens_shows_points_and_boundaries_and_repeats_its_bytes(networks, table, tmp_path):
