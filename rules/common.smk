@@ -2,7 +2,6 @@
 import os
 import re
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 # Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
@@ -19,10 +18,6 @@ IS_DEFAULT = workflow.default_target is None
 
 # The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
-
-# What the library needs before it can tell anything in a line; Snakemake has the rest itself.
-if find_spec("pydantic") is None:
-    sys.exit(f"environment: found no pydantic in {sys.executable}; docs/how-to/run.md, Install, says how to have it")
 
 import yaml
 from snakemake.logging import logger
