@@ -1,6 +1,7 @@
 """Every diagnostic on a GPU against its value on the CPU: the same network, images and random draws."""
 
 import math
+import os
 from dataclasses import replace
 
 import pytest
@@ -20,9 +21,19 @@ OPTIONS = {
     "trace": {"images": 100, "products": 30},
     "robustness": {"steps": 5},
     "functions": {"points": 5},
+    "gradients": {"images": 32},
     "landscape": {"path": 3, "plane": 3},
 }
-MODELS = {"convnet": (1, 16, 16), "resnet18": (3, 16, 16)}
+# A CPU takes minutes for more of a ResNet18.
+FEWER = {
+    **OPTIONS,
+    "sharpness": {"images": 40, "eigenvalues": 1, "products": 9, "draws": 2},
+    "trace": {"images": 40, "products": 9},
+    "robustness": {"steps": 3},
+    "functions": {"points": 3},
+    "gradients": {"images": 12},
+}
+MODELS = {"convnet": ((1, 16, 16), OPTIONS), "resnet18": ((3, 16, 16), FEWER)}
 
 # Relative and absolute tolerance, by the beginning of a key; the first that fits.
 IMAGE = 1 / IMAGES + 1e-9
@@ -37,6 +48,12 @@ TOLERANCES = {
     "trace.hessian_se": (1, 0),
     "sharpness.trace": (0.3, 0),
     "trace.hessian": (0.3, 0),
+    "start.": (1e-3, 0),
+    # Fractions of images, in bins and over all; Brier's score and its standard error are means over images.
+    "calibration.": (1e-3, 2 * IMAGE),
+    # A cosine of kernels, and what is missing from one.
+    "gradients.kernel_distance": (1e-3, 1e-4),
+    "gradients.": (2e-3, 1e-5),
     # Lanczos stops at a residual of 1e-3, and the eigenvalue's error is of the order of its square.
     "sharpness.eigenvalue_": (2e-3, 0),
     # The largest rise on a path of nine steps, which rounding leads a little elsewhere.
@@ -73,10 +90,16 @@ def close_to(key: str, value: float) -> object:
     return pytest.approx(value, rel=relative, abs=absolute, nan_ok=True)
 
 
+@pytest.fixture(autouse=True)
+def cores(one_thread):
+    """Share the cores among the processes: the CPU's values are what takes long."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+
+
 @pytest.fixture(scope="module", params=MODELS)
 def on_cpu(request) -> Context:
     """A trained network, measured on the CPU."""
-    made = make_context(request.param, MODELS[request.param], IMAGES, OPTIONS)
+    made = make_context(request.param, MODELS[request.param][0], IMAGES, MODELS[request.param][1])
     return moved(made, "cpu")
 
 
