@@ -54,15 +54,9 @@ class Numerics:
             return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=False)
         return nullcontext()
 
-    @contextmanager
-    def rounding(self) -> Iterator[None]:
+    def rounding(self) -> AbstractContextManager[None]:
         """Have products round their inputs as the precision says, whatever the job was set up with."""
-        matmul, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-        _allow_tf32(self.precision == "tf32", self.precision == "tf32")
-        try:
-            yield
-        finally:
-            _allow_tf32(matmul, convolutions)
+        return rounding(self.precision == "tf32")
 
     def forward_of(self, model: nn.Module, batch_size: int | None = None) -> Callable[[Tensor], Tensor]:
         """Return the network as it is called; parameters are shared.
@@ -132,6 +126,17 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
     if compiled != "none":
         _share_compiled_code()
     return Numerics(device, precision, compiled, config.deterministic or device.type == "cpu", config.graphs)
+
+
+@contextmanager
+def rounding(tf32: bool) -> Iterator[None]:
+    """Have a GPU's matrix products and convolutions round their inputs to tf32, or not; a CPU's never do."""
+    matmul, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    _allow_tf32(tf32, tf32)
+    try:
+        yield
+    finally:
+        _allow_tf32(matmul, convolutions)
 
 
 @contextmanager
