@@ -45,7 +45,7 @@ test-slow: .venv/.installed ## What takes minutes: the paper's models on real im
 	$(BIN)/python -m pytest -s -m slow
 
 test-gpu: .venv/.installed ## Training and measurements on a GPU, which it needs.
-	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m pytest -m gpu tests/gpu --numprocesses 6 --dist worksteal
 
 test-slurm: .venv/.installed ## The pipeline on real SLURM clusters that it starts (root; slurm-wlm munge slurmdbd mariadb-server).
 	$(BIN)/python -m pytest -s -m slurm
