@@ -31,7 +31,7 @@ from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError, without_secrets
 from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.experiment.unused import unused
-from badminima.report.facts import headline_figure, report_settings
+from badminima.report.facts import explore_settings, headline_figure, report_settings
 from badminima.workflow.contents import content_digest
 from badminima.workflow.environment import hand_over_mirrors, use_checkout
 from badminima.workflow.failures import Failures

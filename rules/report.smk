@@ -1,4 +1,5 @@
-# Everything that was found -> one page for readers; and Snakemake's own report of how it was made.
+# Everything that was found -> one page for readers; another to look closer at runs; and Snakemake's own report of how it
+# was made.
 
 
 def page_files():
@@ -58,6 +59,31 @@ rule report:
     shell:
         "python {input.script:q} --results {params.results:q} --frame {params.frame:q} --terms {input.terms:q}"
         " --settings @{params.settings:q} --html {output.html:q} >> {log:q} 2>&1"
+
+
+rule explore:
+    input:
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
+        template=CHECKOUT / "report" / "explore.html",
+        script=SCRIPTS / "explore.py",
+    output:
+        html=PATHS.page("explore"),
+    log:
+        LOGS / "explore.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("report")
+    resources:
+        mem_mb=memory_of("report"),
+        runtime=runtime_of("report"),
+    params:
+        settings=SETTINGS.path(explore_settings(CONFIG)),
+        results=output_folder,
+        frame=lambda wildcards, input: os.path.dirname(input.template),
+    shell:
+        "python {input.script:q} --results {params.results:q} --frame {params.frame:q} --settings @{params.settings:q}"
+        " --html {output.html:q} >> {log:q} 2>&1"
 
 
 rule provenance:

@@ -265,7 +265,8 @@ def test_snakemakes_own_report_has_every_job_and_result(smoke, paths, tmp_path):
 def test_each_claim_alone_says_what_all_of_them_say(smoke, paths):
     # But for the columns that depend on how many claims are read.
     whole = pd.read_csv(paths.results / "claims.csv", dtype=str).drop(columns=["p_holm", "family_wise"])
-    done = smoke.snakemake(*SMOKE, "--", *[f"claim_{group}" for group in GROUPS])
+    done = smoke.snakemake(*SMOKE, "--", *[f"claim_{group}" for group in GROUPS], "explore")
+    assert (paths.results / "explore.html").read_text().count('class="plotly-graph-div"') == 3
     for group in GROUPS:
         numbers = [claim.number for claim in claims_of(group)]
         expected = whole[whole["claim"].isin(numbers)].reset_index(drop=True)

@@ -117,7 +117,7 @@ class Paths:
         return self.results / "toy" / "toy.csv"
 
     def page(self, name: str) -> Path:
-        """Return a page of its own: ``report`` or ``provenance``."""
+        """Return a page of its own: ``report``, ``explore`` or ``provenance``."""
         return self.results / f"{name}.html"
 
     @property

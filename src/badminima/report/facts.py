@@ -29,6 +29,17 @@ class ShownFigure(Section):
     study: str
 
 
+class ExploreSettings(Section):
+    """Settings of the page to look closer at runs.
+
+    Attributes:
+        studies: what each study asks, by name.
+    """
+
+    revision: int = 1
+    studies: dict[str, str] = Field({})
+
+
 class ReportSettings(Section):
     """Settings of the report, beside verdicts, tables and figures.
 
@@ -76,6 +87,11 @@ def report_settings(config: Config, overlays: list[str]) -> ReportSettings:
         facts=_facts(config),
         statistics=config.statistics,
     )
+
+
+def explore_settings(config: Config) -> ExploreSettings:
+    """Return the settings of ``explore``."""
+    return ExploreSettings(studies={name: study.question for name, study in config.studies.items()})
 
 
 def headline_figure(config: Config) -> str | None:

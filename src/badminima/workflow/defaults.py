@@ -21,14 +21,15 @@ from badminima.config.base import default_of, plain
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import settings
-from badminima.report.facts import ReportSettings
+from badminima.report.facts import ExploreSettings, ReportSettings
 
 # The settings of every stage.
 SECTIONS: tuple[type[Section], ...] = (
     *(settings.PrepareSettings, settings.ConfuseSettings, settings.InitializeSettings, settings.RescaleSettings),
     settings.TrainSettings,
     *(settings.AlongSettings, settings.DiagnoseSettings, settings.CollectSettings, settings.FigureSettings),
-    *(settings.TableSettings, settings.ToySettings, settings.ToyFigureSettings, ClaimsSettings, ReportSettings),
+    *(settings.TableSettings, settings.ToySettings, settings.ToyFigureSettings, ClaimsSettings),
+    *(ReportSettings, ExploreSettings),
 )
 DEFAULTS = Path("workflow/schemas/defaults.json")
 Defaults = Mapping[str, Any]

@@ -1,0 +1,68 @@
+"""The page to look closer at runs: every run is there, every measure can be chosen, nothing is loaded."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from badminima.analysis.measures import is_measure
+from badminima.report.explore import accuracies, curves, explore_page, plots_of
+from tests.conftest import REPOSITORY
+from tests.unit.study import INITS, RECIPES, made_up_study
+from tests.workflow.browser import WIDTHS, in_chromium
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """A study of two networks."""
+    one = made_up_study(lambda init, recipe: 0.9 - 0.1 * INITS.index(init))
+    both = {
+        name: pd.concat([table, table.assign(model="vgg16")], ignore_index=True)
+        for name, table in (("runs", one.runs), ("histories", one.histories))
+    }
+    return replace(one, **both)
+
+
+def test_a_point_is_a_run_and_says_which(tables):
+    plot = accuracies(tables.runs)
+    assert sum(len(trace.x) for trace in plot.data) == len(tables.runs)
+    said = {text.split("<br>")[0] for trace in plot.data for text in trace.text}
+    assert "adversarial, DA + M + L2, seed 1" in said
+    first = tables.runs.iloc[0]
+    assert next(iter(plot.data[0].x)) == 100 * first["test_accuracy"]
+
+
+def test_a_curve_is_a_run_and_the_menu_chooses_the_recipe(tables):
+    plot = curves(tables.histories)
+    assert len(plot.data) == len(tables.runs)
+    buttons = plot.layout.updatemenus[0].buttons
+    assert len(buttons) == len(RECIPES)
+    runs_of_a_recipe = len(tables.runs) // len(RECIPES)
+    for button in buttons:
+        change = button.args[0]
+        assert sum(change["visible"]) == runs_of_a_recipe
+        assert sum(change["showlegend"]) == len(INITS)
+        assert all(seen for seen, named in zip(change["visible"], change["showlegend"], strict=True) if named)
+
+
+def test_every_measure_can_be_chosen_and_missing_values_are_left_out(tables):
+    plot = plots_of(tables)["What was measured"]
+    buttons = {button.label: button.args[0]["x"] for button in plot.layout.updatemenus[0].buttons}
+    assert len(buttons) == sum(is_measure(name) for name in tables.runs)
+    values = next(values for label, values in buttons.items() if any(None in trace for trace in values))
+    of_random = [trace for trace, points in zip(values, plot.data, strict=True) if points.name == "random"]
+    assert all(value is None for trace in of_random for value in trace)
+
+
+def test_the_page_draws_in_a_browser_and_may_load_nothing(tables, tmp_path):
+    html = explore_page({"ablation": tables}, {"ablation": "Is <script> text?"}, REPOSITORY / "report")
+    assert "Is &lt;script&gt; text?" in html
+    assert "default-src 'none'" in html
+    page = tmp_path / "explore.html"
+    page.write_text(html)
+    seen = in_chromium(page, tmp_path)
+    assert seen["console"] == []
+    for width in WIDTHS:
+        assert seen[width]["wide"] <= width
+        assert all(title in seen[width]["text"] for title in plots_of(tables))
+    assert "adversarial" in seen[1400]["text"]
