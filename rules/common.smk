@@ -23,7 +23,7 @@ import yaml
 from snakemake.logging import logger
 
 from badminima import claims
-from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings
+from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
 from badminima.config.plain import check_files

@@ -15,6 +15,7 @@ from PIL import Image
 
 from badminima.analysis.tables import read_study
 from badminima.claims import GROUPS, claims_of
+from badminima.claims.grids import undecidable
 from badminima.config.registry import DIAGNOSTICS
 from badminima.data.prepared import read_prepared
 from badminima.experiment.paths import RUN_FILES, Paths
@@ -262,11 +263,12 @@ def test_snakemakes_own_report_has_every_job_and_result(smoke, paths, tmp_path):
         assert "The target" in html
 
 
-def test_each_claim_alone_says_what_all_of_them_say(smoke, paths):
+def test_each_claim_alone_says_what_all_of_them_say(smoke, paths, config):
     # But for the columns that depend on how many claims are read.
     whole = pd.read_csv(paths.results / "claims.csv", dtype=str).drop(columns=["p_holm", "family_wise"])
-    done = smoke.snakemake(*SMOKE, "--", *[f"claim_{group}" for group in GROUPS])
-    for group in GROUPS:
+    groups = [group for group in GROUPS if undecidable(config, group) is None]
+    done = smoke.snakemake(*SMOKE, "--", *[f"claim_{group}" for group in groups])
+    for group in groups:
         numbers = [claim.number for claim in claims_of(group)]
         expected = whole[whole["claim"].isin(numbers)].reset_index(drop=True)
         # As text: the same to the last digit.

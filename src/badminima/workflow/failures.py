@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from logging.handlers import QueueHandler
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from badminima.errors import GOES_ON
@@ -109,10 +110,12 @@ class Failures(logging.Handler):
     Attributes:
         names: the targets that there are, once all rules are read.
         presets: the folder of presets, which may have more targets.
+        lacking: why the config can't make targets that it might have, by their names.
     """
 
     names: Collection[str] = ()
     presets = Path("presets")
+    lacking: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, logger: logging.Logger, is_shown: bool = False) -> None:
         super().__init__(logging.ERROR)
@@ -155,7 +158,7 @@ class Failures(logging.Handler):
                 print(record.getMessage(), file=sys.stderr, flush=True)
             missing = NO_RULE.search(record.getMessage())
             if missing and is_unknown(missing[1], self.names):
-                print(advice(missing[1], self.names, self.presets), file=sys.stderr, flush=True)
+                print(advice(missing[1], self.names, self.presets, self.lacking), file=sys.stderr, flush=True)
 
     def report(self) -> str:
         """Return a paragraph for each failed job: its rule and run, the last lines of its log, and where that is."""
