@@ -13,7 +13,6 @@ from badminima.config.options import TraceOptions
 from badminima.experiment.lineage import pretrained_inits, pretraining_behind
 from badminima.experiment.settings import CollectSettings
 
-
 FEW_REPLICATIONS = "fewer than two adversarial inits that differ in R alone"
 
 
