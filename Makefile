@@ -23,11 +23,6 @@ help: ## Show this list.
 
 demo: .venv/.installed ## The paper's ablation on 8x8 digits, in minutes on a CPU.
 	$(DEMO) -- all
-	@echo
-	@echo "figures  results/demo/figures/"
-	@echo "tables   results/demo/tables/ablation/"
-	@echo "claims   results/demo/claims.csv"
-	@echo "report   results/demo/report.html"
 
 example: .venv/.installed ## Train the zoo that comes with the library anew, in minutes on a CPU.
 	$(SNAKEMAKE) --configfile presets/demo.yaml presets/overlays/example.yaml -- zoo

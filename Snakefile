@@ -48,6 +48,10 @@ onstart:
     prepare_start()
 
 
+onsuccess:
+    print_ending()
+
+
 onerror:
     print(FAILURES.report(), file=sys.stderr)
 
