@@ -134,6 +134,27 @@ def test_what_yaml_reads_otherwise_than_it_looks_is_refused(tmp_path, text, foun
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"a: [\n", ", line 2: found no YAML: "),
+        (b"a: 1\n b: 2\n", ", line 2: found no YAML: "),
+        (b"\xc0\x01", ": found bytes that are no text"),
+        (b"", ": found nothing at the top level"),
+        (b"- a", ": found a sequence at the top level"),
+        (b"[1]", ": found list at the top level"),
+        (b"a: \x00", ": found "),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path, content, found):
+    path = tmp_path / "overlay.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        check_files([path])
+    assert str(error.value).startswith(f"{path}{found}")
+    assert "\n" not in str(error.value)
+
+
 def test_shipped_configs_and_quoted_text_are_accepted(tmp_path):
     quoted = {"a": "017", "b": "1:30", "on": "2026-01-01", "c": [0, 10, 0.5]}
     (tmp_path / "quoted.yaml").write_text(yaml.safe_dump(quoted))
