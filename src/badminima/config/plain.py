@@ -74,12 +74,14 @@ def check_files(paths: Iterable[Path]) -> None:
             raise UserError(path, error.strerror, "expected a config file") from None
         try:
             content = json.loads(text)
-            found = None if isinstance(content, dict) else type(content).__name__
+            found = None if isinstance(content, dict) else "a list" if isinstance(content, list) else "a value"
         except ValueError:
             root = _composed(path, text)
-            found = None if isinstance(root, yaml.MappingNode) else "nothing" if root is None else f"a {root.id}"
-            if root is not None and found is None:
+            if isinstance(root, yaml.MappingNode):
+                found = None
                 _check_node(path, root, set())
+            else:
+                found = "nothing" if root is None else "a list" if isinstance(root, yaml.SequenceNode) else "a value"
         if found is not None:
             raise UserError(path, f"{found} at the top level", "expected keys with values")
 

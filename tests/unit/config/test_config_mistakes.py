@@ -141,8 +141,8 @@ def test_what_yaml_reads_otherwise_than_it_looks_is_refused(tmp_path, text, foun
         (b"a: 1\n b: 2\n", ", line 2: found no YAML: "),
         (b"\xc0\x01", ": found bytes that are no text"),
         (b"", ": found nothing at the top level"),
-        (b"- a", ": found a sequence at the top level"),
-        (b"[1]", ": found list at the top level"),
+        (b"- a", ": found a list at the top level"),
+        (b"[1]", ": found a list at the top level"),
         (b"a: \x00", ": found "),
     ],
 )
