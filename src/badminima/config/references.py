@@ -17,6 +17,7 @@ from badminima.config.doses import doses_of, settings_varied
 from badminima.config.messages import did_you_mean, parse
 from badminima.config.names import check_meanings
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES
+from badminima.config.sizes import are_known, check_sizes, published_sizes
 from badminima.errors import UserError, UserErrors
 
 
@@ -62,6 +63,8 @@ def _check_datasets(config: Config) -> None:
             raise UserError(
                 f"datasets.{name}.path", repr(dataset.path), f"{dataset.source} has its files already: null"
             )
+        if are_known(config, name):
+            check_sizes(name, dataset, *published_sizes(config, name))
     _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
     _require("data.urls", config.data.urls, SOURCES.names)
 

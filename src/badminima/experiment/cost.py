@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from badminima.config import AdversarialInit, Config
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
+from badminima.config.sizes import published_sizes
 from badminima.errors import UserError
 from badminima.experiment import measured
 from badminima.experiment.runs import Run
@@ -142,9 +143,7 @@ def _seconds(config: Config, run: Run, device: Device, trained: int, evaluated: 
 def _images(config: Config, dataset: str) -> tuple[int, int]:
     """Training and test images of a dataset."""
     entry = config.datasets[dataset]
-    source = SOURCES.entry(entry.source)
-    train, test = source.images
-    train *= len(getattr(source.options(**entry.options), "train_parts", [1]))
+    train, test = published_sizes(config, dataset)
     used = entry.train_size or train - entry.validation_size
     if entry.evaluate_on == "validation":
         return used, entry.validation_size

@@ -27,6 +27,8 @@ FULL = 1 << 20
 NO_SPACE = os.strerror(errno.ENOSPC)
 # How the last line of a log begins that says why: a command's message, or the end of a traceback.
 REASON = re.compile(r"([A-Za-z_]\w*\.)*\w*Error\b")
+# How the one line of a command begins that says all there is to say of a user's mistake.
+MESSAGE = "Error: "
 # What an executor says after the reason: the command that it sent a job by, or where to look further.
 AFTER_REASON = re.compile(r"\n\s*sbatch call:.*|\s*For further error details see the cluster.*", re.DOTALL)
 NO_RULE = re.compile(r"No rule to produce (\S+)")
@@ -94,6 +96,8 @@ class Failure:
         # The executor's log says why a job was killed that could not say so itself.
         logs = self.logs[:1] if self.gives_reason else self.logs
         lines = [line for log in logs for line in last_lines(log)]
+        if lines and lines[-1].startswith(MESSAGE):
+            lines = lines[-1:]
         if self.message:
             # Last, since a log may be that of an attempt before.
             lines.append(self.message)

@@ -216,3 +216,46 @@ def test_five_wrong_references_are_five_lines():
     with pytest.raises(UserError) as error:
         load_config(overlay(RAW, change))
     assert len(str(error.value).splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("dataset", "found"),
+    [
+        (
+            {"source": "digits", "train_size": 1500, "validation_size": 300},
+            "datasets.mine: found train_size 1,500 and validation_size 300; it has 1,797 training images, ",
+        ),
+        ({"source": "digits"}, "datasets.mine.train_size: found nothing; mine has no test images of its own"),
+        (
+            {"source": "digits", "train_size": 1497, "validation_size": 300},
+            "datasets.mine: found train_size 1,497 and validation_size 300; expected less than its 1,797 images",
+        ),
+        ({"source": "cifar10", "train_size": 50_001}, "it has 50,000 training images"),
+        ({"source": "cifar10", "path": "elsewhere", "train_size": 50_001}, "it has 50,000 training images"),
+        (
+            {"source": "cifar10", "validation_size": 50_000},
+            "datasets.mine.validation_size: found 50,000; expected less",
+        ),
+        ({"source": "cifar10", "test_size": 10_001}, "datasets.mine.test_size: found 10,001; expected at most 10,000"),
+        ({"source": "digits", "train_size": 1000, "test_size": 900}, "found 900; expected at most 797"),
+        ({"source": "cinic10", "train_size": 90_001}, "it has 90,000 training images"),
+    ],
+)
+def test_more_images_than_a_known_source_has_are_refused_before_anything_runs(dataset, found):
+    with pytest.raises(UserError) as error:
+        load_config(overlay(raw_config(), {"datasets": {"mine": dataset}}))
+    assert found in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        {"source": "image_folder", "path": "photos", "train_size": 10**6},
+        {"source": "cinic10", "path": "cinic", "train_size": 90_001},
+        {"source": "cinic10", "options": {"train_parts": ["train", "valid"]}, "train_size": 90_001},
+        {"source": "digits", "train_size": 1497, "validation_size": 300, "evaluate_on": "validation"},
+    ],
+)
+def test_where_sizes_are_unknown_or_fit_nothing_is_refused(dataset):
+    load_config(overlay(raw_config(), {"datasets": {"mine": dataset}}))

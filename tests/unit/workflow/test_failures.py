@@ -40,13 +40,23 @@ def tell(logger, name: str | None, **content) -> None:
 
 def test_a_failure_is_its_rule_its_run_the_end_of_its_log_and_where_that_is(logger, tmp_path):
     failures = Failures(logger)
-    log = "".join(f"epoch {epoch}\n" for epoch in range(100)) + "Error: labels: found none; expected some\n"
+    log = "".join(f"epoch {epoch}\n" for epoch in range(100)) + "RuntimeError: no convergence\n"
     job = failed(tmp_path, "train", log)
     tell(logger, "job_error", **job)
     lines = failures.report().splitlines()
     assert lines[:2] == ["1 job did not complete:", "rule train, train/digits/seed0"]
     assert [line.strip() for line in lines[2:9]] == [f"epoch {epoch}" for epoch in range(93, 100)]
-    assert lines[9:] == ["    Error: labels: found none; expected some", f"    log: {job['log'][0]}"]
+    assert lines[9:] == ["    RuntimeError: no convergence", f"    log: {job['log'][0]}"]
+
+
+def test_a_users_mistake_is_told_without_the_lines_before_it(logger, tmp_path):
+    failures = Failures(logger)
+    tell(
+        logger,
+        "job_error",
+        **failed(tmp_path, "prepare_data", "10 images\nError: d: found a; expected b\n"),
+    )
+    assert [line.strip() for line in failures.report().splitlines()[2:-1]] == ["Error: d: found a; expected b"]
 
 
 def test_a_stopped_training_goes_on_with_the_same_command(logger, tmp_path):
