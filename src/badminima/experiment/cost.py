@@ -21,14 +21,12 @@ class Cost:
     """The cost of some jobs, at most: a pretraining may stop early.
 
     Attributes:
-        trainings: trainings and pretrainings.
-        training: device-seconds of them, evaluations included.
+        training: device-seconds of trainings and pretrainings, evaluations included.
         measuring: device-seconds of measurements.
         jobs: jobs that compute on the device.
         gigabytes: disk.
     """
 
-    trainings: int = 0
     training: float = 0.0
     measuring: float = 0.0
     jobs: int = 0
@@ -36,7 +34,6 @@ class Cost:
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
-            self.trainings + other.trainings,
             self.training + other.training,
             self.measuring + other.measuring,
             self.jobs + other.jobs,
@@ -79,7 +76,7 @@ def _training(config: Config, run: Run, device: Device) -> Cost:
     augmented = 2 if recipe.augmentation else 1
     seconds = _seconds(config, run, device, passes * train, evaluations * (augmented * train + test))
     along = evaluations * _measuring(config, run, device, measured.along_run(config, run))
-    return Cost(1, seconds, along, 1, (_weights(config, run.model) + 16 * test) / 1e9)
+    return Cost(seconds, along, 1, (_weights(config, run.model) + 16 * test) / 1e9)
 
 
 def _pretraining(config: Config, run: Run, device: Device) -> Cost:
@@ -94,7 +91,7 @@ def _pretraining(config: Config, run: Run, device: Device) -> Cost:
     along = evaluations * _measuring(config, run, device, names)
     mask = -(-_image_bytes(config, run.dataset) // 8)
     size = _weights(config, run.model) + copies * (8 + mask) + 16 * test
-    return Cost(1, seconds, along, 1, size / 1e9)
+    return Cost(seconds, along, 1, size / 1e9)
 
 
 def _measuring(config: Config, run: Run, device: Device, names: Iterable[str]) -> float:
