@@ -1,6 +1,6 @@
-"""Check the config files that a command names, before Snakemake ends in a traceback over them.
+"""Refuse the config that a command names: its files, before Snakemake ends in a traceback over them, and its content.
 
-The default profile asks for it: Snakemake reads that before anything else.
+The default profile asks for the files: Snakemake reads that before anything else.
 """
 
 import sys
@@ -27,6 +27,17 @@ def refuse_config_files(words: Sequence[str]) -> None:
             check_files([Path(name).expanduser()])
     except UserError as error:
         sys.exit(f"--configfile: {error}")
+
+
+def refused_config(error: UserError, is_replaced: bool) -> str:
+    """Return the lines that refuse a config.
+
+    Args:
+        error: what is wrong with it.
+        is_replaced: whether the command leaves out ``config.yaml``.
+    """
+    hint = ["--replace-workflow-config leaves out config.yaml"] if is_replaced else []
+    return "\n".join(f"config: {line}" for line in [*str(error).splitlines(), *hint])
 
 
 def config_files(words: Sequence[str]) -> Iterator[str]:
