@@ -27,6 +27,9 @@ Loss = Annotated[float, Field(ge=0)] | None
 Natural = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
+# The column of ``landscape.csv`` that has the digest of the weights that a run ended at.
+OF_WEIGHTS = "weights_sha256"
+
 # What a file is, if it is not the one that was expected.
 OTHER = {
     "weights": "other weights",
@@ -210,16 +213,17 @@ class RunRecord:
         return correct
 
 
-def origin(prepared: Path, start: Path, confusing: Path | None = None) -> MadeFrom:
+def origin(prepared: Path, start: Path, confusing: Path | None = None, run: Run | None = None) -> MadeFrom:
     """Return what a training is made from, before it begins.
 
     Args:
         prepared: the prepared dataset.
         start: the weights that it starts from; what stands behind them is in the record beside them, if they have one.
         confusing: the confusing set that it is to fit: it is a pretraining then.
+        run: the run that is to be made, whose start has to be of the same dataset, model and seed.
 
     Raises:
-        UserError: if a file states no digest, or the start is not what its record says.
+        UserError: if a file states no digest, or the start is not what its record says, or another run's.
     """
     dataset, begin = stated_digest(prepared), stated_digest(start)
     if confusing is not None:
@@ -228,8 +232,20 @@ def origin(prepared: Path, start: Path, confusing: Path | None = None) -> MadeFr
     if behind is None:
         return MadeFrom(dataset=dataset, start=begin)
     behind.require("dataset", prepared, dataset)
+    if run is not None:
+        _require_start(behind, run)
     further = behind.stated.made_from
     return MadeFrom(dataset=dataset, start=begin, confusing=further.confusing, random=further.random)
+
+
+def _require_start(behind: RunRecord, run: Run) -> None:
+    """Make sure that a run may start where another one ended; raises UserError if not.
+
+    A pretraining makes the start of its own init; of which run an init of kind ``run`` is the end, its config says.
+    """
+    found = behind.stated.settings.run
+    init = found.init if behind.stated.confusing is None else run.init
+    require_run(behind.path, behind.stated.settings, replace(run, init=init, recipe=found.recipe))
 
 
 def read_record(path: Path, run: Run | None = None) -> RunRecord:
