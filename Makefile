@@ -17,7 +17,7 @@ help: ## Show this list.
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=24'
 	@echo "installing torch and the rest: one to three minutes"
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
@@ -79,7 +79,7 @@ docs: .venv-docs/.installed ## Build the documentation site into site/; fails on
 	@echo "site  site/index.html"
 
 lock: ## Resolve the ranges of pyproject.toml into requirements.lock (needs uv).
-	uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --no-header --no-annotate pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --no-header --no-annotate --generate-hashes pyproject.toml --output-file requirements.lock
 
 clean: ## Remove the environments, the site and the demo's results.
 	rm -rf .venv .venv-docs site results/demo
