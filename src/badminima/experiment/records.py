@@ -15,7 +15,7 @@ from badminima.config.base import Section
 from badminima.config.messages import parse
 from badminima.config.names import BASELINE_RECIPE
 from badminima.errors import UserError
-from badminima.experiment.paths import RECORD
+from badminima.experiment.paths import RECORD, WEIGHTS
 from badminima.experiment.runs import Run
 from badminima.storage.files import file_sha256, read_json
 from badminima.storage.tensorfiles import read_tensors, stated_digest
@@ -226,26 +226,38 @@ def origin(prepared: Path, start: Path, confusing: Path | None = None, run: Run 
         UserError: if a file states no digest, or the start is not what its record says, or another run's.
     """
     dataset, begin = stated_digest(prepared), stated_digest(start)
+    behind = record_beside(start) if confusing is None else None
+    if run is not None:
+        _require_start(start, behind, run, is_pretraining=confusing is not None)
     if confusing is not None:
         return MadeFrom(dataset=dataset, start=begin, confusing=stated_digest(confusing), random=begin)
-    behind = record_beside(start)
     if behind is None:
         return MadeFrom(dataset=dataset, start=begin)
     behind.require("dataset", prepared, dataset)
-    if run is not None:
-        _require_start(behind, run)
     further = behind.stated.made_from
     return MadeFrom(dataset=dataset, start=begin, confusing=further.confusing, random=further.random)
 
 
-def _require_start(behind: RunRecord, run: Run) -> None:
-    """Make sure that a run may start where another one ended; raises UserError if not.
+def _require_start(start: Path, behind: RunRecord | None, run: Run, is_pretraining: bool) -> None:
+    """Make sure that a run may start from some weights; raises UserError if they are another run's start.
 
-    A pretraining makes the start of its own init; of which run an init of kind ``run`` is the end, its config says.
+    Args:
+        start: the weights.
+        behind: the record beside them. Drawn weights have none: then their place says what they are, if they lie where
+            the pipeline puts them.
+        run: the run.
+        is_pretraining: whether it is one: it starts from drawn weights of another init, which only the config names.
     """
-    found = behind.stated.settings.run
-    init = found.init if behind.stated.confusing is None else run.init
-    require_run(behind.path, behind.stated.settings, replace(run, init=init, recipe=found.recipe))
+    if behind is not None:
+        # A pretraining makes the start of its own init. Which run an init of kind ``run`` ends, only the config says.
+        found = behind.stated.settings.run
+        init = found.init if behind.stated.confusing is None else run.init
+        require_run(behind.path, behind.stated.settings, replace(run, init=init, recipe=found.recipe))
+        return
+    folder, dataset, model, init, seed, name = (*("",) * 6, *start.absolute().parts)[-6:]
+    place = (dataset, model, run.init if is_pretraining else init, seed)
+    if (folder, name) == ("inits", WEIGHTS) and place != (run.dataset, run.model, run.init, f"seed{run.seed}"):
+        raise UserError(start, "the start of other runs", f"expected the start of {name_of(run)}")
 
 
 def read_record(path: Path, run: Run | None = None) -> RunRecord:

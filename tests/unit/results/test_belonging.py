@@ -225,6 +225,39 @@ def test_a_first_training_starts_from_no_other_run(copied):
         origin(prepared, end, run=replace(OTHER, init="adversarial_end"))
 
 
+@pytest.mark.parametrize(
+    ("init", "seed", "run", "is_refused"),
+    [
+        ("random", 0, BASELINE, False),
+        ("random", 1, BASELINE, True),
+        ("random", 0, RUN, True),
+        ("random", 0, replace(BASELINE, model="other"), True),
+        ("random", 0, replace(BASELINE, dataset="other"), True),
+    ],
+)
+def test_drawn_weights_of_another_run_are_no_start(copied, init, seed, run, is_refused):
+    paths = copied.paths
+    start = paths.init("digits", "mlp", init, seed) / "weights.safetensors"
+    if not is_refused:
+        assert origin(paths.prepared("digits"), start, run=run).start == stated_digest(start)
+        return
+    with pytest.raises(UserError, match="found the start of other runs; expected the start of"):
+        origin(paths.prepared("digits"), start, run=run)
+
+
+def test_a_pretraining_starts_from_drawn_weights_of_its_seed(copied, tmp_path):
+    paths = copied.paths
+    confusing = paths.confusing("digits", "adversarial", 0)
+    drawn = [paths.init("digits", "mlp", "random", seed) / "weights.safetensors" for seed in (0, 1)]
+    pretraining = replace(RUN, recipe="vanilla")
+    origin(paths.prepared("digits"), drawn[0], confusing, pretraining)
+    with pytest.raises(UserError, match="found the start of other runs"):
+        origin(paths.prepared("digits"), drawn[1], confusing, pretraining)
+    # Elsewhere weights are whatever someone calls them.
+    shutil.copyfile(drawn[1], tmp_path / "mine.safetensors")
+    origin(paths.prepared("digits"), tmp_path / "mine.safetensors", confusing, pretraining)
+
+
 def test_a_training_is_refused_before_its_first_step_where_its_start_is_another_seeds(copied, tmp_path):
     paths = copied.paths
     settings = TrainSettings.model_validate(copied.record(*NAME.split("/")[:4], 0)["settings"])
