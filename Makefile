@@ -17,17 +17,12 @@ help: ## Show this list.
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=24'
 	@echo "installing torch and the rest: one to three minutes"
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
 demo: .venv/.installed ## The paper's ablation on 8x8 digits, in minutes on a CPU.
 	$(DEMO) -- all
-	@echo
-	@echo "figures  results/demo/figures/"
-	@echo "tables   results/demo/tables/ablation/"
-	@echo "claims   results/demo/claims.csv"
-	@echo "report   results/demo/report.html"
 
 example: .venv/.installed ## Train the zoo that comes with the library anew, in minutes on a CPU.
 	$(SNAKEMAKE) --configfile presets/demo.yaml presets/overlays/example.yaml -- zoo
@@ -84,7 +79,7 @@ docs: .venv-docs/.installed ## Build the documentation site into site/; fails on
 	@echo "site  site/index.html"
 
 lock: ## Resolve the ranges of pyproject.toml into requirements.lock (needs uv).
-	uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --no-header --no-annotate pyproject.toml --output-file requirements.lock
+	uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --no-header --no-annotate --generate-hashes pyproject.toml --output-file requirements.lock
 
 clean: ## Remove the environments, the site and the demo's results.
 	rm -rf .venv .venv-docs site results/demo

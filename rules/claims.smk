@@ -1,5 +1,8 @@
 # Tables of the claims' studies -> verdicts; and those of one claim, from the runs that it needs.
 
+# A claim that this config can't decide is no target of it, as a figure that it lacks is none.
+DECIDABLE = [group for group in claims.GROUPS if undecidable(CONFIG, group) is None]
+
 
 def claim_file(wildcards):
     """Return the file of the settings of the tables that one target's claims need."""
@@ -20,8 +23,8 @@ def claim_pretraining(wildcards):
 
 
 def claim_tables(group):
-    """Return the tables that one target's claims need; none where no run of theirs is in a study."""
-    return [PATHS.claims(group) / table for table in TABLES] if collect_claim_settings(CONFIG, group) else []
+    """Return the tables that one target's claims need."""
+    return [PATHS.claims(group) / table for table in TABLES]
 
 
 def claimed_tables(role):
@@ -88,7 +91,7 @@ rule collect_claim:
     log:
         LOGS / "claims" / "collect_{claim}.log",
     wildcard_constraints:
-        claim=one_of(claims.GROUPS),
+        claim=one_of(DECIDABLE),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -105,7 +108,7 @@ rule collect_claim:
         " >> {log:q} 2>&1"
 
 
-for group in claims.GROUPS:
+for group in DECIDABLE:
     role = claims.claims_of(group)[0].study
 
     rule:

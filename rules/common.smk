@@ -6,9 +6,6 @@ from pathlib import Path
 
 # Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
 REPOSITORY = Path(workflow.current_basedir).parent
-# Snakemake would take braces for wildcards, and PYTHONPATH has colons between folders.
-if set(str(REPOSITORY)) & {"{", "}", os.pathsep}:
-    sys.exit(f"checkout: found {REPOSITORY}; expected a folder without any of {{ }} {os.pathsep} in its path")
 SOURCE = REPOSITORY / "src"
 # Relative, so that a moved checkout does not look like changed inputs; a module's prefix would move relative paths.
 CHECKOUT = REPOSITORY if workflow.modifier.path_modifier.prefix else Path(os.path.relpath(REPOSITORY))
@@ -23,7 +20,7 @@ import yaml
 from snakemake.logging import logger
 
 from badminima import claims
-from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings
+from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
 from badminima.config.plain import check_files
@@ -32,11 +29,19 @@ from badminima.errors import UserError, without_secrets
 from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.experiment.unused import unused
 from badminima.report.facts import explore_settings, headline_figure, report_settings
+from badminima.workflow.command_line import refused_config
 from badminima.workflow.contents import content_digest
-from badminima.workflow.environment import hand_over_mirrors, use_checkout
+from badminima.workflow.environment import check_cache, check_place, hand_over_mirrors, use_checkout
 from badminima.workflow.failures import Failures
 from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles
+
+try:
+    check_place(REPOSITORY)
+    if workflow.workflow_settings.cache is not None and workflow.is_main_process:
+        check_cache(os.environ)
+except UserError as error:
+    sys.exit(str(error))
 
 use_checkout(SOURCE)
 PLUGINS = workflow.logger_manager.get_log_handlers()
@@ -67,10 +72,7 @@ try:
     check_files(map(Path, workflow.configfiles))
     CONFIG = load_config(config, warn_once)
 except UserError as error:
-    hint = (
-        ["--replace-workflow-config leaves out config.yaml"] if workflow.config_settings.replace_workflow_config else []
-    )
-    sys.exit("\n".join(f"config: {line}" for line in [*str(error).splitlines(), *hint]))
+    sys.exit(refused_config(error, workflow.config_settings.replace_workflow_config))
 
 hand_over_mirrors(CONFIG.data.urls)
 

@@ -1,4 +1,9 @@
-# What happens between the plan and the first job: checks, and the files of settings that commands name.
+# What happens between the plan and the first job: checks, and the files of settings that commands name. And after the
+# last one.
+from snakemake.settings.enums import Quietness
+from tqdm import tqdm
+
+from badminima.workflow.ending import ending
 from badminima.workflow.preflight import check_cost, check_data
 from badminima.workflow.slurm import check_status_command, check_submissions, one_of_each_kind
 
@@ -19,6 +24,14 @@ def prepare_start():
         if "settings" in job.rule.params.keys():
             job.params
     SETTINGS.write()
+
+
+def print_ending():
+    """Say where the results lie, below the bar of a logger plugin if there is one."""
+    if Quietness.ALL not in (workflow.output_settings.quiet or ()):
+        made = {Path(file) for job in workflow.dag.jobs for file in job.output}
+        for line in ending(made, PATHS):
+            tqdm.write(line, file=sys.stderr)
 
 
 def check_start(jobs):

@@ -4,6 +4,6 @@
 """
 
 from badminima.results.card import Card
-from badminima.results.zoo import Minimum, Zoo, example, load
+from badminima.results.zoo import Minimum, Verified, Zoo, example, load
 
-__all__ = ["Card", "Minimum", "Zoo", "example", "load"]
+__all__ = ["Card", "Minimum", "Verified", "Zoo", "example", "load"]

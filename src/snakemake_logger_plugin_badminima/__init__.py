@@ -10,6 +10,8 @@ until jobs are planned.
 import logging
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -18,13 +20,14 @@ from snakemake_interface_logger_plugins.common import LogEvent
 if TYPE_CHECKING:
     from badminima.cli import Progress
 
-TRAININGS = ("train", "pretrain")
+# What is counted beside jobs, by the rule that makes it, in the order that it is made.
+COUNTED = {"pretrain": "pretrainings", "train": "trainings"}
 # Seconds between two lines where there is no terminal.
 EVERY = 15.0
 
 
 class LogHandler(LogHandlerBase):
-    """Count finished jobs and trainings of those that are planned."""
+    """Count finished jobs, pretrainings and trainings of those that are planned."""
 
     def __post_init__(self) -> None:
         """Begin with nothing planned."""
@@ -86,7 +89,8 @@ class LogHandler(LogHandlerBase):
         self._planned = {rule: int(count) for rule, count in stats.items() if rule != "total"}
         self._since = time.monotonic()
         jobs = sum(self._planned.values())
-        self._say(f"jobs: {jobs}, trainings among them: {self._trainings(self._planned)}")
+        among = [f"{self._count(self._planned, rule)} {name}" for rule, name in self._counted()]
+        self._say(f"jobs: {jobs}" + (f", among them {' and '.join(among)}" if among else ""))
         self._progress = Progress(jobs, "jobs", every=EVERY)
 
     def _finish(self, job: int) -> None:
@@ -96,9 +100,11 @@ class LogHandler(LogHandlerBase):
             if path.endswith(".png"):
                 self._say(f"figure {path}")
         if self._progress is not None:
-            counted = {rule: self._finished.count(rule) for rule in self._planned}
-            trainings = f"trainings {self._trainings(counted)}/{self._trainings(self._planned)}"
-            self._progress.update(len(self._finished), f"{trainings}, {self._left()}")
+            done = Counter(self._finished)
+            counted = [
+                f"{name} {self._count(done, rule)}/{self._count(self._planned, rule)}" for rule, name in self._counted()
+            ]
+            self._progress.update(len(self._finished), ", ".join([*counted, self._left()]))
 
     def _left(self) -> str:
         """Return about how long it will take still, as if the jobs to come were like those done."""
@@ -106,9 +112,13 @@ class LogHandler(LogHandlerBase):
         seconds = (time.monotonic() - self._since) * (planned - done) / done
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
-    def _trainings(self, counts: dict[str, int]) -> int:
+    def _counted(self) -> list[tuple[str, str]]:
+        """Return the rules that are counted, with what they make, as far as any is planned."""
+        return [(rule, name) for rule, name in COUNTED.items() if self._count(self._planned, rule)]
+
+    def _count(self, counts: Mapping[str, int], counted: str) -> int:
         # A workflow that imports this one puts a name of its own before each rule's.
-        return sum(count for rule, count in counts.items() if rule.rpartition("_")[2] in TRAININGS)
+        return sum(count for rule, count in counts.items() if rule.rpartition("_")[2] == counted)
 
     def _say(self, text: str) -> None:
         from tqdm import tqdm

@@ -25,7 +25,7 @@ def test_the_notebook_runs_and_shows_the_tables_that_it_stores(stored, tmp_path,
     executed = nbformat.from_dict(stored)
     # Not beside the checkout: it needs no results folder.
     NotebookClient(executed, resources={"metadata": {"path": tmp_path}}, kernel_name="python3").execute()
-    assert len(tables(stored)) == 2
+    assert len(tables(stored)) == 3  # what was verified, and two tables
     assert tables(executed) == tables(stored)
 
 

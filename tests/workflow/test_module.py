@@ -47,6 +47,9 @@ onstart:
     badminima.onstart()
     print("started here")
 
+onsuccess:
+    badminima.onsuccess()
+
 onerror:
     badminima.onerror()
 """

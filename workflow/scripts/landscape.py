@@ -8,8 +8,10 @@ from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors,
 from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
+from badminima.experiment.records import OF_WEIGHTS
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.storage.files import write_csv
+from badminima.storage.tensorfiles import stated_digest
 from badminima.training.numerics import begin_job
 
 
@@ -40,7 +42,8 @@ def main(
     except Skipped as reason:
         click.echo(f"skipped: {reason}")
         rows = []
-    write_csv(output, COLUMNS, rows)
+    digest = stated_digest(weights)
+    write_csv(output, [*COLUMNS, OF_WEIGHTS], (row | {OF_WEIGHTS: digest} for row in rows))
 
 
 if __name__ == "__main__":

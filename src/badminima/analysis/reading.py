@@ -1,5 +1,6 @@
 """Read what the runs of a study left: each file once, compared with what the run's record says of it."""
 
+import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +12,16 @@ import numpy as np
 import pandas as pd
 
 from badminima.errors import UserError
-from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, PREDICTIONS, RECORD, WEIGHTS, Paths
+from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, LANDSCAPE, PREDICTIONS, RECORD, WEIGHTS, Paths
 from badminima.experiment.records import (
+    OF_WEIGHTS,
     Measurements,
     RunRecord,
     digest_of,
     read_measurements,
     read_pretraining,
     read_record,
+    require_same,
 )
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import CollectSettings
@@ -89,6 +92,15 @@ class StudyReader:
         if confusing.exists():
             record.require("confusing", confusing)
         return record, self._history(record, folder)
+
+    def landscape(self, run: Run) -> bytes:
+        """Read the points around a run; raises UserError if they lie around another's."""
+        path = self.paths.run(run) / LANDSCAPE
+        record, content = read_record(path.with_name(RECORD), run), read_bytes(path)
+        rows = csv.DictReader(io.StringIO(content.decode("utf-8", "replace")))
+        for digest in {row.get(OF_WEIGHTS) or "unnamed" for row in rows}:
+            require_same("weights", path, digest, record.stated.left.weights, record.path)
+        return content
 
     def _read(self, run: Run) -> FinishedRun:
         folder = self.paths.run(run)

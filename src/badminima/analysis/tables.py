@@ -29,10 +29,10 @@ from badminima.config.names import BASELINE_RECIPE
 from badminima.errors import UserError
 from badminima.experiment.measured import TENSOR, is_of_tensor, landscape_runs
 from badminima.experiment.paths import CORRECT, HISTORY, LANDSCAPE, RECORD, TABLE_NAMES, Paths
-from badminima.experiment.records import Measurements
+from badminima.experiment.records import OF_WEIGHTS, Measurements
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.settings import CollectSettings
-from badminima.storage.files import atomic_path, read_bytes
+from badminima.storage.files import atomic_path
 from badminima.storage.tensorfiles import read_tensors, require_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
@@ -116,7 +116,7 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         **_pretraining(reader, settings),
         measures=measures_table(runs, settings.statistics, settings.root_seed),
         costs=costs.frame(),
-        landscapes=_landscapes(paths, settings),
+        landscapes=_landscapes(reader, settings),
         gaps=pd.DataFrame(),
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
@@ -278,11 +278,12 @@ def _require_same_ends(tables: StudyTables, files: list[Path]) -> None:
             )
 
 
-def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
+def _landscapes(reader: StudyReader, settings: CollectSettings) -> pd.DataFrame:
     """Return the points around each run that has a landscape."""
     found = landscape_runs(settings.study, settings.landscapes)
-    files = {path: read_bytes(path) for run in found for path in [paths.run(run) / LANDSCAPE]}
-    return read_together(files, found, RUN_KEYS) if found else pd.DataFrame(columns=RUN_KEYS)
+    files = {reader.paths.run(run) / LANDSCAPE: reader.landscape(run) for run in found}
+    table = read_together(files, found, RUN_KEYS) if found else pd.DataFrame(columns=RUN_KEYS)
+    return table.drop(columns=OF_WEIGHTS, errors="ignore")
 
 
 def _pretraining(reader: StudyReader, settings: CollectSettings) -> dict[str, pd.DataFrame]:

@@ -8,6 +8,7 @@ import pandas as pd
 from badminima.analysis.statistics import Estimate
 from badminima.claims import Claim
 from badminima.claims.evidence import Evidence, NotMeasured
+from badminima.claims.grids import FEW_REPLICATIONS
 
 Estimator = Callable[[Evidence, Claim], Estimate]
 
@@ -69,7 +70,7 @@ def loss_per_tenfold_replication(evidence: Evidence, claim: Claim) -> Estimate:
     replications = evidence.settings.replications
     x = np.log10(list(replications.values()))
     if len(set(x)) < 2:
-        raise NotMeasured("fewer than two adversarial inits that differ in R alone")
+        raise NotMeasured(FEW_REPLICATIONS)
     members = evidence.paired(*claim.cells_among(replications))
     centered = x - x.mean()
     return evidence.accuracy(members, -centered / (centered**2).sum())

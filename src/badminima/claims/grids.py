@@ -13,6 +13,8 @@ from badminima.config.options import TraceOptions
 from badminima.experiment.lineage import pretrained_inits, pretraining_behind
 from badminima.experiment.settings import CollectSettings
 
+FEW_REPLICATIONS = "fewer than two adversarial inits that differ in R alone"
+
 
 class ClaimsSettings(Section):
     """Settings of the verdicts, beside the studies' tables.
@@ -90,7 +92,10 @@ def lacking(config: Config, claim: Claim) -> str | None:
     study = claimed_studies(config).get(claim.study)
     if study is None:
         return None  # which is for all of its claims to say
-    for init, recipe in claim.cells_among(replications(config)):
+    cells = claim.cells_among(replications(config))
+    if not claim.cells and len(cells) < 2:
+        return FEW_REPLICATIONS
+    for init, recipe in cells:
         if not study.has(init, recipe):
             return f"no runs of {init}, {recipe}"
     if claim.diagnostic is not None and claim.diagnostic not in config.diagnostics:
@@ -101,6 +106,22 @@ def lacking(config: Config, claim: Claim) -> str | None:
             if config.recipes[recipe].label_noise != measured:
                 return f"trace measures flips of probability {measured:g}, {recipe} has another"
     return None
+
+
+def unconfigured(role: Role) -> str:
+    """Say that a config has nothing that claims of some role are read from."""
+    if role == "toy":
+        return "no toy is configured (toy)"
+    return f"no study of {role.replace('_', ' ')} is configured (claims.{role})"
+
+
+def undecidable(config: Config, group: str) -> str | None:
+    """Say why a config can decide none of one target's claims; None where it can decide any."""
+    claims = claims_of(group)
+    if claims[0].study not in claimed_studies(config):
+        return unconfigured(claims[0].study)
+    reasons = [lacking(config, claim) for claim in claims]
+    return None if None in reasons else reasons[0]
 
 
 def collect_claim_settings(config: Config, group: str) -> CollectSettings | None:
@@ -115,8 +136,6 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
     cells = {init: [recipe for recipe in study.recipes if (init, recipe) in needed] for init in study.inits}
     cells = {init: recipes for init, recipes in cells.items() if recipes}
     used = {recipe for recipes in cells.values() for recipe in recipes}
-    if not cells:
-        return None
     part = study.model_copy(
         update={"inits": list(cells), "recipes": [recipe for recipe in study.recipes if recipe in used]}
     )

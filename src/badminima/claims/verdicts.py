@@ -22,7 +22,7 @@ from badminima.analysis.tables import StudyTables
 from badminima.claims import Claim, Role
 from badminima.claims.estimators import ESTIMATORS
 from badminima.claims.evidence import Evidence, NotMeasured, no_tables
-from badminima.claims.grids import ClaimsSettings
+from badminima.claims.grids import ClaimsSettings, unconfigured
 from badminima.config import StatisticsConfig
 from badminima.config.studies import Region
 
@@ -78,9 +78,7 @@ def verdict(found: Estimate, region: Region, threshold: float) -> Verdict:
 def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSettings) -> Iterator[dict[str, object]]:
     study = settings.studies.get(claim.study)
     if study is None:
-        missing = f"no study of {claim.study.replace('_', ' ')} is configured (claims.{claim.study})"
-        missing = "no toy is configured (toy)" if claim.study == "toy" else missing
-        yield {**_statement(claim, "", "", settings), **_unmeasured(missing)}
+        yield {**_statement(claim, "", "", settings), **_unmeasured(unconfigured(claim.study))}
         return
     tables = studies.get(claim.study) or no_tables()
     for dataset, model in product(study.datasets, study.models):

@@ -9,7 +9,7 @@ from badminima.config import Config, InitConfig, Name, Section
 from badminima.config.messages import parse
 from badminima.config.overlays import extended, fitted
 from badminima.config.plain import check_size, scalar_of
-from badminima.config.references import check_references
+from badminima.config.references import check_references, unreached_milestones
 from badminima.errors import UserError
 
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
@@ -20,7 +20,8 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
 
     Args:
         raw: the merged YAML mappings.
-        warn: told in a line what a figure, a table or the zoo leaves out because its study lacks it.
+        warn: told in a line what a figure, a table or the zoo leaves out because its study lacks it, and which
+            milestones are never reached.
 
     Raises:
         UserError: on wrong entries, a line for each that names its key, its value and what is allowed.
@@ -29,6 +30,8 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
     raw = extended(raw)
     config = fitted(parse(Config, _with_text(Config, _content(raw), raw)), raw, warn)
     check_references(config)
+    for line in unreached_milestones(config):
+        warn(line)
     return config
 
 

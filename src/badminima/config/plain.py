@@ -64,15 +64,37 @@ def check_size(value: Any) -> None:
 
 
 def check_files(paths: Iterable[Path]) -> None:
-    """Raise UserError where a config file says a thing twice, or something that YAML takes for something else."""
+    """Raise UserError where a config file is no mapping, or says a thing twice, or what YAML takes for another."""
     for path in paths:
-        text = path.read_text(encoding="utf-8")
         try:
-            json.loads(text)
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise UserError(path, "bytes that are no text", "expected YAML or JSON") from None
+        except OSError as error:
+            raise UserError(path, error.strerror, "expected a config file") from None
+        try:
+            content = json.loads(text)
+            found = None if isinstance(content, dict) else "a list" if isinstance(content, list) else "a value"
         except ValueError:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            if root is not None:
+            root = _composed(path, text)
+            if isinstance(root, yaml.MappingNode):
+                found = None
                 _check_node(path, root, set())
+            else:
+                found = "nothing" if root is None else "a list" if isinstance(root, yaml.SequenceNode) else "a value"
+        if found is not None:
+            raise UserError(path, f"{found} at the top level", "expected keys with values")
+
+
+def _composed(path: Path, text: str) -> yaml.Node | None:
+    """Return the nodes of a YAML text; raise UserError where it is none."""
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+        raise UserError(f"{path}{line}", f"no YAML: {error.problem or error.context}", "mend that line") from None
+    except yaml.YAMLError as error:
+        raise UserError(path, " ".join(str(error).split()), "expected YAML") from None
 
 
 def _check_node(path: Path, node: yaml.Node, seen: set[int]) -> None:

@@ -1,6 +1,6 @@
 """The rules that tie entries of a configuration to each other, section by section."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from badminima.config import (
@@ -17,6 +17,7 @@ from badminima.config.doses import doses_of, settings_varied
 from badminima.config.messages import did_you_mean, parse
 from badminima.config.names import check_meanings
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES
+from badminima.config.sizes import are_known, check_sizes, published_sizes
 from badminima.errors import UserError, UserErrors
 
 
@@ -62,6 +63,8 @@ def _check_datasets(config: Config) -> None:
             raise UserError(
                 f"datasets.{name}.path", repr(dataset.path), f"{dataset.source} has its files already: null"
             )
+        if are_known(config, name):
+            check_sizes(name, dataset, *published_sizes(config, name))
     _require("data.local_dirs", config.data.local_dirs, SOURCES.names)
     _require("data.urls", config.data.urls, SOURCES.names)
 
@@ -188,8 +191,24 @@ def _check_phases(config: Config) -> None:
             raise UserError(
                 f"{phase}.milestones",
                 settings.milestones,
-                f"expected increasing epochs up to epochs = {settings.epochs}",
+                f"expected increasing epochs up to epochs = {settings.epochs}; [] leaves the learning rate as it is",
             )
+
+
+def unreached_milestones(config: Config) -> Iterator[str]:
+    """Yield a line for each phase, and each recipe with epochs of its own, whose last epoch is a milestone."""
+    for phase in ("pretraining", "training"):
+        if _ends_at_milestone(getattr(config, phase)):
+            yield f"{phase}.milestones: the last epoch is one, so it is never reached"
+    used = {recipe for study in config.studies.values() for recipe in study.recipes}
+    for name in sorted(used):
+        recipe = config.recipes[name]
+        if recipe.epochs and recipe.schedule == "steps" and _ends_at_milestone(config.training.with_recipe(recipe)):
+            yield f"recipes.{name}.epochs: a milestone, scaled to {recipe.epochs} epochs, is the last, so never reached"
+
+
+def _ends_at_milestone(phase: OptimizationConfig) -> bool:
+    return phase.decay == "milestones" and phase.epochs in phase.milestones
 
 
 def _check_over(config: Config, name: str, figure: FigureConfig) -> None:

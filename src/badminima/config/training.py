@@ -131,7 +131,12 @@ class OptimizationConfig(Section):
     batch_size: Count = 128
     learning_rate: Positive = 0.1
     epochs: Count = 350
-    milestones: list[Count] = Field([150, 250], description="Epochs after which the learning rate is multiplied.")
+    milestones: list[Count] = Field(
+        [150, 250],
+        description="Epochs after which the learning rate is multiplied, increasing, none above epochs. []: never. One "
+        "that is the last epoch is never reached, nor is one after a pretraining has stopped at its target. Other "
+        "schedules than steps, and decay cosine_per_step, leave them aside.",
+    )
     gamma: Positive = Field(0.1, description="Factor on the learning rate at each milestone.")
     decay: Literal["milestones", "cosine_per_step"] = Field(
         "milestones",

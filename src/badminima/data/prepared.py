@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from badminima.config.messages import parse
+from badminima.config.sizes import check_sizes
 from badminima.data.image_lists import told
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
@@ -98,12 +99,6 @@ def prepare(
     """
     parts = _splits(raw, settings)
     train, held_out = parts["train"], parts[settings.evaluate_on]
-    if not len(held_out.indices):
-        raise UserError(
-            f"datasets.{settings.dataset}.evaluate_on",
-            f"{settings.evaluate_on!r} without images",
-            "train_size and validation_size must leave some images to evaluate on",
-        )
     for name, part in (("training", train), (settings.evaluate_on, held_out)):
         _check_classes(part, raw.classes, name, settings.dataset)
     layout: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {}
@@ -230,18 +225,8 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
     """Training, validation and test images; a dataset without an official test split is cut in three."""
     pool = raw.train
     size = len(pool.labels)
-    if raw.test is None and settings.train_size is None:
-        raise UserError(
-            f"datasets.{settings.dataset}.train_size", "nothing", "required: this dataset has no official split"
-        )
-    train_size = size - settings.validation_size if settings.train_size is None else settings.train_size
+    train_size = check_sizes(settings.dataset, settings, size, 0 if raw.test is None else len(raw.test.labels))
     held_out = train_size + settings.validation_size
-    if held_out > size or train_size < 1:
-        raise UserError(
-            f"datasets.{settings.dataset}",
-            f"train_size {settings.train_size} and validation_size {settings.validation_size}",
-            f"together at most {size}",
-        )
     order = stratified_order(pool.labels, generator(settings.root_seed, "split", settings.dataset))
     # Sorted: a split is a set, and reading images in their stored order is faster.
     train, validation, rest = (np.sort(part) for part in np.split(order, [train_size, held_out]))
@@ -265,8 +250,6 @@ def _fewer(test: _Part, settings: PrepareSettings) -> _Part:
     """Return ``test_size`` of the test images, or all where it is null."""
     if settings.test_size is None:
         return test
-    if settings.test_size > len(test.indices):
-        raise UserError(f"datasets.{settings.dataset}.test_size", settings.test_size, f"at most {len(test.indices)}")
     labels = test.split.labels[test.indices]
     order = stratified_order(labels, generator(settings.root_seed, "test", settings.dataset))
     return _Part(test.split, test.indices[np.sort(order[: settings.test_size])])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from badminima.config import AdversarialInit, Config
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
+from badminima.config.sizes import published_sizes
 from badminima.errors import UserError
 from badminima.experiment import measured
 from badminima.experiment.runs import Run
@@ -20,14 +21,12 @@ class Cost:
     """The cost of some jobs, at most: a pretraining may stop early.
 
     Attributes:
-        trainings: trainings and pretrainings.
-        training: device-seconds of them, evaluations included.
+        training: device-seconds of trainings and pretrainings, evaluations included.
         measuring: device-seconds of measurements.
         jobs: jobs that compute on the device.
         gigabytes: disk.
     """
 
-    trainings: int = 0
     training: float = 0.0
     measuring: float = 0.0
     jobs: int = 0
@@ -35,7 +34,6 @@ class Cost:
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
-            self.trainings + other.trainings,
             self.training + other.training,
             self.measuring + other.measuring,
             self.jobs + other.jobs,
@@ -78,7 +76,7 @@ def _training(config: Config, run: Run, device: Device) -> Cost:
     augmented = 2 if recipe.augmentation else 1
     seconds = _seconds(config, run, device, passes * train, evaluations * (augmented * train + test))
     along = evaluations * _measuring(config, run, device, measured.along_run(config, run))
-    return Cost(1, seconds, along, 1, (_weights(config, run.model) + 16 * test) / 1e9)
+    return Cost(seconds, along, 1, (_weights(config, run.model) + 16 * test) / 1e9)
 
 
 def _pretraining(config: Config, run: Run, device: Device) -> Cost:
@@ -93,7 +91,7 @@ def _pretraining(config: Config, run: Run, device: Device) -> Cost:
     along = evaluations * _measuring(config, run, device, names)
     mask = -(-_image_bytes(config, run.dataset) // 8)
     size = _weights(config, run.model) + copies * (8 + mask) + 16 * test
-    return Cost(1, seconds, along, 1, size / 1e9)
+    return Cost(seconds, along, 1, size / 1e9)
 
 
 def _measuring(config: Config, run: Run, device: Device, names: Iterable[str]) -> float:
@@ -142,9 +140,7 @@ def _seconds(config: Config, run: Run, device: Device, trained: int, evaluated: 
 def _images(config: Config, dataset: str) -> tuple[int, int]:
     """Training and test images of a dataset."""
     entry = config.datasets[dataset]
-    source = SOURCES.entry(entry.source)
-    train, test = source.images
-    train *= len(getattr(source.options(**entry.options), "train_parts", [1]))
+    train, test = published_sizes(config, dataset)
     used = entry.train_size or train - entry.validation_size
     if entry.evaluate_on == "validation":
         return used, entry.validation_size

@@ -50,8 +50,9 @@ class PlanRow:
 
     Attributes:
         target: its name.
-        trainings: trainings and pretrainings.
-        training: device-hours of them.
+        trainings: trainings on the true labels.
+        pretrainings: trainings on confusing sets.
+        training: device-hours of both.
         measuring: device-hours of measurements.
         starting: device-hours in which jobs start.
         wall_clock: hours from start to end.
@@ -60,6 +61,7 @@ class PlanRow:
 
     target: str
     trainings: int
+    pretrainings: int
     training: float
     measuring: float
     starting: float
@@ -141,7 +143,8 @@ def _row(
     starting = cost.jobs * device.start + (helpers if device.is_cpu else 0)
     return PlanRow(
         target,
-        cost.trainings,
+        len(trained),
+        len(pretrained),
         cost.training / 3600,
         cost.measuring / 3600,
         starting / 3600,

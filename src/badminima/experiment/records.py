@@ -15,7 +15,7 @@ from badminima.config.base import Section
 from badminima.config.messages import parse
 from badminima.config.names import BASELINE_RECIPE
 from badminima.errors import UserError
-from badminima.experiment.paths import RECORD
+from badminima.experiment.paths import RECORD, WEIGHTS
 from badminima.experiment.runs import Run
 from badminima.storage.files import file_sha256, read_json
 from badminima.storage.tensorfiles import read_tensors, stated_digest
@@ -26,6 +26,9 @@ Accuracy = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)] | None
 Natural = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+
+# The column of ``landscape.csv`` that has the digest of the weights that a run ended at.
+OF_WEIGHTS = "weights_sha256"
 
 # What a file is, if it is not the one that was expected.
 OTHER = {
@@ -210,26 +213,51 @@ class RunRecord:
         return correct
 
 
-def origin(prepared: Path, start: Path, confusing: Path | None = None) -> MadeFrom:
+def origin(prepared: Path, start: Path, confusing: Path | None = None, run: Run | None = None) -> MadeFrom:
     """Return what a training is made from, before it begins.
 
     Args:
         prepared: the prepared dataset.
         start: the weights that it starts from; what stands behind them is in the record beside them, if they have one.
         confusing: the confusing set that it is to fit: it is a pretraining then.
+        run: the run that is to be made, whose start has to be of the same dataset, model and seed.
 
     Raises:
-        UserError: if a file states no digest, or the start is not what its record says.
+        UserError: if a file states no digest, or the start is not what its record says, or another run's.
     """
     dataset, begin = stated_digest(prepared), stated_digest(start)
+    behind = record_beside(start) if confusing is None else None
+    if run is not None:
+        _require_start(start, behind, run, is_pretraining=confusing is not None)
     if confusing is not None:
         return MadeFrom(dataset=dataset, start=begin, confusing=stated_digest(confusing), random=begin)
-    behind = record_beside(start)
     if behind is None:
         return MadeFrom(dataset=dataset, start=begin)
     behind.require("dataset", prepared, dataset)
     further = behind.stated.made_from
     return MadeFrom(dataset=dataset, start=begin, confusing=further.confusing, random=further.random)
+
+
+def _require_start(start: Path, behind: RunRecord | None, run: Run, is_pretraining: bool) -> None:
+    """Make sure that a run may start from some weights; raises UserError if they are another run's start.
+
+    Args:
+        start: the weights.
+        behind: the record beside them. Drawn weights have none: then their place says what they are, if they lie where
+            the pipeline puts them.
+        run: the run.
+        is_pretraining: whether it is one: it starts from drawn weights of another init, which only the config names.
+    """
+    if behind is not None:
+        # A pretraining makes the start of its own init. Which run an init of kind ``run`` ends, only the config says.
+        found = behind.stated.settings.run
+        init = found.init if behind.stated.confusing is None else run.init
+        require_run(behind.path, behind.stated.settings, replace(run, init=init, recipe=found.recipe))
+        return
+    folder, dataset, model, init, seed, name = (*("",) * 6, *start.absolute().parts)[-6:]
+    place = (dataset, model, run.init if is_pretraining else init, seed)
+    if (folder, name) == ("inits", WEIGHTS) and place != (run.dataset, run.model, run.init, f"seed{run.seed}"):
+        raise UserError(start, "the start of other runs", f"expected the start of {name_of(run)}")
 
 
 def read_record(path: Path, run: Run | None = None) -> RunRecord:

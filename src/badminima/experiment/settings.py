@@ -28,6 +28,8 @@ from badminima.config.doses import Doses
 # 2: images are normalized as trainings normalize them, which rounds differently in the last bits.
 # 3: the noise covariance is that of the noise alone; standard errors; unbiased CKA.
 MEASUREMENTS_REVISION = 3
+# 4: rows name the digest of the weights that the run ended at.
+LANDSCAPE_REVISION = 4
 
 
 class PrepareSettings(Section):

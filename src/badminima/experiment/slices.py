@@ -22,6 +22,8 @@ from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import (
+    LANDSCAPE_REVISION,
+    MEASUREMENTS_REVISION,
     AlongSettings,
     CollectSettings,
     ConfuseSettings,
@@ -136,6 +138,7 @@ def diagnose_settings(config: Config, run: Run, stage: str = "diagnose") -> Diag
     """Return the settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
     names = measurements_of(config, stage)
     return DiagnoseSettings(
+        revision=LANDSCAPE_REVISION if stage == "landscape" else MEASUREMENTS_REVISION,
         dataset=run.dataset,
         model_name=run.model,
         init=run.init,

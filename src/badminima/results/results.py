@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables, read_study
+from badminima.claims import GROUPS
 from badminima.config import Config, InitConfig, ModelConfig
 from badminima.config.load import load_config
 from badminima.config.messages import parse
@@ -94,14 +95,25 @@ class Results:
         """The inits of that config; those of fixed meaning if it was not recorded."""
         return recorded_inits(self.paths.results)
 
+    @property
+    def claims_files(self) -> list[Path]:
+        """The tables of verdicts: the one of all claims, or else those of claims that were decided alone."""
+        whole = self.paths.all_verdicts("csv")
+        alone = [self.paths.verdicts(group, "csv") for group in GROUPS]
+        return [whole] if whole.exists() else [path for path in alone if path.exists()]
+
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """The paper's claims: statement, estimate, interval, verdict; raises UserError if they are not decided yet."""
-        path = self.paths.all_verdicts("csv")
-        if not path.exists():
-            raise UserError(path, "no such file", "run the target claims first")
+        """The papers' claims: statement, estimate, interval, verdict; those decided alone, if not all of them were.
+
+        Raises UserError if none is decided yet.
+        """
+        if not (tables := self.claims_files):
+            whole = self.paths.all_verdicts("csv")
+            raise UserError(whole, "no such file", "run the target claims, or that of one claim, first")
         names = dict.fromkeys(("claim", "dataset", "model", "figure", "reason"), str)
-        return pd.read_csv(path, dtype=names, na_values=[""], keep_default_na=False)
+        read = (pd.read_csv(path, dtype=names, na_values=[""], keep_default_na=False) for path in tables)
+        return pd.concat(read, ignore_index=True)
 
     def tables(self, study: str) -> StudyTables:
         """All tables of one study; raises UserError if it has none."""

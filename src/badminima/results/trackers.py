@@ -63,12 +63,12 @@ class Shown:
     Attributes:
         project: the name of the results folder.
         figures: PNG files by name.
-        claims: the file of all verdicts, and its table; None: not decided yet.
+        claims: the files of the verdicts, and all of them in a table; None: not decided yet.
     """
 
     project: str
     figures: dict[str, Path]
-    claims: tuple[Path, pd.DataFrame] | None
+    claims: tuple[list[Path], pd.DataFrame] | None
 
 
 def track(
@@ -181,7 +181,8 @@ def _to_mlflow(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
     for path in shown.figures.values():
         client.log_artifact(number, str(path), "figures")
     if shown.claims is not None:
-        client.log_artifact(number, str(shown.claims[0]))
+        for path in shown.claims[0]:
+            client.log_artifact(number, str(path))
     client.set_terminated(number)
 
 
@@ -218,12 +219,11 @@ TRACKERS: dict[str, Callable[[Iterator[Tracked], Shown, Path], None]] = {
 
 
 def _shown(results: Results) -> Shown:
-    verdicts = results.paths.all_verdicts("csv")
     figures = sorted(results.paths.figure("", "png").parent.glob("fig_*.png"))
     return Shown(
         project=results.paths.results.absolute().name,
         figures={path.stem: path for path in figures},
-        claims=(verdicts, results.claims) if verdicts.exists() else None,
+        claims=(files, results.claims) if (files := results.claims_files) else None,
     )
 
 

@@ -174,6 +174,27 @@ class Minimum:
 
 
 @dataclass(frozen=True)
+class Verified:
+    """What :meth:`Zoo.verify` compared.
+
+    Attributes:
+        minima: how many minima, each with its card and the index.
+        datasets: the datasets that the zoo brings along.
+        absent: the datasets that are not there, so that nothing is known of them.
+    """
+
+    minima: int
+    datasets: tuple[str, ...]
+    absent: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        parts = [f"{self.minima} minima"]
+        parts += [f"datasets: {', '.join(self.datasets)}"] if self.datasets else []
+        parts += [f"not there, so not compared: {', '.join(self.absent)}"] if self.absent else []
+        return f"Verified({'; '.join(parts)})"
+
+
+@dataclass(frozen=True)
 class Zoo:
     """Minima by name; iterates over the names.
 
@@ -205,18 +226,24 @@ class Zoo:
         """Every card by its minimum's name; raises UserError if one is not the one that was exported."""
         return {name: self[name].card for name in self}
 
-    def verify(self) -> None:
+    def verify(self) -> Verified:
         """Compare every file that is there with its digest, and what the files say of each other.
+
+        Returns:
+            What was compared, and which datasets are not there: a zoo has them on request, and works without.
 
         Raises:
             UserError: on the first that is not the one that was exported, or does not belong to the others.
         """
         read = set()
+        absent = set()
         for name in self:
             minimum = self[name]
             minimum.weights()
             dataset = str(self.index.loc[name, "dataset"]), minimum.card.digests.get("dataset")
-            if minimum.has_dataset and dataset not in read:
+            if not minimum.has_dataset:
+                absent.add(dataset[0])
+            elif dataset not in read:
                 minimum.dataset()
                 read.add(dataset)
             row, card = self.index.loc[name], minimum.card
@@ -228,6 +255,7 @@ class Zoo:
                         f"{column} {row[column]} of {name}, where {minimum.folder / CARD} says {value}",
                         "the two don't belong together: copy or export the zoo again",
                     )
+        return Verified(len(self), tuple(sorted({name for name, _ in read})), tuple(sorted(absent)))
 
 
 def _verify(path: Path, stated: str) -> None:

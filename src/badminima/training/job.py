@@ -6,7 +6,7 @@ import click
 
 from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
-from badminima.experiment.records import origin
+from badminima.experiment.records import Coordinates, origin
 from badminima.experiment.settings import TrainSettings
 from badminima.models.weights import read_weights
 from badminima.training.hooks import Hooks, Measure
@@ -43,7 +43,7 @@ def train(
     """
     dataset, weights = read_prepared(prepared, "pt", verify=True), read_weights(start)
     wrong_labels = None if confusing is None else read_confusing(confusing)
-    made_from = origin(prepared, start, confusing)
+    made_from = origin(prepared, start, confusing, Coordinates.model_validate(settings.model_dump()).run)
     points_of = identity(settings, made_from)
     with watch_signals() as interruption, RestartPoints(output, points_of, restart_seconds) as points:
         with show_rows(settings) as report:

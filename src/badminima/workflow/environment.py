@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from badminima.config.data import MIRRORS
-from badminima.errors import without_secrets
+from badminima.errors import UserError, without_secrets
+
+CACHE = "SNAKEMAKE_OUTPUT_CACHE"
 
 
 def use_checkout(source: Path) -> None:
@@ -25,6 +27,25 @@ def hand_over_mirrors(urls: Mapping[str, Sequence[str]]) -> None:
     secret = {source: list(mirrors) for source, mirrors in urls.items() if any(map(_has_secrets, mirrors))}
     if secret:
         os.environ[MIRRORS] = json.dumps(secret)
+
+
+def check_place(checkout: Path) -> None:
+    """Raise UserError if the path of the checkout has what can't be in it.
+
+    Snakemake takes braces for wildcards, and PYTHONPATH has colons between folders.
+    """
+    unfit = ["{", "}", os.pathsep]
+    if set(str(checkout)) & set(unfit):
+        raise UserError("checkout", checkout, f"expected a folder without any of {' '.join(unfit)} in its path")
+
+
+def check_cache(environment: Mapping[str, str]) -> None:
+    """Raise UserError if the environment names no place for a cache that the command asks for."""
+    place = environment.get(CACHE)
+    if not place:
+        raise UserError("--cache", f"no {CACHE}", f"export {CACHE}=/an/existing/folder, or leave out --cache")
+    if "://" not in place and not Path(place).is_dir():
+        raise UserError(CACHE, place, "expected an existing folder, or the address of a storage")
 
 
 def _has_secrets(address: str) -> bool:

@@ -5,11 +5,13 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from logging.handlers import QueueHandler
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from badminima.errors import GOES_ON
@@ -25,11 +27,21 @@ FULL = 1 << 20
 NO_SPACE = os.strerror(errno.ENOSPC)
 # How the last line of a log begins that says why: a command's message, or the end of a traceback.
 REASON = re.compile(r"([A-Za-z_]\w*\.)*\w*Error\b")
+# How the one line of a command begins that says all there is to say of a user's mistake.
+MESSAGE = "Error: "
 # What an executor says after the reason: the command that it sent a job by, or where to look further.
 AFTER_REASON = re.compile(r"\n\s*sbatch call:.*|\s*For further error details see the cluster.*", re.DOTALL)
 NO_RULE = re.compile(r"No rule to produce (\S+)")
-# Exceptions of Snakemake that only repeat that a job's command has failed.
+# Exceptions of Snakemake that only repeat that a job's command has failed, with how it ended: by a signal, or as its
+# shell says that it did.
 JOB_EXCEPTIONS = ("RuleException", "CalledProcessError", "SpawnedJobError")
+DIED = re.compile(r"died with <Signals\.(SIG\w+)|returned non-zero exit status (\d+)")
+SHELL_SIGNAL = 128
+# Who sends these wants the job to stop, and not because of anything it did.
+STOPPING = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+# What a command says last that was stopped by Ctrl-C, and what an executor says of a job that someone cancelled.
+ABORTED = "Aborted!"
+CANCELLED = "'CANCELLED"
 
 
 @dataclass(frozen=True)
@@ -41,21 +53,25 @@ class Failure:
         message: what the executor said of it, if it said anything.
         logs: its own log, then what the executor kept of it.
         outputs: the files that it would have written.
+        signal: the signal that ended it, if one did.
     """
 
     rule: str
     message: str | None
     logs: tuple[Path, ...]
     outputs: tuple[Path, ...]
+    signal: str | None = None
 
     @classmethod
-    def of_event(cls, event: Mapping[str, Any], more_logs: Sequence[str] = ()) -> "Failure":
+    def of_event(
+        cls, event: Mapping[str, Any], more_logs: Sequence[str] = (), signal_name: str | None = None
+    ) -> "Failure":
         """Take what Snakemake says of a failed job; file names may come with a remark in brackets."""
         logs, outputs = (
             tuple(Path(path.split(" (")[0]) for path in paths)
             for paths in ([*event["log"], *more_logs], event["output"])
         )
-        return cls(event["rule_name"], reason_of(event["rule_msg"]), logs, outputs)
+        return cls(event["rule_name"], reason_of(event["rule_msg"]), logs, outputs, signal_name)
 
     @property
     def job(self) -> str:
@@ -80,11 +96,17 @@ class Failure:
         # The executor's log says why a job was killed that could not say so itself.
         logs = self.logs[:1] if self.gives_reason else self.logs
         lines = [line for log in logs for line in last_lines(log)]
+        if lines and lines[-1].startswith(MESSAGE):
+            lines = lines[-1:]
         if self.message:
             # Last, since a log may be that of an attempt before.
             lines.append(self.message)
-        elif lines and GOES_ON in lines[-1]:
+            if CANCELLED in self.message:
+                lines.append("stopped from outside; the same command goes on")
+        elif lines and (GOES_ON in lines[-1] or lines[-1] == ABORTED):
             lines.append("stopped; the same command goes on")
+        elif not self.gives_reason and self.signal:
+            lines.append(meaning_of(self.signal))
         elif not self.gives_reason and len(self.logs) == 1:
             lines.append("its log gives no reason: it was killed (memory?), or could not start")
         if self._disk_is_full() and not any(NO_SPACE in line for line in lines):
@@ -109,10 +131,12 @@ class Failures(logging.Handler):
     Attributes:
         names: the targets that there are, once all rules are read.
         presets: the folder of presets, which may have more targets.
+        lacking: why the config can't make targets that it might have, by their names.
     """
 
     names: Collection[str] = ()
     presets = Path("presets")
+    lacking: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, logger: logging.Logger, is_shown: bool = False) -> None:
         super().__init__(logging.ERROR)
@@ -121,6 +145,7 @@ class Failures(logging.Handler):
         self._failures: dict[tuple[str, tuple[Path, ...]], Failure] = {}
         self._other_errors = 0
         self._said: dict[str, str] = {}
+        self._signals: dict[int | None, str | None] = {}
         logger.addHandler(self)
 
     def listen(self, executor: Any) -> None:
@@ -148,14 +173,17 @@ class Failures(logging.Handler):
                 self._add(failure)
         elif event == "job_error":
             if not content["indent"]:  # else a member of a group, which has been taken in
-                self._add(Failure.of_event(content))
-        elif content.get("exception") not in JOB_EXCEPTIONS:
+                self._add(Failure.of_event(content, signal_name=self._signals.pop(record.thread, None)))
+        elif content.get("exception") in JOB_EXCEPTIONS:
+            # Said just before the job is named, in the thread that waited for it.
+            self._signals[record.thread] = signal_in(record.getMessage())
+        else:
             self._other_errors += 1
             if not self._is_shown(record):
                 print(record.getMessage(), file=sys.stderr, flush=True)
             missing = NO_RULE.search(record.getMessage())
             if missing and is_unknown(missing[1], self.names):
-                print(advice(missing[1], self.names, self.presets), file=sys.stderr, flush=True)
+                print(advice(missing[1], self.names, self.presets, self.lacking), file=sys.stderr, flush=True)
 
     def report(self) -> str:
         """Return a paragraph for each failed job: its rule and run, the last lines of its log, and where that is."""
@@ -186,6 +214,28 @@ class Failures(logging.Handler):
 def reason_of(message: str | None) -> str | None:
     """Return what an executor says of a failed job without the command that it was sent by, if it says anything."""
     return AFTER_REASON.sub("", message).strip() or None if message else None
+
+
+def signal_in(message: str) -> str | None:
+    """Return the signal that ended a command, from what is said of its failure; None where none did."""
+    died = DIED.search(message)
+    if died is None:
+        return None
+    if died[1]:
+        return died[1]
+    try:
+        return signal.Signals(int(died[2]) - SHELL_SIGNAL).name
+    except ValueError:
+        return None
+
+
+def meaning_of(name: str) -> str:
+    """Return what a signal says of the job that it ended."""
+    if name in STOPPING:
+        return f"stopped from outside ({name}); the same command goes on"
+    if name == "SIGKILL":
+        return "killed (SIGKILL), as happens where memory is short"
+    return f"crashed ({name})"
 
 
 def last_lines(log: Path) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from badminima.claims import GROUPS, claims_of
-from badminima.claims.grids import claimed_studies, lacking
+from badminima.claims.grids import undecidable
 from badminima.config import Config
 from badminima.config.registry import FIGURES
 from badminima.experiment.lineage import confusing_example
@@ -24,6 +24,9 @@ SECTIONS = {"fig_": "figures", "table_": "tables"}
 EVERYTHING, FIGURE_GROUP, TABLE_GROUP, CLAIM_GROUP = "Everything", "Figures", "Tables for papers", "Claims"
 # A row of the page: names in backticks, and what they stand for.
 HEADING, ROW = re.compile(r"## (.+)"), re.compile(r"\| (`[^|]+`) \| ([^|]+) \|")
+
+# The names that a misspelt one is answered with.
+NEAREST = 3
 
 # The command in the head of a config file, and the files that it names.
 COMMAND = re.compile(r"^#.* --configfile ((?:\S+\.yaml ?)+)$", re.MULTILINE)
@@ -70,7 +73,7 @@ def configured(config: Config, page: str) -> list[Target]:
     figures |= {} if confusing_example(config) is None else {"fig_confusing": ""}
     figures |= {} if config.toy is None else {"fig_toy": "", "anim_toy": ""}
     tables = {f"table_{name}": config.studies[table.study].question for name, table in config.tables.items()}
-    claims = {f"claim_{group}": "" for group in GROUPS if _decides(config, group)}
+    claims = {f"claim_{group}": "" for group in GROUPS if undecidable(config, group) is None}
     always = {name: "" for name, target in words.items() if target.group == EVERYTHING}
     groups = {EVERYTHING: always, FIGURE_GROUP: figures, TABLE_GROUP: tables, CLAIM_GROUP: claims}
     return [
@@ -107,36 +110,29 @@ def _question(config: Config, figure: str) -> str:
     return FIGURES.entry(entry.kind or figure).question or config.studies[entry.study].question
 
 
-def _decides(config: Config, group: str) -> bool:
-    """Return whether a config has the study and the cells of any claim of one target."""
-    studies = claimed_studies(config)
-    return any(claim.study in studies and lacking(config, claim) is None for claim in claims_of(group))
-
-
 def is_unknown(target: str, names: Collection[str]) -> bool:
     """Return whether a target is meant as the name of a rule and is none: files have a slash or an extension."""
     return bool(names) and not {"/", "."} & set(target) and target not in names
 
 
-def advice(target: str, rules: Collection[str], presets: Path) -> str:
-    """Return a line about an unknown target: the nearest name, which presets bring it, or what there is of its kind.
+def advice(target: str, rules: Collection[str], presets: Path, lacking: Mapping[str, str]) -> str:
+    """Return a line about an unknown target: which presets bring it, or the nearest names.
 
     Args:
         target: the name.
         rules: the rules that this config has.
         presets: the folder of presets, which may have more.
+        lacking: why this config can't make targets that it might have, by their names.
     """
+    because = f", as {lacking[target]}" if target in lacking else ""
     if target in _targets_of(presets.parent / "config.yaml"):
-        return f"target {target}: taken out of this config; without --configfile it is there"
+        return f"target {target}: taken out of this config{because}; without --configfile it is there"
     bringing = [" ".join(needed_files(file)) for file in sorted(presets.rglob("*.yaml")) if target in _targets_of(file)]
     if bringing:
-        return f"target {target}: not in this config; --configfile {' or '.join(bringing)} brings it"
-    near = get_close_matches(target, rules, n=3)
-    if near:
-        return f"target {target}: found no such target; did you mean {', '.join(near)}?"
-    kind = target.split("_")[0] + "_"
-    alike = sorted(rule for rule in rules if rule.startswith(kind))
-    return f"target {target}: found no such target; this config has {', '.join(alike or sorted(rules))}"
+        return f"target {target}: not in this config{because}; --configfile {' or '.join(bringing)} brings it"
+    near = get_close_matches(target, rules, n=NEAREST)
+    meant = f"did you mean {', '.join(near)}? " if near else ""
+    return f"target {target}: found no such target; {meant}'snakemake help' lists {len(rules) - len(near)} others"
 
 
 def _targets_of(file: Path) -> set[str]:

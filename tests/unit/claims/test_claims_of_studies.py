@@ -10,7 +10,7 @@ from badminima.analysis.tables import StudyTables
 from badminima.claims import CLAIMS, GROUPS, claims_of
 from badminima.claims.estimators import ESTIMATORS
 from badminima.claims.evidence import toy_tables
-from badminima.claims.grids import ClaimsSettings, claims_settings, collect_claim_settings
+from badminima.claims.grids import ClaimsSettings, claims_settings, collect_claim_settings, undecidable
 from badminima.claims.verdicts import evaluate_claims
 from badminima.config import Config, StudyConfig
 from badminima.config.load import load_config
@@ -311,12 +311,15 @@ def changed(config: Config, **change) -> Config:
         ("control", "claims", {"control": None}, "no runs of random_rescaled, vanilla"),
         ("b", "claims", {"label_noise": "dose"}, "no runs of adversarial_end, label_noise"),
         ("4", "diagnostics", ["norms"], "distance is not among the diagnostics"),
+        # Its only adversarial init has no other to be compared with.
+        ("6", "claims", {"replication": "ablation"}, "fewer than two adversarial inits that differ in R alone"),
     ],
 )
 def test_nothing_is_trained_for_a_claim_that_its_study_cannot_decide(config, group, section, update, reason):
     section_of = getattr(config, section)
     other = changed(config, **{section: section_of.model_copy(update=update) if isinstance(update, dict) else update})
     assert collect_claim_settings(other, group) is None
+    assert undecidable(other, group) == reason
     rows = evaluate_claims(claims_of(group), {}, claims_settings(other))
     assert rows["reason"].iloc[0] == reason
     assert set(rows["verdict"]) == {"not measured"}

@@ -491,3 +491,33 @@ def test_config_and_runs_import_neither_torch_nor_numpy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"training": {"milestones": []}}, []),
+        ({"training": {"milestones": [349]}}, []),
+        ({"training": {"milestones": [350], "decay": "cosine_per_step"}}, []),
+        ({"training": {"milestones": [350]}}, ["training.milestones: the last epoch is one, so it is never reached"]),
+        (
+            {"pretraining": {"epochs": 250}},
+            ["pretraining.milestones: the last epoch is one, so it is never reached"],
+        ),
+        (
+            {"recipes": {"one": {"epochs": 1}}, "studies": {"scale": {"recipes": ["vanilla", "one"]}}},
+            ["recipes.one.epochs: a milestone, scaled to 1 epochs, is the last, so never reached"],
+        ),
+        (
+            {
+                "recipes": {"one": {"epochs": 1, "schedule": "cosine"}, "unused": {"epochs": 1}},
+                "studies": {"scale": {"recipes": ["vanilla", "one"]}},
+            },
+            [],
+        ),
+    ],
+)
+def test_a_milestone_that_is_never_reached_is_said_in_a_line(change, said):
+    lines: list[str] = []
+    load_config(overlay(raw_config(), change), lines.append)
+    assert lines == said

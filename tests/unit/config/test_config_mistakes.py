@@ -134,6 +134,27 @@ def test_what_yaml_reads_otherwise_than_it_looks_is_refused(tmp_path, text, foun
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"a: [\n", ", line 2: found no YAML: "),
+        (b"a: 1\n b: 2\n", ", line 2: found no YAML: "),
+        (b"\xc0\x01", ": found bytes that are no text"),
+        (b"", ": found nothing at the top level"),
+        (b"- a", ": found a list at the top level"),
+        (b"[1]", ": found a list at the top level"),
+        (b"a: \x00", ": found "),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path, content, found):
+    path = tmp_path / "overlay.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        check_files([path])
+    assert str(error.value).startswith(f"{path}{found}")
+    assert "\n" not in str(error.value)
+
+
 def test_shipped_configs_and_quoted_text_are_accepted(tmp_path):
     quoted = {"a": "017", "b": "1:30", "on": "2026-01-01", "c": [0, 10, 0.5]}
     (tmp_path / "quoted.yaml").write_text(yaml.safe_dump(quoted))
@@ -195,3 +216,46 @@ def test_five_wrong_references_are_five_lines():
     with pytest.raises(UserError) as error:
         load_config(overlay(RAW, change))
     assert len(str(error.value).splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("dataset", "found"),
+    [
+        (
+            {"source": "digits", "train_size": 1500, "validation_size": 300},
+            "datasets.mine: found train_size 1,500 and validation_size 300; it has 1,797 training images, ",
+        ),
+        ({"source": "digits"}, "datasets.mine.train_size: found nothing; mine has no test images of its own"),
+        (
+            {"source": "digits", "train_size": 1497, "validation_size": 300},
+            "datasets.mine: found train_size 1,497 and validation_size 300; expected less than its 1,797 images",
+        ),
+        ({"source": "cifar10", "train_size": 50_001}, "it has 50,000 training images"),
+        ({"source": "cifar10", "path": "elsewhere", "train_size": 50_001}, "it has 50,000 training images"),
+        (
+            {"source": "cifar10", "validation_size": 50_000},
+            "datasets.mine.validation_size: found 50,000; expected less",
+        ),
+        ({"source": "cifar10", "test_size": 10_001}, "datasets.mine.test_size: found 10,001; expected at most 10,000"),
+        ({"source": "digits", "train_size": 1000, "test_size": 900}, "found 900; expected at most 797"),
+        ({"source": "cinic10", "train_size": 90_001}, "it has 90,000 training images"),
+    ],
+)
+def test_more_images_than_a_known_source_has_are_refused_before_anything_runs(dataset, found):
+    with pytest.raises(UserError) as error:
+        load_config(overlay(raw_config(), {"datasets": {"mine": dataset}}))
+    assert found in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        {"source": "image_folder", "path": "photos", "train_size": 10**6},
+        {"source": "cinic10", "path": "cinic", "train_size": 90_001},
+        {"source": "cinic10", "options": {"train_parts": ["train", "valid"]}, "train_size": 90_001},
+        {"source": "digits", "train_size": 1497, "validation_size": 300, "evaluate_on": "validation"},
+    ],
+)
+def test_where_sizes_are_unknown_or_fit_nothing_is_refused(dataset):
+    load_config(overlay(raw_config(), {"datasets": {"mine": dataset}}))

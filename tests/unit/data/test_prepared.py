@@ -73,7 +73,7 @@ def test_the_whole_training_set_keeps_its_order(prepared):
 
 @pytest.mark.parametrize("changes", [{"train_size": 101}, {"train_size": 90, "validation_size": 11}])
 def test_more_images_than_there_are_is_one_line(prepared, changes):
-    with pytest.raises(UserError, match=r"datasets\.d: .*at most 100"):
+    with pytest.raises(UserError, match=r"datasets\.d: .*it has 100 training images, expected at most that together"):
         prepared(RawDataset(numbered(100), None, ("even", "odd")), settings(**changes))
 
 

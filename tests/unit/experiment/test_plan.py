@@ -1,10 +1,13 @@
 """The cost plan: sums that can be done by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.experiment.plan import Machine, plan, planned_device
+from badminima.experiment.plan import Machine, PlanRow, plan, planned_device
+from badminima.experiment.plan_text import duration, plan_text
 from badminima.experiment.speeds import Device, Speed, Timing, find_device, read_devices
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
@@ -54,6 +57,11 @@ def rows(config, device=GPU, machine=Machine()):  # noqa: B008
     return {row.target: row for row in plan(config, device, machine)}
 
 
+def counts(found):
+    """Trainings and pretrainings of everything."""
+    return found["all"].trainings, found["all"].pretrainings
+
+
 def total(config, device=GPU, machine=Machine()):  # noqa: B008
     return rows(config, device, machine)["all"]
 
@@ -64,7 +72,7 @@ def test_one_cell_from_both_inits_is_two_trainings_and_a_pretraining():
     # most 15 evaluations of the copies and of the test images.
     training = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
     pretraining = 350 * 500_000 / 1000 + 15 * (500_000 + 10_000) / 4000
-    assert found["all"].trainings == 3
+    assert counts(found) == (2, 1)
     assert found["all"].training == pytest.approx((2 * training + pretraining) / 3600)
     # Three sets of weights, and labels (8 bytes) and masks (384) of 500,000 copies.
     disk = 3 * (4 * 11_173_962 + 16 * 10_000) + 500_000 * (8 + 384)
@@ -110,16 +118,16 @@ def test_larger_images_cost_by_their_pixels():
 
 def test_a_rescaled_init_pays_for_the_pretraining_behind_it_once():
     alone = rows(config(studies={"ablation": {"inits": ["random_rescaled"]}}))
-    assert alone["all"].trainings == 2
+    assert counts(alone) == (1, 1)
     both = rows(config(studies={"ablation": {"inits": ["adversarial", "random_rescaled"]}}))
-    assert both["all"].trainings == 3
+    assert counts(both) == (2, 1)
 
 
 def test_a_start_trained_as_long_as_another_pays_for_both_pretrainings_once():
     alone = rows(config(studies={"ablation": {"inits": ["true_labels"]}}))
-    assert alone["all"].trainings == 3
+    assert counts(alone) == (1, 2)
     both = rows(config(studies={"ablation": {"inits": ["adversarial", "true_labels"]}}))
-    assert both["all"].trainings == 4
+    assert counts(both) == (2, 2)
 
 
 def test_a_model_that_was_not_measured_is_named():
@@ -134,9 +142,9 @@ def test_an_end_point_pays_for_the_runs_behind_it_once():
     }
     alone = rows(config(inits=inits, studies={"ablation": {"inits": ["later"]}}))
     # Its own training, the two behind it, and the pretraining at the root.
-    assert alone["all"].trainings == 4
+    assert counts(alone) == (3, 1)
     with_one = rows(config(inits=inits, studies={"ablation": {"inits": ["later", "adversarial"]}}))
-    assert with_one["all"].trainings == 5
+    assert counts(with_one) == (4, 1)
 
 
 @pytest.mark.parametrize(
@@ -247,3 +255,32 @@ def test_gpus_work_side_by_side_as_far_as_cores_go_and_one_run_takes_its_time():
     assert total(seeds, machine=Machine(cores=8, gpus=2)).wall_clock == pytest.approx(alone / 2)
     assert total(seeds, machine=Machine(cores=4, gpus=2)).wall_clock == pytest.approx(alone)
     assert total(seeds, machine=Machine(cluster_jobs=200)).wall_clock == pytest.approx(alone / 4)
+
+
+def test_a_plan_reads_answer_first_and_has_a_row_for_targets_of_one_cost():
+    figure = PlanRow("fig_curves", 60, 6, 0.4, 0.0, 0.1, 0.5, 0.02)
+    alike = [replace(figure, target=f"fig_{number:020}") for number in range(9)]
+    whole = PlanRow("all", 1_060, 6, 3000.0, 0.4, 0.1, 70.0, 3.05)
+    text = plan_text([figure, *alike, whole], GPU, 8, "cpu", ["start"])
+    lines = text.splitlines()
+    assert lines[0] == "all: at most 3 days on NVIDIA X, 3.0 GB of disk; 1,060 trainings after 6 pretrainings"
+    assert lines[1].endswith("; 8 at once; jobs on this machine would compute on cpu")
+    assert lines[2] == "not measured on it, so not counted: start"
+    assert lines[4].split() == ["wall", "clock", "training", "measuring", "starting", "disk", "target"]
+    assert lines[5].split() == ["3", "days", "125", "days", "24", "min", "6", "min", "3.0", "GB", "all"]
+    assert lines[6].split()[:10] == ["30", "min", "24", "min", "-", "6", "min", "20", "MB", "fig_curves,"]
+    assert all(len(line) <= 100 for line in lines)
+    assert text.count("fig_") == 10
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [(0.0, "-"), (0.005, "18 s"), (0.5, "30 min"), (1.6, "1.6 h"), (47.9, "47.9 h"), (24 * 4000, "4,000 days")],
+)
+def test_a_duration_reads_in_its_own_unit(hours, text):
+    assert duration(hours) == text
+
+
+@pytest.mark.parametrize(("device", "here"), [(GPU, "NVIDIA X"), (PAIR, "cpu"), (GPU, None)])
+def test_where_jobs_run_on_what_is_reckoned_with_nothing_is_said(device, here):
+    assert "would compute" not in plan_text([PlanRow("all", 1, 0, 1.0, 0.0, 0.0, 1.0, 0.1)], device, 1, here, [])

@@ -16,7 +16,7 @@ def test_an_entry_that_no_study_names_is_told():
         "recipes": {"sam": {"sam": 0.05}, "ema": {"ema": 0.99}, "adam": {"optimizer": "adam"}},
         "inits": {"random_x2": {"kind": "random", "gain": 2.0}},
         "models": {"small": {"architecture": "mlp"}},
-        "datasets": {"digits": {"source": "digits"}},
+        "datasets": {"digits": {"source": "digits", "train_size": 1000}},
         "studies": {"scale": {"recipes+": ["ema"]}},
     }
     assert told(own) == [

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import badminima
+from badminima.analysis.reading import StudyReader
 from badminima.analysis.tables import collect
 from badminima.diagnostics.along import measure_along
 from badminima.diagnostics.inputs import Inputs, read_context
@@ -22,6 +23,7 @@ from badminima.experiment.slices import collect_settings, diagnose_settings
 from badminima.results.export import export
 from badminima.results.results import Results
 from badminima.storage.tensorfiles import read_tensors, stated_digest, write_tensors
+from badminima.training.job import train
 from tests.unit.results.conftest import NAME, RUN, restate
 
 OTHER = replace(RUN, seed=1)
@@ -206,6 +208,82 @@ def test_a_training_starts_from_weights_that_their_record_names(copied):
     shutil.copyfile(paths.init("digits", "mlp", "adversarial", 1) / "weights.safetensors", start)
     with pytest.raises(UserError, match="found other weights"):
         origin(prepared, start)
+
+
+def test_a_first_training_starts_from_no_other_run(copied):
+    paths = copied.paths
+    prepared = paths.prepared("digits")
+    starts = [paths.init("digits", "mlp", "adversarial", seed) / "weights.safetensors" for seed in (0, 1)]
+    assert origin(prepared, starts[0], run=RUN) == origin(prepared, starts[0])
+    for start, run in ((starts[1], RUN), (starts[0], replace(RUN, init="true_labels")), (starts[0], OTHER)):
+        with pytest.raises(UserError, match=r"run\.json: found a file of digits/mlp/adversarial/vanilla/seed"):
+            origin(prepared, start, run=run)
+    # The end of a run is the start of an init of any other name, for the same seed.
+    end = paths.run(RUN) / "weights.safetensors"
+    origin(prepared, end, run=replace(RUN, init="adversarial_end", recipe="da"))
+    with pytest.raises(UserError, match=r"seed0; expected one of .*seed1"):
+        origin(prepared, end, run=replace(OTHER, init="adversarial_end"))
+
+
+@pytest.mark.parametrize(
+    ("init", "seed", "run", "is_refused"),
+    [
+        ("random", 0, BASELINE, False),
+        ("random", 1, BASELINE, True),
+        ("random", 0, RUN, True),
+        ("random", 0, replace(BASELINE, model="other"), True),
+        ("random", 0, replace(BASELINE, dataset="other"), True),
+    ],
+)
+def test_drawn_weights_of_another_run_are_no_start(copied, init, seed, run, is_refused):
+    paths = copied.paths
+    start = paths.init("digits", "mlp", init, seed) / "weights.safetensors"
+    if not is_refused:
+        assert origin(paths.prepared("digits"), start, run=run).start == stated_digest(start)
+        return
+    with pytest.raises(UserError, match="found the start of other runs; expected the start of"):
+        origin(paths.prepared("digits"), start, run=run)
+
+
+def test_a_pretraining_starts_from_drawn_weights_of_its_seed(copied, tmp_path):
+    paths = copied.paths
+    confusing = paths.confusing("digits", "adversarial", 0)
+    drawn = [paths.init("digits", "mlp", "random", seed) / "weights.safetensors" for seed in (0, 1)]
+    pretraining = replace(RUN, recipe="vanilla")
+    origin(paths.prepared("digits"), drawn[0], confusing, pretraining)
+    with pytest.raises(UserError, match="found the start of other runs"):
+        origin(paths.prepared("digits"), drawn[1], confusing, pretraining)
+    # Elsewhere weights are whatever someone calls them.
+    shutil.copyfile(drawn[1], tmp_path / "mine.safetensors")
+    origin(paths.prepared("digits"), tmp_path / "mine.safetensors", confusing, pretraining)
+
+
+def test_a_training_is_refused_before_its_first_step_where_its_start_is_another_seeds(copied, tmp_path):
+    paths = copied.paths
+    settings = TrainSettings.model_validate(copied.record(*NAME.split("/")[:4], 0)["settings"])
+    other = paths.init("digits", "mlp", "adversarial", 1) / "weights.safetensors"
+    with pytest.raises(UserError, match=r"seed1; expected one of .*seed0"):
+        train(settings, paths.prepared("digits"), other, tmp_path / "run", 300)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_landscape_around_another_runs_end_is_refused(copied):
+    paths = copied.paths
+    settings = collect_settings(copied.config, "ablation")
+    path = paths.run(RUN) / "landscape.csv"
+    own, other = (stated_digest(paths.run(run) / "weights.safetensors") for run in (RUN, OTHER))
+    reader = StudyReader(paths, settings)
+    for column, digest, message in (
+        ("weights_sha256", other, rf"landscape\.csv: found other weights \({other[:8]}\), where .*run\.json names"),
+        ("position", own, r"landscape\.csv: found other weights \(unnamed\)"),
+    ):
+        path.write_text(f"kind,{column}\npath,{digest}\n")
+        with pytest.raises(UserError, match=message):
+            reader.landscape(RUN)
+    path.write_text(f"kind,weights_sha256\npath,{own}\n")
+    assert reader.landscape(RUN) == path.read_bytes()
+    path.write_text("kind,weights_sha256\n")  # it was skipped
+    assert reader.landscape(RUN) == path.read_bytes()
 
 
 def test_what_is_measured_along_a_training_stands_behind_its_start(copied):

@@ -13,7 +13,7 @@ from badminima.errors import UserError
 from badminima.experiment.records import name_of
 from badminima.experiment.runs import study_runs, zoo_study
 from badminima.experiment.slices import prepare_settings, train_settings
-from badminima.results.zoo import EXAMPLE
+from badminima.results.zoo import EXAMPLE, Verified
 from tests.configs import with_presets
 
 CONFIG = with_presets("demo", "overlays/example")
@@ -27,7 +27,8 @@ def example():
 
 
 def test_the_example_is_whole_and_small(example):
-    example.verify()
+    assert example.verify() == Verified(len(example), datasets=("digits",), absent=())
+    assert repr(example.verify()) == f"Verified({len(example)} minima; datasets: digits)"
     assert sum(path.stat().st_size for path in EXAMPLE.rglob("*")) < 1e6
 
 
@@ -71,6 +72,7 @@ def test_a_zoo_without_its_dataset_or_with_another_says_so(example, tmp_path, pr
         with pytest.raises(UserError, match=r"data\.safetensors: found .*, where .*card\.json names"):
             refused()
     (tmp_path / "zoo/digits/data.safetensors").unlink()
-    zoo.verify()
+    assert zoo.verify() == Verified(len(zoo), datasets=(), absent=("digits",))
+    assert repr(zoo.verify()) == f"Verified({len(zoo)} minima; not there, so not compared: digits)"
     with pytest.raises(UserError, match=r"data\.safetensors: found no such file; zoos bring datasets on request"):
         zoo[BAD].dataset()

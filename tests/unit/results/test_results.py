@@ -11,7 +11,7 @@ import torch
 
 import badminima
 from badminima.errors import UserError
-from badminima.experiment.paths import TABLE_NAMES
+from badminima.experiment.paths import TABLE_NAMES, Paths
 from badminima.experiment.runs import Run, all_runs
 from badminima.models.weights import read_weights
 from badminima.storage.tensorfiles import read_tensors
@@ -97,6 +97,18 @@ def test_claims_name_the_recipes_they_are_about(results):
     assert results.claims.set_index("claim").loc["3a da+m", "verdict"] == "not measured"
 
 
+def test_claims_that_were_decided_alone_are_read_until_all_are(results, tmp_path):
+    paths = Paths(tmp_path)
+    for made in ("runs", "claims"):
+        (tmp_path / made).mkdir()
+    of_group = {group: results.claims[results.claims["claim"].str.match(rf"{group}(?!\d)")] for group in ("4", "2")}
+    for group, rows in of_group.items():
+        rows.to_csv(paths.verdicts(group, "csv"), index=False)
+    assert list(badminima.load(tmp_path).claims["claim"]) == [*of_group["2"]["claim"], *of_group["4"]["claim"]]
+    results.claims.to_csv(paths.all_verdicts("csv"), index=False)
+    assert list(badminima.load(tmp_path).claims["claim"]) == list(results.claims["claim"])
+
+
 def test_a_model_predicts_what_the_run_recorded(results):
     model = results.model(*COORDINATES)
     assert not model.training
@@ -180,7 +192,7 @@ def test_what_did_not_run_yet_is_named(results, tmp_path):
     for ask, message in [
         (lambda: partly.runs, "tables: found no tables; run the target tables first"),
         (lambda: partly.tables("scale"), "tables/scale: found no tables; studies with tables: none"),
-        (lambda: partly.claims, r"claims\.csv: found no such file; run the target claims first"),
+        (lambda: partly.claims, r"claims\.csv: found no such file; run the target claims, or that of one claim, first"),
         (lambda: partly.config, r"config\.json: found no such file"),
         (lambda: partly.model(*COORDINATES), r"digits\.safetensors: found no such file; prepared datasets: none"),
     ]:

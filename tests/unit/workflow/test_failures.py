@@ -3,6 +3,7 @@
 import logging
 from logging.handlers import QueueHandler
 from queue import SimpleQueue
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -39,13 +40,23 @@ def tell(logger, name: str | None, **content) -> None:
 
 def test_a_failure_is_its_rule_its_run_the_end_of_its_log_and_where_that_is(logger, tmp_path):
     failures = Failures(logger)
-    log = "".join(f"epoch {epoch}\n" for epoch in range(100)) + "Error: labels: found none; expected some\n"
+    log = "".join(f"epoch {epoch}\n" for epoch in range(100)) + "RuntimeError: no convergence\n"
     job = failed(tmp_path, "train", log)
     tell(logger, "job_error", **job)
     lines = failures.report().splitlines()
     assert lines[:2] == ["1 job did not complete:", "rule train, train/digits/seed0"]
     assert [line.strip() for line in lines[2:9]] == [f"epoch {epoch}" for epoch in range(93, 100)]
-    assert lines[9:] == ["    Error: labels: found none; expected some", f"    log: {job['log'][0]}"]
+    assert lines[9:] == ["    RuntimeError: no convergence", f"    log: {job['log'][0]}"]
+
+
+def test_a_users_mistake_is_told_without_the_lines_before_it(logger, tmp_path):
+    failures = Failures(logger)
+    tell(
+        logger,
+        "job_error",
+        **failed(tmp_path, "prepare_data", "10 images\nError: d: found a; expected b\n"),
+    )
+    assert [line.strip() for line in failures.report().splitlines()[2:-1]] == ["Error: d: found a; expected b"]
 
 
 def test_a_stopped_training_goes_on_with_the_same_command(logger, tmp_path):
@@ -72,6 +83,58 @@ def test_a_job_that_said_nothing_is_told_with_what_the_executor_says(logger, tmp
     assert "SLURM status is: 'TIMEOUT'" in report
     assert f"log: {tmp_path / 'slurm.log'}\n" in report + "\n"
     assert report.count("rule train") == 1
+
+
+def ended(how: str) -> str:
+    """What Snakemake says of a command that failed."""
+    return f"CalledProcessError in file rules/diagnose.smk, line 9:\nCommand 'set -eu; python x' {how}."
+
+
+@pytest.mark.parametrize(
+    ("how", "line"),
+    [
+        ("died with <Signals.SIGTERM: 15>", "stopped from outside (SIGTERM); the same command goes on"),
+        ("returned non-zero exit status 143", "stopped from outside (SIGTERM); the same command goes on"),
+        ("returned non-zero exit status 130", "stopped from outside (SIGINT); the same command goes on"),
+        ("died with <Signals.SIGKILL: 9>", "killed (SIGKILL), as happens where memory is short"),
+        ("returned non-zero exit status 137", "killed (SIGKILL), as happens where memory is short"),
+        ("died with <Signals.SIGSEGV: 11>", "crashed (SIGSEGV)"),
+        ("returned non-zero exit status 1", "its log gives no reason: it was killed (memory?), or could not start"),
+        ("returned non-zero exit status 255", "its log gives no reason: it was killed (memory?), or could not start"),
+    ],
+)
+def test_a_killed_job_is_told_by_its_signal(logger, tmp_path, how, line):
+    failures = Failures(logger)
+    logger.error(ended(how), extra={"exception": "RuleException"})
+    tell(logger, "job_error", **failed(tmp_path, "diagnose", "epoch 1\n"))
+    assert failures.report().splitlines()[3].strip() == line
+
+
+def test_a_signal_belongs_to_the_job_that_the_same_thread_names(logger, tmp_path):
+    failures = Failures(logger)
+    killed = ended("died with <Signals.SIGKILL: 9>")
+    other = Thread(target=lambda: logger.error(killed, extra={"exception": "RuleException"}))
+    other.start()
+    other.join()
+    tell(logger, "job_error", **failed(tmp_path, "diagnose", "epoch 1\n"))
+    assert "SIGKILL" not in failures.report()
+
+
+def test_a_reason_in_the_log_says_more_than_a_signal(logger, tmp_path):
+    failures = Failures(logger)
+    logger.error(ended("returned non-zero exit status 143"), extra={"exception": "RuleException"})
+    tell(logger, "job_error", **failed(tmp_path, "diagnose", "Error: x: found y; expected z\n"))
+    assert "SIGTERM" not in failures.report()
+
+
+def test_a_cancelled_job_of_a_cluster_and_a_command_stopped_by_ctrl_c_go_on(logger, tmp_path):
+    failures = Failures(logger)
+    said = "SLURM-job '7' failed, SLURM status is: 'CANCELLED'. "
+    tell(logger, "job_error", **failed(tmp_path, "diagnose", "epoch 1\n", rule_msg=said))
+    tell(logger, "job_error", **failed(tmp_path, "prepare_data", "Aborted!\n"))
+    report = failures.report()
+    assert "'CANCELLED'.\n    stopped from outside; the same command goes on\n" in report
+    assert "    stopped; the same command goes on\n" in report
 
 
 def test_a_retry_that_succeeded_is_no_failure(logger, tmp_path):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from badminima.claims import GROUPS, claims_of
+from badminima.claims.grids import lacking, undecidable
 from badminima.config.load import load_config
 from badminima.workflow.targets import advice, configured, documented, elsewhere, is_unknown
 from tests.configs import overlay, raw_config, with_presets
@@ -19,18 +21,43 @@ def test_names_of_rules_and_files_are_no_unknown_targets():
 
 
 def test_a_misspelt_target_gets_the_nearest_one():
-    assert advice("fig_ablatoin", RULES, PRESETS).endswith("did you mean fig_ablation?")
+    line = advice("fig_ablatoin", RULES, PRESETS, {})
+    assert line.endswith(f"did you mean fig_ablation? 'snakemake help' lists {len(RULES) - 1} others")
 
 
 def test_a_figure_of_another_preset_is_told_with_that_preset():
-    line = advice("fig_replication", RULES, PRESETS)
+    line = advice("fig_replication", RULES, PRESETS, {})
     assert "not in this config; --configfile " in line
     assert "presets/" in line
 
 
-def test_a_target_like_no_other_gets_all_of_its_kind_or_all():
-    assert advice("fig_zzzzzzzz", RULES, PRESETS).endswith("this config has fig_ablation, fig_curves")
-    assert advice("zzzz", RULES, PRESETS).endswith(", ".join(sorted(RULES)))
+def test_of_many_near_targets_three_are_named_and_of_a_target_like_no_other_none():
+    many = [*RULES, *(f"fig_ablation_{letter}" for letter in "abcdef")]
+    line = advice("fig_ablation_", many, PRESETS, {})
+    assert line.count("fig_ablation_") == 4  # itself and three
+    assert line.endswith(f"'snakemake help' lists {len(many) - 3} others")
+    line = advice("zzzz", RULES, PRESETS, {})
+    assert line == f"target zzzz: found no such target; 'snakemake help' lists {len(RULES)} others"
+
+
+def test_a_claim_that_a_config_cannot_decide_is_no_target_and_its_line_says_why_and_what_brings_it():
+    demo = with_presets("demo")
+    reasons = {f"claim_{group}": reason for group in GROUPS if (reason := undecidable(demo, group))}
+    assert reasons.keys() == {"claim_6", "claim_7", "claim_b"}
+    line = advice("claim_6", RULES, PRESETS, reasons)
+    assert "not in this config, as no study of replication is configured (claims.replication);" in line
+    assert "--configfile presets/demo.yaml presets/overlays/demo_controls.yaml or " in line.replace(
+        f"{REPOSITORY}/", ""
+    )
+    line = advice("claim_7", RULES, PRESETS, reasons)
+    assert line.endswith("as no toy is configured (toy); without --configfile it is there")
+
+
+def test_a_claim_of_which_a_part_can_be_decided_is_a_target():
+    one = load_config(raw_config()).model_copy(update={"diagnostics": ["norms", "complexity"]})
+    assert lacking(one, next(claim for claim in claims_of("5") if claim.diagnostic == "robustness"))
+    assert undecidable(one, "5") is None
+    assert undecidable(one, "4") == "distance is not among the diagnostics"
 
 
 @pytest.mark.parametrize("presets", [(), ("demo",), ("demo", "overlays/demo_controls"), ("paper",)])

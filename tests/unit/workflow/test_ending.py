@@ -1,0 +1,34 @@
+"""A call ends by saying what it has made, whatever the preset."""
+
+from pathlib import Path
+
+from badminima.experiment.paths import SUMMARY, Paths
+from badminima.workflow.ending import ending
+
+
+def test_everything_ends_with_counted_verdicts_and_where_to_read(tmp_path):
+    paths = Paths(tmp_path)
+    verdicts = ["not measured", "supported", "inconclusive", "supported"]
+    paths.all_verdicts("csv").write_text("claim,verdict\n" + "".join(f"1,{verdict}\n" for verdict in verdicts))
+    made = [
+        paths.prepared("photos"),
+        *(paths.figure("ablation", extension) for extension in ("png", "svg", "csv")),
+        *(paths.tables(study) / SUMMARY for study in ("ablation", "scale")),
+        *(paths.all_verdicts(extension) for extension in ("csv", "html")),
+        paths.page("report"),
+    ]
+    assert [line.split(maxsplit=1) for line in ending(made, paths)] == [
+        ["figures", f"{tmp_path}/figures/"],
+        ["tables", f"{tmp_path}/tables/ablation/"],
+        ["tables", f"{tmp_path}/tables/scale/"],
+        ["claims", f"{tmp_path}/claims.html"],
+        ["2", "supported, 1 inconclusive, 1 not measured"],
+        ["report", f"{tmp_path}/report.html"],
+    ]
+
+
+def test_one_claim_or_one_run_ends_with_what_that_is():
+    paths = Paths("results")
+    one_claim = [paths.verdicts("2", "csv"), paths.verdicts("2", "html"), paths.claims("2") / SUMMARY]
+    assert [line.split() for line in ending(one_claim, paths)] == [["claims", "results/claims/claim_2.html"]]
+    assert ending([Path("results/runs/digits/mlp/random/vanilla/seed0/run.json")], paths) == []
