@@ -72,10 +72,14 @@ def test_all_cores_are_taken_nowhere_where_a_profile_comes_from_the_shell(monkey
         ("snakemake --configfile presets/demo.yaml all", "all: found no such file; a target stands before the option"),
         ("snakemake -n --configfiles=presets/dmeo.yaml", "presets/dmeo.yaml: found no such file; did you mean "),
         ("snakemake --configfile presets", "presets: found a folder; "),
+        # The shell opens ~ in a word of its own alone, and Snakemake never does.
+        ("snakemake --configfile=~/mine.yaml", "~/mine.yaml: found no such file; expected a config file"),
         ("snakemake --configfile absent/mine.yml", "absent/mine.yml: found no such file; expected a config file"),
     ],
 )
-def test_a_wrong_config_file_ends_in_one_line(monkeypatch, command, line):
+def test_a_wrong_config_file_ends_in_one_line(monkeypatch, tmp_path, command, line):
+    (tmp_path / "mine.yaml").write_text("seed: 1")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(REPOSITORY)
     monkeypatch.setattr("sys.argv", command.split())
     with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile, pytest.raises(SystemExit) as end:

@@ -55,7 +55,7 @@ def pgd(
     ball around ``x`` and then clips to 0..1, which leads no point out of the ball. An image is not attacked any
     further when one of ``x_0 ... x_steps`` is misclassified.
 
-    A GPU looks for this point with products that round their inputs to tf32, four times as fast; whether it is
+    A GPU looks for this point with products that round their inputs to tf32, which is faster; whether it is
     misclassified is decided in full precision.
 
     Args:
@@ -73,14 +73,14 @@ def pgd(
     """
     with rounding(tf32=True):
         attacked = _descend(classify, pixels, labels, radius, norm, steps, start)
-    with torch.no_grad():
+    with rounding(tf32=False), torch.no_grad():
         return attacked, classify(attacked).argmax(1) != labels
 
 
 def _descend(
     classify: Classify, pixels: Tensor, labels: Tensor, radius: float, norm: str, steps: int, start: Tensor
 ) -> Tensor:
-    """Return PGD's last iterates; see :func:`pgd`."""
+    """Return each image's first misclassified iterate, else its last one; see :func:`pgd`."""
     attacked = _project(pixels + radius * start, pixels, radius, norm)
     standing = torch.arange(len(pixels), device=pixels.device)
     for _ in range(steps):

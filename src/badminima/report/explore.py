@@ -5,7 +5,9 @@ the measure. plotly draws it, whose script the page carries, so it loads nothing
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -17,17 +19,33 @@ from plotly.subplots import make_subplots
 from badminima.analysis.columns import described
 from badminima.analysis.measures import is_measure
 from badminima.analysis.tables import RUN_KEYS, StudyTables
-from badminima.figures.style import cell_title, init_label, look_of_inits, recipe_label
+from badminima.figures.style import accuracy_label, cell_title, init_label, look_of_inits, recipe_label
 
 TEMPLATE = "explore.html"
 # matplotlib's markers by plotly's names.
 SYMBOLS = {"o": "circle", "D": "diamond", "s": "square", "^": "triangle-up", "v": "triangle-down", "<": "triangle-left"}
 OTHER_SYMBOL = "x"
-HEIGHT, ROW = 440, 24
+# Pixels: a row of panels, a recipe in it, the space above and below the panels, the menu above their titles.
+HEIGHT, RECIPE, TOP, BOTTOM, MENU = 440, 24, 90, 80, 80
+ABREAST = 4
 # No button that sends data anywhere.
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage", "zoom2d", "pan2d", "resetScale2d"]]}
-# What is said of a run beside its measures.
-TOLD = ("train_accuracy", "test_accuracy", "epochs", "status")
+
+# Colour and marker of each init.
+Looks = Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of a plot: one (dataset, model).
+
+    Attributes:
+        rows: those of a table.
+        place: its row and column in the plot.
+    """
+
+    rows: pd.DataFrame
+    place: Mapping[str, int]
 
 
 def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str], frame: Path) -> str:
@@ -49,43 +67,51 @@ def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str
 
 def plots_of(tables: StudyTables) -> dict[str, go.Figure]:
     """Return a study's plots by title: accuracies of its runs, their curves, and any measure against the accuracy."""
-    measures = [name for name in tables.runs.columns if is_measure(name) and tables.runs[name].notna().any()]
-    plots = {"Accuracy of each run": accuracies(tables.runs), "Curves": curves(tables.histories)}
-    return {**plots, "What was measured": measured(tables.runs, measures)} if measures else plots
+    runs, label = tables.runs, accuracy_label(tables.runs)
+    measures = [name for name in runs.columns if is_measure(name) and runs[name].notna().any()]
+    plots = {"Accuracy of each run": accuracies(runs), "Curves": curves(tables.histories, label)}
+    return {**plots, "What was measured": measured(runs, measures)} if measures else plots
 
 
 def accuracies(runs: pd.DataFrame) -> go.Figure:
-    """Plot the test accuracy of each run, a line per recipe, a panel per (dataset, model)."""
-    figure, panels = _panels(runs)
+    """Plot the held-out accuracy of each run, a line per recipe, a panel per (dataset, model)."""
     recipes = [recipe_label(recipe) for recipe in dict.fromkeys(runs["recipe"])]
-    for column, rows in panels:
-        for init, members in rows.groupby("init", sort=False):
+    figure, panels = _panels(runs, max(HEIGHT, TOP + BOTTOM + RECIPE * len(recipes)))
+    label, looks = accuracy_label(runs), _looks(runs)
+    for panel in panels:
+        for _, members in panel.rows.groupby("init", sort=False):
             names = [recipe_label(recipe) for recipe in members["recipe"]]
-            points = _points(members, str(init), 100 * members["test_accuracy"], names, column)
-            figure.add_trace(points, row=1, col=column)
+            points = _points(members, looks, 100 * members["test_accuracy"], names, label)
+            figure.add_trace(points.update(hovertemplate="%{text}<extra></extra>"), **panel.place)
+    _name_once(figure)
     figure.update_yaxes(categoryorder="array", categoryarray=recipes[::-1])
-    figure.update_xaxes(title_text="test accuracy (%)")
-    return figure.update_layout(height=max(HEIGHT, 160 + ROW * len(recipes)))
+    return figure.update_xaxes(title_text=label)
 
 
-def curves(histories: pd.DataFrame) -> go.Figure:
-    """Plot test accuracy against the epoch, a line per run; a menu chooses the recipe."""
+def curves(histories: pd.DataFrame, label: str) -> go.Figure:
+    """Plot accuracy against the epoch, a line per run; a menu chooses the recipe.
+
+    Args:
+        histories: a row per run and evaluated epoch.
+        label: the name of the accuracy.
+    """
     figure, panels = _panels(histories)
+    looks = _looks(histories)
     drawn: list[tuple[str, str]] = []
-    for column, rows in panels:
-        for keys, run in rows.groupby(RUN_KEYS, sort=False):
+    for panel in panels:
+        for keys, run in panel.rows.groupby(RUN_KEYS, sort=False):
             init, recipe, seed = map(str, keys[2:])
             line = go.Scatter(
                 x=run["epoch"],
                 y=100 * run["test_accuracy"],
                 mode="lines",
-                line={"color": _look(init)[0], "width": 1.2},
+                line={"color": looks[init][0], "width": 1.2},
                 name=init_label(init),
                 legendgroup=init,
-                text=[f"{init_label(init)}, {recipe_label(recipe)}, seed {seed}"] * len(run),
+                text=f"{init_label(init)}, {recipe_label(recipe)}, seed {seed}",
                 hovertemplate="%{text}<br>epoch %{x}: %{y:.2f}%<extra></extra>",
             )
-            figure.add_trace(line, row=1, col=column)
+            figure.add_trace(line, **panel.place)
             drawn.append((init, recipe))
     changes = {recipe: _shown_lines(drawn, recipe) for _, recipe in drawn}
     for place, trace in enumerate(figure.data):
@@ -93,28 +119,30 @@ def curves(histories: pd.DataFrame) -> go.Figure:
     buttons = [
         {"label": recipe_label(recipe), "method": "restyle", "args": [change]} for recipe, change in changes.items()
     ]
-    figure.update_xaxes(title_text="epoch").update_yaxes(title_text="test accuracy (%)", col=1)
-    return figure.update_layout(height=HEIGHT, updatemenus=[_menu(buttons)])
+    figure.update_xaxes(title_text="epoch").update_yaxes(title_text=label, col=1)
+    return _with_menu(figure, buttons)
 
 
 def measured(runs: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
-    """Plot test accuracy against a measure, a point per run; a menu chooses the measure."""
+    """Plot held-out accuracy against a measure, a point per run; a menu chooses the measure."""
     figure, panels = _panels(runs)
+    accuracy, looks = accuracy_label(runs), _looks(runs)
     shown = []
-    for column, rows in panels:
-        for init, members in rows.groupby("init", sort=False):
-            accuracy = 100 * members["test_accuracy"]
-            figure.add_trace(_points(members, str(init), members[measures[0]], accuracy, column), row=1, col=column)
+    for panel in panels:
+        for _, members in panel.rows.groupby("init", sort=False):
+            y = 100 * members["test_accuracy"]
+            figure.add_trace(_points(members, looks, members[measures[0]], y, accuracy), **panel.place)
             shown.append(members)
-    titles = [f"xaxis{column if column > 1 else ''}.title.text" for column, _ in panels]
+    _name_once(figure)
+    titles = [f"{axis.plotly_name}.title.text" for axis in figure.select_xaxes()]
     buttons = []
     for name in measures:
         label = described(name).label
         values = [[None if pd.isna(value) else float(value) for value in members[name]] for members in shown]
         change = [{"x": values}, dict.fromkeys(titles, label)]
         buttons.append({"label": label, "method": "update", "args": change})
-    figure.update_xaxes(title_text=described(measures[0]).label).update_yaxes(title_text="test accuracy (%)", col=1)
-    return figure.update_layout(height=HEIGHT, updatemenus=[_menu(buttons)])
+    figure.update_xaxes(title_text=described(measures[0]).label).update_yaxes(title_text=accuracy, col=1)
+    return _with_menu(figure, buttons)
 
 
 def _shown_lines(drawn: Sequence[tuple[str, str]], recipe: str) -> dict[str, list[bool]]:
@@ -126,17 +154,35 @@ def _shown_lines(drawn: Sequence[tuple[str, str]], recipe: str) -> dict[str, lis
     }
 
 
-def _panels(table: pd.DataFrame) -> tuple[go.Figure, list[tuple[int, pd.DataFrame]]]:
-    """Return an empty plot with a panel per (dataset, model), and the rows of each with its column."""
+def _panels(table: pd.DataFrame, height: int = HEIGHT) -> tuple[go.Figure, list[Panel]]:
+    """Return an empty plot and its panels, one per (dataset, model), a few in each row."""
     groups = list(table.groupby(["dataset", "model"], sort=False))
-    titles = [cell_title(str(dataset), str(model)) for (dataset, model), _ in groups]
-    figure = make_subplots(cols=len(groups), shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.03)
-    figure.update_layout(template="plotly_white", margin={"t": 90}, hovermode="closest")
-    return figure, [(column, rows) for column, (_, rows) in enumerate(groups, start=1)]
+    lines, columns = -(-len(groups) // ABREAST), min(len(groups), ABREAST)
+    places = [divmod(number, ABREAST) for number in range(len(groups))]
+    figure = make_subplots(
+        rows=lines,
+        cols=columns,
+        specs=[[{} if (line, column) in places else None for column in range(columns)] for line in range(lines)],
+        shared_yaxes=True,
+        subplot_titles=[cell_title(str(dataset), str(model)) for (dataset, model), _ in groups],
+        horizontal_spacing=0.03,
+        vertical_spacing=0.3 / lines,
+    )
+    figure.update_layout(
+        template="plotly_white", height=height * lines, margin={"t": TOP, "b": BOTTOM}, hovermode="closest"
+    )
+    return figure, [
+        Panel(rows, {"row": line + 1, "col": column + 1})
+        for (_, rows), (line, column) in zip(groups, places, strict=True)
+    ]
 
 
-def _points(members: pd.DataFrame, init: str, x: Iterable[float], y: Iterable[float | str], column: int) -> go.Scatter:
-    colour, symbol = _look(init)
+def _points(
+    members: pd.DataFrame, looks: Looks, x: Iterable[float], y: Iterable[float | str], accuracy: str
+) -> go.Scatter:
+    """Return the runs of one init as points."""
+    init = str(members["init"].iloc[0])
+    colour, symbol = looks[init]
     return go.Scatter(
         x=list(x),
         y=list(y),
@@ -144,26 +190,43 @@ def _points(members: pd.DataFrame, init: str, x: Iterable[float], y: Iterable[fl
         marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.75, "line": {"width": 1, "color": "white"}},
         name=init_label(init),
         legendgroup=init,
-        showlegend=column == 1,
-        text=[_said({str(name): value for name, value in row.items()}) for row in members.to_dict("records")],
-        hovertemplate="%{text}<br>x: %{x:.4g}<extra></extra>",
+        text=[_said({str(name): value for name, value in row.items()}, accuracy) for row in members.to_dict("records")],
+        hovertemplate="%{text}<br>%{xaxis.title.text}: %{x:.4g}<extra></extra>",
     )
 
 
-def _said(run: Mapping[str, object]) -> str:
+def _said(run: Mapping[str, Any], accuracy: str) -> str:
     """Return a run's name and outcome, for who points at it."""
-    name = f"{init_label(str(run['init']))}, {recipe_label(str(run['recipe']))}, seed {run['seed']}"
-    told = [f"{described(column).label}: {run[column]:.4g}" for column in TOLD if isinstance(run[column], float | int)]
-    return "<br>".join([name, *told, f"status: {run['status']}"])
+    return "<br>".join(
+        [
+            f"{init_label(run['init'])}, {recipe_label(run['recipe'])}, seed {run['seed']}",
+            f"train accuracy (%): {100 * run['train_accuracy']:.2f}",
+            f"{accuracy}: {100 * run['test_accuracy']:.2f}",
+            f"epochs: {run['epochs']}",
+            f"status: {run['status']}",
+        ]
+    )
 
 
-def _look(init: str) -> tuple[str, str]:
-    colour, marker = look_of_inits([init])[init]
-    return colour, SYMBOLS.get(marker, OTHER_SYMBOL)
+def _looks(table: pd.DataFrame) -> Looks:
+    """Return the colour of each init of a table, and its marker by plotly's name."""
+    looks = look_of_inits(table["init"].unique())
+    return {init: (colour, SYMBOLS.get(marker, OTHER_SYMBOL)) for init, (colour, marker) in looks.items()}
 
 
-def _menu(buttons: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.3, "yanchor": "top", "direction": "down"}
+def _name_once(figure: go.Figure) -> None:
+    """Name each init once in the legend: by the first of its traces."""
+    named = set()
+    for trace in figure.data:
+        trace.showlegend = trace.legendgroup not in named
+        named.add(trace.legendgroup)
+
+
+def _with_menu(figure: go.Figure, buttons: Sequence[Mapping[str, object]]) -> go.Figure:
+    """Put a menu above the titles of a plot's panels."""
+    y = 1 + MENU / (figure.layout.height - TOP - BOTTOM)
+    menu = {"buttons": buttons, "x": 0, "xanchor": "left", "y": y, "yanchor": "top", "direction": "down"}
+    return figure.update_layout(updatemenus=[menu])
 
 
 def _html(plots: Mapping[str, go.Figure]) -> dict[str, Markup]:

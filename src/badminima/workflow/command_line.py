@@ -24,7 +24,7 @@ def refuse_config_files(words: Sequence[str]) -> None:
     try:
         for name in config_files(words):
             _require_file(name)
-            check_files([Path(name).expanduser()])
+            check_files([Path(name)])
     except UserError as error:
         sys.exit(f"--configfile: {error}")
 
@@ -56,7 +56,7 @@ def config_files(words: Sequence[str]) -> Iterator[str]:
 
 def _require_file(name: str) -> None:
     """Raise UserError if a config file is not there."""
-    path = Path(name).expanduser()
+    path = Path(name)
     if path.is_file():
         return
     if path.is_dir():

@@ -27,7 +27,7 @@ def ending(made: Collection[Path], paths: Paths) -> list[str]:
     lines += [("claims", str(path)) for path in sorted(claims)]
     if whole in made:
         lines += [("claims", str(whole)), ("", counted_verdicts(paths.all_verdicts("csv")))]
-    pages = (paths.page("provenance"), paths.zoo, paths.page("report"))
+    pages = (paths.page("provenance"), paths.zoo, paths.page("explore"), paths.page("report"))
     lines += [(path.stem, str(path)) for path in pages if path in made]
     return [f"{name:<10}  {text}" for name, text in lines]
 

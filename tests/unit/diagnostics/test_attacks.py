@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics.attacks import draw_start, fgsm, frozen, pgd
+from badminima.training.numerics import rounding
 
 NORMS = ["linf", "l2"]
 
@@ -212,3 +213,18 @@ def test_a_frozen_network_is_thawed_as_it_was(linear):
         fail()
     assert linear[1].weight.requires_grad
     assert not linear[1].bias.requires_grad
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_pgd_searches_in_tf32_and_decides_in_full_precision_whatever_the_job_was_set_up_with(linear, generator, tf32):
+    pixels, labels = inner_pixels(generator), torch.ones(20, dtype=torch.int64)
+    seen = []
+
+    def classify(images):
+        seen.append(torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32)
+        return linear(images)
+
+    with rounding(tf32=tf32):
+        pgd(classify, pixels, labels, 0.01, "linf", 3, draw_start(pixels, "linf", generator))
+        assert torch.backends.cuda.matmul.allow_tf32 == tf32
+    assert seen == [True, True, True, False]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from badminima.analysis.measures import is_measure
-from badminima.report.explore import accuracies, curves, explore_page, plots_of
+from badminima.report.explore import accuracies, curves, explore_page, measured, plots_of
 from tests.conftest import REPOSITORY
 from tests.unit.study import INITS, RECIPES, made_up_study
 from tests.workflow.browser import WIDTHS, in_chromium
@@ -30,10 +30,11 @@ def test_a_point_is_a_run_and_says_which(tables):
     assert "adversarial, DA + M + L2, seed 1" in said
     first = tables.runs.iloc[0]
     assert next(iter(plot.data[0].x)) == 100 * first["test_accuracy"]
+    assert f"<br>test accuracy (%): {100 * first['test_accuracy']:.2f}<br>" in plot.data[0].text[0]
 
 
 def test_a_curve_is_a_run_and_the_menu_chooses_the_recipe(tables):
-    plot = curves(tables.histories)
+    plot = curves(tables.histories, "test accuracy (%)")
     assert len(plot.data) == len(tables.runs)
     buttons = plot.layout.updatemenus[0].buttons
     assert len(buttons) == len(RECIPES)
@@ -52,6 +53,36 @@ def test_every_measure_can_be_chosen_and_missing_values_are_left_out(tables):
     values = next(values for label, values in buttons.items() if any(None in trace for trace in values))
     of_random = [trace for trace, points in zip(values, plot.data, strict=True) if points.name == "random"]
     assert all(value is None for trace in of_random for value in trace)
+
+
+def test_accuracies_are_named_after_the_split_that_they_are_of(tables):
+    for plot in plots_of(replace(tables, runs=tables.runs.assign(evaluated_on="validation"))).values():
+        titles = {axis.title.text for axis in (*plot.select_xaxes(), *plot.select_yaxes())}
+        assert "validation accuracy (%)" in titles
+        assert "test accuracy (%)" not in titles
+        assert not any("test accuracy" in text for trace in plot.data for text in trace.text)
+
+
+def test_inits_of_the_users_own_look_different(tables):
+    own = {init: f"own_{init}" for init in INITS}
+    for plot in plots_of(
+        replace(tables, runs=tables.runs.replace(own), histories=tables.histories.replace(own))
+    ).values():
+        colours = {trace.name: (trace.marker.color or trace.line.color) for trace in plot.data}
+        assert len(set(colours.values())) == len(INITS)
+
+
+@pytest.mark.parametrize("models", [1, 4, 5, 40])
+def test_many_networks_have_panels_in_several_rows(tables, models):
+    one = tables.runs[tables.runs["model"] == "mlp"]
+    many = pd.concat([one.assign(model=f"net{number}") for number in range(models)])
+    for plot in (accuracies(many), measured(many, ["distance.relative"])):
+        assert len(list(plot.select_xaxes())) == models
+        assert sum(trace.showlegend for trace in plot.data) == len(INITS)
+        assert all(axis.domain[1] - axis.domain[0] > 0.2 for axis in plot.select_xaxes())
+    change = plot.layout.updatemenus[0].buttons[0].args[1]
+    assert len(change) == models
+    assert all(plot.layout[name.partition(".")[0]].title.text for name in change)
 
 
 def test_the_page_draws_in_a_browser_and_may_load_nothing(tables, tmp_path):

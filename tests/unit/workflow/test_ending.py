@@ -16,6 +16,9 @@ def test_everything_ends_with_counted_verdicts_and_where_to_read(tmp_path):
         *(paths.tables(study) / SUMMARY for study in ("ablation", "scale")),
         *(paths.all_verdicts(extension) for extension in ("csv", "html")),
         paths.page("report"),
+        paths.page("explore"),
+        paths.page("provenance"),
+        paths.zoo,
     ]
     assert [line.split(maxsplit=1) for line in ending(made, paths)] == [
         ["figures", f"{tmp_path}/figures/"],
@@ -23,6 +26,9 @@ def test_everything_ends_with_counted_verdicts_and_where_to_read(tmp_path):
         ["tables", f"{tmp_path}/tables/scale/"],
         ["claims", f"{tmp_path}/claims.html"],
         ["2", "supported, 1 inconclusive, 1 not measured"],
+        ["provenance", f"{tmp_path}/provenance.html"],
+        ["zoo", f"{tmp_path}/zoo"],
+        ["explore", f"{tmp_path}/explore.html"],
         ["report", f"{tmp_path}/report.html"],
     ]
 
