@@ -17,6 +17,7 @@ from badminima.config.options import (
     ComplexityOptions,
     ConvnetOptions,
     DenseNetOptions,
+    FilterLandscapeOptions,
     FunctionsOptions,
     GradientsOptions,
     ImageFolderOptions,
@@ -256,6 +257,7 @@ DIAGNOSTICS = Registry(
         ),
         "gradients": DiagnosticEntry("badminima.diagnostics.gradients:measure", GradientsOptions, needs_start=True),
         "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
+        "filter_landscape": DiagnosticEntry("badminima.diagnostics.filter_landscape:measure", FilterLandscapeOptions),
         "functions": DiagnosticEntry(
             "badminima.diagnostics.functions:measure",
             FunctionsOptions,
@@ -303,6 +305,11 @@ FIGURES = Registry(
             "badminima.figures.landscape:draw",
             needs=("landscape",),
             question="What does the loss around a run look like?",
+        ),
+        "filter_landscape": FigureEntry(
+            "badminima.figures.filter_landscape:draw",
+            needs=("filter_landscape",),
+            question="How wide are the valleys of bad, good and escaped minima?",
         ),
         "measures": FigureEntry(
             "badminima.figures.measures:draw",
