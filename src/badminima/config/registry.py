@@ -129,7 +129,13 @@ class FigureEntry(Entry):
 
 @dataclass(frozen=True)
 class TableEntry(Entry):
-    """A kind of table for papers."""
+    """A kind of table for papers.
+
+    Attributes:
+        of_parts: whether it tells apart the parts of a seed, which its inits have to fix.
+    """
+
+    of_parts: bool = False
 
 
 Kind = TypeVar("Kind", bound=Entry, covariant=True)
@@ -352,5 +358,6 @@ TABLES = Registry(
     {
         "main": TableEntry("badminima.paper_tables.main:make"),
         "ablation": TableEntry("badminima.paper_tables.ablation:make"),
+        "seed_parts": TableEntry("badminima.paper_tables.seed_parts:make", of_parts=True),
     },
 )
