@@ -46,7 +46,6 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         min(len(settings.recipes), ABREAST),
         figsize=(PAGE_WIDTH, 3.6 * len(rows) + 0.7),
         squeeze=False,
-        sharex=True,
         height_ratios=[1.5, 1] * len(rows),
     )
     losses = shown[shown["statistic"] == LOSS]
@@ -64,12 +63,11 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             loss.set_ylim(*scale)
             accuracy.set_ylim(0, 102)
             loss.set_title(f"{cell_title(*setting)}\n{recipe_label(recipes[place])}")
-            for axes in (loss, accuracy) if place else ():
-                axes.tick_params(labelleft=False)
+            loss.tick_params(labelbottom=False, labelleft=place == 0)
+            accuracy.tick_params(labelleft=place == 0)
+            accuracy.set_xlabel("distance, in norms of filters")
         above[0].set_ylabel("training loss (nats)")
         below[0].set_ylabel("training accuracy (%)")
-    for axes in grid[-1]:
-        axes.set_xlabel("distance, in norms of filters")
     init_legend(figure, settings.inits)
     band = "band: range over seeds and random directions"
     explain_lines(figure, "mean (of losses geometric)", band, int(shown["seeds"].max()))
@@ -90,7 +88,8 @@ def _summary(points: pd.DataFrame) -> pd.DataFrame:
     """Return mean and range of each cell's lines at each point, where no line of it overflows."""
     keys = [*CELL_KEYS, "statistic", "t"]
     losses = points["statistic"] == LOSS
-    groups = points.assign(drawn=np.log(points["value"]).where(losses, points["value"])).groupby(keys, sort=False)
+    drawn = np.log(points["value"].where(losses, 1.0)).where(losses, points["value"])
+    groups = points.assign(drawn=drawn).groupby(keys, sort=False)
     shown = groups.agg(
         mean=("drawn", "mean"),
         low=("value", "min"),
