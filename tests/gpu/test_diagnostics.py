@@ -22,6 +22,7 @@ OPTIONS = {
     "robustness": {"steps": 5},
     "functions": {"points": 5},
     "gradients": {"images": 32},
+    "filter_landscape": {"images": 100, "points": 5},
     "landscape": {"path": 3, "plane": 3},
 }
 # A CPU takes minutes for more of a ResNet18.
@@ -32,6 +33,7 @@ FEWER = {
     "robustness": {"steps": 3},
     "functions": {"points": 3},
     "gradients": {"images": 12},
+    "filter_landscape": {"images": 40, "directions": 1, "points": 3},
 }
 MODELS = {"convnet": ((1, 16, 16), OPTIONS), "resnet18": ((3, 16, 16), FEWER)}
 
@@ -79,6 +81,10 @@ TOLERANCES = {
     "units.dead": (0, 0.01),
     "units.always_on": (0, 0.01),
     "units.": (1e-3, 0),
+    # Losses, and fractions of 40 images at least, of which one may be classified otherwise.
+    "filter_landscape.loss": (2e-3, 1e-5),
+    "filter_landscape.rise": (2e-3, 1e-4),
+    "filter_landscape.": (0, 1 / 40),
     "functions.kl": (2e-3, 1e-6),
     "functions.cka": (1e-3, 0),
     "functions.barrier": (5e-3, 1e-6),

@@ -45,13 +45,23 @@ def measured(init: str, accuracy: float) -> dict[str, float]:
 
 
 def made_up_layers(runs: list[dict[str, object]]) -> pd.DataFrame:
-    """The bins of confidence of each run, right a tenth less often than it is sure."""
+    """The bins of confidence of each run, right a tenth less often than it is sure; and a valley in two directions."""
     keys = ("dataset", "model", "init", "recipe", "seed")
-    return pd.DataFrame(
-        {**{key: run[key] for key in keys}, "tensor": str(upper), "statistic": f"calibration.{name}", "value": value}
-        for run in runs
+    bins = [
+        (str(upper), f"calibration.{name}", value)
         for upper in (0.5, 1.0)
         for name, value in (("share", 0.5), ("confidence", upper - 0.05), ("accuracy", upper - 0.15))
+    ]
+    valley = [
+        (f"{direction}:{t}", f"filter_landscape.{name}", value)
+        for direction in (1, 2)
+        for t in (-1, -0.5, 0, 0.5, 1)
+        for name, value in (("loss", 0.01 * 10 ** (direction * abs(t))), ("accuracy", 1 - abs(t) / 2))
+    ]
+    return pd.DataFrame(
+        {**{key: run[key] for key in keys}, "tensor": tensor, "statistic": statistic, "value": value}
+        for run in runs
+        for tensor, statistic, value in bins + valley
     )
 
 

@@ -134,6 +134,16 @@ KNOWN = {
     "units.always_on": Column("always active units", "units that are positive on every training image", "fraction"),
     "units.effective_rank": Column("effective rank", "effective rank of the last layer's inputs"),
     "units.participation_ratio": Column("participation ratio", "participation ratio of the last layer's inputs"),
+    "filter_landscape.rise": Column(
+        "rise along filters", "mean rise of the training loss along filter-normalized directions", "nats"
+    ),
+    "filter_landscape.mean_accuracy": Column(
+        "accuracy along filters", "mean training accuracy along filter-normalized directions", "fraction"
+    ),
+    "filter_landscape.loss": Column("loss along filters", "training loss at a point of such a direction", "nats"),
+    "filter_landscape.accuracy": Column(
+        "accuracy at a point", "training accuracy at a point of such a direction", "fraction"
+    ),
     "functions.disagreement": Column(
         "disagreement", "test images that run and reference give different classes", "fraction"
     ),

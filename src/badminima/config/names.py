@@ -11,8 +11,8 @@ BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
 SCALE_CONTROL = "random_rescaled"
 REGULARIZERS = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
 INITS: dict[str, dict[str, object]] = {
-    "random": {"kind": "random", "gain": 1.0},
-    "adversarial": {"kind": "adversarial", "start": "random"},
+    "random": {"kind": "random", "gain": 1.0, "seed": None},
+    "adversarial": {"kind": "adversarial", "start": "random", "confusing_seed": None},
     "random_rescaled": {
         "kind": "rescaled",
         "start": "random",
@@ -20,7 +20,13 @@ INITS: dict[str, dict[str, object]] = {
         "norms": "tensors",
         "logits": True,
     },
-    "true_labels": {"kind": "adversarial", "start": "random", "label_fraction": 0.0, "epochs_like": "adversarial"},
+    "true_labels": {
+        "kind": "adversarial",
+        "start": "random",
+        "label_fraction": 0.0,
+        "epochs_like": "adversarial",
+        "confusing_seed": None,
+    },
     "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},
     "full_batch_end": {"kind": "run", "start": "random", "recipe": "full_batch"},
 }
@@ -53,8 +59,9 @@ def check_meanings(config: Config) -> None:
         for field, value in entries.items() if name in config.inits else ():
             found = getattr(config.inits[name], field, None)
             if found != value:
+                meant = "null" if value is None else value
                 raise UserError(
-                    f"inits.{name}.{field}", repr(found), f"an init of this name has {value}; choose another name"
+                    f"inits.{name}.{field}", repr(found), f"an init of this name has {meant}; choose another name"
                 )
 
 

@@ -238,3 +238,14 @@ class LandscapeOptions(Options):
     margin: Annotated[Number, Field(ge=0, le=100), NUMBER] = Field(
         0.25, description="Room around the three points, as a share of their extent."
     )
+
+
+class FilterLandscapeOptions(Options):
+    """Options of the loss along filter-normalized directions."""
+
+    images: Count = Field(500, description="Training images that it is measured on, at most.")
+    directions: Annotated[int, Field(ge=1, le=100)] = Field(2, description="Random directions, each drawn anew.")
+    points: Odd = Field(21, description="Points along each direction; odd, so that one is the end of the run.")
+    radius: Annotated[Number, Field(gt=0, le=100), NUMBER] = Field(
+        1.0, description="How far each line goes to both sides, in norms of the filters."
+    )

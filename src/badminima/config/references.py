@@ -17,6 +17,7 @@ from badminima.config.doses import doses_of, settings_varied
 from badminima.config.messages import did_you_mean, parse
 from badminima.config.names import check_meanings
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, FIGURES, SOURCES, TABLES
+from badminima.config.seed_parts import parts_of
 from badminima.config.sizes import are_known, check_sizes, published_sizes
 from badminima.errors import UserError, UserErrors
 
@@ -166,6 +167,13 @@ def _check_tables(config: Config) -> None:
         study = config.studies[table.study]
         _require(f"tables.{name}.recipes", table.recipes or [], study.recipes)
         _require(f"tables.{name}.inits", table.inits or [], study.inits)
+        if TABLES.entry(table.kind or name).of_parts and parts_of(config, table) is None:
+            raise UserError(
+                f"tables.{name}.inits",
+                ", ".join(table.inits or study.inits),
+                "expected adversarial inits that differ in confusing_seed and in the seed of their random weights "
+                "alone, one for each pair of at least two of both, and at least two seeds of the study",
+            )
 
 
 def _check_statistics(config: Config) -> None:

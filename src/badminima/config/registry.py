@@ -17,6 +17,7 @@ from badminima.config.options import (
     ComplexityOptions,
     ConvnetOptions,
     DenseNetOptions,
+    FilterLandscapeOptions,
     FunctionsOptions,
     GradientsOptions,
     ImageFolderOptions,
@@ -128,7 +129,13 @@ class FigureEntry(Entry):
 
 @dataclass(frozen=True)
 class TableEntry(Entry):
-    """A kind of table for papers."""
+    """A kind of table for papers.
+
+    Attributes:
+        of_parts: whether it tells apart the parts of a seed, which its inits have to fix.
+    """
+
+    of_parts: bool = False
 
 
 Kind = TypeVar("Kind", bound=Entry, covariant=True)
@@ -256,6 +263,7 @@ DIAGNOSTICS = Registry(
         ),
         "gradients": DiagnosticEntry("badminima.diagnostics.gradients:measure", GradientsOptions, needs_start=True),
         "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
+        "filter_landscape": DiagnosticEntry("badminima.diagnostics.filter_landscape:measure", FilterLandscapeOptions),
         "functions": DiagnosticEntry(
             "badminima.diagnostics.functions:measure",
             FunctionsOptions,
@@ -304,6 +312,11 @@ FIGURES = Registry(
             needs=("landscape",),
             question="What does the loss around a run look like?",
         ),
+        "filter_landscape": FigureEntry(
+            "badminima.figures.filter_landscape:draw",
+            needs=("filter_landscape",),
+            question="How wide are the valleys of bad, good and escaped minima?",
+        ),
         "measures": FigureEntry(
             "badminima.figures.measures:draw",
             whole_study=True,
@@ -345,5 +358,6 @@ TABLES = Registry(
     {
         "main": TableEntry("badminima.paper_tables.main:make"),
         "ablation": TableEntry("badminima.paper_tables.ablation:make"),
+        "seed_parts": TableEntry("badminima.paper_tables.seed_parts:make", of_parts=True),
     },
 )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from badminima.config.base import Count, Name, Number, Positive, Section
+from badminima.config.base import Count, Name, Number, Positive, Section, Seed
 
 Zeroing = Literal["values", "pixels", "pixels_with_replacement"]
 
@@ -14,6 +14,7 @@ class RandomInit(Section):
 
     kind: Literal["random"]
     gain: Positive = Field(1.0, description="Factor on all kernels and weight matrices; not on biases and BatchNorm.")
+    seed: Seed | None = Field(None, description="Seed of the weights, the same one in all runs; null: each run's own.")
 
 
 class AdversarialInit(Section):
@@ -34,6 +35,9 @@ class AdversarialInit(Section):
     epochs_like: Name | None = Field(
         None,
         description="The adversarial init whose pretraining's number of epochs it trains for; null: until its target.",
+    )
+    confusing_seed: Seed | None = Field(
+        None, description="Seed of the confusing set, the same one in all runs; null: each run's own."
     )
 
 

@@ -82,7 +82,7 @@ class _Plane:
         self._go_to(x, y)
         renew_statistics(self.network.model, self.context.train.images, self.batch)
         (train_loss, train_accuracy), (test_loss, test_accuracy) = (
-            _measure(self.network, sample) for sample in (self.context.train, self.context.test)
+            loss_and_accuracy(self.network, sample) for sample in (self.context.train, self.context.test)
         )
         values = (kind, position, x, y, train_loss, train_accuracy, test_loss, test_accuracy)
         return dict(zip(COLUMNS, values, strict=True))
@@ -95,7 +95,8 @@ class _Plane:
             parameter.copy_(part.view(parameter.shape))
 
 
-def _measure(network: Network, sample: Sample) -> tuple[float | None, float]:
+def loss_and_accuracy(network: Network, sample: Sample) -> tuple[float | None, float]:
+    """Return the mean cross entropy in nats, None where it overflows, and the accuracy of a network on a sample."""
     logits = network.logits(sample.images)
     right = (logits.argmax(dim=1) == sample.labels).double().mean()
     loss = float(cross_entropy(logits, sample.labels))

@@ -21,6 +21,7 @@ from badminima.config import (
     Zeroing,
 )
 from badminima.config.doses import Doses
+from badminima.config.seed_parts import SeedParts
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
 # results are made anew and no cache offers them.
@@ -173,7 +174,10 @@ class FigureSettings(Section):
 
 
 class TableSettings(Section):
-    """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order."""
+    """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order.
+
+    A table of a seed's parts also depends on which of them its inits fix.
+    """
 
     revision: int = 1
     kind: str
@@ -181,6 +185,7 @@ class TableSettings(Section):
     study: str
     recipes: list[str]
     inits: list[str]
+    parts: dict[str, SeedParts] | None = None
     statistics: StatisticsConfig
 
 

@@ -17,7 +17,8 @@ from badminima.config import (
 from badminima.config.base import without_defaults
 from badminima.config.doses import doses_of
 from badminima.config.names import BASELINE_RECIPE
-from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, EntryWithOptions
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, TABLES, EntryWithOptions
+from badminima.config.seed_parts import parts_of
 from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
 from badminima.experiment.runs import Run
@@ -65,7 +66,7 @@ def confuse_settings(config: Config, dataset: str, init: str, seed: int) -> Conf
         zeroing=entry.zeroing,
         label_fraction=entry.label_fraction,
         root_seed=config.seed,
-        seed=seed,
+        seed=seed if entry.confusing_seed is None else entry.confusing_seed,
     )
 
 
@@ -79,7 +80,7 @@ def initialize_settings(config: Config, dataset: str, model: str, init: str, see
         model_name=model,
         gain=entry.gain,
         root_seed=config.seed,
-        seed=seed,
+        seed=seed if entry.seed is None else entry.seed,
     )
 
 
@@ -220,6 +221,7 @@ def table_settings(config: Config, table: str) -> TableSettings:
         study=entry.study,
         recipes=entry.recipes or study.recipes,
         inits=entry.inits or study.inits,
+        parts=parts_of(config, entry) if TABLES.entry(entry.kind or table).of_parts else None,
         statistics=config.statistics,
     )
 

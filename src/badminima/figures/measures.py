@@ -36,6 +36,7 @@ GROUPS = {
     "norm": "norms",
     "complexity": "complexity",
     "sharpness": "sharpness",
+    "filter_landscape": "loss along filters",
     "units": "units",
     "memory": "memory of the confusing set",
     "functions": "against the reference",

@@ -1,6 +1,6 @@
 """Numbers as the text of a table: of each cell its mean, its interval, and its train accuracy where that matters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -108,10 +108,12 @@ def note(tables: StudyTables, settings: TableSettings, shown: pd.DataFrame) -> s
         parts.append(f"Train accuracy is given where not every run fits its training set ({100 * least:g}% or more).")
     if shown["diverged"].any():
         parts.append("Diverged: the loss of so many of the cell's runs became non-finite, so it has no mean.")
-    return " ".join([*parts, _source(settings, tables.runs["revision"].dropna().unique())])
+    return " ".join([*parts, source(settings, tables.runs)])
 
 
-def _source(settings: TableSettings, revisions: Iterable[str]) -> str:
+def source(settings: TableSettings, runs: pd.DataFrame) -> str:
+    """Return where a table's numbers come from: its study and the revisions of the code."""
+    revisions = runs["revision"].dropna().unique()
     shortened = sorted({revision[:10] + ("+changes" if "+" in revision else "") for revision in revisions})
     return f"Source: study {settings.study} of badminima" + (
         f", code revision {', '.join(shortened)}." if shortened else "."

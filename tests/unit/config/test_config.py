@@ -16,8 +16,8 @@ from badminima.config.load import load_config
 from badminima.config.schema import REFERENCE, REGISTRIES, SCHEMA, reference_text, schema_text
 from badminima.data.confusing import zeroed_values
 from badminima.errors import UserError
-from badminima.experiment.runs import Run
-from badminima.experiment.slices import train_settings
+from badminima.experiment.runs import Run, all_runs
+from badminima.experiment.slices import diagnose_settings, train_settings
 from badminima.training.optimizer import rate_of_step
 from tests.configs import overlay, raw_config, with_presets
 from tests.conftest import REPOSITORY
@@ -39,9 +39,25 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
     assert results == f"results/{preset.stem}"
 
 
-@pytest.mark.parametrize(("base", "top"), [("demo", "demo_controls"), ("fashion", "fashion_gpu")])
+@pytest.mark.parametrize(
+    ("base", "top"),
+    [("demo", "demo_controls"), ("demo", "demo_seed_parts"), ("demo", "fitted"), ("fashion", "fashion_gpu")],
+)
 def test_an_overlay_goes_on_top_of_its_preset_into_a_folder_of_its_own(base, top):
     assert with_presets(base, f"overlays/{top}").results == f"results/{top}"
+
+
+@pytest.mark.parametrize("base", ["demo", "fashion", "cifar_small", "cifar_gpu", "paper"])
+def test_filter_landscapes_go_on_top_of_any_preset_and_train_nothing_anew(base):
+    plain, more = with_presets(base), with_presets(base, "overlays/filter_landscape")
+    assert all_runs(more) == all_runs(plain)
+    assert more.figures.keys() - plain.figures.keys() == {"filter_landscape"}
+    run = all_runs(plain)[0]
+    assert train_settings(more, run) == train_settings(plain, run)
+    assert diagnose_settings(more, run).measurements == [
+        *diagnose_settings(plain, run).measurements,
+        "filter_landscape",
+    ]
 
 
 def test_label_noise_as_published_has_the_settings_of_the_published_code():

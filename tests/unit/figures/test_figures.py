@@ -129,6 +129,7 @@ def test_a_figure_of_which_nothing_was_measured_says_so_and_stops_nothing(tables
         cells=tables.cells[~tables.cells["statistic"].str.contains(".", regex=False)],
         measures=tables.measures.assign(tau=float("nan")),
         landscapes=tables.landscapes[:0],
+        layers=tables.layers[:0],
         gaps=tables.gaps[:0],
         histories=tables.histories[[name for name in tables.histories if "." not in name]],
         pretraining_histories=tables.pretraining_histories[:0],
@@ -436,6 +437,24 @@ def test_landscapes_have_one_scale_for_distances_and_one_for_the_loss(tables):
     assert planes[0].get_xlim() == planes[1].get_xlim()
     assert planes[0].collections[0].norm.vmax == planes[1].collections[0].norm.vmax
     assert "one seed" in words_below(figure)
+
+
+def test_valleys_of_all_recipes_have_one_scale_and_lines_are_means_over_seeds_and_directions(tables):
+    drawing = draw_figure(tables, settings("filter_landscape"))
+    panels = [axes for axes in drawing.figure.axes if axes.get_yscale() == "log"]
+    assert len(panels) == len(RECIPES)
+    assert len({axes.get_ylim() for axes in panels}) == 1
+    edge = drawing.shown.query("t == 1 and statistic == 'filter_landscape.loss'")
+    assert edge["mean"].tolist() == pytest.approx([(0.1 * 1.0) ** 0.5] * len(edge))
+    assert set(edge["low"].round(9)) == {0.1}
+    assert set(edge["high"].round(9)) == {1.0}
+    assert set(edge["lines"]) == {6}
+
+
+def test_a_point_of_a_valley_where_one_line_overflows_is_not_drawn(tables):
+    gone = tables.layers.query("tensor == '2:1' and seed == 0").index
+    shown = draw_figure(replace(tables, layers=tables.layers.drop(gone)), settings("filter_landscape")).shown
+    assert sorted(set(shown["t"])) == [-1, -0.5, 0, 0.5]
 
 
 def test_an_interval_that_goes_on_ends_in_an_arrow(escapes):
