@@ -29,7 +29,7 @@ def prepare_start():
 def print_ending():
     """Say where the results lie, below the bar of a logger plugin if there is one."""
     if Quietness.ALL not in (workflow.output_settings.quiet or ()):
-        made = {Path(file) for job in workflow.dag.jobs for file in job.output}
+        made = {Path(file) for job in workflow.dag.jobs for file in job.output if Path(file).exists()}
         for line in ending(made, PATHS):
             tqdm.write(line, file=sys.stderr)
 

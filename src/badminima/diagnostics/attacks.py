@@ -72,26 +72,36 @@ def pgd(
         misclassified, ``[n] bool``.
     """
     with rounding(tf32=True):
-        attacked = _descend(classify, pixels, labels, radius, norm, steps, start)
-    with rounding(tf32=False), torch.no_grad():
-        return attacked, classify(attacked).argmax(1) != labels
+        attacked, stopped = _descend(classify, pixels, labels, radius, norm, steps, start)
+    with rounding(tf32=False):
+        with torch.no_grad():
+            wrong = classify(attacked).argmax(1) != labels
+        # Stopped by rounding alone: these few are attacked once more, without.
+        again = (stopped & ~wrong).nonzero().squeeze(1)
+        if len(again):
+            attacked[again], _ = _descend(classify, pixels[again], labels[again], radius, norm, steps, start[again])
+            with torch.no_grad():
+                wrong[again] = classify(attacked[again]).argmax(1) != labels[again]
+    return attacked, wrong
 
 
 def _descend(
     classify: Classify, pixels: Tensor, labels: Tensor, radius: float, norm: str, steps: int, start: Tensor
-) -> Tensor:
-    """Return each image's first misclassified iterate, else its last one; see :func:`pgd`."""
+) -> tuple[Tensor, Tensor]:
+    """Return each image's first misclassified iterate, else its last one; and which were stopped; see :func:`pgd`."""
     attacked = _project(pixels + radius * start, pixels, radius, norm)
     standing = torch.arange(len(pixels), device=pixels.device)
+    stopped = torch.zeros(len(pixels), dtype=torch.bool, device=pixels.device)
     for _ in range(steps):
         wrong, gradient = ascend(classify, attacked[standing], labels[standing])
+        stopped[standing] = wrong
         standing, gradient = standing[~wrong], gradient[~wrong]
         if not len(standing):
             break
         direction = gradient.sign() if norm == "linf" else gradient / _length(gradient)
         moved = attacked[standing] + PATH * radius / steps * direction
         attacked[standing] = _project(moved, pixels[standing], radius, norm)
-    return attacked
+    return attacked, stopped
 
 
 def draw_start(pixels: Tensor, norm: str, generator: torch.Generator) -> Tensor:

@@ -28,7 +28,8 @@ from badminima.config.seed_parts import SeedParts
 # Shared by what is measured at the end of a run and what is measured along its way.
 # 2: images are normalized as trainings normalize them, which rounds differently in the last bits.
 # 3: the noise covariance is that of the noise alone; standard errors; unbiased CKA.
-MEASUREMENTS_REVISION = 3
+# 4: a GPU searches attacks in tf32.
+MEASUREMENTS_REVISION = 4
 # 4: rows name the digest of the weights that the run ended at.
 LANDSCAPE_REVISION = 4
 

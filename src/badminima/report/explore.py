@@ -57,7 +57,12 @@ def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str
         frame: the folder of the template.
     """
     shown = [
-        {"name": study, "question": questions.get(study, ""), "plots": _html(plots_of(tables))}
+        {
+            "name": study,
+            "question": questions.get(study, ""),
+            "lost": int(tables.runs["test_accuracy"].isna().sum()),
+            "plots": _html(plots_of(tables)),
+        }
         for study, tables in studies.items()
         if not tables.runs.empty
     ]

@@ -228,3 +228,20 @@ def test_pgd_searches_in_tf32_and_decides_in_full_precision_whatever_the_job_was
         pgd(classify, pixels, labels, 0.01, "linf", 3, draw_start(pixels, "linf", generator))
         assert torch.backends.cuda.matmul.allow_tf32 == tf32
     assert seen == [True, True, True, False]
+
+
+def test_an_image_that_rounding_alone_stops_is_attacked_again_without(linear, generator):
+    pixels = inner_pixels(generator)
+    labels, start = linear(pixels).argmax(1), torch.zeros_like(pixels)
+
+    def rounds_badly(images):
+        # So badly that the search takes every image for broken from the start.
+        logits = linear(images)
+        return -logits if torch.backends.cudnn.allow_tf32 else logits
+
+    for radius, breaks in ((0.1, False), (0.8, True)):
+        attacked, wrong = pgd(linear, pixels, labels, radius, "linf", 4, start)
+        again, wrong_again = pgd(rounds_badly, pixels, labels, radius, "linf", 4, start)
+        assert wrong.any() == breaks
+        assert torch.equal(wrong, wrong_again)
+        assert torch.equal(attacked, again)

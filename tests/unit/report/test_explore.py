@@ -85,6 +85,14 @@ def test_many_networks_have_panels_in_several_rows(tables, models):
     assert all(plot.layout[name.partition(".")[0]].title.text for name in change)
 
 
+def test_runs_that_cannot_be_drawn_are_counted(tables):
+    runs = tables.runs.copy()
+    runs.loc[:1, "test_accuracy"] = float("nan")
+    html = explore_page({"ablation": replace(tables, runs=runs)}, {}, REPOSITORY / "report")
+    assert "which are not drawn: 2." in html
+    assert "not drawn" not in explore_page({"ablation": tables}, {}, REPOSITORY / "report")
+
+
 def test_the_page_draws_in_a_browser_and_may_load_nothing(tables, tmp_path):
     html = explore_page({"ablation": tables}, {"ablation": "Is <script> text?"}, REPOSITORY / "report")
     assert "Is &lt;script&gt; text?" in html
