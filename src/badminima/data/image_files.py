@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from badminima.data.archives import members
 from badminima.data.sources.base import CHUNK, BrokenImagesError
@@ -184,6 +184,8 @@ def decode(content: bytes, where: str, form: Form) -> np.ndarray:
             pixels = _of_8_bits(turned).convert("L" if form.grey else "RGB")
     except UserError:
         raise
+    except UnidentifiedImageError:
+        raise UserError(where, "no image in PNG, JPEG or WebP", "replace or delete this file") from None
     except Exception as error:  # PIL's decoders raise what they like on bytes that are no image
         raise UserError(where, f"no image ({error})", "replace or delete this file") from None
     if form.resize:

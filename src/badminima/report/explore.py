@@ -26,7 +26,7 @@ TEMPLATE = "explore.html"
 SYMBOLS = {"o": "circle", "D": "diamond", "s": "square", "^": "triangle-up", "v": "triangle-down", "<": "triangle-left"}
 OTHER_SYMBOL = "x"
 # Pixels: a row of panels, a recipe in it, the space above and below the panels, the menu above their titles.
-HEIGHT, RECIPE, TOP, BOTTOM, MENU = 440, 24, 90, 80, 80
+HEIGHT, RECIPE, TOP, BOTTOM, MENU = 480, 24, 90, 120, 80
 ABREAST = 4
 # No button that sends data anywhere.
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage", "zoom2d", "pan2d", "resetScale2d"]]}
@@ -174,8 +174,10 @@ def _panels(table: pd.DataFrame, height: int = HEIGHT) -> tuple[go.Figure, list[
         vertical_spacing=0.3 / lines,
     )
     figure.update_layout(
-        template="plotly_white", height=height * lines, margin={"t": TOP, "b": BOTTOM}, hovermode="closest"
+        template="plotly_white", height=height * lines, margin={"t": TOP, "b": BOTTOM, "r": 10}, hovermode="closest"
     )
+    # Below all panels, where a phone has room for it.
+    figure.update_layout(legend={"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"})
     return figure, [
         Panel(rows, {"row": line + 1, "col": column + 1})
         for (_, rows), (line, column) in zip(groups, places, strict=True)

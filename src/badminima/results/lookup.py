@@ -28,6 +28,9 @@ def require_known(name: str, known: Iterable[str], where: Path) -> None:
         there = {other[depth] for other in others if other[:depth] == parts[:depth] and len(other) > depth}
         if part not in there:
             raise UserError(where.joinpath(*parts[:depth]), f"no {part!r}", f"there: {listed(sorted(there))}")
+    if parts not in others:
+        more = {other[len(parts)] for other in others if other[: len(parts)] == parts}
+        raise UserError(where.joinpath(*parts), "a name that goes on", f"there: {listed(sorted(more))}")
 
 
 def require_results(folder: Path) -> None:

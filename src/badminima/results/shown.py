@@ -42,7 +42,8 @@ class SavedFigure:
 
 
 def saved_figure(paths: Paths, name: str) -> SavedFigure:
-    """Return a figure by its name; raises UserError, with those that there are, if it is not drawn."""
+    """Return a figure by its name or target; raises UserError, with those that there are, if it is not drawn."""
+    name = name.removeprefix("fig_")
     files = {extension: paths.figure(name, extension) for extension in ("svg", "png", "pdf", "csv")}
     if not all(file.exists() for file in files.values()):
         folder = files["svg"].parent

@@ -75,7 +75,7 @@ def test_one_folder_around_them_all_does_no_harm(tmp_path):
 def test_test_images_are_drawn_evenly_over_classes_and_no_more_than_there_are(tmp_path):
     folder = photographs(tmp_path / "photos", {"train": 2, "test": 6})
     assert np.bincount(prepared(folder, tmp_path, test_size=4).test_labels).tolist() == [2, 2]
-    with pytest.raises(UserError, match=r"datasets\.d\.test_size: found 13; at most 12"):
+    with pytest.raises(UserError, match=r"datasets\.d\.test_size: found 13; expected at most 12, which it has"):
         prepared(folder, tmp_path, test_size=13)
 
 

@@ -74,6 +74,7 @@ def test_a_figure_is_found_by_name_and_one_that_is_not_drawn_names_those_that_ar
     for extension in ("svg", "png", "pdf", "csv"):
         copy.paths.figure("ablation", extension).write_text("value\n1\n")
     figure = copy.figure("ablation")
+    assert copy.figure("fig_ablation") == figure
     assert figure.data["value"].tolist() == [1]
     assert figure._repr_svg_() == "value\n1\n"
     assert len(repr(figure).splitlines()) == 1

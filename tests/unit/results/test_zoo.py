@@ -155,6 +155,8 @@ def test_a_zoo_is_listed_and_an_unknown_name_says_what_there_is(copied):
         zoo["digits/mlp/adversarial/da/seed0"]
     with pytest.raises(UserError, match="found no 'seed9'; there: seed0, seed1"):
         zoo["digits/mlp/adversarial/vanilla/seed9"]
+    with pytest.raises(UserError, match="vanilla: found a name that goes on; there: seed0, seed1"):
+        zoo["digits/mlp/adversarial/vanilla"]
 
 
 def test_weights_may_be_loaded_without_this_library(copied):
