@@ -146,7 +146,11 @@ def _targets_of(file: Path) -> set[str]:
         if entry is not None
     }
     roles = {role for role, study in (content.get("claims") or {}).items() if study is not None}
-    if content.get("toy") is not None:
-        roles.add("toy")
+    if (toy := content.get("toy")) is not None:
         named |= {"fig_toy", "anim_toy"}
+        # Runs of its own may be too few for a claim.
+        own = toy.get("runs")
+        compared = [{recipe for _, recipe in claim.cells} for claim in claims_of("7")]
+        if own is None or any(recipes <= own.keys() for recipes in compared):
+            roles.add("toy")
     return named | {f"claim_{group}" for group in GROUPS if claims_of(group)[0].study in roles}

@@ -83,3 +83,9 @@ def test_what_a_config_lacks_is_listed_with_the_file_that_brings_it():
     assert brought[REPOSITORY / "config.yaml"] == ["fig_toy", "anim_toy", "claim_7"]
     assert {"fig_scale", "table_escape", "claim_6", "claim_b"} <= set(brought[CONTROLS])
     assert "fig_ablation" not in brought[CONTROLS]
+
+
+def test_a_preset_with_too_few_runs_of_the_toy_does_not_promise_its_claim():
+    smoke = PRESETS / "smoke.yaml"
+    assert {"fig_toy", "anim_toy"} <= set(elsewhere([], PAGE, [smoke])[smoke])
+    assert "claim_7" not in elsewhere([], PAGE, [smoke])[smoke]
