@@ -13,7 +13,8 @@ SCRIPTS = CHECKOUT / "workflow" / "scripts"
 # Asked before there are rules: a workflow that imports this one may have a default target of its own.
 IS_DEFAULT = workflow.default_target is None
 
-# The workflow runs the library beside it, installed or not. The default profile has loaded the installed one.
+# The workflow runs the library beside it, installed or not. The default profile, or a logger, may have loaded
+# another.
 sys.path.insert(0, str(SOURCE))
 loaded = sys.modules.get("badminima")
 if loaded is not None and Path(loaded.__file__).resolve().parents[1] != SOURCE.resolve():

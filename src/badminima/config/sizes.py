@@ -8,7 +8,7 @@ from badminima.errors import UserError
 
 
 class Sizes(Protocol):
-    """What a config or a job's settings say of the splits of a dataset."""
+    """Say how a config or a job's settings split a dataset."""
 
     @property
     def train_size(self) -> int | None: ...  # noqa: D102

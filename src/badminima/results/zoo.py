@@ -175,7 +175,7 @@ class Minimum:
 
 @dataclass(frozen=True)
 class Verified:
-    """What :meth:`Zoo.verify` compared.
+    """List what :meth:`Zoo.verify` compared.
 
     Attributes:
         minima: how many minima, each with its card and the index.

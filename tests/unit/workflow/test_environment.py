@@ -1,4 +1,4 @@
-"""What a command or its environment lacks is told in lines that say what would be right."""
+"""Tell what a command or its environment lacks in lines that say what would be right."""
 
 import pytest
 import yaml

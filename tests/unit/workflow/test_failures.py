@@ -86,7 +86,7 @@ def test_a_job_that_said_nothing_is_told_with_what_the_executor_says(logger, tmp
 
 
 def ended(how: str) -> str:
-    """What Snakemake says of a command that failed."""
+    """Return Snakemake's words for a command that failed."""
     return f"CalledProcessError in file rules/diagnose.smk, line 9:\nCommand 'set -eu; python x' {how}."
 
 
