@@ -55,8 +55,8 @@ def pgd(
     ball around ``x`` and then clips to 0..1, which leads no point out of the ball. An image is not attacked any
     further when one of ``x_0 ... x_steps`` is misclassified.
 
-    A GPU looks for this point with products that round their inputs to tf32, which is faster; whether it is
-    misclassified is decided in full precision.
+    A GPU looks for this point with products that round their inputs to tf32, which is faster. Whether it is
+    misclassified is decided in full precision, and an image that rounding alone stopped is attacked again without.
 
     Args:
         classify: the network; see :func:`frozen`.
