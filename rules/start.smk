@@ -24,6 +24,19 @@ def prepare_start():
         if "settings" in job.rule.params.keys():
             job.params
     SETTINGS.write()
+    lift_job_rate_limit()
+
+
+def lift_job_rate_limit():
+    """Take off Snakemake's limit of 100 jobs a second, unless another one was asked for.
+
+    With a limit, each round of the scheduler starts a timer that wakes it for another round, so every job that ends
+    leaves one more of them (snakemake/snakemake#3744): after a hundred jobs it works a hundred rounds a second. The
+    demo is a sixth faster without.
+    """
+    limit = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
 
 
 def print_ending():

@@ -71,10 +71,10 @@ class Checkout:
         return [process for process in self.processes() if "workflow/scripts/train.py" in process.info["cmdline"]]
 
     def config(self, preset: str | None, change: dict | None = None) -> Config:
-        """The validated config, with a preset and a change on top."""
+        """The validated config, with presets (names with spaces between them) and a change on top."""
         raw = yaml.safe_load((self.folder / "config.yaml").read_text())
-        if preset is not None:
-            raw = overlay(raw, yaml.safe_load((self.folder / "presets" / f"{preset}.yaml").read_text()))
+        for name in (preset or "").split():
+            raw = overlay(raw, yaml.safe_load((self.folder / "presets" / f"{name}.yaml").read_text()))
         return load_config(overlay(raw, change or {}))
 
 

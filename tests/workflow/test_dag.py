@@ -38,7 +38,7 @@ WITH_ONE_SEED = ["--config", *(f"{key}={json.dumps(value)}" for key, value in ON
 
 
 def configfile(preset: str | None) -> list[str]:
-    return [] if preset is None else ["--configfile", f"presets/{preset}.yaml"]
+    return [] if preset is None else ["--configfile", *(f"presets/{name}.yaml" for name in preset.split())]
 
 
 def expected_jobs(config: Config) -> dict[str, int]:
@@ -119,7 +119,9 @@ def test_the_number_of_jobs_follows_from_the_config(checkout, preset):
     assert planned == expected_jobs(checkout.config(preset))
 
 
-@pytest.mark.parametrize(("preset", "seeds"), [*((name, {}) for name in CONFIGS), ("paper", ONE_SEED)])
+@pytest.mark.parametrize(
+    ("preset", "seeds"), [*((name, {}) for name in CONFIGS), ("paper overlays/controls", ONE_SEED)]
+)
 def test_the_plan_counts_the_jobs_that_snakemake_would_start(checkout, preset, seeds):
     jobs = sum(checkout.planned(*configfile(preset), *(WITH_ONE_SEED if seeds else [])).values()) - 1  # `all` itself
     speeds = {architecture: Speed(1e12, 1e12, 1024) for architecture in ARCHITECTURES.names}

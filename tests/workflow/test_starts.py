@@ -38,6 +38,9 @@ OVERLAY = {
 }
 CONFIG = ["--configfile", "presets/smoke.yaml", "starts.yaml", "--"]
 
+# What Snakemake said of the run.
+VERBOSE = "verbose.log"
+
 
 @pytest.fixture(scope="module")
 def starts(tmp_path_factory) -> Checkout:
@@ -50,8 +53,16 @@ def starts(tmp_path_factory) -> Checkout:
     assert planned["diagnose"] == 4
     assert planned["compare"] == 3
     assert planned["pretrain"] == planned["confuse"] == planned["initialize"] == 1
-    checkout.snakemake(*CONFIG, "tables", "zoo", "claims")
+    done = checkout.snakemake("--verbose", *CONFIG, "tables", "zoo", "claims")
+    (checkout.folder / VERBOSE).write_text(done.stdout + done.stderr)
     return checkout
+
+
+def test_the_scheduler_works_when_a_job_ends_and_by_no_clock(starts):
+    said = (starts.folder / VERBOSE).read_text()
+    ended = said.count("Finished jobid: ")
+    assert ended > 20
+    assert said.count("Ready jobs: ") <= ended + 1
 
 
 @pytest.fixture

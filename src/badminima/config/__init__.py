@@ -5,7 +5,7 @@ set to null in an overlay is removed.
 
 - Holds: the sections, one file per group of keys; ``registry`` (every extension point), ``load`` and ``references``
   (what ties entries to each other), ``names`` (the meaning of reserved inits and recipes), ``plain`` (JSON and YAML),
-  ``overlays`` (what they may do beside merging), ``doses``, ``seed_parts``, ``messages``, ``schema``.
+  ``overlays`` and ``extends`` (what they may do beside merging), ``doses``, ``seed_parts``, ``messages``, ``schema``.
 - Imports: ``errors``. No torch, no file access.
 - Others use: the sections from here, ``load_config``, ``parse``, the registries.
 """

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from badminima.config import Config, InitConfig, Name, Section
+from badminima.config.extends import inherited, resolved
 from badminima.config.messages import parse
 from badminima.config.overlays import extended, fitted
 from badminima.config.plain import check_size, scalar_of
@@ -28,7 +29,9 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
     """
     check_size(raw)
     raw = extended(raw)
-    config = fitted(parse(Config, _with_text(Config, _content(raw), raw)), raw, warn)
+    content = _content(raw)
+    complete = _with_text(Config, resolved(content), raw)
+    config = fitted(parse(Config, complete, inherited=inherited(content)), raw, warn)
     check_references(config)
     for line in unreached_milestones(config):
         warn(line)
@@ -45,7 +48,8 @@ def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
     """Return the inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
     inits = {"inits": raw.get("inits", {})}
     check_size(inits)
-    return parse(_Inits, _content(extended(inits))).inits
+    content = _content(extended(inits))
+    return parse(_Inits, resolved(content), inherited=inherited(content)).inits
 
 
 def _content(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from badminima.config import Config
+from badminima.config.extends import EXTENDS, GROUPS, OF_PHASE, TIMES
 from badminima.config.messages import expectation
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, EntryWithOptions, Registry
 
@@ -27,6 +28,9 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 
 - Presets and `--config` overlay `config.yaml`: mappings merge, lists and scalars are replaced, and a named entry set to
   `null` is removed.
+- An init or a recipe may extend another one of its group, with multiples of its numbers:
+  `l2_x3: {extends: l2, weight_decay: {times: 3}}`. Multiples of a recipe's `epochs` and `batch_size` are those of
+  `training`, unless the other one has its own.
 - A list `name+` in an overlay is added to the list `name`: `diagnostics+: [labels]`. Of several overlays that give the
   same one, the last counts.
 - Names become folder names: lower-case letters, digits and `_ + . -`.
@@ -46,9 +50,36 @@ def schema_text() -> str:
     del measuring["patternProperties"]
     measuring["properties"] = {name: _reference(entry) for name, entry in DIAGNOSTICS.entries.items()}
     measuring["additionalProperties"] = False
+    _allow_extension(schema)
     for section in (schema, *sections.values()):
         _allow_additions(section)
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _allow_extension(schema: dict[str, Any]) -> None:
+    """Let an init or a recipe extend another one, with multiples of its numbers.
+
+    Editors then know its keys; their values are checked when Snakemake starts, with what the other one has.
+    """
+    sections = schema["$defs"]
+    multiple = {"type": "object", "required": [TIMES], "properties": {TIMES: {"type": "number", "exclusiveMinimum": 0}}}
+    for key in OF_PHASE:
+        sections["RecipeConfig"]["properties"][key]["anyOf"].append({**multiple, "additionalProperties": False})
+    for group in GROUPS:
+        ((pattern, entry),) = schema["properties"][group]["patternProperties"].items()
+        keys = {key for kind in entry.get("oneOf", [entry]) for key in sections[_name(kind)]["properties"]}
+        extending = {
+            "type": "object",
+            "required": [EXTENDS],
+            "properties": {EXTENDS: {"type": "string"}, **{key: {} for key in sorted(keys)}},
+            "additionalProperties": False,
+        }
+        schema["properties"][group]["patternProperties"] = {pattern: {"anyOf": [entry, extending]}}
+
+
+def _name(reference: dict[str, Any]) -> str:
+    """Return the section that a JSON schema refers to."""
+    return str(reference["$ref"]).rsplit("/", 1)[-1]
 
 
 def _allow_additions(section: dict[str, Any]) -> None:
@@ -115,7 +146,7 @@ def _options(registry: Registry[EntryWithOptions], key: str) -> str:
 def _kind(node: dict[str, Any]) -> str:
     """Describe the values of a key, with links to the sections that it leads to."""
     if "$ref" in node:
-        section = node["$ref"].rsplit("/", 1)[-1]
+        section = _name(node)
         return f"[{section}](#{section.lower()})"
     if _optional_section(node):
         return " or ".join(_kind(option) for option in node["anyOf"])

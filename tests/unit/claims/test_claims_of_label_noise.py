@@ -106,8 +106,8 @@ def test_a_collapsed_run_is_not_flat_and_a_missing_measurement_decides_nothing()
 @pytest.mark.parametrize(
     ("presets", "undecided"),
     [
-        (("paper",), {}),
-        (("demo", "overlays/demo_controls"), {"b8": "sharpness is not among the diagnostics"}),
+        (("paper", "overlays/controls"), {}),
+        (("demo", "overlays/controls", "overlays/demo_controls"), {"b8": "sharpness is not among the diagnostics"}),
     ],
     ids=["paper", "demo_controls"],
 )

@@ -41,10 +41,30 @@ def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
 
 @pytest.mark.parametrize(
     ("base", "top"),
-    [("demo", "demo_controls"), ("demo", "demo_seed_parts"), ("demo", "fitted"), ("fashion", "fashion_gpu")],
+    [
+        (["demo", "overlays/controls"], "demo_controls"),
+        (["demo"], "demo_seed_parts"),
+        (["demo"], "fitted"),
+        (["fashion"], "fashion_gpu"),
+    ],
 )
 def test_an_overlay_goes_on_top_of_its_preset_into_a_folder_of_its_own(base, top):
-    assert with_presets(base, f"overlays/{top}").results == f"results/{top}"
+    assert with_presets(*base, f"overlays/{top}").results == f"results/{top}"
+
+
+@pytest.mark.parametrize("base", [preset.stem for preset in PRESETS if preset.stem != "smoke"])
+def test_controls_go_on_top_of_any_preset_run_on_its_grid_and_take_its_strengths(base):
+    plain, more = with_presets(base), with_presets(base, "overlays/controls")
+    added = more.studies.keys() - plain.studies.keys()
+    assert {"replication", "strength_l2", "escape"} <= added
+    grids = {(tuple(study.datasets), tuple(study.models), tuple(study.seeds)) for study in map(more.studies.get, added)}
+    assert grids == {(tuple(plain.grid.datasets), tuple(plain.grid.models), tuple(plain.grid.seeds))}
+    assert more.recipes["l2_x3"].weight_decay == pytest.approx(3 * plain.recipes["l2"].weight_decay)
+    assert more.recipes["long"].epochs == 3 * plain.training.epochs
+    assert more.recipes["batch_x4"].batch_size == 4 * plain.training.batch_size
+    assert more.inits["zeroing_0"] == plain.inits["adversarial"].model_copy(update={"noise": 0})
+    for run in all_runs(plain):  # some are measured along the way, too
+        assert train_settings(more, run).model_copy(update={"along": None}) == train_settings(plain, run)
 
 
 @pytest.mark.parametrize("base", ["demo", "fashion", "cifar_small", "cifar_gpu", "paper"])
@@ -82,7 +102,9 @@ def test_label_noise_as_published_has_the_settings_of_the_published_code():
     assert {number.split()[0] for number in lacking if number.startswith("b")} == {"b5"}
 
 
-@pytest.mark.parametrize("presets", [("demo", "overlays/demo_controls"), ("paper",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "presets", [("demo", "overlays/controls", "overlays/demo_controls"), ("paper", "overlays/controls")], ids=" ".join
+)
 def test_every_control_has_a_figure_of_its_own(presets):
     config = with_presets(*presets)
     assert {figure.study for figure in config.figures.values()} >= set(config.studies) - {"scale"}
@@ -148,6 +170,7 @@ def test_memory_and_time_double_up_to_their_limits_and_what_resumes_asks_for_the
 def test_the_name_of_a_paper_init_is_kept_for_it():
     raw = raw_config()
     raw["inits"]["adversarial"] = {"kind": "random"}
+    raw["inits"]["true_labels"] = {"kind": "adversarial", "replication": 1, "noise": 0, "label_fraction": 0}
     with pytest.raises(
         UserError, match=r"inits\.adversarial\.kind: found 'random'; an init of this name has adversarial"
     ):

@@ -12,7 +12,7 @@ from tests.conftest import REPOSITORY
 RULES = ["all", "figures", "fig_ablation", "fig_curves", "claim_2", "table_main"]
 PRESETS = REPOSITORY / "presets"
 PAGE = (REPOSITORY / "docs" / "reference" / "targets.md").read_text()
-CONTROLS = PRESETS / "overlays" / "demo_controls.yaml"
+CONTROLS = PRESETS / "overlays" / "controls.yaml"
 
 
 def test_names_of_rules_and_files_are_no_unknown_targets():
@@ -46,9 +46,7 @@ def test_a_claim_that_a_config_cannot_decide_is_no_target_and_its_line_says_why_
     assert reasons.keys() == {"claim_6", "claim_7", "claim_b"}
     line = advice("claim_6", RULES, PRESETS, reasons)
     assert "not in this config, as no study of replication is configured (claims.replication);" in line
-    assert "--configfile presets/demo.yaml presets/overlays/demo_controls.yaml or " in line.replace(
-        f"{REPOSITORY}/", ""
-    )
+    assert "--configfile presets/demo.yaml presets/overlays/controls.yaml or " in line.replace(f"{REPOSITORY}/", "")
     line = advice("claim_7", RULES, PRESETS, reasons)
     assert line.endswith("as no toy is configured (toy); without --configfile it is there")
 
@@ -60,7 +58,9 @@ def test_a_claim_of_which_a_part_can_be_decided_is_a_target():
     assert undecidable(one, "4") == "distance is not among the diagnostics"
 
 
-@pytest.mark.parametrize("presets", [(), ("demo",), ("demo", "overlays/demo_controls"), ("paper",)])
+@pytest.mark.parametrize(
+    "presets", [(), ("demo",), ("demo", "overlays/controls", "overlays/demo_controls"), ("paper", "overlays/controls")]
+)
 def test_every_target_of_a_shipped_config_is_listed_in_words(presets):
     targets = configured(with_presets(*presets), PAGE)
     assert all(target.meaning and "`" not in target.meaning for target in targets)
@@ -81,7 +81,7 @@ def test_what_a_config_lacks_is_listed_with_the_file_that_brings_it():
     brought = elsewhere(present, PAGE, [REPOSITORY / "config.yaml", PRESETS / "fashion.yaml", CONTROLS])
     assert brought.keys() == {REPOSITORY / "config.yaml", CONTROLS}
     assert brought[REPOSITORY / "config.yaml"] == ["fig_toy", "anim_toy", "claim_7"]
-    assert {"fig_scale", "table_escape", "claim_6", "claim_b"} <= set(brought[CONTROLS])
+    assert {"fig_scale", "claim_6", "claim_b"} <= set(brought[CONTROLS])
     assert "fig_ablation" not in brought[CONTROLS]
 
 

@@ -1,0 +1,101 @@
+"""Inits and recipes extend others of their group, with multiples of their numbers."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from badminima.config import RecipeConfig
+from badminima.config.load import load_config, load_inits
+from badminima.config.schema import schema_text
+from badminima.errors import UserError
+from tests.configs import overlay, raw_config
+
+PRESET = {"recipes": {"l2": {"weight_decay": 0.03}}, "training": {"epochs": 300, "batch_size": 50}}
+
+
+def recipe(entry: dict, **others: dict) -> RecipeConfig:
+    """A recipe of this entry, beside those of config.yaml under a preset."""
+    return load_config(overlay(raw_config(), overlay(PRESET, {"recipes": {"mine": entry, **others}}))).recipes["mine"]
+
+
+def test_an_entry_has_what_it_extends_and_its_own_over_it():
+    assert recipe({"extends": "da+m+l2", "augmentation": False}) == RecipeConfig(momentum=0.9, weight_decay=0.03)
+    inits = load_inits({"inits": {"a": {"kind": "random", "gain": 2}, "b": {"extends": "a"}}})
+    assert inits["a"] == inits["b"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"extends": "l2", "weight_decay": {"times": 0.1}}, {"weight_decay": 0.003}),
+        ({"extends": "l2", "weight_decay": {"times": "0.1"}}, {"weight_decay": 0.003}),  # as --config has it
+        ({"epochs": {"times": 3}}, {"epochs": 900}),
+        ({"extends": "other", "epochs": {"times": 3}}, {"epochs": 21}),
+        ({"batch_size": {"times": 0.25}}, {"batch_size": 12}),
+    ],
+)
+def test_a_number_may_be_a_multiple_of_the_extended_entrys_or_of_trainings(entry, expected):
+    assert recipe(entry, other={"epochs": 7}) == RecipeConfig(**expected)
+
+
+def test_multiples_of_multiples_multiply():
+    assert recipe(
+        {"extends": "other", "weight_decay": {"times": 2}}, other={"extends": "l2", "weight_decay": {"times": 2}}
+    ).weight_decay == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"extends": "vanila"}, r"recipes.mine.extends: found 'vanila'; did you mean vanilla\? allowed: "),
+        ({"extends": ["l2"]}, r"recipes.mine.extends: found \['l2'\]; allowed: "),
+        ({"extends": "mine"}, "recipes.mine.extends: found mine; no entry can extend itself"),
+        ({"extends": "other"}, "recipes.other.extends: found mine; no entry can extend itself"),
+        ({"extends": "random"}, "recipes.mine.extends: found 'random'"),
+        ({"weight_decay": {"times": 2}}, "recipes.mine.weight_decay.times: found 2; nothing to multiply"),
+        ({"extends": "da", "augmentation": {"times": 2}}, "augmentation.times: found 2; nothing to multiply"),
+        ({"extends": "l2", "weight_decay": {"times": -1}}, "weight_decay.times: found -1; allowed: a number > 0"),
+        ({"extends": "l2", "weight_decay": {"times": True}}, "weight_decay.times: found True; allowed: a number > 0"),
+        ({"extends": "l2", "weight_decay": {"time": 2}}, "recipes.mine.weight_decay: found {'time': 2}; allowed"),
+        ({"extends": "l2", "momentun": 0.9}, "recipes.mine.momentun: found an unknown key; did you mean momentum"),
+        ({"batch_size": {"times": 0.001}}, "recipes.mine.batch_size: found 0; allowed"),
+    ],
+)
+def test_what_can_not_be_extended_or_multiplied_is_told_with_its_key(entry, message):
+    with pytest.raises(UserError, match=message):
+        recipe(entry, other={"extends": "mine"} if "other" in str(entry) else {})
+
+
+def test_an_init_extends_no_recipe_and_none_that_was_taken_away():
+    inits = {"mine": {"extends": "adversarial", "noise": 0}, "adversarial": None}
+    with pytest.raises(UserError, match=r"inits\.mine\.extends: found 'adversarial'"):
+        load_inits({"inits": inits})
+    with pytest.raises(UserError, match=r"inits\.mine\.extends: found 'l2'"):
+        load_config(overlay(raw_config(), {"inits": {"mine": {"extends": "l2"}}}))
+
+
+def test_what_a_job_is_told_has_neither_key():
+    dump = load_config(raw_config()).model_dump_json()
+    assert "extends" not in dump
+    assert "times" not in dump
+    with pytest.raises(ValidationError):
+        RecipeConfig(extends="l2")
+
+
+def test_the_schema_of_editors_knows_both_keys_and_no_wrong_one_beside_them():
+    recipes, inits = (
+        json.loads(schema_text())["properties"][group]["patternProperties"] for group in ("recipes", "inits")
+    )
+    for group, key in ((recipes, "weight_decay"), (inits, "replication")):
+        ((_, entry),) = group.items()
+        extending = entry["anyOf"][-1]
+        assert extending["required"] == ["extends"]
+        assert key in extending["properties"]
+        assert extending["additionalProperties"] is False
+
+
+def test_a_wrong_value_is_told_where_it_stands_and_not_where_it_is_inherited():
+    with pytest.raises(UserError) as mistake:
+        load_config(overlay(raw_config(), {"recipes": {"l2": {"weight_decay": -1}}}))
+    assert str(mistake.value) == "recipes.l2.weight_decay: found -1; allowed: a number >= 0"
