@@ -14,13 +14,13 @@ from badminima.errors import UserError
 EXTENDS = "extends"
 TIMES = "times"
 # The groups whose entries may extend each other.
-GROUPS = ("inits", "recipes")
+GROUPS = ("datasets", "models", "inits", "recipes")
 # What a recipe may take in place of the phase's: a multiple of it, where no other recipe has one.
 OF_PHASE = ("batch_size", "epochs")
 
 
 def resolved(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration whose inits and recipes have all of their keys themselves.
+    """Return a configuration whose entries of these groups have all of their keys themselves.
 
     Args:
         content: typed plain data, without entries that were taken away.

@@ -28,7 +28,7 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 
 - Presets and `--config` overlay `config.yaml`: mappings merge, lists and scalars are replaced, and a named entry set to
   `null` is removed.
-- An init or a recipe may extend another one of its group, with multiples of its numbers:
+- A dataset, model, init or recipe may extend another one, with multiples of its numbers:
   `l2_x3: {extends: l2, weight_decay: {times: 3}}`. Multiples of a recipe's `epochs` and `batch_size` are those of
   `training`, unless the other one has its own.
 - A list `name+` in an overlay is added to the list `name`: `diagnostics+: [labels]`. Of several overlays that give the
@@ -57,7 +57,7 @@ def schema_text() -> str:
 
 
 def _allow_extension(schema: dict[str, Any]) -> None:
-    """Let an init or a recipe extend another one, with multiples of its numbers.
+    """Let entries extend others of their group, with multiples of their numbers.
 
     Editors then know its keys; their values are checked when Snakemake starts, with what the other one has.
     """

@@ -23,6 +23,8 @@ def test_an_entry_has_what_it_extends_and_its_own_over_it():
     assert recipe({"extends": "da+m+l2", "augmentation": False}) == RecipeConfig(momentum=0.9, weight_decay=0.03)
     inits = load_inits({"inits": {"a": {"kind": "random", "gain": 2}, "b": {"extends": "a"}}})
     assert inits["a"] == inits["b"]
+    config = load_config(overlay(raw_config(), {"datasets": {"mine": {"extends": "cifar10", "train_size": 100}}}))
+    assert config.datasets["mine"] == config.datasets["cifar10"].model_copy(update={"train_size": 100})
 
 
 @pytest.mark.parametrize(
@@ -84,11 +86,10 @@ def test_what_a_job_is_told_has_neither_key():
 
 
 def test_the_schema_of_editors_knows_both_keys_and_no_wrong_one_beside_them():
-    recipes, inits = (
-        json.loads(schema_text())["properties"][group]["patternProperties"] for group in ("recipes", "inits")
-    )
-    for group, key in ((recipes, "weight_decay"), (inits, "replication")):
-        ((_, entry),) = group.items()
+    groups = json.loads(schema_text())["properties"]
+    known = {"datasets": "train_size", "models": "options", "inits": "replication", "recipes": "weight_decay"}
+    for group, key in known.items():
+        ((_, entry),) = groups[group]["patternProperties"].items()
         extending = entry["anyOf"][-1]
         assert extending["required"] == ["extends"]
         assert key in extending["properties"]
