@@ -74,7 +74,7 @@ class LogHandler(LogHandlerBase):
             self._finish(content["job_id"])
         elif event == LogEvent.JOB_ERROR:
             self._say(f"failed: rule {content['rule_name']}, log: {', '.join(content['log'])}")
-        elif event != LogEvent.GROUP_ERROR and (record.levelno >= logging.WARNING or is_idle(record)):
+        elif event != LogEvent.GROUP_ERROR and (record.levelno >= logging.WARNING or is_news(record)):
             self._say(record.getMessage())
 
     def close(self) -> None:
@@ -126,6 +126,6 @@ class LogHandler(LogHandlerBase):
         tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
 
 
-def is_idle(record: logging.LogRecord) -> bool:
-    """Return whether a message says that there is nothing to do."""
-    return record.getMessage().startswith("Nothing to be done")
+def is_news(record: logging.LogRecord) -> bool:
+    """Return whether a message says that there is nothing to do, or that no more will be started after a SIGTERM."""
+    return record.getMessage().startswith(("Nothing to be done", "Will exit after finishing"))

@@ -11,12 +11,15 @@ from tests.checkout import Checkout, make_checkout
 RUN = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0"
 ARGUMENTS = [
     *("--cores", "1", "--configfile", "presets/smoke.yaml", "--config", "training={epochs: 4000, milestones: []}"),
-    *("restart={seconds: 1}", "--", f"{RUN}/weights.safetensors"),
+    *("restart={seconds: 1}", "--logger", "badminima", "--", f"{RUN}/weights.safetensors"),
 ]
 
 
-def start_and(checkout: Checkout, number: signal.Signals) -> str:
-    """Start Snakemake, send the training a signal once it has a restart point, and give the log of the training."""
+def start_and(checkout: Checkout, number: signal.Signals, first: signal.Signals | None = None) -> tuple[str, str]:
+    """Start Snakemake, send the training a signal once it has a restart point; Snakemake itself one first, if any.
+
+    Returns the log of the training, and what Snakemake said.
+    """
     snakemake = subprocess.Popen(
         [sys.executable, "-m", "snakemake", *ARGUMENTS],
         cwd=checkout.folder,
@@ -32,18 +35,24 @@ def start_and(checkout: Checkout, number: signal.Signals) -> str:
         time.sleep(0.1)
     trainings = checkout.trainings()
     assert trainings
+    if first is not None:
+        snakemake.send_signal(first)
+        time.sleep(1)
     for training in trainings:
         training.send_signal(number)
-    snakemake.communicate()
+    said = snakemake.communicate()[0].decode()
     assert snakemake.returncode != 0
-    return (checkout.folder / "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log").read_text()
+    return (checkout.folder / "results/smoke/logs/train/digits/mlp/random/da+m+l2/seed0.log").read_text(), said
 
 
 def test_a_training_killed_under_snakemake_goes_on_at_the_next_start(tmp_path):
     checkout = make_checkout(tmp_path / "checkout")
-    assert "going on from" not in start_and(checkout, signal.SIGKILL)
+    log, said = start_and(checkout, signal.SIGKILL)
+    assert "going on from" not in log
+    assert "Will exit" not in said
     assert (checkout.folder / RUN / "restart" / "newest.pt").exists()
-    log = start_and(checkout, signal.SIGTERM)
+    log, said = start_and(checkout, signal.SIGTERM, first=signal.SIGTERM)
+    assert "Will exit after finishing currently running jobs" in said
     assert log.count("going on from") == 1
     assert "SIGTERM: stopped in epoch" in log
     assert EXIT_CODE == 75
