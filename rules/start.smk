@@ -28,7 +28,7 @@ def prepare_start():
 
 
 def lift_job_rate_limit():
-    """Take off Snakemake's limit of 100 jobs a second, unless another one was asked for.
+    """Take off Snakemake's limit of 100 jobs a second; another one, which somebody asked for, stays.
 
     With a limit, each round of the scheduler starts a timer that wakes it for another round, so every job that ends
     leaves one more of them (snakemake/snakemake#3744): after a hundred jobs it works a hundred rounds a second. The

@@ -47,6 +47,7 @@ class UserErrors(UserError):  # noqa: N818
 
     def __init__(self, errors: Sequence[UserError]) -> None:
         Exception.__init__(self, "\n".join(map(str, errors)))
+        self.errors = list(errors)
 
 
 class Interrupted(Exception):  # noqa: N818

@@ -36,6 +36,7 @@ class LogHandler(LogHandlerBase):
         self._finished: list[str] = []
         self._since = time.monotonic()
         self._progress: Progress | None = None
+        self._news: set[str] = set()
 
     @property
     def writes_to_stream(self) -> bool:
@@ -74,7 +75,12 @@ class LogHandler(LogHandlerBase):
             self._finish(content["job_id"])
         elif event == LogEvent.JOB_ERROR:
             self._say(f"failed: rule {content['rule_name']}, log: {', '.join(content['log'])}")
-        elif event != LogEvent.GROUP_ERROR and (record.levelno >= logging.WARNING or is_news(record)):
+        elif is_news(record):
+            # Of a SIGTERM Snakemake tells again with each job that ends.
+            if record.getMessage() not in self._news:
+                self._news.add(record.getMessage())
+                self._say(record.getMessage())
+        elif event != LogEvent.GROUP_ERROR and record.levelno >= logging.WARNING:
             self._say(record.getMessage())
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ def test_a_training_killed_under_snakemake_goes_on_at_the_next_start(tmp_path):
     assert "Will exit" not in said
     assert (checkout.folder / RUN / "restart" / "newest.pt").exists()
     log, said = start_and(checkout, signal.SIGTERM, first=signal.SIGTERM)
-    assert "Will exit after finishing currently running jobs" in said
+    assert said.count("Will exit after finishing currently running jobs") == 1
     assert log.count("going on from") == 1
     assert "SIGTERM: stopped in epoch" in log
     assert EXIT_CODE == 75

@@ -4,88 +4,184 @@
 is. What a job is told is the entry as it reads when all of this is worked out.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
+from badminima.config.data import DatasetConfig, ModelConfig
 from badminima.config.messages import did_you_mean, shortened
-from badminima.config.training import OptimizationConfig
-from badminima.errors import UserError
+from badminima.config.training import (
+    AdversarialInit,
+    OptimizationConfig,
+    RandomInit,
+    RecipeConfig,
+    RescaledInit,
+    RunInit,
+)
+from badminima.errors import UserError, UserErrors
 
 EXTENDS = "extends"
 TIMES = "times"
-# The groups whose entries may extend each other.
-GROUPS = ("datasets", "models", "inits", "recipes")
+# The groups whose entries may extend each other, and the sections that these may be.
+GROUPS: dict[str, tuple[type[BaseModel], ...]] = {
+    "datasets": (DatasetConfig,),
+    "models": (ModelConfig,),
+    "inits": (RandomInit, AdversarialInit, RescaledInit, RunInit),
+    "recipes": (RecipeConfig,),
+}
 # What a recipe may take in place of the phase's: a multiple of it, where no other recipe has one.
 OF_PHASE = ("batch_size", "epochs")
 
 
-def resolved(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration whose entries of these groups have all of their keys themselves.
+@dataclass
+class Resolved:
+    """A configuration whose entries have all of their keys themselves.
+
+    Attributes:
+        content: the configuration.
+        origins: the dotted key of each value that an entry has from elsewhere -> the key where it was written.
+        extended: the dotted name of each entry that extends others -> their names.
+    """
+
+    content: dict[str, Any]
+    origins: dict[str, str] = field(default_factory=dict)
+    extended: dict[str, str] = field(default_factory=dict)
+
+
+def resolved(content: Mapping[str, Any]) -> Resolved:
+    """Return a configuration with what entries extend written into them, and their multiples worked out.
+
+    Mappings in an entry, such as ``options``, are merged.
 
     Args:
         content: typed plain data, without entries that were taken away.
 
     Raises:
-        UserError: if an entry extends one that is not there or, in a circle, itself; if a multiple is no number above
-            0, or is one of no number.
+        UserError: a line for each entry that extends one that is not there or, in a circle, itself; and for each
+            multiple that is no number above 0, or that is one of no number.
     """
-    training = content.get("training")
-    phase = {name: OptimizationConfig.model_fields[name].default for name in OF_PHASE}
-    phase |= {name: training[name] for name in OF_PHASE if isinstance(training, Mapping) and name in training}
-    groups = {}
+    found = Resolved(dict(content))
+    errors = []
     for group in GROUPS:
-        if isinstance(entries := content.get(group), Mapping):
-            of_phase = phase if group == "recipes" else {}
-            groups[group] = {name: _entry(f"{group}.", entries, of_phase, (name,)) for name in entries}
-    return {**content, **groups}
+        entries = content.get(group)
+        if not isinstance(entries, Mapping):
+            continue
+        found.content[group] = {}
+        for name, entry in entries.items():
+            try:
+                found.content[group][name], origins = _entry(content, group, (name,))
+            except UserError as error:
+                errors.append(error)
+                continue
+            found.origins |= {f"{group}.{name}.{key}": origin for key, origin in origins.items()}
+            if isinstance(entry, Mapping) and entry.get(EXTENDS):
+                found.extended[f"{group}.{name}"] = ", ".join(_names(entry[EXTENDS]))
+    if errors:
+        raise UserErrors(list({str(error): error for error in errors}.values()))
+    return found
 
 
-def inherited(content: Mapping[str, Any]) -> set[str]:
-    """Return the dotted keys of resolved entries whose values come from entries that they extend."""
-    complete = resolved(content)
-    return {
-        f"{group}.{name}.{key}"
-        for group in GROUPS
-        if isinstance(entries := content.get(group), Mapping)
-        for name, entry in entries.items()
-        if isinstance(entry, Mapping)
-        for key in complete[group][name].keys() - entry.keys()
-    }
+def _entry(content: Mapping[str, Any], group: str, chain: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
+    """Return the last entry of a chain, each of which extends the next, with all that it has from further ones.
 
-
-def _entry(group: str, entries: Mapping[str, Any], phase: Mapping[str, Any], chain: tuple[str, ...]) -> Any:
-    """Return the last entry of a chain, each of which extends the next, with all that it has from further ones."""
-    entry = entries[chain[-1]]
+    Returns:
+        The entry, and for each of its keys that was written elsewhere the dotted key there.
+    """
+    entry = content[group][chain[-1]]
     if not isinstance(entry, Mapping):
-        return entry
-    where = f"{group}{chain[-1]}."
-    base: Mapping[str, Any] = {}
-    if (extended := entry.get(EXTENDS)) is not None:
-        if not (isinstance(extended, str) and extended in entries):
-            near = did_you_mean(str(extended), entries)
-            raise UserError(where + EXTENDS, shortened(extended), f"{near}allowed: {', '.join(entries)}")
-        if extended in chain:
-            raise UserError(where + EXTENDS, extended, "no entry can extend itself, by way of others neither")
-        inherited = _entry(group, entries, phase, (*chain, extended))
-        base = inherited if isinstance(inherited, Mapping) else {}
-    own = {
-        key: _number(f"{where}{key}", value, base.get(key, phase.get(key)))
-        for key, value in entry.items()
-        if key != EXTENDS
-    }
-    return {**base, **own}
+        return entry, {}
+    where = f"{group}.{chain[-1]}."
+    complete: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for extended in _names(entry.get(EXTENDS)):
+        _check_extended(where, extended, content[group], chain)
+        base, behind = _entry(content, group, (*chain, extended))
+        if isinstance(base, Mapping):
+            complete = _merged(complete, base)
+            origins |= {key: behind.get(key, f"{group}.{extended}.{key}") for key in base}
+    for key, value in entry.items():
+        if key == EXTENDS:
+            continue
+        base = complete.get(key)
+        origin = origins.pop(key, None)
+        if base is None and group == "recipes" and key in OF_PHASE:
+            base, origin = _of_phase(content, key), f"training.{key}"
+        if isinstance(value, Mapping) and set(value) == {TIMES} and origin is not None:
+            origins[key] = origin
+        complete[key] = _worked_out(where + key, value, base, group)
+    return complete, origins
 
 
-def _number(where: str, value: Any, base: Any) -> Any:
-    """Return a value, or the multiple of ``base`` that it asks for: a whole number of a whole one."""
-    if not (isinstance(value, Mapping) and set(value) == {TIMES}):
+def _names(extended: Any) -> Sequence[Any]:
+    """Return what an entry extends as a list."""
+    return [] if extended is None else extended if isinstance(extended, list) else [extended]
+
+
+def _check_extended(where: str, extended: Any, entries: Mapping[str, Any], chain: tuple[str, ...]) -> None:
+    """Raise UserError if an entry can't extend another one."""
+    if extended == chain[-1] or (extended in chain and isinstance(extended, str)):
+        raise UserError(where + EXTENDS, extended, "an entry cannot extend itself, directly or through others")
+    if not (isinstance(extended, str) and extended in entries):
+        others = [name for name in entries if name not in chain]
+        remedy = f"{did_you_mean(str(extended), others)}allowed: {', '.join(others) or 'none'}"
+        raise UserError(where + EXTENDS, shortened(extended), f"{remedy} (an entry that is null is not there)")
+
+
+def _of_phase(content: Mapping[str, Any], key: str) -> Any:
+    """Return training's own value."""
+    training = content.get("training")
+    default = OptimizationConfig.model_fields[key].default
+    return training.get(key, default) if isinstance(training, Mapping) else default
+
+
+def _merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one mapping over another, as overlays merge."""
+    both = {key: _merged(base[key], value) for key, value in top.items() if _are_mappings(base.get(key), value)}
+    return {**base, **top, **both}
+
+
+def _are_mappings(*values: Any) -> bool:
+    return all(isinstance(value, Mapping) for value in values)
+
+
+def _worked_out(where: str, value: Any, base: Any, group: str) -> Any:
+    """Return a value of an entry: with what the extended entry has there, where both are mappings; its multiple."""
+    if not isinstance(value, Mapping):
         return value
-    times = value[TIMES]
-    if isinstance(times, bool) or not isinstance(times, int | float) or not times > 0:
+    if set(value) == {TIMES}:
+        return _multiple(where, value[TIMES], base, whole=where.rpartition(".")[2] in _whole(group))
+    inner = base if isinstance(base, Mapping) else {}
+    own = {key: _worked_out(f"{where}.{key}", each, inner.get(key), group) for key, each in value.items()}
+    return {**inner, **own}
+
+
+def _multiple(where: str, times: Any, base: Any, whole: bool) -> Any:
+    """Return a multiple of a number; ``whole``: rounded. What is no number is left to be told where it stands."""
+    if isinstance(times, bool) or not isinstance(times, int | float) or not (times > 0 and math.isfinite(times)):
         raise UserError(f"{where}.{TIMES}", shortened(times), "allowed: a number > 0")
-    if isinstance(base, bool) or not isinstance(base, int | float):
+    if base is None or isinstance(base, bool):
         remedy = f"nothing to multiply: it {EXTENDS} no entry with a number here, nor is it {' or '.join(OF_PHASE)}"
         raise UserError(f"{where}.{TIMES}", str(times), remedy)
+    if not isinstance(base, int | float):
+        return base
     product = base * times
+    if not math.isfinite(product):
+        raise UserError(f"{where}.{TIMES}", str(times), f"expected less: {times} times {base} is too large a number")
+    if whole or (isinstance(base, int) and product == int(product)):
+        return int(product + 0.5)
     # Twelve digits: 0.1 times 0.003 is 0.0003, as one would have written it.
-    return round(product) if isinstance(base, int) else float(f"{product:.12g}")
+    return float(f"{product:.12g}")
+
+
+def is_number(node: Mapping[str, Any], kinds: Sequence[str] = ("integer", "number")) -> bool:
+    """Return whether a key takes a number (of these kinds), by its JSON schema."""
+    return any(option.get("type") in kinds for option in node.get("anyOf", [node]))
+
+
+def _whole(group: str) -> set[str]:
+    """Return the keys of a group's entries that are whole numbers."""
+    properties = [section.model_json_schema()["properties"] for section in GROUPS[group]]
+    return {key for each in properties for key, node in each.items() if is_number(node, ["integer"])}

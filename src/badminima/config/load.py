@@ -1,17 +1,17 @@
 """Loading a configuration: types first, then the references of entries to each other."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from badminima.config import Config, InitConfig, Name, Section
-from badminima.config.extends import inherited, resolved
+from badminima.config.extends import Resolved, resolved
 from badminima.config.messages import parse
 from badminima.config.overlays import extended, fitted
 from badminima.config.plain import check_size, scalar_of
 from badminima.config.references import check_references, unreached_milestones
-from badminima.errors import UserError
+from badminima.errors import UserError, UserErrors
 
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
 
@@ -29,9 +29,7 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
     """
     check_size(raw)
     raw = extended(raw)
-    content = _content(raw)
-    complete = _with_text(Config, resolved(content), raw)
-    config = fitted(parse(Config, complete, inherited=inherited(content)), raw, warn)
+    config = fitted(_parsed(Config, _content(raw), raw), raw, warn)
     check_references(config)
     for line in unreached_milestones(config):
         warn(line)
@@ -48,8 +46,39 @@ def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
     """Return the inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
     inits = {"inits": raw.get("inits", {})}
     check_size(inits)
-    content = _content(extended(inits))
-    return parse(_Inits, resolved(content), inherited=inherited(content)).inits
+    raw = extended(inits)
+    return _parsed(_Inits, _content(raw), raw).inits
+
+
+Parsed = TypeVar("Parsed", bound=Section)
+
+
+def _parsed(model: type[Parsed], content: dict[str, Any], raw: Mapping[str, Any]) -> Parsed:
+    """Return the content as a typed section, when entries have what they extend."""
+    # Text is put back twice: where it was written, so that it is inherited, and in entries that are complete now.
+    found = resolved(_with_text(model, content, raw))
+    try:
+        return parse(model, _with_text(model, found.content, raw))
+    except UserErrors as error:
+        raise UserErrors(_told_once(error.errors, found)) from None
+
+
+def _told_once(errors: Sequence[UserError], found: Resolved) -> list[UserError]:
+    """Return errors without those of values that are told where they were written; others name what is extended."""
+    told = {str(error.where) for error in errors}
+    left = []
+    for error in errors:
+        where = str(error.where)
+        origins = {origin + where[len(key) :] for key, origin in found.origins.items() if _within(where, key)}
+        bases = [bases for name, bases in found.extended.items() if _within(where, name)]
+        if not origins & told:
+            remedy = error.remedy + "".join(f" (it extends {names})" for names in bases)
+            left.append(UserError(where, error.found, remedy))
+    return left
+
+
+def _within(where: str, key: str) -> bool:
+    return where == key or where.startswith(f"{key}.")
 
 
 def _content(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Validating plain data as a typed section, with errors in the words of the one who wrote the data."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -11,21 +11,19 @@ from badminima.errors import UserError, UserErrors, without_secrets
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
-def parse(model: type[Parsed], content: Any, where: str = "", inherited: Collection[str] = ()) -> Parsed:
+def parse(model: type[Parsed], content: Any, where: str = "") -> Parsed:
     """Validate ``content`` as ``model``; each error becomes a line of a UserError.
 
     Args:
         model: the section's class.
         content: plain data, as read from YAML or JSON.
         where: prefix for the key in messages, for example the command-line option the content came by.
-        inherited: dotted keys whose values come from other keys: their errors are told there alone.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         mistakes = error.errors(include_url=False)
-    errors = [_mistake(model, mistake, where) for mistake in mistakes]
-    raise UserErrors([error for error in errors if error.where not in inherited] or errors)
+    raise UserErrors([_mistake(model, mistake, where) for mistake in mistakes])
 
 
 def _mistake(model: type[BaseModel], first: Any, where: str) -> UserError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from badminima.config import Config
-from badminima.config.extends import EXTENDS, GROUPS, OF_PHASE, TIMES
+from badminima.config.extends import EXTENDS, GROUPS, TIMES, is_number
 from badminima.config.messages import expectation
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, EntryWithOptions, Registry
 
@@ -28,9 +28,9 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 
 - Presets and `--config` overlay `config.yaml`: mappings merge, lists and scalars are replaced, and a named entry set to
   `null` is removed.
-- A dataset, model, init or recipe may extend another one, with multiples of its numbers:
-  `l2_x3: {extends: l2, weight_decay: {times: 3}}`. Multiples of a recipe's `epochs` and `batch_size` are those of
-  `training`, unless the other one has its own.
+- A dataset, model, init or recipe may extend others, with multiples of their numbers:
+  `l2_x3: {extends: l2, weight_decay: {times: 3}}`, `m+l2: {extends: [m, l2]}` (of two values the last counts; mappings
+  merge). Multiples of a recipe's `epochs` and `batch_size` are those of `training`, unless the other one has its own.
 - A list `name+` in an overlay is added to the list `name`: `diagnostics+: [labels]`. Of several overlays that give the
   same one, the last counts.
 - Names become folder names: lower-case letters, digits and `_ + . -`.
@@ -57,24 +57,27 @@ def schema_text() -> str:
 
 
 def _allow_extension(schema: dict[str, Any]) -> None:
-    """Let entries extend others of their group, with multiples of their numbers.
-
-    Editors then know its keys; their values are checked when Snakemake starts, with what the other one has.
-    """
-    sections = schema["$defs"]
-    multiple = {"type": "object", "required": [TIMES], "properties": {TIMES: {"type": "number", "exclusiveMinimum": 0}}}
-    for key in OF_PHASE:
-        sections["RecipeConfig"]["properties"][key]["anyOf"].append({**multiple, "additionalProperties": False})
-    for group in GROUPS:
+    """Let entries extend others of their group, which may have what they require, with multiples of their numbers."""
+    multiple = {
+        "type": "object",
+        "description": f"A multiple of what the entry has that this one {EXTENDS}.",
+        "required": [TIMES],
+        "properties": {TIMES: {"type": "number", "exclusiveMinimum": 0}},
+        "additionalProperties": False,
+    }
+    names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    for group, kinds in GROUPS.items():
+        properties: dict[str, Any] = {}
+        for section in (schema["$defs"][kind.__name__]["properties"] for kind in kinds):
+            for key, node in section.items():
+                if is_number(node):
+                    section[key] = {"anyOf": [node, multiple]}
+                known = properties.get(key, {"anyOf": []})["anyOf"]
+                properties[key] = {"anyOf": [*known, section[key]]}
+        extending = {"properties": {EXTENDS: names, **properties}, "additionalProperties": False}
         ((pattern, entry),) = schema["properties"][group]["patternProperties"].items()
-        keys = {key for kind in entry.get("oneOf", [entry]) for key in sections[_name(kind)]["properties"]}
-        extending = {
-            "type": "object",
-            "required": [EXTENDS],
-            "properties": {EXTENDS: {"type": "string"}, **{key: {} for key in sorted(keys)}},
-            "additionalProperties": False,
-        }
-        schema["properties"][group]["patternProperties"] = {pattern: {"anyOf": [entry, extending]}}
+        choice = {"if": {"required": [EXTENDS]}, "then": {"type": "object", **extending}, "else": entry}
+        schema["properties"][group]["patternProperties"] = {pattern: choice}
 
 
 def _name(reference: dict[str, Any]) -> str:

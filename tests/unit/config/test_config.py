@@ -52,7 +52,7 @@ def test_an_overlay_goes_on_top_of_its_preset_into_a_folder_of_its_own(base, top
     assert with_presets(*base, f"overlays/{top}").results == f"results/{top}"
 
 
-@pytest.mark.parametrize("base", [preset.stem for preset in PRESETS if preset.stem != "smoke"])
+@pytest.mark.parametrize("base", [preset.stem for preset in PRESETS])
 def test_controls_go_on_top_of_any_preset_run_on_its_grid_and_take_its_strengths(base):
     plain, more = with_presets(base), with_presets(base, "overlays/controls")
     added = more.studies.keys() - plain.studies.keys()
@@ -78,6 +78,13 @@ def test_filter_landscapes_go_on_top_of_any_preset_and_train_nothing_anew(base):
         *diagnose_settings(plain, run).measurements,
         "filter_landscape",
     ]
+
+
+def test_five_splits_are_one_dataset_cut_five_times():
+    config = with_presets("demo", "overlays/demo_splits")
+    splits = config.grid.datasets
+    assert len(splits) == 5
+    assert all(config.datasets[name] == config.datasets["digits"] for name in splits)
 
 
 def test_label_noise_as_published_has_the_settings_of_the_published_code():
@@ -170,7 +177,7 @@ def test_memory_and_time_double_up_to_their_limits_and_what_resumes_asks_for_the
 def test_the_name_of_a_paper_init_is_kept_for_it():
     raw = raw_config()
     raw["inits"]["adversarial"] = {"kind": "random"}
-    raw["inits"]["true_labels"] = {"kind": "adversarial", "replication": 1, "noise": 0, "label_fraction": 0}
+    raw["inits"]["true_labels"] = None
     with pytest.raises(
         UserError, match=r"inits\.adversarial\.kind: found 'random'; an init of this name has adversarial"
     ):

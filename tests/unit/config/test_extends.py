@@ -1,8 +1,9 @@
-"""Inits and recipes extend others of their group, with multiples of their numbers."""
+"""Entries extend others of their group, with multiples of their numbers."""
 
 import json
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from badminima.config import RecipeConfig
@@ -34,11 +35,29 @@ def test_an_entry_has_what_it_extends_and_its_own_over_it():
         ({"extends": "l2", "weight_decay": {"times": "0.1"}}, {"weight_decay": 0.003}),  # as --config has it
         ({"epochs": {"times": 3}}, {"epochs": 900}),
         ({"extends": "other", "epochs": {"times": 3}}, {"epochs": 21}),
-        ({"batch_size": {"times": 0.25}}, {"batch_size": 12}),
+        ({"batch_size": {"times": 0.25}}, {"batch_size": 13}),
+        # However YAML spells the number: a whole one for what is counted, any other for the rest.
+        ({"extends": "whole", "learning_rate_scale": {"times": 1.25}}, {"learning_rate_scale": 2.5}),
+        ({"extends": ["da", "m", "l2"]}, {"augmentation": True, "momentum": 0.9, "weight_decay": 0.03}),
+        ({"extends": ["l2", "stronger"]}, {"weight_decay": 0.3}),
     ],
 )
 def test_a_number_may_be_a_multiple_of_the_extended_entrys_or_of_trainings(entry, expected):
-    assert recipe(entry, other={"epochs": 7}) == RecipeConfig(**expected)
+    others = {"other": {"epochs": 7}, "whole": {"learning_rate_scale": 2}, "stronger": {"weight_decay": 0.3}}
+    assert recipe(entry, **others) == RecipeConfig(**expected)
+
+
+def test_mappings_in_an_entry_merge_and_may_hold_multiples():
+    raw = overlay(raw_config(), {"models": {"group": {"extends": "resnet18", "options": {"norm": "group"}}}})
+    raw["datasets"]["mine"] = {"extends": "restricted_imagenet", "options": {"side": {"times": 0.5}}}
+    config = load_config(raw)
+    assert config.models["group"].options == {"initialization": "torch", "norm": "group"}
+    assert config.datasets["mine"].options == {"side": 32}
+
+
+def test_text_that_reads_as_a_number_is_inherited_as_text():
+    raw = overlay(raw_config(), {"datasets": {"a": {"source": "image_folder", "path": "2024"}, "b": {"extends": "a"}}})
+    assert load_config(raw).datasets["b"].path == "2024"
 
 
 def test_multiples_of_multiples_multiply():
@@ -51,17 +70,21 @@ def test_multiples_of_multiples_multiply():
     ("entry", "message"),
     [
         ({"extends": "vanila"}, r"recipes.mine.extends: found 'vanila'; did you mean vanilla\? allowed: "),
-        ({"extends": ["l2"]}, r"recipes.mine.extends: found \['l2'\]; allowed: "),
-        ({"extends": "mine"}, "recipes.mine.extends: found mine; no entry can extend itself"),
-        ({"extends": "other"}, "recipes.other.extends: found mine; no entry can extend itself"),
+        ({"extends": ["l2", "l3"]}, r"recipes.mine.extends: found 'l3'; allowed: "),
+        ({"extends": 3}, r"recipes.mine.extends: found 3; allowed: "),
+        ({"extends": "mine"}, "recipes.mine.extends: found mine; an entry cannot extend itself"),
+        ({"extends": "other"}, "recipes.other.extends: found mine; an entry cannot extend itself"),
         ({"extends": "random"}, "recipes.mine.extends: found 'random'"),
         ({"weight_decay": {"times": 2}}, "recipes.mine.weight_decay.times: found 2; nothing to multiply"),
         ({"extends": "da", "augmentation": {"times": 2}}, "augmentation.times: found 2; nothing to multiply"),
         ({"extends": "l2", "weight_decay": {"times": -1}}, "weight_decay.times: found -1; allowed: a number > 0"),
+        ({"epochs": {"times": float("inf")}}, "epochs.times: found inf; allowed: a number > 0"),
+        ({"epochs": {"times": 1e308}}, "epochs.times: found 1e[+]308; expected less"),
         ({"extends": "l2", "weight_decay": {"times": True}}, "weight_decay.times: found True; allowed: a number > 0"),
         ({"extends": "l2", "weight_decay": {"time": 2}}, "recipes.mine.weight_decay: found {'time': 2}; allowed"),
         ({"extends": "l2", "momentun": 0.9}, "recipes.mine.momentun: found an unknown key; did you mean momentum"),
         ({"batch_size": {"times": 0.001}}, "recipes.mine.batch_size: found 0; allowed"),
+        ({"extends": "l2", "momentum": 2}, r"mine.momentum: found 2; allowed: a number .* [(]it extends l2[)]"),
     ],
 )
 def test_what_can_not_be_extended_or_multiplied_is_told_with_its_key(entry, message):
@@ -85,18 +108,50 @@ def test_what_a_job_is_told_has_neither_key():
         RecipeConfig(extends="l2")
 
 
-def test_the_schema_of_editors_knows_both_keys_and_no_wrong_one_beside_them():
-    groups = json.loads(schema_text())["properties"]
-    known = {"datasets": "train_size", "models": "options", "inits": "replication", "recipes": "weight_decay"}
-    for group, key in known.items():
-        ((_, entry),) = groups[group]["patternProperties"].items()
-        extending = entry["anyOf"][-1]
-        assert extending["required"] == ["extends"]
-        assert key in extending["properties"]
-        assert extending["additionalProperties"] is False
+@pytest.fixture(scope="module")
+def of_editors() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema_text()))
 
 
-def test_a_wrong_value_is_told_where_it_stands_and_not_where_it_is_inherited():
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        ({"extends": "l2", "weight_decay": {"times": 3}}, None),
+        ({"weight_decay": {"times": 3}}, None),  # in an overlay, on an entry that extends another one
+        ({"extends": ["l2", "m"]}, None),
+        ({"weight_decai": 1}, "'weight_decai' was unexpected"),
+        ({"extends": "l2", "weight_decai": 1}, "'weight_decai' was unexpected"),
+        ({"extends": "l2", "weight_decay": "x"}, "'x' is not valid"),
+        ({"extends": "l2", "epochs": {"times": -1}}, "{'times': -1} is not valid"),
+    ],
+)
+def test_the_schema_of_editors_knows_both_keys_and_no_wrong_one_beside_them(of_editors, recipe, expected):
+    errors = [error.message for error in of_editors.iter_errors(overlay(raw_config(), {"recipes": {"mine": recipe}}))]
+    assert len(errors) == (expected is not None)
+    assert expected is None or expected in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        ({"recipes": {"l2": {"weight_decay": -1}}}, ["recipes.l2.weight_decay: found -1; allowed: a number >= 0"]),
+        (
+            {"training": {"epochs": -3, "milestones": []}, "recipes": {"long": {"epochs": {"times": 3}}}},
+            ["training.epochs: found -3; allowed: a whole number >= 1"],
+        ),
+        (
+            {"training": {"epochs": "many"}, "recipes": {"long": {"epochs": {"times": 3}}}},
+            ["training.epochs: found 'many'; allowed: a whole number >= 1"],
+        ),
+        (
+            {"recipes": {"a": {"extends": "none"}, "b": {"extends": "m", "epochs": {"times": 0}}}},
+            ["recipes.a.extends: found 'none'", "recipes.b.epochs.times: found 0"],
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_where_it_was_written_and_all_of_them_at_once(change, lines):
     with pytest.raises(UserError) as mistake:
-        load_config(overlay(raw_config(), {"recipes": {"l2": {"weight_decay": -1}}}))
-    assert str(mistake.value) == "recipes.l2.weight_decay: found -1; allowed: a number >= 0"
+        load_config(overlay(raw_config(), change))
+    told = str(mistake.value).splitlines()
+    assert len(told) == len(lines)
+    assert all(line.startswith(start) for line, start in zip(told, lines, strict=True))
