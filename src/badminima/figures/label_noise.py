@@ -58,7 +58,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             axes.set_ylabel(label)
         line[3].set_ylabel(accuracy_label(tables.runs))
         line[4].set_ylabel("train accuracy (%)")
-        line[0].set_title(f"{cell_title(*row[:2])}: from {init_label(row[2])}", loc="left")
+        line[0].set_title(f"{cell_title(*row[:2])}:\nfrom {init_label(row[2])}", loc="left")
     for setting in dict.fromkeys(row[:2] for row in rows):
         _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting])
     handles, labels = grid[0, 0].get_legend_handles_labels()
