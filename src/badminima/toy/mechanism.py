@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import StudyTables
@@ -15,13 +17,20 @@ from badminima.figures.mechanism import CANDIDATES, draw
 INIT = "adversarial"
 # The toy's vanilla SGD from random weights, as claim 7 has it.
 GOAL = "vanilla_lr0.01"
-LABELS = {**CANDIDATES, "memory.confusing_accuracy": "accuracy on random labels"}
+# Closed forms know no rounding: of points fitted to logits of hundreds the Hessian's trace is 1e-100.
+LEAST = 1e-9
+LABELS = {
+    **CANDIDATES,
+    "memory.confusing_accuracy": "accuracy on random labels",
+    "trace.hessian": "trace of the Hessian (cut)",
+}
 
 
 def draw_toy_mechanism(table: pd.DataFrame, paths: pd.DataFrame, settings: ToyFigureSettings) -> Drawing:
     """Draw what ``fig_mechanism`` draws, of the runs from the adversarial init.
 
-    Epochs go by on a logarithmic scale, the first of which is linear from 0 to the first kept step.
+    Epochs go by on a logarithmic scale, linear from 0 to the first kept step. The axis of the Hessian's trace is cut
+    at 1e-9.
 
     Args:
         table: the experiment's ``toy.csv``.
@@ -39,9 +48,16 @@ def draw_toy_mechanism(table: pd.DataFrame, paths: pd.DataFrame, settings: ToyFi
     )
     drawing = draw(study, chosen, LABELS)
     first = paths.loc[paths["epoch"] > 0, "epoch"].min()
+    decades = 10.0 ** np.arange(0, np.log10(max(1, paths["epoch"].max())) + 1e-9, 2)
     for axes in drawing.figure.axes:
-        axes.set_xscale("symlog", linthresh=first)
+        axes.set_xscale("symlog", linthresh=first, linscale=0.4)
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.yaxis.label.set_fontsize(7)
+        if axes.get_ylabel() == LABELS["trace.hessian"]:
+            axes.set_ylim(max(LEAST, axes.get_ylim()[0]), 2 * paths["trace.hessian"].max())
     return drawing
 
 
