@@ -13,7 +13,7 @@
 #   tables/{study}/*.csv   tables/table_{table}.{tex,csv,html}  tables of a study, and those for papers
 #   figures/fig_{figure}.{pdf,png,svg,csv}   claims.csv   report.html   provenance.html   zoo/
 #   claims/claim_{claim}.{csv,html}                            the verdicts of one claim alone, and its tables
-#   toy/                                                       the two-dimensional toy, drawn as fig_toy and anim_toy
+#   toy/                                                       the two-dimensional toy, drawn as fig_toy*, anim_toy
 
 from pathlib import Path
 

@@ -4,7 +4,8 @@
 
 def page_files():
     """Return the figures and the animation that the page shows, with their tables."""
-    names = [*CONFIG.figures, *([] if EXAMPLE is None else ["confusing"]), *([] if CONFIG.toy is None else ["toy"])]
+    names = [*CONFIG.figures, *([] if EXAMPLE is None else ["confusing"])]
+    names += [] if CONFIG.toy is None else ["toy", "toy_mechanism"]
     animation = [] if CONFIG.toy is None else [PATHS.animation("toy")]
     return [PATHS.figure(name, extension) for name in names for extension in ("svg", "csv")] + animation
 

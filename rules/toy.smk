@@ -4,7 +4,7 @@ TOY_FIGURES = []
 
 
 if CONFIG.toy is not None:
-    TOY_FIGURES += [PATHS.figure("toy", extension) for extension in FIGURE_FORMATS]
+    TOY_FIGURES += [PATHS.figure(name, extension) for name in ("toy", "toy_mechanism") for extension in FIGURE_FORMATS]
     TOY_FIGURES += [PATHS.animation("toy")]
 
     rule toy:
@@ -13,6 +13,7 @@ if CONFIG.toy is not None:
         output:
             networks=PATHS.toy_networks,
             csv=PATHS.toy_table,
+            paths=PATHS.toy_paths,
         log:
             LOGS / "toy.log",
         benchmark:
@@ -28,7 +29,7 @@ if CONFIG.toy is not None:
             settings=SETTINGS.path(slices.toy_settings(CONFIG)),
         shell:
             "python {input.script:q} --settings @{params.settings:q} --networks {output.networks:q} --csv {output.csv:q}"
-            " >> {log:q} 2>&1"
+            " --paths {output.paths:q} >> {log:q} 2>&1"
 
     rule fig_toy:
         input:
@@ -83,3 +84,34 @@ if CONFIG.toy is not None:
             runtime=runtime_of("figures"),
         shell:
             "python {input.script:q} animation --networks {input.networks:q} --gif {output.gif:q} >> {log:q} 2>&1"
+
+    rule fig_toy_mechanism:
+        input:
+            script=SCRIPTS / "toy_figure.py",
+            table=rules.toy.output.csv,
+            paths=rules.toy.output.paths,
+        output:
+            pdf=PATHS.figure("toy_mechanism", "pdf"),
+            png=report(
+                PATHS.figure("toy_mechanism", "png"),
+                caption="../report/fig_toy_mechanism.rst",
+                category="Figures",
+                labels={"figure": "toy, mechanism", "study": "toy"},
+            ),
+            svg=PATHS.figure("toy_mechanism", "svg"),
+            csv=PATHS.figure("toy_mechanism", "csv"),
+        log:
+            LOGS / "figures" / "toy_mechanism.log",
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of("figures")
+        resources:
+            mem_mb=memory_of("figures"),
+            runtime=runtime_of("figures"),
+        params:
+            settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
+        shell:
+            "python {input.script:q} mechanism --table {input.table:q} --paths {input.paths:q}"
+            " --settings @{params.settings:q} --pdf {output.pdf:q} --png {output.png:q}"
+            " --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"

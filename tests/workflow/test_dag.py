@@ -99,7 +99,7 @@ def expected_jobs(config: Config) -> dict[str, int]:
         ),
         **{f"fig_{name}": 1 for name in config.figures},
         **{f"table_{name}": 1 for name in config.tables},
-        **dict.fromkeys(("toy", "fig_toy", "anim_toy"), 0 if config.toy is None else 1),
+        **dict.fromkeys(("toy", "fig_toy", "fig_toy_mechanism", "anim_toy"), 0 if config.toy is None else 1),
         "fig_confusing": 0 if confusing_example(config) is None else 1,
         "claims": 1,
         "report": 1,

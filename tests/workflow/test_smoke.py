@@ -199,7 +199,7 @@ def test_claims_have_verdicts_and_those_without_runs_are_not_measured(paths):
 
 def test_the_report_holds_every_figure_with_its_caption_and_nothing_of_the_machine(paths, config, smoke):
     html = (paths.results / "report.html").read_text()
-    for name in [*config.figures, "confusing", "toy"]:
+    for name in [*config.figures, "confusing", "toy", "toy_mechanism"]:
         assert f'id="fig-{name}"' in html
     for words in (
         "Open circles are",
@@ -222,7 +222,7 @@ def test_the_report_reads_at_every_width(browsed, paths, config, width):
     seen = browsed[width]
     assert browsed["console"] == []
     assert seen["wide"] <= width
-    assert seen["pictures"] == len(config.figures) + 3  # the confusing set, the toy and its animation
+    assert seen["pictures"] == len(config.figures) + 4  # the confusing set, the toy, its animation and mechanism
     assert (seen["broken"], seen["dead"]) == (0, [])
     claims = pd.read_csv(paths.results / "claims.csv")
     for statement in claims.loc[claims["seeds"] > 0, "statement"]:
@@ -363,7 +363,7 @@ AROUND_ONE = {"compare": 6, "landscape": 1}
         (OTHER_STUDY, {"compare": 2, "compare_1": 2, **AFTER_MEASUREMENTS, "collect": 2}),
         (
             "statistics={margin: 0.02}",
-            {**AFTER_RUNS, "fig_toy": 1},
+            {**AFTER_RUNS, "fig_toy": 1, "fig_toy_mechanism": 1},
         ),
         ("figures={ablation: {recipes: [vanilla]}}", {"fig_ablation": 1, "report": 1}),
         # Options of a measurement that is made in a rule of its own.

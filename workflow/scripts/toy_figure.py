@@ -1,4 +1,4 @@
-"""Draw the boundaries of the toy experiment: the figure, and the animation."""
+"""Draw the toy experiment: its boundaries, the animation, and what changes along its runs."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from badminima.experiment.settings import ToyFigureSettings
 from badminima.figures import write_drawing
 from badminima.toy.experiment import read_networks
 from badminima.toy.figure import animate_toy, draw_toy
+from badminima.toy.mechanism import draw_toy_mechanism
 
 
 @click.group(help=__doc__)
@@ -38,6 +39,21 @@ def figure(
 @one_line_errors
 def animation(networks: Path, gif: Path) -> None:
     animate_toy(read_networks(networks), gif)
+
+
+@main.command(help="What changes along the runs: PDF, PNG, SVG and the CSV of what it shows.")
+@click.option("--table", type=INPUT_FILE, required=True, help="The experiment's table.")
+@click.option("--paths", type=INPUT_FILE, required=True, help="What was measured along its runs.")
+@settings_option(ToyFigureSettings)
+@click.option("--pdf", type=OUTPUT_FILE, required=True, help="Output: the figure.")
+@click.option("--png", type=OUTPUT_FILE, required=True, help="Output: the figure.")
+@click.option("--svg", type=OUTPUT_FILE, required=True, help="Output: the figure.")
+@click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: what it shows.")
+@one_line_errors
+def mechanism(
+    table: Path, paths: Path, settings: ToyFigureSettings, pdf: Path, png: Path, svg: Path, csv: Path
+) -> None:
+    write_drawing(draw_toy_mechanism(pd.read_csv(table), pd.read_csv(paths), settings), pdf, png, svg, csv)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ COLUMNS = ["dataset", "model", "init", "recipe", "difference", "mean", "sd", "lo
 
 def gaps_table(
     runs: pd.DataFrame,
-    correct_of: Callable[[pd.DataFrame], np.ndarray],
+    correct_of: Callable[[pd.DataFrame], np.ndarray] | None,
     statistics: StatisticsConfig,
     root_seed: int,
 ) -> pd.DataFrame:
@@ -31,7 +31,8 @@ def gaps_table(
 
     Args:
         runs: a study's runs.
-        correct_of: gives which test images some rows of ``runs`` get right, ``[rows, n] bool``.
+        correct_of: gives which test images some rows of ``runs`` get right, ``[rows, n] bool``. None where each
+            seed has a test set of its own: its noise is then in that of the seeds.
         statistics: how intervals are made.
         root_seed: seed of the resampling.
     """
@@ -48,23 +49,25 @@ def gaps_table(
             ):
                 images = _correct(cells, correct_of, one, other)
                 if images is not None:
-                    found = estimate((images[0] - images[1]).mean(axis=1), statistics, root_seed, images[0] - images[1])
+                    gain = images[0] - images[1]
+                    found = estimate(gain.mean(axis=1), statistics, root_seed, None if correct_of is None else gain)
                     values = (found.mean, found.sd, found.low, found.high, found.seeds)
                     rows.append((dataset, model, init, recipe, difference, *values))
             images = _correct(cells, correct_of, (init, recipe), (BASELINE_INIT, BASELINE_RECIPE), same_init)
             if images is not None:
-                closed = _closed(images, statistics)
+                closed = _closed(images, statistics, shared=correct_of is not None)
                 values = (closed.value, np.nan, closed.low, closed.high, closed.seeds)
                 rows.append((dataset, model, init, recipe, "closed", *values))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _correct(
-    cells: Mapping[Cell, pd.DataFrame], correct_of: Callable[[pd.DataFrame], np.ndarray], *chosen: Cell
+    cells: Mapping[Cell, pd.DataFrame], correct_of: Callable[[pd.DataFrame], np.ndarray] | None, *chosen: Cell
 ) -> np.ndarray | None:
     """Which test images runs of several cells get right, of the seeds that all have, ``[cells, seeds, n]``.
 
-    None where a cell is missing or among them twice, or no seed is in all.
+    Without ``correct_of`` the test accuracies, ``[cells, seeds, 1]``. None where a cell is missing or among them twice,
+    or no seed is in all.
     """
     if len(set(chosen)) < len(chosen) or not set(chosen) <= set(cells):
         return None
@@ -72,13 +75,21 @@ def _correct(
     if not shared:
         return None
     tables = [cells[cell][cells[cell]["seed"].isin(shared)] for cell in chosen]
+    if correct_of is None:
+        return np.stack([table[["test_accuracy"]].to_numpy(dtype=float) for table in tables])
     return np.stack([correct_of(table) for table in tables]).astype(float)
 
 
-def _closed(images: np.ndarray, statistics: StatisticsConfig) -> Ratio:
-    """Return the share of the gap from start to goal that a cell closes, of cell, goal and start, ``[3, seeds, n]``."""
+def _closed(images: np.ndarray, statistics: StatisticsConfig, shared: bool) -> Ratio:
+    """Return the share of the gap from start to goal that a cell closes.
+
+    Args:
+        images: which are right, of cell, goal and start, ``[3, seeds, n]``.
+        statistics: coverage.
+        shared: whether the seeds have the same images.
+    """
     cell, goal, start = images
     gain, gap = cell - start, goal - start
-    of_images = np.stack([gain.mean(axis=0), gap.mean(axis=0)])
+    of_images = np.stack([gain.mean(axis=0), gap.mean(axis=0)]) if shared else None
     found = ratio(gain.mean(axis=1), gap.mean(axis=1), statistics, of_images)
     return found if gap.mean() > 0 or found.seeds == 1 else Ratio(found.value, -np.inf, np.inf, found.seeds)

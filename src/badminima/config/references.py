@@ -152,7 +152,8 @@ def _check_figure(config: Config, name: str, figure: FigureConfig) -> None:
 
 def _check_clashes(config: Config) -> None:
     """Refuse names whose rules or files are those of other entries."""
-    for name in ({"confusing"} if config.toy is None else {"confusing", "toy"}) & set(config.figures):
+    drawn = ["confusing", *([] if config.toy is None else ["toy", "toy_mechanism"])]
+    for name in [name for name in drawn if name in config.figures]:
         raise UserError(f"figures.{name}", "a figure", f"fig_{name} is drawn without an entry; choose another name")
     tables = {f"table_{name}.{extension}" for name in config.tables for extension in ("tex", "csv", "html")}
     for name in config.studies:

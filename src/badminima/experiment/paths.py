@@ -116,6 +116,11 @@ class Paths:
         """A row per network of the toy experiment."""
         return self.results / "toy" / "toy.csv"
 
+    @property
+    def toy_paths(self) -> Path:
+        """A row per run, seed and kept step of the toy experiment."""
+        return self.results / "toy" / "paths.csv"
+
     def page(self, name: str) -> Path:
         """Return a page of its own: ``report``, ``explore`` or ``provenance``."""
         return self.results / f"{name}.html"

@@ -102,8 +102,8 @@ def plan(config: Config, device: Device, machine: Machine) -> list[PlanRow]:
         for name, figure in config.figures.items()
     ]
     tables = len(config.studies) + len({config.figures[name].study for name in outcomes})
-    # The verdicts, the report and the recorded config; the confusing copies; the toy, its figure and animation.
-    others = 3 + (confusing_example(config) is not None) + (3 if config.toy else 0)
+    # The verdicts, the report and the recorded config; the confusing copies; the toy, its figures and animation.
+    others = 3 + (confusing_example(config) is not None) + (4 if config.toy else 0)
     last = tables + len(config.figures) + len(config.tables) + others
     return [*rows, _row(config, device, machine, "all", list(config.studies.values()), last, True)]
 

@@ -3,7 +3,7 @@
 - Holds: ``Drawing`` and its writer here; ``style`` (colours, sizes, labels), ``lines`` and ``panels`` (shared); a
   module per kind of figure, which the registry names; ``confusing``, which is drawn from data rather than tables.
 - Imports: ``analysis``, ``data``, ``config``, ``experiment``, ``storage``.
-- Others use: ``draw_figure``, ``write_drawing``; ``paper_tables`` and ``toy`` use ``style``.
+- Others use: ``draw_figure``, ``write_drawing``; ``paper_tables`` and ``toy`` use ``style``, ``toy`` ``mechanism``.
 """
 
 import textwrap

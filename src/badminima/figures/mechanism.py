@@ -1,5 +1,7 @@
 """``fig_mechanism``: what changes on the way out of a bad minimum, and whether it goes before the accuracy."""
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -37,18 +39,23 @@ DASHES = {"escapes": "-", "stays": ":", "unclear": "--"}
 COLUMNS = 4
 
 
-def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
+def draw(tables: StudyTables, settings: FigureSettings, candidates: Mapping[str, str] = CANDIDATES) -> Drawing:
     """Draw a block of panels per (dataset, model, init): test accuracy along the path, each candidate cause.
 
     Lines are medians over seeds, bands their range. The title of a panel says which demands of a cause are met
     (:func:`badminima.analysis.mechanism.verdicts_table`). Diverged runs take no part.
+
+    Args:
+        tables: of the study; of its tables the runs, the histories and the gaps.
+        settings: which recipes and inits.
+        candidates: name in the history -> name for readers.
     """
     sound = tables.runs.loc[tables.runs["status"] != "diverged", RUN_KEYS]
     chosen = sound[sound["recipe"].isin(settings.recipes) & sound["init"].isin(settings.inits)]
     histories = tables.histories.merge(chosen)
     if "norm.end" in histories:
         histories["effective_rate"] = histories["lr"] / histories["norm.end"] ** 2
-    names = [name for name in CANDIDATES if name in histories and histories[name].notna().any()]
+    names = [name for name in candidates if name in histories and histories[name].notna().any()]
     if not names:
         return nothing_to_draw("no run was measured along its path: see the logs of train", chosen)
     set_style()
@@ -61,7 +68,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     figure, grid = plt.subplots(rows * len(starts), COLUMNS, figsize=(PAGE_WIDTH, height), squeeze=False)
     for block, start in zip(grid.reshape(len(starts), -1), starts, strict=True):
         of_start = (rows_from(table, start) for table in (curves, paths, verdicts))
-        _draw_block(list(block), settings, names, *of_start)
+        _draw_block(list(block), settings, {name: candidates[name] for name in names}, *of_start)
         block[0].set_ylabel(accuracy_label(tables.runs))
         block[0].set_title(f"{cell_title(*start[:2])}:\nfrom {init_label(start[2])}", loc="left")
     handles, labels = grid[0, 0].get_legend_handles_labels()
@@ -75,7 +82,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 def _draw_block(
     block: list[Axes],
     settings: FigureSettings,
-    names: list[str],
+    names: Mapping[str, str],
     curves: pd.DataFrame,
     paths: pd.DataFrame,
     verdicts: pd.DataFrame,
@@ -95,7 +102,7 @@ def _draw_block(
         if name in LOGARITHMIC:
             axes.set_yscale("log")
     for axes, (_, verdict) in zip(block[1:], verdicts.iterrows(), strict=False):
-        axes.set_ylabel(CANDIDATES[verdict["measure"]])
+        axes.set_ylabel(names[verdict["measure"]])
         axes.set_title(_met(verdict), fontsize="small", fontweight="bold" if verdict["tells"] else "normal")
     for axes in block[len(names) + 1 :]:
         axes.set_visible(False)

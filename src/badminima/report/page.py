@@ -44,7 +44,10 @@ ANSWERS = {
     },
 }
 CONFUSING_QUESTION = "What does a pretraining have to fit?"
-TOY_QUESTION = "What do the boundaries of the toy look like, and how do they escape?"
+TOY_QUESTIONS = {
+    "toy": "What do the boundaries of the toy look like, and how do they escape?",
+    "toy_mechanism": "What changes on the way out of the toy's bad minima?",
+}
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ def _figures(
     if settings.confusing:
         kinds["confusing"] = ("confusing", CONFUSING_QUESTION, "")
     if settings.toy:
-        kinds["toy"] = ("toy", TOY_QUESTION, "")
+        kinds |= {name: (name, question, "") for name, question in TOY_QUESTIONS.items()}
     shown = {}
     for name, (kind, question, study) in kinds.items():
         picture = paths.figure(name, "svg").read_bytes()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, write_tensors
 from badminima.toy.data import ToyData, draw_data, stack
 from badminima.toy.network import Layers, draw_layers, stack_layers
+from badminima.toy.paths import KEPT, PathMeter
 from badminima.toy.training import pretrain, train
 
 
@@ -55,12 +57,17 @@ class ToyNetworks:
     frames: dict[str, Layers]
 
 
-def run_toy(settings: ToySettings, report: Callable[[int, str], None] = lambda done, message: None) -> ToyNetworks:
+def run_toy(
+    settings: ToySettings,
+    report: Callable[[int, str], None] = lambda done, message: None,
+    measured: Callable[[dict[str, Any]], None] | None = None,
+) -> ToyNetworks:
     """Pretrain and train all networks, the seeds in lockstep.
 
     Args:
         settings: the experiment.
         report: called with the epochs of pretraining done, and a message.
+        measured: called with each row of ``paths.csv``; None: nothing is measured along the runs.
     """
     config = settings.toy
 
@@ -80,24 +87,58 @@ def run_toy(settings: ToySettings, report: Callable[[int, str], None] = lambda d
     ]
     steps, frames = frame_steps(config), {}
     for name, run in config.runs.items():
-        points = data.augmented_points if run.augmentation else data.train_points
-        labels = data.augmented_labels if run.augmentation else data.train_labels
         # Runs of one seed on the same points share their order.
         order = generators("order", "training")
-        ends, shown = train(starts[run.init], points, labels, run, config.batch_size, order, steps)
+        ends, shown = _train(config, name, data, starts[run.init], order, steps, measured)
         stages.append(Stage("training", name, run.init, ends, np.full_like(epochs, run.epochs)))
         if name in config.animated:
             frames[name] = shown
     return ToyNetworks(config, data, stages, steps, frames)
 
 
-def frame_steps(config: ToyConfig) -> np.ndarray:
-    """Choose the steps that the animation shows: the start, then evenly on a logarithmic scale to the end.
+def _train(
+    config: ToyConfig,
+    name: str,
+    data: ToyData,
+    start: Layers,
+    generators: list[np.random.Generator],
+    steps: np.ndarray,
+    measured: Callable[[dict[str, Any]], None] | None,
+) -> tuple[Layers, Layers]:
+    """Return the end of a run, and its first network at some steps; those beyond its end show its end."""
+    run, last = config.runs[name], steps_of(config, name)
+    meter = PathMeter(start, data)
+    shown = np.minimum(steps, last).tolist()
+    wanted, kept = set(shown), set(logarithmic(last, KEPT).tolist())
+    frames: dict[int, Layers] = {}
 
-    Early steps that rounding makes equal are shown once, so there are a few less than ``frames``.
+    def look(step: int, layers: Layers) -> None:
+        if step in wanted:
+            frames[step] = [layer[0].copy() for layer in layers]
+        if measured is not None and step in kept:
+            place = {"step": step, "epoch": step * run.epochs / last, "lr": run.learning_rate}
+            values = meter.measure(layers)
+            for position, seed in enumerate(config.seeds):
+                of_seed = {measure: float(found[position]) for measure, found in values.items()}
+                measured({"run": name, "init": run.init, "seed": seed, **place, **of_seed})
+
+    points = data.augmented_points if run.augmentation else data.train_points
+    labels = data.augmented_labels if run.augmentation else data.train_labels
+    ends = train(start, points, labels, run, config.batch_size, generators, look)
+    return ends, stack_layers([frames[step] for step in shown])
+
+
+def frame_steps(config: ToyConfig) -> np.ndarray:
+    """Choose the steps that the animation shows."""
+    return logarithmic(max(steps_of(config, name) for name in config.animated), config.frames)
+
+
+def logarithmic(last: int, count: int) -> np.ndarray:
+    """Choose steps: the start, then evenly on a logarithmic scale to the last.
+
+    Early steps that rounding makes equal are taken once, so there are a few less than ``count``.
     """
-    longest = max(steps_of(config, name) for name in config.animated)
-    return np.unique([0, *np.geomspace(1, longest, config.frames - 1).round().astype(np.int64)])
+    return np.unique([0, *np.geomspace(1, last, count - 1).round().astype(np.int64)])
 
 
 def steps_of(config: ToyConfig, run: str) -> int:

@@ -49,6 +49,11 @@ def logits(layers: Layers, points: np.ndarray) -> np.ndarray:
     return values[..., 0]
 
 
+def vectors(layers: Layers) -> np.ndarray:
+    """Each network's weights as one vector, ``[s, parameters] float64``."""
+    return np.concatenate([layer.reshape(len(layer), -1) for layer in layers], axis=1, dtype=np.float64)
+
+
 class Trainer:
     """Minibatch SGD on the mean binary cross entropy, with torch's heavy-ball momentum and weight decay.
 

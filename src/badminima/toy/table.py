@@ -7,7 +7,7 @@ import numpy as np
 
 from badminima.toy.experiment import Stage, ToyNetworks
 from badminima.toy.measure import Window
-from badminima.toy.network import Layers, logits
+from badminima.toy.network import logits, vectors
 from badminima.toy.training import accuracy, cross_entropy
 
 COLUMNS = [
@@ -43,11 +43,6 @@ def rows(networks: ToyNetworks) -> Iterator[dict[str, Any]]:
                 "boundary_length": window.boundary_length(outputs),
                 "window_error": window.error(outputs),
             }
-
-
-def vectors(layers: Layers) -> np.ndarray:
-    """Each network's weights as one vector, ``[s, parameters] float64``."""
-    return np.concatenate([layer.reshape(len(layer), -1) for layer in layers], axis=1, dtype=np.float64)
 
 
 def _measured(stage: Stage, networks: ToyNetworks) -> dict[str, np.ndarray]:

@@ -148,8 +148,8 @@ def train(
     config: ToyRun,
     batch_size: int,
     generators: Sequence[np.random.Generator],
-    frames: np.ndarray | None = None,
-) -> tuple[Layers, Layers]:
+    look: Callable[[int, Layers], None] = lambda step, layers: None,
+) -> Layers:
     """SGD on the true labels, to the last epoch.
 
     Args:
@@ -159,28 +159,23 @@ def train(
         config: the run's settings.
         batch_size: points of a batch.
         generators: one per network; draws the order of its points.
-        frames: increasing numbers of steps at which to keep the first network, ``[f]``; those beyond the run's
-            end show its end.
+        look: called with the number of steps and the stack, at the start and after every step; must copy what it keeps.
 
     Returns:
-        The trained stack, and the frames as a stack of ``f`` networks.
+        The trained stack.
     """
     trainer = Trainer(layers, batch_size, config.momentum, config.weight_decay)
     rates = np.full(len(points), config.learning_rate, dtype=np.float32)
-    wanted = set() if frames is None else set(frames.tolist())
-    kept = {0: [layer[0].copy() for layer in layers]}
     step = 0
 
-    def keep() -> None:
+    def after() -> None:
         nonlocal step
         step += 1
-        if step in wanted:
-            kept[step] = [layer[0].copy() for layer in trainer.layers]
+        look(step, trainer.layers)
 
+    look(step, trainer.layers)
     networks = np.arange(len(points))[:, None]
     for block in orders(generators, points.shape[1], config.epochs):
         for order in block.swapaxes(0, 1):
-            run_epoch(trainer, points[networks, order], labels[networks, order], rates, keep)
-    kept[step] = [layer[0].copy() for layer in trainer.layers]
-    shown = [] if frames is None else [kept[min(frame, step)] for frame in frames.tolist()]
-    return trainer.layers, [np.stack(layer) for layer in zip(*shown, strict=True)]
+            run_epoch(trainer, points[networks, order], labels[networks, order], rates, after)
+    return trainer.layers

@@ -22,6 +22,8 @@ from badminima.experiment.lineage import confusing_example
 SECTIONS = {"fig_": "figures", "table_": "tables"}
 # The groups of targets that have a line for each of their names, in the order of the page.
 EVERYTHING, FIGURE_GROUP, TABLE_GROUP, CLAIM_GROUP = "Everything", "Figures", "Tables for papers", "Claims"
+# What a config with the toy has without an entry.
+TOY = ("fig_toy", "anim_toy", "fig_toy_mechanism")
 # A row of the page: names in backticks, and what they stand for.
 HEADING, ROW = re.compile(r"## (.+)"), re.compile(r"\| (`[^|]+`) \| ([^|]+) \|")
 
@@ -71,7 +73,7 @@ def configured(config: Config, page: str) -> list[Target]:
     words = {target.name: target for target in documented(page)}
     figures = {f"fig_{name}": _question(config, name) for name in config.figures}
     figures |= {} if confusing_example(config) is None else {"fig_confusing": ""}
-    figures |= {} if config.toy is None else {"fig_toy": "", "anim_toy": ""}
+    figures |= {} if config.toy is None else dict.fromkeys(TOY, "")
     tables = {f"table_{name}": config.studies[table.study].question for name, table in config.tables.items()}
     claims = {f"claim_{group}": "" for group in GROUPS if undecidable(config, group) is None}
     always = {name: "" for name, target in words.items() if target.group == EVERYTHING}
@@ -147,7 +149,7 @@ def _targets_of(file: Path) -> set[str]:
     }
     roles = {role for role, study in (content.get("claims") or {}).items() if study is not None}
     if (toy := content.get("toy")) is not None:
-        named |= {"fig_toy", "anim_toy"}
+        named |= set(TOY)
         # Runs of its own may be too few for a claim.
         own = toy.get("runs")
         compared = [{recipe for _, recipe in claim.cells} for claim in claims_of("7")]

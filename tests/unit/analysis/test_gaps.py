@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from badminima.analysis.gaps import gaps_table
+from badminima.analysis.statistics import estimate, ratio
 from tests.unit.study import STATISTICS, made_up_study
 
 
@@ -73,3 +74,18 @@ def test_only_seeds_that_did_not_diverge_on_any_side_count(tables):
     gaps = gaps_table(runs, tables.correct_of, STATISTICS, root_seed=0)
     closed = gaps[(gaps["init"] == "adversarial") & (gaps["difference"] == "closed")]
     assert set(closed["seeds"]) == {2}
+
+
+def test_seeds_with_test_sets_of_their_own_have_the_intervals_of_their_accuracies(tables):
+    cell = tables.runs["init"].isin(["random", "adversarial"]) & tables.runs["recipe"].isin(["vanilla", "da"])
+    runs = tables.runs[cell]
+    gaps = gaps_table(runs, None, STATISTICS, root_seed=0).set_index(["init", "recipe", "difference"])
+    by_cell = {key: rows["test_accuracy"].to_numpy() for key, rows in runs.groupby(["init", "recipe"])}
+    start, goal = by_cell["adversarial", "vanilla"], by_cell["random", "vanilla"]
+    expected = ratio(by_cell["adversarial", "da"] - start, goal - start, STATISTICS)
+    closed = gaps.loc[("adversarial", "da", "closed")]
+    assert (closed["mean"], closed["low"], closed["high"]) == pytest.approx(
+        (expected.value, expected.low, expected.high)
+    )
+    gain = estimate(by_cell["adversarial", "da"] - start, STATISTICS, root_seed=0)
+    assert gaps.loc[("adversarial", "da", "gain"), ["low", "high"]].tolist() == [gain.low, gain.high]

@@ -197,6 +197,7 @@ def test_any_other_plain_name_is_taken(name):
         ({"grid": {"seeds": [11111111111111111111]}}, "grid.seeds.0"),
         ({"figures": {"confusing": {"kind": "curves", "study": "ablation"}}}, "figures.confusing: found a figure"),
         ({"figures": {"toy": {"kind": "curves", "study": "ablation"}}}, "figures.toy: found a figure"),
+        ({"figures": {"toy_mechanism": {"study": "ablation", "kind": "curves"}}}, "figures.toy_mechanism: found a"),
         ({"studies": {"table_main.csv": RAW["studies"]["scale"]}}, "studies.table_main.csv: found the name of a table"),
     ],
 )

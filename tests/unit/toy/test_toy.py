@@ -13,30 +13,10 @@ from badminima.experiment.settings import ToySettings
 from badminima.toy.data import draw_data
 from badminima.toy.experiment import read_networks, run_toy, steps_of, write_networks
 from badminima.toy.measure import Window
-from badminima.toy.network import Trainer, draw_layers, logits, stack_layers
-from badminima.toy.table import vectors
+from badminima.toy.network import Trainer, draw_layers, logits, vectors
 from badminima.toy.training import Plateau, accuracy, pretrain, run_epoch
 from tests.configs import overlay, raw_config
-from tests.unit.toy.toy import SMALL
-
-
-@pytest.fixture
-def stack(rng):
-    """Three networks in double precision, their points and labels."""
-    layers = stack_layers([draw_layers([6, 5], np.random.default_rng(seed)) for seed in range(3)])
-    return [layer.astype(np.float64) for layer in layers], rng.normal(size=(3, 20, 2)), rng.integers(0, 2, (3, 20)) / 1
-
-
-def as_torch(layers, network: int) -> nn.Sequential:
-    """One network of a stack; the last row of a layer is its bias."""
-    modules = []
-    for layer in layers:
-        linear = nn.Linear(layer.shape[1] - 1, layer.shape[2], dtype=torch.float64)
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(layer[network, :-1].T.copy()))
-            linear.bias.copy_(torch.from_numpy(layer[network, -1].copy()))
-        modules += [linear, nn.ReLU()]
-    return nn.Sequential(*modules[:-1])
+from tests.unit.toy.toy import SMALL, as_torch
 
 
 @pytest.mark.parametrize(("momentum", "weight_decay"), [(0.0, 0.0), (0.9, 0.0), (0.0, 0.05), (0.9, 0.05)])
@@ -97,6 +77,7 @@ def test_the_learning_rate_shrinks_as_torchs_plateau_schedule(rng):
 
 
 def test_a_seed_ends_with_the_same_bits_whatever_seeds_stand_beside_it(networks):
+    # Nor does it matter that those were measured on the way.
     alone = run_toy(ToySettings(toy=SMALL.model_copy(update={"seeds": [1]}), root_seed=0))
     epochs = networks.stages[1].epochs
     assert len(set(epochs.tolist())) == 3  # they left the stack one by one

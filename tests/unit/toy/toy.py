@@ -1,12 +1,17 @@
 """A toy experiment of two seconds with the effect in it, for the tests of its numbers and its pictures."""
 
 from functools import cache
+from typing import Any
 
 import pandas as pd
+import torch
+from torch import nn
 
 from badminima.config import ToyConfig, ToyPretraining, ToyRun
 from badminima.experiment.settings import ToySettings
+from badminima.toy import paths
 from badminima.toy.experiment import ToyNetworks, run_toy
+from badminima.toy.network import Layers
 from badminima.toy.table import COLUMNS, rows
 
 SMALL = ToyConfig(
@@ -27,11 +32,34 @@ SMALL = ToyConfig(
 
 
 @cache
+def small_run() -> tuple[ToyNetworks, list[dict[str, Any]]]:
+    """Its networks, and what was measured along its runs."""
+    along: list[dict[str, Any]] = []
+    return run_toy(ToySettings(toy=SMALL, root_seed=0), measured=along.append), along
+
+
 def small_networks() -> ToyNetworks:
     """Its networks; not to be changed."""
-    return run_toy(ToySettings(toy=SMALL, root_seed=0))
+    return small_run()[0]
+
+
+def small_paths() -> pd.DataFrame:
+    """Its paths.csv."""
+    return pd.DataFrame(small_run()[1], columns=paths.COLUMNS)
 
 
 def small_table() -> pd.DataFrame:
     """Its toy.csv."""
     return pd.DataFrame(rows(small_networks()), columns=COLUMNS)
+
+
+def as_torch(layers: Layers, network: int) -> nn.Sequential:
+    """One network of a stack; the last row of a layer is its bias."""
+    modules: list[nn.Module] = []
+    for layer in layers:
+        linear = nn.Linear(layer.shape[1] - 1, layer.shape[2], dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(layer[network, :-1].T.copy()))
+            linear.bias.copy_(torch.from_numpy(layer[network, -1].copy()))
+        modules += [linear, nn.ReLU()]
+    return nn.Sequential(*modules[:-1])

@@ -80,12 +80,12 @@ def test_what_a_config_lacks_is_listed_with_the_file_that_brings_it():
     present = {target.name for target in configured(with_presets("demo"), PAGE)}
     brought = elsewhere(present, PAGE, [REPOSITORY / "config.yaml", PRESETS / "fashion.yaml", CONTROLS])
     assert brought.keys() == {REPOSITORY / "config.yaml", CONTROLS}
-    assert brought[REPOSITORY / "config.yaml"] == ["fig_toy", "anim_toy", "claim_7"]
+    assert brought[REPOSITORY / "config.yaml"] == ["fig_toy", "anim_toy", "fig_toy_mechanism", "claim_7"]
     assert {"fig_scale", "claim_6", "claim_b"} <= set(brought[CONTROLS])
     assert "fig_ablation" not in brought[CONTROLS]
 
 
 def test_a_preset_with_too_few_runs_of_the_toy_does_not_promise_its_claim():
     smoke = PRESETS / "smoke.yaml"
-    assert {"fig_toy", "anim_toy"} <= set(elsewhere([], PAGE, [smoke])[smoke])
+    assert {"fig_toy", "anim_toy", "fig_toy_mechanism"} <= set(elsewhere([], PAGE, [smoke])[smoke])
     assert "claim_7" not in elsewhere([], PAGE, [smoke])[smoke]

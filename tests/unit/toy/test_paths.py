@@ -1,0 +1,139 @@
+"""What is measured along the toy's runs: autograd's and the digits' numbers, and the table's at the ends."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.func import functional_call
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from badminima.diagnostics import distance, gradients, units
+from badminima.toy.data import draw_data
+from badminima.toy.data import stack as stack_data
+from badminima.toy.experiment import steps_of
+from badminima.toy.network import vectors
+from badminima.toy.paths import KEPT, MEASURES, Derivatives, PathMeter, alignment, coherence, hessian_trace
+from tests.unit.toy.toy import SMALL, as_torch
+
+
+@pytest.fixture
+def data(stack):
+    """The points and labels of the three networks as the data of three seeds."""
+    _, points, labels = stack
+    of_seeds = stack_data([draw_data(SMALL, 0, seed) for seed in SMALL.seeds])
+    return replace(of_seeds, train_points=points, train_labels=labels, random_labels=1 - labels)
+
+
+def flat(tensors) -> torch.Tensor:
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def gradients_of(network, points, function) -> torch.Tensor:
+    """The gradient of a function of each point's logit by all weights, ``[n, p]``."""
+    outputs = function(network(torch.from_numpy(points)).squeeze(1))
+    return torch.stack([flat(torch.autograd.grad(one, network.parameters(), retain_graph=True)) for one in outputs])
+
+
+def test_the_tangent_kernel_and_the_coherence_are_those_of_autograds_gradients(stack):
+    layers, points, labels = stack
+    found = Derivatives(layers, points)
+    for seed in range(3):
+        network, targets = as_torch(layers, seed), torch.from_numpy(labels[seed])
+        jacobian = gradients_of(network, points[seed], lambda outputs: outputs)
+        assert found.kernel[seed] == pytest.approx((jacobian @ jacobian.T).numpy(), rel=1e-10)
+        of_loss = gradients_of(
+            network,
+            points[seed],
+            lambda outputs, targets=targets: binary_cross_entropy_with_logits(outputs, targets, reduction="none"),
+        )
+        expected = gradients.coherence(of_loss @ of_loss.T)
+        assert coherence(found.kernel, found.outputs, labels)[seed] == pytest.approx(expected, rel=1e-10)
+
+
+def test_the_trace_is_that_of_the_hessian_by_double_backward(stack):
+    layers, points, labels = stack
+    found = Derivatives(layers, points)
+    for seed in range(3):
+        network, targets = as_torch(layers, seed), torch.from_numpy(labels[seed])
+        shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
+
+        def loss(weights, network=network, shapes=shapes, targets=targets, seed=seed):
+            parts = torch.split(weights, [shape.numel() for shape in shapes.values()])
+            named = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+            outputs = functional_call(network, named, torch.from_numpy(points[seed]))
+            return binary_cross_entropy_with_logits(outputs.squeeze(1), targets)
+
+        hessian = torch.autograd.functional.hessian(loss, flat(network.parameters()).detach())
+        assert hessian_trace(found.kernel, found.outputs)[seed] == pytest.approx(hessian.trace().item(), rel=1e-10)
+
+
+def test_the_other_measures_are_the_digits(stack, data):
+    layers, points, labels = stack
+    start = [layer + 0.1 for layer in layers]
+    measured = PathMeter(start, data).measure(layers)
+    assert list(measured) == MEASURES
+    found, before = Derivatives(layers, points), Derivatives(start, points)
+    for seed in range(3):
+        kernel, old = torch.from_numpy(found.kernel[seed]), torch.from_numpy(before.kernel[seed])
+        one_hot = torch.nn.functional.one_hot(torch.from_numpy(labels[seed]).long()).double()
+        watch, features = units.observe(as_torch(layers, seed), [torch.from_numpy(points[seed])])
+        first, last = vectors(start)[seed], vectors(layers)[seed]
+        expected = {
+            "gradients.kernel_alignment": gradients.centered_alignment(kernel, one_hot @ one_hot.T),
+            "gradients.kernel_distance": 1 - float((kernel * old).sum() / (kernel.norm() * old.norm())),
+            "units.effective_rank": units.effective_rank(units.singular_values(features)),
+            "units.dead": float(torch.cat([(highest <= 0).double() for highest in watch.highest.values()]).mean()),
+            "norm.end": np.linalg.norm(last),
+            "distance.angle": distance.angle(first, last),
+        }
+        assert {name: measured[name][seed] for name in expected} == pytest.approx(expected, rel=1e-9)
+        right = (found.outputs[seed] > 0) == (labels[seed] > 0.5)
+        assert measured["train_accuracy"][seed] == right.mean()
+        assert measured["memory.confusing_accuracy"][seed] == pytest.approx(1 - right.mean())
+
+
+def test_a_unit_that_no_point_reaches_is_dead(stack, data):
+    layers = [layer.copy() for layer in stack[0]]
+    alive = PathMeter(layers, data).measure(layers)["units.dead"][0]
+    hidden = Derivatives(layers, data.train_points).hidden[0][0]
+    layers[0][0, -1, int(hidden.max(axis=0).argmax())] = -100
+    assert PathMeter(layers, data).measure(layers)["units.dead"][0] >= alive + 1 / 11
+
+
+def test_points_that_are_fitted_beyond_rounding_still_agree():
+    outputs = np.full((1, 4), 50.0)  # of which the sigmoid is 1 in double precision
+    assert coherence(np.ones((1, 4, 4)), outputs, np.ones((1, 4))) == pytest.approx([4])
+
+
+def test_the_kernel_of_the_labels_is_aligned_with_them():
+    labels = np.array([[0.0, 1, 1, 0, 1]])
+    assert alignment((labels[:, :, None] == labels[:, None, :]) + 3.0, labels) == pytest.approx([1])
+
+
+def test_a_network_that_left_the_numbers_has_no_values_and_spoils_no_other(stack, data):
+    layers = [layer.copy() for layer in stack[0]]
+    meter = PathMeter(layers, data)
+    sound = meter.measure(layers)
+    layers[1][1] = np.nan
+    for name, values in meter.measure(layers).items():
+        assert np.isnan(values[1])
+        assert values[[0, 2]].tolist() == sound[name][[0, 2]].tolist()
+
+
+def test_a_path_goes_from_the_runs_start_to_the_row_of_its_network(paths, table):
+    for name, run in SMALL.runs.items():
+        path = paths[paths["run"] == name]
+        steps = path["step"].drop_duplicates().tolist()
+        assert steps == sorted(steps)
+        assert (steps[0], steps[-1]) == (0, steps_of(SMALL, name))
+        assert 0.6 * KEPT < len(steps) <= KEPT
+        assert path["epoch"].max() == run.epochs
+        start, end = path[path["step"] == 0], path[path["step"] == steps[-1]]
+        assert (start[["gradients.kernel_distance", "distance.angle"]].abs() < 1e-12).all(axis=None)
+        assert (start["memory.confusing_accuracy"] == 1).all()
+        row = table[table["run"] == name]
+        same = {"train_accuracy": "train_accuracy", "test_accuracy": "test_accuracy", "norm.end": "norm"}
+        same["memory.confusing_accuracy"] = "random_label_accuracy"
+        for measure, column in same.items():
+            assert end[measure].tolist() == pytest.approx(row[column].tolist(), rel=1e-12)
