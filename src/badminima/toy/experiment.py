@@ -138,7 +138,8 @@ def logarithmic(last: int, count: int) -> np.ndarray:
 
     Early steps that rounding makes equal are taken once, so there are a few less than ``count``.
     """
-    return np.unique([0, *np.geomspace(1, last, count - 1).round().astype(np.int64)])
+    # From the last one down: of two steps the second is the end, not the first step.
+    return np.unique([0, *np.geomspace(last, 1, count - 1).round().astype(np.int64)])
 
 
 def steps_of(config: ToyConfig, run: str) -> int:

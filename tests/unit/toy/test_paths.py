@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from badminima.diagnostics import distance, gradients, units
 from badminima.toy.data import draw_data
 from badminima.toy.data import stack as stack_data
-from badminima.toy.experiment import steps_of
+from badminima.toy.experiment import logarithmic, steps_of
 from badminima.toy.network import vectors
 from badminima.toy.paths import KEPT, MEASURES, Derivatives, PathMeter, alignment, coherence, hessian_trace
 from tests.unit.toy.toy import SMALL, as_torch
@@ -23,6 +23,11 @@ def data(stack):
     _, points, labels = stack
     of_seeds = stack_data([draw_data(SMALL, 0, seed) for seed in SMALL.seeds])
     return replace(of_seeds, train_points=points, train_labels=labels, random_labels=1 - labels)
+
+
+@pytest.mark.parametrize(("count", "steps"), [(2, [0, 1000]), (3, [0, 1, 1000]), (5, [0, 1, 10, 100, 1000])])
+def test_kept_steps_run_from_the_start_to_the_end_however_few(count, steps):
+    assert logarithmic(1000, count).tolist() == steps
 
 
 def flat(tensors) -> torch.Tensor:
