@@ -341,13 +341,15 @@ AROUND_ONE = {"compare": 6, "landscape": 1}
         # Where verified files come from, and how often restart points are written, change no result.
         ("data={download_dir: elsewhere, urls: {digits: ['http://mirror.invalid']}}", {}),
         ("restart={seconds: 7}", {}),
-        # A recipe that no study uses.
-        ("recipes={m: {momentum: 0.8}}", {}),
-        # Everything made of the adversarial weights, or trained as long as they were: 3 inits x 2 recipes x 2 seeds.
+        # A recipe that no study uses, and one that the recipe da+m+l2 extends.
+        ("recipes={m+l2: {momentum: 0.8}}", {}),
+        ("recipes={m: {momentum: 0.8}}", {"train": 8, "diagnose": 8, **AROUND_ONE, **AFTER_RUNS}),
+        # Everything made of the adversarial weights, and of true_labels, which extends them: 3 inits x 2 recipes x 2
+        # seeds.
         (
             "inits={adversarial: {noise: 0.3}}",
             {
-                "confuse": 2,
+                "confuse": 4,
                 "pretrain": 4,
                 "rescale": 2,
                 "train": 12,
