@@ -31,8 +31,8 @@ def lift_job_rate_limit():
     """Take off Snakemake's limit of 100 jobs a second; another one, which somebody asked for, stays.
 
     With a limit, each round of the scheduler starts a timer that wakes it for another round, so every job that ends
-    leaves one more of them (snakemake/snakemake#3744): after a hundred jobs it works a hundred rounds a second. The
-    demo is a sixth faster without.
+    leaves one more of them (snakemake/snakemake#3744): after a hundred jobs it works a hundred rounds a second. Over
+    600 jobs of a tenth of a second Snakemake itself takes 14 CPU-seconds with it, and 7 without.
     """
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
