@@ -5,8 +5,9 @@ is. What a job is told is the entry as it reads when all of this is worked out.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -51,13 +52,14 @@ class Resolved:
     extended: dict[str, str] = field(default_factory=dict)
 
 
-def resolved(content: Mapping[str, Any]) -> Resolved:
+def resolved(content: Mapping[str, Any], taken: Mapping[str, Collection[str]] = MappingProxyType({})) -> Resolved:
     """Return a configuration with what entries extend written into them, and their multiples worked out.
 
     Mappings in an entry, such as ``options``, are merged.
 
     Args:
         content: typed plain data, without entries that were taken away.
+        taken: the names of those, by group.
 
     Raises:
         UserError: a line for each entry that extends one that is not there or, in a circle, itself; and for each
@@ -74,7 +76,7 @@ def resolved(content: Mapping[str, Any]) -> Resolved:
             try:
                 found.content[group][name], origins = _entry(content, group, (name,))
             except UserError as error:
-                errors.append(error)
+                errors.append(_explained(error, taken.get(group, ())))
                 continue
             found.origins |= {f"{group}.{name}.{key}": origin for key, origin in origins.items()}
             if isinstance(entry, Mapping) and entry.get(EXTENDS):
@@ -109,8 +111,10 @@ def _entry(content: Mapping[str, Any], group: str, chain: tuple[str, ...]) -> tu
         origin = origins.pop(key, None)
         if base is None and group == "recipes" and key in OF_PHASE:
             base, origin = _of_phase(content, key), f"training.{key}"
-        if isinstance(value, Mapping) and set(value) == {TIMES} and origin is not None:
-            origins[key] = origin
+        if isinstance(value, Mapping) and set(value) == {TIMES}:
+            _check_keys(where, entry, group)
+            if origin is not None:
+                origins[key] = origin
         complete[key] = _worked_out(where + key, value, base, group)
     return complete, origins
 
@@ -127,7 +131,23 @@ def _check_extended(where: str, extended: Any, entries: Mapping[str, Any], chain
     if not (isinstance(extended, str) and extended in entries):
         others = [name for name in entries if name not in chain]
         remedy = f"{did_you_mean(str(extended), others)}allowed: {', '.join(others) or 'none'}"
-        raise UserError(where + EXTENDS, shortened(extended), f"{remedy} (an entry that is null is not there)")
+        raise UserError(where + EXTENDS, shortened(extended), remedy)
+
+
+def _explained(error: UserError, taken: Collection[str]) -> UserError:
+    """Return the error, with the reason where an entry extends one that was taken away."""
+    names = [name for name in taken if error.found == repr(name) and str(error.where).endswith(f".{EXTENDS}")]
+    remedy = "it is null here; give this entry its keys, or null it too"
+    return UserError(error.where, error.found, remedy) if names else error
+
+
+def _check_keys(where: str, entry: Mapping[str, Any], group: str) -> None:
+    """Raise UserError for an unknown key: what it was meant to be may be what a multiple lacks."""
+    known = {EXTENDS} | {key for section in GROUPS[group] for key in section.model_fields}
+    for key in entry:
+        if key not in known:
+            remedy = f"{did_you_mean(key, known)}allowed: {', '.join(sorted(known))}"
+            raise UserError(f"{where}{key}", "an unknown key", remedy)
 
 
 def _of_phase(content: Mapping[str, Any], key: str) -> Any:
@@ -163,7 +183,7 @@ def _multiple(where: str, times: Any, base: Any, whole: bool) -> Any:
     if isinstance(times, bool) or not isinstance(times, int | float) or not (times > 0 and math.isfinite(times)):
         raise UserError(f"{where}.{TIMES}", shortened(times), "allowed: a number > 0")
     if base is None or isinstance(base, bool):
-        remedy = f"nothing to multiply: it {EXTENDS} no entry with a number here, nor is it {' or '.join(OF_PHASE)}"
+        remedy = f"nothing to multiply: a multiple belongs into another entry that {EXTENDS} one with a number here"
         raise UserError(f"{where}.{TIMES}", str(times), remedy)
     if not isinstance(base, int | float):
         return base

@@ -56,7 +56,12 @@ Parsed = TypeVar("Parsed", bound=Section)
 def _parsed(model: type[Parsed], content: dict[str, Any], raw: Mapping[str, Any]) -> Parsed:
     """Return the content as a typed section, when entries have what they extend."""
     # Text is put back twice: where it was written, so that it is inherited, and in entries that are complete now.
-    found = resolved(_with_text(model, content, raw))
+    taken = {
+        group: [name for name, entry in entries.items() if entry is None]
+        for group in NAMED_ENTRIES
+        if isinstance(entries := raw.get(group), Mapping)
+    }
+    found = resolved(_with_text(model, content, raw), taken)
     try:
         return parse(model, _with_text(model, found.content, raw))
     except UserErrors as error:

@@ -198,8 +198,8 @@ def explain_marks(figure: Figure, cells: pd.DataFrame, confidence: float, mean: 
     """
     text = f"circle: seed \u00b7 marker: {mean} \u00b7 bar: {confidence:.0%} interval"
     if len(cells) and (cells["seeds"] - cells["diverged"]).max() == 1:
-        bars = "bars: noise of the test images alone" if cells["low"].notna().any() else "no intervals"
-        text = f"one seed, which says nothing of others \u00b7 {bars}"
+        bars = "bars: noise of the images alone" if cells["low"].notna().any() else "no intervals"
+        text = f"one seed, which says nothing of others\n{bars}"
     figure.supxlabel(text, fontsize=6.5, color="#555555")
 
 

@@ -31,6 +31,7 @@ HEADING, ROW = re.compile(r"## (.+)"), re.compile(r"\| (`[^|]+`) \| ([^|]+) \|")
 NEAREST = 3
 
 # The command in the head of a config file, and the files that it names.
+ON_ANY = "Goes on top of any preset"
 COMMAND = re.compile(r"^#.* --configfile ((?:\S+\.yaml ?)+)$", re.MULTILINE)
 
 
@@ -99,10 +100,16 @@ def elsewhere(present: Collection[str], page: str, files: Iterable[Path]) -> dic
 
 
 def needed_files(file: Path) -> list[str]:
-    """Return what ``--configfile`` names to use a config file: an overlay says in its head what it goes on top of."""
+    """Return what ``--configfile`` names to use a config file: an overlay says in its head what it goes on top of.
+
+    One that goes on top of any preset goes on top of what the user has.
+    """
     if file.name == "config.yaml":
         return []
-    command = COMMAND.search(file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8")
+    if ON_ANY in text:
+        return [str(file), "on top"]
+    command = COMMAND.search(text)
     return command[1].split() if command and "overlays" in file.parts else [str(file)]
 
 

@@ -82,6 +82,11 @@ def test_multiples_of_multiples_multiply():
         ({"epochs": {"times": 1e308}}, "epochs.times: found 1e[+]308; expected less"),
         ({"extends": "l2", "weight_decay": {"times": True}}, "weight_decay.times: found True; allowed: a number > 0"),
         ({"extends": "l2", "weight_decay": {"time": 2}}, "recipes.mine.weight_decay: found {'time': 2}; allowed"),
+        ({"extend": "l2", "weight_decay": {"times": 2}}, "mine.extend: found an unknown key; did you mean extends"),
+        (
+            {"extends": "l2", "weight_decy": {"times": 2}},
+            "weight_decy: found an unknown key; did you mean weight_decay",
+        ),
         ({"extends": "l2", "momentun": 0.9}, "recipes.mine.momentun: found an unknown key; did you mean momentum"),
         ({"batch_size": {"times": 0.001}}, "recipes.mine.batch_size: found 0; allowed"),
         ({"extends": "l2", "momentum": 2}, r"mine.momentum: found 2; allowed: a number .* [(]it extends l2[)]"),
@@ -94,7 +99,7 @@ def test_what_can_not_be_extended_or_multiplied_is_told_with_its_key(entry, mess
 
 def test_an_init_extends_no_recipe_and_none_that_was_taken_away():
     inits = {"mine": {"extends": "adversarial", "noise": 0}, "adversarial": None}
-    with pytest.raises(UserError, match=r"inits\.mine\.extends: found 'adversarial'"):
+    with pytest.raises(UserError, match=r"inits\.mine\.extends: found 'adversarial'; it is null here; give this entry"):
         load_inits({"inits": inits})
     with pytest.raises(UserError, match=r"inits\.mine\.extends: found 'l2'"):
         load_config(overlay(raw_config(), {"inits": {"mine": {"extends": "l2"}}}))

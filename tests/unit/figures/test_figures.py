@@ -402,14 +402,12 @@ def test_a_figure_says_what_its_marks_are_and_when_there_is_one_seed(tables):
     assert words_below(draw_figure(tables, settings("ablation")).figure).startswith("circle: seed")
     one = made_up_study(lambda init, recipe: 0.9, seeds=1, recipes=["vanilla"], inits=["random"])
     drawing = draw_figure(one, settings("ablation", ["vanilla"], ["random"]))
-    assert (
-        words_below(drawing.figure) == "one seed, which says nothing of others · bars: noise of the test images alone"
-    )
+    assert words_below(drawing.figure) == "one seed, which says nothing of others\nbars: noise of the images alone"
     mean = drawing.shown[drawing.shown["kind"] == "mean"].iloc[0]
     # Of 2,000 images at 90%: 1.96 * sqrt(.9 * .1 / 2000).
     assert mean["high"] - mean["low"] == pytest.approx(2 * 0.0131, rel=0.05)
     memory = draw_figure(one, settings("memory", ["vanilla"], ["random"]))
-    assert words_below(memory.figure) == "one seed, which says nothing of others · no intervals"
+    assert words_below(memory.figure) == "one seed, which says nothing of others\nno intervals"
 
 
 def test_standard_errors_of_stochastic_numbers_are_drawn(tables):

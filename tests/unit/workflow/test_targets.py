@@ -46,7 +46,7 @@ def test_a_claim_that_a_config_cannot_decide_is_no_target_and_its_line_says_why_
     assert reasons.keys() == {"claim_6", "claim_7", "claim_b"}
     line = advice("claim_6", RULES, PRESETS, reasons)
     assert "not in this config, as no study of replication is configured (claims.replication);" in line
-    assert "--configfile presets/demo.yaml presets/overlays/controls.yaml or " in line.replace(f"{REPOSITORY}/", "")
+    assert "--configfile presets/overlays/controls.yaml on top or " in line.replace(f"{REPOSITORY}/", "")
     line = advice("claim_7", RULES, PRESETS, reasons)
     assert line.endswith("as no toy is configured (toy); without --configfile it is there")
 
