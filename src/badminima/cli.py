@@ -111,6 +111,14 @@ def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[
     )
 
 
+def drawing_options(command: Command) -> Command:
+    """Add the options of a command that draws: the figure in three formats, and what it shows."""
+    outputs = {"--pdf": "the figure", "--png": "the figure", "--svg": "the figure", "--csv": "what it shows"}
+    for name, what in reversed(outputs.items()):
+        command = click.option(name, type=OUTPUT_FILE, required=True, help=f"Output: {what}.")(command)
+    return command
+
+
 def threads_option(command: Command) -> Command:
     """Add the ``--threads`` option of a stage that computes with torch."""
     kind = click.IntRange(min=1)

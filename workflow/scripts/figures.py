@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from badminima.analysis.tables import read_study
-from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.cli import FOLDER, drawing_options, one_line_errors, settings_option
 from badminima.experiment.settings import FigureSettings
 from badminima.figures import draw_figure, write_drawing
 
@@ -13,10 +13,7 @@ from badminima.figures import draw_figure, write_drawing
 @click.command(help=__doc__)
 @click.option("--tables", type=FOLDER, required=True, help="Folder of the study's tables.")
 @settings_option(FigureSettings)
-@click.option("--pdf", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--png", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--svg", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: what it shows.")
+@drawing_options
 @one_line_errors
 def main(tables: Path, settings: FigureSettings, pdf: Path, png: Path, svg: Path, csv: Path) -> None:
     write_drawing(draw_figure(read_study(tables), settings), pdf, png, svg, csv)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, drawing_options, one_line_errors, settings_option
 from badminima.experiment.settings import ToyFigureSettings
 from badminima.figures import write_drawing
 from badminima.toy.experiment import read_networks
@@ -22,10 +22,7 @@ def main() -> None:
 @click.option("--networks", type=INPUT_FILE, required=True, help="The experiment's networks.")
 @click.option("--table", type=INPUT_FILE, required=True, help="The experiment's table.")
 @settings_option(ToyFigureSettings)
-@click.option("--pdf", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--png", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--svg", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: what it shows.")
+@drawing_options
 @one_line_errors
 def figure(
     networks: Path, table: Path, settings: ToyFigureSettings, pdf: Path, png: Path, svg: Path, csv: Path
@@ -45,10 +42,7 @@ def animation(networks: Path, gif: Path) -> None:
 @click.option("--table", type=INPUT_FILE, required=True, help="The experiment's table.")
 @click.option("--paths", type=INPUT_FILE, required=True, help="What was measured along its runs.")
 @settings_option(ToyFigureSettings)
-@click.option("--pdf", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--png", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--svg", type=OUTPUT_FILE, required=True, help="Output: the figure.")
-@click.option("--csv", type=OUTPUT_FILE, required=True, help="Output: what it shows.")
+@drawing_options
 @one_line_errors
 def mechanism(
     table: Path, paths: Path, settings: ToyFigureSettings, pdf: Path, png: Path, svg: Path, csv: Path

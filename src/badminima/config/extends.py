@@ -5,9 +5,8 @@ is. What a job is told is the entry as it reads when all of this is worked out.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -52,14 +51,13 @@ class Resolved:
     extended: dict[str, str] = field(default_factory=dict)
 
 
-def resolved(content: Mapping[str, Any], taken: Mapping[str, Collection[str]] = MappingProxyType({})) -> Resolved:
+def resolved(content: Mapping[str, Any]) -> Resolved:
     """Return a configuration with what entries extend written into them, and their multiples worked out.
 
     Mappings in an entry, such as ``options``, are merged.
 
     Args:
-        content: typed plain data, without entries that were taken away.
-        taken: the names of those, by group.
+        content: typed plain data; an entry that was taken away is null, and no other can extend it.
 
     Raises:
         UserError: a line for each entry that extends one that is not there or, in a circle, itself; and for each
@@ -76,7 +74,7 @@ def resolved(content: Mapping[str, Any], taken: Mapping[str, Collection[str]] = 
             try:
                 found.content[group][name], origins = _entry(content, group, (name,))
             except UserError as error:
-                errors.append(_explained(error, taken.get(group, ())))
+                errors.append(error)
                 continue
             found.origins |= {f"{group}.{name}.{key}": origin for key, origin in origins.items()}
             if isinstance(entry, Mapping) and entry.get(EXTENDS):
@@ -128,17 +126,12 @@ def _check_extended(where: str, extended: Any, entries: Mapping[str, Any], chain
     """Raise UserError if an entry can't extend another one."""
     if extended == chain[-1] or (extended in chain and isinstance(extended, str)):
         raise UserError(where + EXTENDS, extended, "an entry cannot extend itself, directly or through others")
+    if isinstance(extended, str) and extended in entries and entries[extended] is None:
+        raise UserError(where + EXTENDS, repr(extended), "it is null here; give this entry its keys, or null it too")
     if not (isinstance(extended, str) and extended in entries):
         others = [name for name in entries if name not in chain]
         remedy = f"{did_you_mean(str(extended), others)}allowed: {', '.join(others) or 'none'}"
         raise UserError(where + EXTENDS, shortened(extended), remedy)
-
-
-def _explained(error: UserError, taken: Collection[str]) -> UserError:
-    """Return the error, with the reason where an entry extends one that was taken away."""
-    names = [name for name in taken if error.found == repr(name) and str(error.where).endswith(f".{EXTENDS}")]
-    remedy = "it is null here; give this entry its keys, or null it too"
-    return UserError(error.where, error.found, remedy) if names else error
 
 
 def _check_keys(where: str, entry: Mapping[str, Any], group: str) -> None:

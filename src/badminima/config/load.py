@@ -29,7 +29,7 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
     """
     check_size(raw)
     raw = extended(raw)
-    config = fitted(_parsed(Config, _content(raw), raw), raw, warn)
+    config = fitted(_parsed(Config, raw), raw, warn)
     check_references(config)
     for line in unreached_milestones(config):
         warn(line)
@@ -46,24 +46,18 @@ def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
     """Return the inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
     inits = {"inits": raw.get("inits", {})}
     check_size(inits)
-    raw = extended(inits)
-    return _parsed(_Inits, _content(raw), raw).inits
+    return _parsed(_Inits, extended(inits)).inits
 
 
 Parsed = TypeVar("Parsed", bound=Section)
 
 
-def _parsed(model: type[Parsed], content: dict[str, Any], raw: Mapping[str, Any]) -> Parsed:
-    """Return the content as a typed section, when entries have what they extend."""
+def _parsed(model: type[Parsed], raw: Mapping[str, Any]) -> Parsed:
+    """Return a raw configuration as a typed section, when entries have what they extend."""
     # Text is put back twice: where it was written, so that it is inherited, and in entries that are complete now.
-    taken = {
-        group: [name for name, entry in entries.items() if entry is None]
-        for group in NAMED_ENTRIES
-        if isinstance(entries := raw.get(group), Mapping)
-    }
-    found = resolved(_with_text(model, content, raw), taken)
+    found = resolved(_with_text(model, _typed(raw, ""), raw))
     try:
-        return parse(model, _with_text(model, found.content, raw))
+        return parse(model, _with_text(model, _there(found.content), raw))
     except UserErrors as error:
         raise UserErrors(_told_once(error.errors, found)) from None
 
@@ -86,13 +80,13 @@ def _within(where: str, key: str) -> bool:
     return where == key or where.startswith(f"{key}.")
 
 
-def _content(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a raw configuration without its text for numbers, and without the entries that an overlay took away."""
+def _there(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the entries that an overlay took away."""
     return {
         key: {name: entry for name, entry in value.items() if entry is not None}
         if key in NAMED_ENTRIES and isinstance(value, Mapping)
         else value
-        for key, value in _typed(raw, "").items()
+        for key, value in content.items()
     }
 
 

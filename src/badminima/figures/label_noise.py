@@ -23,7 +23,7 @@ from badminima.figures.style import (
 
 ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
 TRAIN = "train_accuracy"
-HESSIAN_LABEL, COVARIANCE_LABEL = "trace of the Hessian", "trace of the label-noise\ncovariance"
+HESSIAN_LABEL, COVARIANCE_LABEL = "trace of\nthe Hessian", "trace of the label-noise\ncovariance"
 ROW = ["dataset", "model", "init"]
 
 

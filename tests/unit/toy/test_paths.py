@@ -1,4 +1,4 @@
-"""What is measured along the toy's runs: autograd's and the digits' numbers, and the table's at the ends."""
+"""Measure along the toy's runs: autograd's and the digits' numbers, and the table's at the ends."""
 
 from dataclasses import replace
 
