@@ -50,7 +50,6 @@ SETTINGS: dict[str, dict[str, object]] = {
     "compiled": {"compile": "default"},
     "fast": {"compile": "none", "deterministic": False},
     "fast-compiled": {"compile": "default", "deterministic": False},
-    "fastest": {"compile": "max-autotune", "deterministic": False},
     "eager": {"compile": "none", "graphs": "off"},
 }
 

@@ -32,7 +32,7 @@ def check_references(config: Config) -> None:
     _check_grid(config)
     _raise_all(
         [
-            *(partial(check, config) for check in (_check_datasets, _check_models, _check_recipes, _check_numerics)),
+            *(partial(check, config) for check in (_check_datasets, _check_models, _check_recipes)),
             *(partial(check, config) for check in (check_meanings, _check_inits, _check_statistics, _check_phases)),
             *(partial(_check_study, config, name, study) for name, study in config.studies.items()),
             *([] if config.toy is None else [partial(_check_toy, config, config.toy)]),
@@ -278,14 +278,6 @@ def _check_toy(config: Config, toy: ToyConfig) -> None:
     _require("toy.animated", toy.animated, toy.runs)
     if 2 * toy.points % toy.batch_size:
         raise UserError("toy.batch_size", toy.batch_size, f"expected a divisor of the {2 * toy.points} training points")
-
-
-def _check_numerics(config: Config) -> None:
-    """Refuse bits that repeat themselves together with kernels chosen by timing."""
-    if config.numerics.compile == "max-autotune" and config.numerics.deterministic:
-        raise UserError(
-            "numerics.compile", "max-autotune", "it chooses kernels by timing: expected deterministic: false"
-        )
 
 
 def _check_recipes(config: Config) -> None:

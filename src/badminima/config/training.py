@@ -189,10 +189,9 @@ class NumericsConfig(Section):
     precision: Literal["auto", "fp32", "tf32", "bf16"] = Field(
         "auto", description="auto: bf16 autocast on CUDA, fp32 elsewhere; tf32 is fp32 on a CPU."
     )
-    compile: Literal["auto", "none", "default", "max-autotune"] = Field(
+    compile: Literal["auto", "none", "default"] = Field(
         "auto",
-        description="Mode of torch.compile. auto: default on CUDA where a run is long enough to pay for it. "
-        "max-autotune chooses kernels by timing, so it needs deterministic: false.",
+        description="Mode of torch.compile. auto: default on CUDA where a run is long enough to pay for it.",
     )
     graphs: Literal["auto", "on", "off"] = Field(
         "auto",

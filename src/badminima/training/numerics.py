@@ -20,11 +20,6 @@ from badminima.training.forward import Forward
 
 # ResNet18 on an H200, in seconds: compiling, and what compiled code saves of an image's training step.
 COMPILING, SAVED_BY_COMPILING = 20.0, 3.5e-6
-# Options of the compiler; its own graphs stay off: the whole step is one.
-OPTIONS: dict[str, dict[str, str | bool]] = {
-    "default": {},
-    "max-autotune": {"max_autotune": True, "coordinate_descent_tuning": True, "combo_kernels": True},
-}
 FP32 = NumericsConfig(precision="fp32")
 
 
@@ -75,7 +70,8 @@ class Numerics:
     def _compiler(self) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]] | None:
         if self.compile == "none":
             return None
-        return partial(torch.compile, options=OPTIONS[self.compile], dynamic=False)
+        # In its default mode: the compiler's own graphs stay off, as the whole step is one.
+        return partial(torch.compile, dynamic=False)
 
     def record(self) -> dict[str, object]:
         """For run.json."""

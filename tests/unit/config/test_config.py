@@ -393,7 +393,6 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
             "'replication'",
             "momentum, weight_decay",
         ),
-        ({"numerics": {"compile": "max-autotune"}}, "numerics.compile", "max-autotune", "deterministic: false"),
         ({"tables": {"pie": {"study": "ablation"}}}, "tables", "'pie'", "main, ablation"),
         ({"tables": {"mine": {"kind": "pie", "study": "scale"}}}, "tables.mine.kind", "'pie'", "main, ablation"),
         ({"tables": {"main": {"study": "x"}}}, "tables.main.study", "'x'", "ablation"),
