@@ -7,10 +7,12 @@ from typing import get_args
 
 from pydantic import Field
 
-from badminima.claims import CLAIMS, Claim, Role, claims_of
+from badminima.claims import CLAIMS, GROUPS, Claim, Role, claims_of
 from badminima.config import AdversarialInit, Config, RunInit, Section, StatisticsConfig, StudyConfig
 from badminima.config.options import TraceOptions
 from badminima.experiment.lineage import pretrained_inits, pretraining_behind
+from badminima.experiment.plan import Part
+from badminima.experiment.runs import study_runs
 from badminima.experiment.settings import CollectSettings
 
 FEW_REPLICATIONS = "fewer than two adversarial inits that differ in R alone"
@@ -147,6 +149,16 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
         statistics=config.statistics,
         root_seed=config.seed,
     )
+
+
+def claim_parts(config: Config) -> dict[str, Part]:
+    """Return the runs that each target of claims needs, by its name; the toy's are no runs."""
+    needed = {group: collect_claim_settings(config, group) for group in GROUPS}
+    return {
+        f"claim_{group}": Part(study_runs(chosen.study, chosen.cells), chosen.measured)
+        for group, chosen in needed.items()
+        if chosen is not None
+    }
 
 
 def replications(config: Config) -> dict[str, int]:

@@ -45,6 +45,19 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Runs that a target needs without the rest of their study, as a claim does.
+
+    Attributes:
+        runs: on the true labels.
+        diagnosed: whether each is measured alone.
+    """
+
+    runs: list[Run]
+    diagnosed: bool
+
+
+@dataclass(frozen=True)
 class PlanRow:
     """The cost of a target.
 
@@ -88,24 +101,38 @@ def planned_device(config: Config, devices: Mapping[str, Device], here: str) -> 
     return devices[find_device(devices, CPU if config.device == CPU else here)]
 
 
-def plan(config: Config, device: Device, machine: Machine) -> list[PlanRow]:
-    """Return a row for each figure and for everything.
+def plan(config: Config, device: Device, machine: Machine, parts: Mapping[str, Part] | None = None) -> list[PlanRow]:
+    """Return a row for each figure, for each other target, and for everything.
 
-    Figures that share a study share its runs, so the rows do not add up.
+    Targets that share runs do not add up.
+
+    Args:
+        config: the configuration.
+        device: what computes.
+        machine: how many of them work at once.
+        parts: targets that need a part of a study, by name.
 
     Raises:
         UserError: if a model was not measured.
     """
     outcomes = {name for name, figure in config.figures.items() if FIGURES.entry(figure.kind or name).outcomes}
+
+    def row(target: str, studies: Collection[StudyConfig], last: int, measures: bool) -> PlanRow:
+        runs = list(dict.fromkeys(run for study in studies for run in study_runs(study)))
+        return _row(config, device, machine, target, runs, _measured_runs(config, studies if measures else []), last)
+
     rows = [
-        _row(config, device, machine, f"fig_{name}", [config.studies[figure.study]], 2, name not in outcomes)
+        row(f"fig_{name}", [config.studies[figure.study]], 2, name not in outcomes)
         for name, figure in config.figures.items()
     ]
+    for target, part in (parts or {}).items():
+        diagnosed = {"diagnose": part.runs if part.diagnosed else []}
+        rows.append(_row(config, device, machine, target, part.runs, diagnosed, 2))
     tables = len(config.studies) + len({config.figures[name].study for name in outcomes})
     # The verdicts, the report and the recorded config; the confusing copies; the toy, its figures and animation.
     others = 3 + (confusing_example(config) is not None) + (4 if config.toy else 0)
     last = tables + len(config.figures) + len(config.tables) + others
-    return [*rows, _row(config, device, machine, "all", list(config.studies.values()), last, True)]
+    return [*rows, row("all", list(config.studies.values()), last, True)]
 
 
 def _row(
@@ -113,23 +140,21 @@ def _row(
     device: Device,
     machine: Machine,
     target: str,
-    studies: Collection[StudyConfig],
+    runs: list[Run],
+    measured_runs: Mapping[str, Collection[Run]],
     last: int,
-    measures: bool,
 ) -> PlanRow:
-    """Return the row of a target that is made from some studies.
+    """Return the row of a target.
 
     Args:
         config, device, machine: as in :func:`plan`.
         target: its name.
-        studies: the studies.
+        runs: the runs that it is made from.
+        measured_runs: those that each stage measures.
         last: how many jobs train and measure nothing.
-        measures: whether runs are measured.
     """
-    runs = list(dict.fromkeys(run for study in studies for run in study_runs(study)))
     trained = with_runs_behind(config.inits, runs)
     pretrained = _pretrainings(config, trained)
-    measured_runs = _measured_runs(config, studies if measures else [])
     seconds = sum(
         seconds_of_measurements(config, run, stage, device) for stage, of in measured_runs.items() for run in of
     )
@@ -139,7 +164,8 @@ def _row(
     shared = (cost.training + cost.measuring + cost.jobs * device.start) / devices
     helpers = (_preparations(config, trained, pretrained) + last) * device.start
     beside = devices if device.is_cpu else machine.cores
-    longest = max((_longest(config, run, device, measures) for run in runs), default=0.0)
+    diagnosed = set(measured_runs.get("diagnose", ()))
+    longest = max((_longest(config, run, device, run in diagnosed) for run in runs), default=0.0)
     starting = cost.jobs * device.start + (helpers if device.is_cpu else 0)
     return PlanRow(
         target,
@@ -182,8 +208,8 @@ def _measuring_jobs(config: Config, measured_runs: Mapping[str, Collection[Run]]
         for init in inits
         for recipe in recipes
     }
-    compared = {replace(run, recipe=str(together[run.init, run.recipe])) for run in measured_runs["compare"]}
-    return len(measured_runs["diagnose"]) + len(compared) + len(measured_runs["landscape"])
+    compared = {replace(run, recipe=str(together[run.init, run.recipe])) for run in measured_runs.get("compare", ())}
+    return len(compared) + sum(len(measured_runs.get(stage, ())) for stage in ("diagnose", "landscape"))
 
 
 def _preparations(config: Config, trained: Iterable[Run], pretrained: Iterable[Run]) -> int:
