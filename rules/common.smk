@@ -34,6 +34,7 @@ from badminima import claims
 from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
+from badminima.config.overlays import with_additions_of_all
 from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError, without_secrets
@@ -81,6 +82,7 @@ def own_configs():
 
 try:
     check_files(map(Path, workflow.configfiles))
+    config.update(with_additions_of_all(config, map(content_of, map(Path, workflow.configfiles))))
     CONFIG = load_config(config, warn_once)
 except UserError as error:
     sys.exit(refused_config(error, workflow.config_settings.replace_workflow_config))

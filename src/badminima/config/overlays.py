@@ -1,6 +1,7 @@
 """Add to lists, and fit what figures, tables and the zoo name to what their studies have."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from badminima.config import Config
@@ -9,6 +10,29 @@ from badminima.errors import UserError
 
 # Ends the key of a list that is added to the list of that name.
 ADDED = "+"
+
+
+def with_additions_of_all(raw: Mapping[str, Any], files: Iterable[Any]) -> dict[str, Any]:
+    """Return a raw configuration in which each list ``name+`` has the items of every file that gives one.
+
+    Snakemake, which merges the files, keeps those of the last one alone. A null forgets those before it.
+
+    Args:
+        raw: the merged configuration.
+        files: the content of the files, in their order.
+    """
+    layers = [*(content for content in files if isinstance(content, Mapping)), raw]
+    content: dict[str, Any] = {}
+    for key, value in raw.items():
+        given = [layer[key] for layer in layers if key in layer]
+        if isinstance(value, Mapping):
+            content[key] = with_additions_of_all(value, given[:-1])
+        elif isinstance(value, list) and isinstance(key, str) and key.endswith(ADDED):
+            kept = given[max((place for place, one in enumerate(given) if not isinstance(one, list)), default=-1) + 1 :]
+            content[key] = list(chain.from_iterable(kept))
+        else:
+            content[key] = value
+    return content
 
 
 def extended(raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:

@@ -31,8 +31,8 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 - A dataset, model, init or recipe may extend others, with multiples of their numbers:
   `l2_x3: {extends: l2, weight_decay: {times: 3}}`, `m+l2: {extends: [m, l2]}` (of two values the last counts; mappings
   merge). Multiples of a recipe's `epochs` and `batch_size` are those of `training`, unless the other one has its own.
-- A list `name+` in an overlay is added to the list `name`: `diagnostics+: [labels]`. Of several overlays that give the
-  same one, the last counts.
+- A list `name+` in an overlay is added to the list `name`: `diagnostics+: [labels]`. Overlays that give the same one
+  all add to it.
 - Names become folder names: lower-case letters, digits and `_ + . -`.
 - Wrong keys, types, values and references are told in one line, before anything runs.
 """

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from badminima.config.load import load_config
+from badminima.config.overlays import extended, with_additions_of_all
 from badminima.config.schema import schema_text
 from badminima.errors import UserError
 from tests.configs import overlay, raw_config
@@ -30,6 +31,27 @@ def test_a_list_with_a_plus_is_added_to_the_one_of_its_name_and_nothing_twice():
 def test_a_name_does_not_end_in_a_plus():
     with pytest.raises(UserError, match=r"recipes\.sam\+: found a name that ends in \+"):
         load_config(overlay(RAW, {"recipes": {"sam+": {"sam": 0.05}}}))
+
+
+def test_overlays_that_add_to_the_same_list_all_do_and_null_forgets_the_earlier_ones():
+    files = [
+        {"diagnostics": ["norms"], "studies": {"scale": {"recipes": ["vanilla"]}}},
+        {"diagnostics+": ["trace"], "studies": {"scale": {"recipes+": ["m"]}}},
+        {"diagnostics+": ["labels"], "studies": {"scale": {"recipes+": None}}},
+        {"studies": {"scale": {"recipes+": ["l2"]}}},
+    ]
+    raw: dict = {}
+    for file in files:
+        raw = overlay(raw, file)
+    merged = with_additions_of_all(raw, files)
+    assert merged == {
+        "diagnostics": ["norms"],
+        "diagnostics+": ["trace", "labels", "labels"],
+        "studies": {"scale": {"recipes": ["vanilla"], "recipes+": ["l2", "l2"]}},
+    }
+    whole = extended(merged)
+    assert whole["diagnostics"] == ["norms", "trace", "labels"]
+    assert whole["studies"]["scale"]["recipes"] == ["vanilla", "l2"]
 
 
 @pytest.mark.parametrize(
