@@ -1,9 +1,11 @@
 """config.json, which some rules read: an old one hides nothing that is missing, and is no reason to run for nothing."""
 
+import json
 import re
 
 import pytest
 
+from badminima.config.load import load_config
 from tests.checkout import Checkout, make_checkout
 from tests.conftest import REPOSITORY
 
@@ -37,3 +39,11 @@ def test_no_rule_makes_another_rules_output_ancient():
     # It would mark the file in place, for every rule that reads it.
     for path in (REPOSITORY / "rules").glob("*.smk"):
         assert "ancient(rules." not in path.read_text()
+
+
+def test_every_overlay_adds_to_a_list(leftover):
+    for name in ("trace", "labels"):
+        (leftover.folder / f"{name}.yaml").write_text(f"diagnostics+: [{name}]\n")
+    leftover.snakemake(*SMOKE, "trace.yaml", "labels.yaml", "--", "record_config")
+    recorded = json.loads((leftover.folder / "results/smoke/config.json").read_text())
+    assert load_config(recorded).diagnostics[-2:] == ["trace", "labels"]
