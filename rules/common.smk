@@ -28,13 +28,14 @@ if loaded is not None and Path(loaded.__file__).resolve().parents[1] != SOURCE.r
         del sys.modules[module]
 
 import yaml
+from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
 from badminima import claims
 from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
-from badminima.config.overlays import with_additions_of_all
+from badminima.config.overlays import has_additions, with_additions_of_all
 from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError, without_secrets
@@ -80,9 +81,23 @@ def own_configs():
     return [workflow.config_settings.config, *(content_of(file) for file in named if file not in SHIPPED)]
 
 
+def merged_configs():
+    """Return the content of the files that the config was merged from, in the order in which Snakemake merged them.
+
+    None where it is a part of the config of a workflow that imports this one.
+    """
+    if config is not workflow.modifier_stack[0].globals["config"]:
+        return []
+    # Snakemake lists first what the command names, but merges it last.
+    named = len(workflow.config_settings.configfiles or [])
+    stated = [] if workflow.config_settings.replace_workflow_config else workflow.configfiles[named:]
+    return [load_configfile(file) for file in (*stated, *workflow.configfiles[:named])]
+
+
 try:
     check_files(map(Path, workflow.configfiles))
-    config.update(with_additions_of_all(config, map(content_of, map(Path, workflow.configfiles))))
+    if has_additions(config):
+        config.update(with_additions_of_all(config, merged_configs()))
     CONFIG = load_config(config, warn_once)
 except UserError as error:
     sys.exit(refused_config(error, workflow.config_settings.replace_workflow_config))

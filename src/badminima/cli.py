@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import click
@@ -26,17 +25,6 @@ GARBAGE_THRESHOLD = gc.get_threshold()
 gc.set_threshold(100_000)
 # Nor is there garbage to look for at the end: without this, a command that has loaded torch takes 0.3 s to leave.
 atexit.register(gc.freeze)
-
-
-def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Tell an interruption in one line: Ctrl-C reaches a job while it imports, too."""
-    if issubclass(kind, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-    else:
-        sys.__excepthook__(kind, error, traceback)
-
-
-sys.excepthook = _tell
 
 
 class UserPath(click.Path):

@@ -143,17 +143,6 @@ def test_an_output_that_cannot_be_written_is_one_line(training):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("error", "last"), [("KeyboardInterrupt()", "interrupted"), ("ValueError('odd')", "ValueError: odd")]
-)
-def test_an_interruption_while_a_command_imports_is_one_line_and_a_bug_is_not(error, last):
-    done = subprocess.run(
-        [sys.executable, "-c", f"import badminima.cli; raise {error}"], text=True, capture_output=True
-    )
-    assert done.stderr.splitlines()[-1] == last
-    assert ("Traceback" in done.stderr) == (last != "interrupted")
-
-
 def test_weights_of_another_model_are_one_line(training, train_settings, tmp_path):
     settings = train_settings.model_dump()
     settings["model"]["options"]["widths"] = [16]

@@ -41,9 +41,33 @@ def test_no_rule_makes_another_rules_output_ancient():
         assert "ancient(rules." not in path.read_text()
 
 
-def test_every_overlay_adds_to_a_list(leftover):
-    for name in ("trace", "labels"):
-        (leftover.folder / f"{name}.yaml").write_text(f"diagnostics+: [{name}]\n")
-    leftover.snakemake(*SMOKE, "trace.yaml", "labels.yaml", "--", "record_config")
-    recorded = json.loads((leftover.folder / "results/smoke/config.json").read_text())
-    assert load_config(recorded).diagnostics[-2:] == ["trace", "labels"]
+@pytest.fixture
+def recorded(leftover):
+    """Give the diagnostics of the merged config of some files, beside a config.yaml that adds some itself."""
+
+    shipped = (REPOSITORY / "config.yaml").read_text()
+
+    def record(in_config: str, *names: str, options: list[str] = SMOKE) -> list[str]:
+        for name, added in {"trace": "[trace]", "none": "null", "labels": "[labels]", "more": "[gradients]"}.items():
+            (leftover.folder / f"{name}.yaml").write_text(f"diagnostics+: {added}\n")
+        (leftover.folder / "config.yaml").write_text(f"{shipped}\ndiagnostics+: {in_config}\n")
+        leftover.snakemake(*options, *(f"{name}.yaml" for name in names), "--", "record_config")
+        return load_config(json.loads((leftover.folder / "results/smoke/config.json").read_text())).diagnostics
+
+    yield record
+    (leftover.folder / "config.yaml").write_text(shipped)
+
+
+def test_every_overlay_adds_to_a_list_in_the_order_of_the_command(recorded):
+    assert recorded("null", "trace", "labels")[-2:] == ["trace", "labels"]
+    assert recorded("[units]", "more", "labels")[-2:] == ["gradients", "labels"]
+    last = recorded("null", "trace", "none", "labels", "more")
+    assert last[-2:] == ["labels", "gradients"]
+    assert "trace" not in last
+
+
+def test_a_config_that_is_replaced_adds_nothing(recorded):
+    whole = ["--replace-workflow-config", "--configfile", str(REPOSITORY / "config.yaml"), "presets/smoke.yaml"]
+    found = recorded("[gradients]", "trace", options=whole)
+    assert found[-1] == "trace"
+    assert "gradients" not in found

@@ -9,7 +9,7 @@ import pytest
 from snakemake.cli import get_argument_parser
 
 from badminima.claims import GROUPS
-from badminima.claims.grids import claim_parts, undecidable
+from badminima.claims.grids import claim_targets, undecidable
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.config.registry import ARCHITECTURES, FIGURES
 from badminima.experiment.lineage import confusing_example
@@ -129,12 +129,12 @@ def test_the_plan_counts_the_jobs_that_snakemake_would_start(checkout, preset, s
     assert plan(checkout.config(preset, seeds), an_hour_each, Machine())[-1].starting == pytest.approx(jobs)
 
 
-@pytest.mark.parametrize("claim", ["claim_2", "claim_5", "claim_control"])
+@pytest.mark.parametrize("claim", ["claim_2", "claim_3", "claim_5", "claim_size"])
 def test_the_plan_of_a_claim_counts_its_jobs(checkout, claim):
     jobs = sum(checkout.planned(*configfile("demo"), "--", claim).values())
     config = checkout.config("demo")
     an_hour_each = Device("cpu", speeds={"mlp": Speed(1e12, 1e12, 1024)}, start=3600)
-    rows = {row.target: row for row in plan(config, an_hour_each, Machine(), claim_parts(config))}
+    rows = {row.target: row for row in plan(config, an_hour_each, Machine(), claim_targets(config))}
     assert rows[claim].starting == pytest.approx(jobs)
 
 

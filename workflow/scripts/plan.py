@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from badminima.claims.grids import claim_parts
+from badminima.claims.grids import claim_targets
 from badminima.cli import INPUT_FILE, one_line_errors
 from badminima.config.load import load_config
 from badminima.experiment.cost import not_measured
@@ -27,7 +27,7 @@ def main(config_file: Path, cores: int, gpus: int, cluster_jobs: int | None, tab
     here = device_here(config.device)
     device = planned_device(config, read_devices(tables), here)
     machine = Machine(cores, gpus, cluster_jobs)
-    rows = plan(config, device, machine, claim_parts(config))
+    rows = plan(config, device, machine, claim_targets(config))
     shown = here if cluster_jobs is None else None
     click.echo(plan_text(rows, device, machine.devices(config, device), shown, not_measured(config, device)))
 

@@ -11,7 +11,7 @@ from badminima.claims import CLAIMS, GROUPS, Claim, Role, claims_of
 from badminima.config import AdversarialInit, Config, RunInit, Section, StatisticsConfig, StudyConfig
 from badminima.config.options import TraceOptions
 from badminima.experiment.lineage import pretrained_inits, pretraining_behind
-from badminima.experiment.plan import Part
+from badminima.experiment.plan import TargetRuns
 from badminima.experiment.runs import study_runs
 from badminima.experiment.settings import CollectSettings
 
@@ -151,11 +151,11 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
     )
 
 
-def claim_parts(config: Config) -> dict[str, Part]:
-    """Return the runs that each target of claims needs, by its name; the toy's are no runs."""
+def claim_targets(config: Config) -> dict[str, TargetRuns]:
+    """Return the runs that each target of claims needs, by its name; those of the toy train no network of a study."""
     needed = {group: collect_claim_settings(config, group) for group in GROUPS}
     return {
-        f"claim_{group}": Part(study_runs(chosen.study, chosen.cells), chosen.measured)
+        f"claim_{group}": TargetRuns(study_runs(chosen.study, chosen.cells), chosen.measured)
         for group, chosen in needed.items()
         if chosen is not None
     }

@@ -1,6 +1,6 @@
 """Add to lists, and fit what figures, tables and the zoo name to what their studies have."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -12,27 +12,39 @@ from badminima.errors import UserError
 ADDED = "+"
 
 
-def with_additions_of_all(raw: Mapping[str, Any], files: Iterable[Any]) -> dict[str, Any]:
+def has_additions(raw: Mapping[str, Any]) -> bool:
+    """Whether any list of a raw configuration is to be added to another one."""
+    return any(
+        (isinstance(key, str) and key.endswith(ADDED)) or (isinstance(value, Mapping) and has_additions(value))
+        for key, value in raw.items()
+    )
+
+
+def with_additions_of_all(raw: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a raw configuration in which each list ``name+`` has the items of every file that gives one.
 
     Snakemake, which merges the files, keeps those of the last one alone. A null forgets those before it.
 
     Args:
         raw: the merged configuration.
-        files: the content of the files, in their order.
+        files: the content of the files, in the order in which they are merged.
     """
-    layers = [*(content for content in files if isinstance(content, Mapping)), raw]
     content: dict[str, Any] = {}
     for key, value in raw.items():
-        given = [layer[key] for layer in layers if key in layer]
+        given = [layer[key] for layer in (*files, raw) if key in layer]
         if isinstance(value, Mapping):
-            content[key] = with_additions_of_all(value, given[:-1])
+            content[key] = with_additions_of_all(value, _last_of_kind(given, Mapping)[:-1])
         elif isinstance(value, list) and isinstance(key, str) and key.endswith(ADDED):
-            kept = given[max((place for place, one in enumerate(given) if not isinstance(one, list)), default=-1) + 1 :]
-            content[key] = list(chain.from_iterable(kept))
+            content[key] = list(chain.from_iterable(_last_of_kind(given, list)))
         else:
             content[key] = value
     return content
+
+
+def _last_of_kind(values: Sequence[Any], kind: type) -> Sequence[Any]:
+    """Return the values behind the last one of another kind."""
+    others = [place for place, value in enumerate(values) if not isinstance(value, kind)]
+    return values[others[-1] + 1 :] if others else values
 
 
 def extended(raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:

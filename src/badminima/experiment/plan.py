@@ -18,6 +18,9 @@ from badminima.experiment.lineage import (
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.speeds import CPU, Device, find_device
 
+# Jobs of a figure or a claim that train and measure nothing: its study's tables, and itself.
+MAKING = 2
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -45,12 +48,12 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Runs that a target needs without the rest of their study, as a claim does.
+class TargetRuns:
+    """The runs that a target needs without the rest of their study, as a claim does.
 
     Attributes:
         runs: on the true labels.
-        diagnosed: whether each is measured alone.
+        diagnosed: whether ``diagnose`` measures each of them.
     """
 
     runs: list[Run]
@@ -101,7 +104,9 @@ def planned_device(config: Config, devices: Mapping[str, Device], here: str) -> 
     return devices[find_device(devices, CPU if config.device == CPU else here)]
 
 
-def plan(config: Config, device: Device, machine: Machine, parts: Mapping[str, Part] | None = None) -> list[PlanRow]:
+def plan(
+    config: Config, device: Device, machine: Machine, parts: Mapping[str, TargetRuns] | None = None
+) -> list[PlanRow]:
     """Return a row for each figure, for each other target, and for everything.
 
     Targets that share runs do not add up.
@@ -122,12 +127,12 @@ def plan(config: Config, device: Device, machine: Machine, parts: Mapping[str, P
         return _row(config, device, machine, target, runs, _measured_runs(config, studies if measures else []), last)
 
     rows = [
-        row(f"fig_{name}", [config.studies[figure.study]], 2, name not in outcomes)
+        row(f"fig_{name}", [config.studies[figure.study]], MAKING, name not in outcomes)
         for name, figure in config.figures.items()
     ]
-    for target, part in (parts or {}).items():
-        diagnosed = {"diagnose": part.runs if part.diagnosed else []}
-        rows.append(_row(config, device, machine, target, part.runs, diagnosed, 2))
+    for target, needed in (parts or {}).items():
+        diagnosed = {"diagnose": needed.runs if needed.diagnosed else []}
+        rows.append(_row(config, device, machine, target, needed.runs, diagnosed, MAKING))
     tables = len(config.studies) + len({config.figures[name].study for name in outcomes})
     # The verdicts, the report and the recorded config; the confusing copies; the toy, its figures and animation.
     others = 3 + (confusing_example(config) is not None) + (4 if config.toy else 0)

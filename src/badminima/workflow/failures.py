@@ -39,8 +39,9 @@ DIED = re.compile(r"died with <Signals\.(SIG\w+)|returned non-zero exit status (
 SHELL_SIGNAL = 128
 # Who sends these wants the job to stop, and not because of anything it did.
 STOPPING = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
-# What a command says last that was stopped by Ctrl-C, and what an executor says of a job that someone cancelled.
-ABORTED = "Aborted!"
+# What a command says last that was stopped by Ctrl-C, or Python below a traceback where it was still importing; and
+# what an executor says of a job that someone cancelled.
+ABORTED = ("Aborted!", "KeyboardInterrupt")
 CANCELLED = "'CANCELLED"
 
 
@@ -96,14 +97,17 @@ class Failure:
         # The executor's log says why a job was killed that could not say so itself.
         logs = self.logs[:1] if self.gives_reason else self.logs
         lines = [line for log in logs for line in last_lines(log)]
-        if lines and lines[-1].startswith(MESSAGE):
+        aborted = bool(lines) and lines[-1] in ABORTED
+        if aborted:
+            lines = []
+        elif lines and lines[-1].startswith(MESSAGE):
             lines = lines[-1:]
         if self.message:
             # Last, since a log may be that of an attempt before.
             lines.append(self.message)
             if CANCELLED in self.message:
                 lines.append("stopped from outside; the same command goes on")
-        elif lines and (GOES_ON in lines[-1] or lines[-1] == ABORTED):
+        elif aborted or (lines and GOES_ON in lines[-1]):
             lines.append("stopped; the same command goes on")
         elif not self.gives_reason and self.signal:
             lines.append(meaning_of(self.signal))

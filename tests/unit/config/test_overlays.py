@@ -6,7 +6,7 @@ import re
 import pytest
 
 from badminima.config.load import load_config
-from badminima.config.overlays import extended, with_additions_of_all
+from badminima.config.overlays import extended, has_additions, with_additions_of_all
 from badminima.config.schema import schema_text
 from badminima.errors import UserError
 from tests.configs import overlay, raw_config
@@ -35,19 +35,23 @@ def test_a_name_does_not_end_in_a_plus():
 
 def test_overlays_that_add_to_the_same_list_all_do_and_null_forgets_the_earlier_ones():
     files = [
-        {"diagnostics": ["norms"], "studies": {"scale": {"recipes": ["vanilla"]}}},
+        {"diagnostics": ["norms"], "studies": {"scale": {"recipes": ["vanilla"]}, "seeds": {"seeds+": [7]}}},
         {"diagnostics+": ["trace"], "studies": {"scale": {"recipes+": ["m"]}}},
-        {"diagnostics+": ["labels"], "studies": {"scale": {"recipes+": None}}},
-        {"studies": {"scale": {"recipes+": ["l2"]}}},
+        {"diagnostics+": ["labels"], "studies": {"scale": {"recipes+": None}, "seeds": None}},
+        {"studies": {"scale": {"recipes+": ["l2"]}, "seeds": {"seeds": [0], "seeds+": [8]}}},
     ]
     raw: dict = {}
+    assert not has_additions(files[0]["studies"]["scale"])
     for file in files:
         raw = overlay(raw, file)
     merged = with_additions_of_all(raw, files)
     assert merged == {
         "diagnostics": ["norms"],
         "diagnostics+": ["trace", "labels", "labels"],
-        "studies": {"scale": {"recipes": ["vanilla"], "recipes+": ["l2", "l2"]}},
+        "studies": {
+            "scale": {"recipes": ["vanilla"], "recipes+": ["l2", "l2"]},
+            "seeds": {"seeds": [0], "seeds+": [8, 8]},
+        },
     }
     whole = extended(merged)
     assert whole["diagnostics"] == ["norms", "trace", "labels"]

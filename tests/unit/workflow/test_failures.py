@@ -132,9 +132,12 @@ def test_a_cancelled_job_of_a_cluster_and_a_command_stopped_by_ctrl_c_go_on(logg
     said = "SLURM-job '7' failed, SLURM status is: 'CANCELLED'. "
     tell(logger, "job_error", **failed(tmp_path, "diagnose", "epoch 1\n", rule_msg=said))
     tell(logger, "job_error", **failed(tmp_path, "prepare_data", "Aborted!\n"))
+    importing = "Traceback (most recent call last):\n  import torch\nKeyboardInterrupt\n"
+    tell(logger, "job_error", **failed(tmp_path, "initialize", importing))
     report = failures.report()
+    assert report.count("    stopped; the same command goes on\n") == 2
+    assert "Traceback" not in report
     assert "'CANCELLED'.\n    stopped from outside; the same command goes on\n" in report
-    assert "    stopped; the same command goes on\n" in report
 
 
 def test_a_retry_that_succeeded_is_no_failure(logger, tmp_path):
