@@ -35,7 +35,7 @@ from badminima import claims
 from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
-from badminima.config.overlays import has_additions, with_additions_of_all
+from badminima.config.overlays import extended, has_additions, with_additions_of_all
 from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError, without_secrets

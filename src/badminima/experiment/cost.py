@@ -112,7 +112,8 @@ def _diagnostic(config: Config, run: Run, device: Device, name: str) -> float:
         for architecture, timing in device.timings[name].items()
     ]
     nearest, timing = min(times, key=lambda pair: abs(math.log(pair[0] / own)))
-    images = _used(config, name, config.measuring.images) / _used(None, name, timing.images)
+    there = min(config.measuring.images, _images(config, run.dataset)[0])
+    images = _used(config, name, there) / _used(None, name, timing.images)
     return timing.seconds * images * own / nearest
 
 

@@ -42,6 +42,11 @@ class Paths:
         """Folder of all runs."""
         return self.results / "runs"
 
+    @property
+    def inits(self) -> Path:
+        """Folder of all inits."""
+        return self.results / "inits"
+
     def manifest(self, dataset: str) -> Path:
         """Where the raw files of a dataset are, and what is in them."""
         return self.results / "data" / f"{dataset}.manifest.json"
@@ -56,7 +61,7 @@ class Paths:
 
     def init(self, dataset: str, model: str, init: str, seed: int | str) -> Path:
         """Folder of an init's weights (and of its history and record, where it was trained)."""
-        return self.results / "inits" / dataset / model / init / f"seed{seed}"
+        return self.inits / dataset / model / init / f"seed{seed}"
 
     def run(self, run: Run) -> Path:
         """Folder of one run."""

@@ -1,8 +1,9 @@
 """A call ends by saying what it has made, whatever the preset."""
 
+import json
 from pathlib import Path
 
-from badminima.experiment.paths import SUMMARY, Paths
+from badminima.experiment.paths import RECORD, SUMMARY, Paths
 from badminima.workflow.ending import ending
 
 
@@ -31,6 +32,24 @@ def test_everything_ends_with_counted_verdicts_and_where_to_read(tmp_path):
         ["explore", f"{tmp_path}/explore.html"],
         ["report", f"{tmp_path}/report.html"],
     ]
+
+
+def test_pretrainings_that_missed_their_target_come_first_and_are_counted(tmp_path):
+    paths = Paths(tmp_path)
+    made = [paths.figure("ablation", extension="png")]
+    for seed in range(9):
+        folder = paths.init("digits", "mlp", "adversarial", seed)
+        folder.mkdir(parents=True)
+        record = {
+            "status": "converged" if seed == 0 else "max_epochs",
+            "final": {"train_accuracy": 0.4467},
+            "confusing": {"reachable_accuracy": 0.5 if seed == 1 else 1.0},
+        }
+        made.append(folder / RECORD)
+        made[-1].write_text(json.dumps(record))
+    said = ending(made, paths)
+    assert said[0] == f"not fitted  {tmp_path}/inits/digits/mlp/adversarial/seed2/: 44.67% of its items (max_epochs)"
+    assert said[5:] == ["not fitted  and 2 more", f"figures     {tmp_path}/figures/"]
 
 
 def test_one_claim_or_one_run_ends_with_what_that_is():
