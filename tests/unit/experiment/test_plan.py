@@ -224,6 +224,9 @@ def test_measurements_grow_with_images_and_with_the_time_of_training_on_one():
     # Two runs: norms on 500 of 1,000 images; sharpness on 100 where 500 is the default.
     expected = 2 * 2 * (6.0 / 2 + 100.0 / 5)
     assert total(config(**names), device).measuring == pytest.approx(expected / 3600)
+    # No more images are measured than there are.
+    few = config(**names, datasets={"cifar10": {"train_size": 50}})
+    assert total(few, device).measuring == pytest.approx(2 * 2 * (6.0 / 20 + 100.0 / 10) / 3600)
 
 
 def test_of_several_measured_networks_the_one_nearest_in_speed_is_scaled():
