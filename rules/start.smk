@@ -8,7 +8,8 @@ from badminima.workflow.preflight import check_cost, check_data
 from badminima.workflow.slurm import check_status_command, check_submissions, one_of_each_kind
 
 # A workflow that imports this one gives rules names of its own.
-TRAIN, PRETRAIN, FETCH_DATA = (rule.rule.name for rule in (rules.train, rules.pretrain, rules.fetch_data))
+NAMED = (rules.train, rules.pretrain, rules.fetch_data, rules.plan)
+TRAIN, PRETRAIN, FETCH_DATA, PLAN = (one.rule.name for one in NAMED)
 
 
 def prepare_start():
@@ -55,6 +56,8 @@ def check_start(jobs):
         [as_run(job.wildcards) for job in jobs if job.rule.name == rule] for rule in (TRAIN, PRETRAIN)
     )
     datasets = {job.wildcards.dataset for job in jobs if job.rule.name == FETCH_DATA}
+    if any(job.rule.name == PLAN for job in jobs) and (trainings or pretrainings):
+        raise UserError("plan", "targets that train beside it", "ask for plan alone: it has a row for each of them")
     if workflow.local_exec:
         check_cost(CONFIG, trainings, pretrainings, datasets, SPEEDS)
     check_data(CONFIG, datasets)

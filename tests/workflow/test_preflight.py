@@ -40,6 +40,13 @@ def test_the_toy_the_plan_and_the_list_of_targets_are_free(untouched):
     assert "  claim_7 " in done.stdout
 
 
+def test_the_plan_beside_a_target_that_trains_is_refused_before_anything_runs(untouched):
+    done = untouched.snakemake("--configfile", "presets/smoke.yaml", "--", "plan", "claim_2", check=False)
+    assert done.returncode != 0
+    assert "not started: plan: found targets that train beside it; ask for plan alone" in done.stderr
+    assert not (untouched.folder / "results" / "smoke" / "inits").exists()
+
+
 def test_the_plan_knows_the_machine(untouched):
     one_seed = ["--config", "grid={seeds: [0]}"]
     assert "; 4 at once" in untouched.snakemake("--cores", "8", *one_seed, "plan={device: x86_64}", "--", "plan").stdout
