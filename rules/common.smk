@@ -84,7 +84,7 @@ def own_configs():
 def merged_configs():
     """Return the content of the files that the config was merged from, in the order in which Snakemake merged them.
 
-    None where it is a part of the config of a workflow that imports this one.
+    Where the config is a part of that of a workflow which imports this one, there are none.
     """
     if config is not workflow.modifier_stack[0].globals["config"]:
         return []
