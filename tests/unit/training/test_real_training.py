@@ -60,6 +60,6 @@ def test_the_loss_falls_in_two_hundred_steps_on_fashion_mnist(fashion_path, arch
     run = run_training(settings, read_prepared(fashion_path, "pt"), start, fashion_path, hooks=Hooks(rows.append))
     for row in rows:
         print(f"{architecture} step {row.step}: train loss {row.train_loss:.3f}, held-out {row.test_accuracy:.1%}")
-    losses = [row.train_loss for row in rows]
-    assert losses[2] < losses[1] < losses[0]
+    # Halfway BatchNorm's running statistics may still be far from the weights, and the evaluated loss with them.
+    assert rows[-1].train_loss < 0.8 * rows[0].train_loss
     assert run.outcome.history[-1].test_accuracy > 0.3  # chance: 0.1
