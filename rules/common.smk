@@ -27,7 +27,6 @@ if loaded is not None and Path(loaded.__file__).resolve().parents[1] != SOURCE.r
     for module in [name for name in sys.modules if name.partition(".")[0] == "badminima"]:
         del sys.modules[module]
 
-import yaml
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
@@ -70,15 +69,10 @@ def warn_once(line):
 SHIPPED = sorted((REPOSITORY / "presets").resolve().rglob("*.yaml"))
 
 
-def content_of(file):
-    """Return the content of a config file."""
-    return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-
-
 def own_configs():
     """Return what the user adds to the shipped config files: the content of other files, and of --config."""
     named = [Path(file).resolve() for file in workflow.config_settings.configfiles or []]
-    return [workflow.config_settings.config, *(content_of(file) for file in named if file not in SHIPPED)]
+    return [workflow.config_settings.config, *(load_configfile(file) for file in named if file not in SHIPPED)]
 
 
 def merged_configs():
@@ -104,7 +98,7 @@ except UserError as error:
 
 hand_over_mirrors(CONFIG.data.urls)
 
-for line in unused(CONFIG, map(content_of, (REPOSITORY / "config.yaml", *SHIPPED)), own_configs()):
+for line in unused(CONFIG, map(load_configfile, (REPOSITORY / "config.yaml", *SHIPPED)), own_configs()):
     warn_once(line)
 
 PATHS = paths.Paths(CONFIG.results)

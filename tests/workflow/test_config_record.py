@@ -65,6 +65,11 @@ def test_every_overlay_adds_to_a_list_in_the_order_of_the_command(recorded):
     assert "trace" not in last
 
 
+def test_json_indented_by_tabs_is_read_as_snakemake_reads_it(leftover, recorded):
+    (leftover.folder / "tabs.json").write_text('{\n\t"diagnostics+": ["labels"]\n}\n')
+    assert recorded("null", "trace", options=[*SMOKE, "tabs.json"])[-2:] == ["labels", "trace"]
+
+
 def test_a_config_that_is_replaced_adds_nothing(recorded):
     whole = ["--replace-workflow-config", "--configfile", str(REPOSITORY / "config.yaml"), "presets/smoke.yaml"]
     found = recorded("[gradients]", "trace", options=whole)
