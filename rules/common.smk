@@ -30,8 +30,8 @@ if loaded is not None and Path(loaded.__file__).resolve().parents[1] != SOURCE.r
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
-from badminima import claims
-from badminima.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
+from badminima.analysis import claims
+from badminima.analysis.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import load_config
 from badminima.config.overlays import extended, has_additions, with_additions_of_all

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from badminima.figures import Drawing, write_drawing
+from badminima.report.figures import Drawing, write_drawing
 from badminima.storage.files import atomic_path, write_csv, write_json, write_text
 from badminima.storage.temporaries import _temporaries, temporary_folder
 from badminima.storage.tensorfiles import stream_tensors, write_tensors

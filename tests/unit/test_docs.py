@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from badminima.claims import GROUPS
-from badminima.claims.verdicts import VERDICTS
+from badminima.analysis.claims import GROUPS
+from badminima.analysis.claims.verdicts import VERDICTS
 from badminima.config.registry import FIGURES
 from badminima.experiment.runs import Run
 from tests.conftest import REPOSITORY

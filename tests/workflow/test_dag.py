@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 from snakemake.cli import get_argument_parser
 
-from badminima.claims import GROUPS
-from badminima.claims.grids import claim_targets, undecidable
+from badminima.analysis.claims import GROUPS
+from badminima.analysis.claims.grids import claim_targets, undecidable
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.config.registry import ARCHITECTURES, FIGURES
 from badminima.experiment.lineage import confusing_example

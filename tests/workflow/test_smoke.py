@@ -15,16 +15,16 @@ import pytest
 import yaml
 from PIL import Image
 
+from badminima.analysis.claims import GROUPS, claims_of
+from badminima.analysis.claims.grids import undecidable
 from badminima.analysis.tables import read_study
-from badminima.claims import GROUPS, claims_of
-from badminima.claims.grids import undecidable
 from badminima.config.registry import DIAGNOSTICS
 from badminima.data.prepared import read_prepared
 from badminima.experiment.paths import RUN_FILES, Paths
 from badminima.experiment.runs import Run, all_runs
 from badminima.experiment.slices import figure_settings
-from badminima.figures import draw_figure
 from badminima.models.weights import read_weights
+from badminima.report.figures import draw_figure
 from badminima.storage.tensorfiles import read_tensors
 from tests.checkout import Checkout
 from tests.conftest import REPOSITORY

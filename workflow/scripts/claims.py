@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 import pandas as pd
 
+from badminima.analysis.claims import CLAIMS, GROUPS, Role, claims_of
+from badminima.analysis.claims.evidence import toy_tables
+from badminima.analysis.claims.grids import ClaimsSettings
+from badminima.analysis.claims.verdicts import evaluate_claims, read_together
 from badminima.analysis.tables import StudyTables, read_study
-from badminima.claims import CLAIMS, GROUPS, Role, claims_of
-from badminima.claims.evidence import toy_tables
-from badminima.claims.grids import ClaimsSettings
-from badminima.claims.verdicts import evaluate_claims, read_together
 from badminima.cli import FOLDER, INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.report.wording import claims_page, plain_text
 from badminima.storage.files import atomic_path, write_text

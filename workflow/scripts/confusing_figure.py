@@ -6,8 +6,8 @@ import click
 
 from badminima.cli import INPUT_FILE, drawing_options, one_line_errors
 from badminima.data.prepared import read_prepared
-from badminima.figures import write_drawing
-from badminima.figures.confusing import draw_confusing
+from badminima.report.figures import write_drawing
+from badminima.report.figures.confusing import draw_confusing
 
 
 @click.command(help=__doc__)

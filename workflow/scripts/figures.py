@@ -7,7 +7,7 @@ import click
 from badminima.analysis.tables import read_study
 from badminima.cli import FOLDER, drawing_options, one_line_errors, settings_option
 from badminima.experiment.settings import FigureSettings
-from badminima.figures import draw_figure, write_drawing
+from badminima.report.figures import draw_figure, write_drawing
 
 
 @click.command(help=__doc__)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from badminima.claims.grids import claim_targets
+from badminima.analysis.claims.grids import claim_targets
 from badminima.cli import INPUT_FILE, one_line_errors
 from badminima.config.load import load_config
 from badminima.experiment.cost import not_measured

@@ -7,7 +7,7 @@ import click
 from badminima.analysis.tables import read_study
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.experiment.settings import TableSettings
-from badminima.paper_tables import make_table, write_table
+from badminima.report.tables import make_table, write_table
 
 
 @click.command(help=__doc__)

@@ -282,69 +282,81 @@ FIGURES = Registry(
     "figure",
     {
         "curves": FigureEntry(
-            "badminima.figures.curves:draw", outcomes=True, question="How do accuracies grow along training?"
+            "badminima.report.figures.curves:draw", outcomes=True, question="How do accuracies grow along training?"
         ),
-        "ablation": FigureEntry("badminima.figures.ablation:draw", outcomes=True),
+        "ablation": FigureEntry("badminima.report.figures.ablation:draw", outcomes=True),
         "distance": FigureEntry(
-            "badminima.figures.distance:draw", needs=("distance", "norms"), question="How far does each run travel?"
+            "badminima.report.figures.distance:draw",
+            needs=("distance", "norms"),
+            question="How far does each run travel?",
         ),
         "complexity": FigureEntry(
-            "badminima.figures.complexity:draw", needs=("complexity",), question="Are bad minima more complex?"
+            "badminima.report.figures.complexity:draw", needs=("complexity",), question="Are bad minima more complex?"
         ),
         "sharpness": FigureEntry(
-            "badminima.figures.sharpness:draw", needs=("sharpness",), question="Are bad minima sharper?"
+            "badminima.report.figures.sharpness:draw", needs=("sharpness",), question="Are bad minima sharper?"
         ),
         "robustness": FigureEntry(
-            "badminima.figures.robustness:draw", needs=("robustness",), question="Are bad minima less robust?"
+            "badminima.report.figures.robustness:draw", needs=("robustness",), question="Are bad minima less robust?"
         ),
         "memory": FigureEntry(
-            "badminima.figures.memory:draw", needs=("memory", "privacy"), question="What is left of the wrong labels?"
+            "badminima.report.figures.memory:draw",
+            needs=("memory", "privacy"),
+            question="What is left of the wrong labels?",
         ),
         "privacy": FigureEntry(
-            "badminima.figures.privacy:draw", needs=("privacy",), question="Do bad minima leak their training images?"
+            "badminima.report.figures.privacy:draw",
+            needs=("privacy",),
+            question="Do bad minima leak their training images?",
         ),
-        "units": FigureEntry("badminima.figures.units:draw", needs=("units",), question="Which units does a run use?"),
+        "units": FigureEntry(
+            "badminima.report.figures.units:draw", needs=("units",), question="Which units does a run use?"
+        ),
         "calibration": FigureEntry(
-            "badminima.figures.calibration:draw", needs=("calibration",), question="Are bad minima as right as sure?"
+            "badminima.report.figures.calibration:draw",
+            needs=("calibration",),
+            question="Are bad minima as right as sure?",
         ),
         "landscape": FigureEntry(
-            "badminima.figures.landscape:draw",
+            "badminima.report.figures.landscape:draw",
             needs=("landscape",),
             question="What does the loss around a run look like?",
         ),
         "filter_landscape": FigureEntry(
-            "badminima.figures.filter_landscape:draw",
+            "badminima.report.figures.filter_landscape:draw",
             needs=("filter_landscape",),
             question="How wide are the valleys of bad, good and escaped minima?",
         ),
         "measures": FigureEntry(
-            "badminima.figures.measures:draw",
+            "badminima.report.figures.measures:draw",
             whole_study=True,
             question="Which measure tells bad minima from good ones?",
         ),
         "scatter": FigureEntry(
-            "badminima.figures.scatter:draw",
+            "badminima.report.figures.scatter:draw",
             question="How does the generalization gap grow with each measure?",
         ),
         "escape": FigureEntry(
-            "badminima.figures.escape:draw", outcomes=True, question="How much of the gap does each recipe close?"
+            "badminima.report.figures.escape:draw",
+            outcomes=True,
+            question="How much of the gap does each recipe close?",
         ),
-        "response": FigureEntry("badminima.figures.response:draw", outcomes=True, over=True),
-        "label_noise": FigureEntry("badminima.figures.label_noise:draw", along=("trace",), outcomes=True),
+        "response": FigureEntry("badminima.report.figures.response:draw", outcomes=True, over=True),
+        "label_noise": FigureEntry("badminima.report.figures.label_noise:draw", along=("trace",), outcomes=True),
         "mechanism": FigureEntry(
-            "badminima.figures.mechanism:draw",
+            "badminima.report.figures.mechanism:draw",
             along=("gradients", "units", "norms", "distance"),
             outcomes=True,
             question="What changes on the way out of a bad minimum?",
         ),
         "pretraining": FigureEntry(
-            "badminima.figures.pretraining:draw",
+            "badminima.report.figures.pretraining:draw",
             outcomes=True,
             whole_study=True,
             question="How does a network learn random labels by heart?",
         ),
         "memorisation": FigureEntry(
-            "badminima.figures.memorisation:draw",
+            "badminima.report.figures.memorisation:draw",
             along=("distance", "labels"),
             outcomes=True,
             whole_study=True,
@@ -356,8 +368,8 @@ FIGURES = Registry(
 TABLES = Registry(
     "table",
     {
-        "main": TableEntry("badminima.paper_tables.main:make"),
-        "ablation": TableEntry("badminima.paper_tables.ablation:make"),
-        "seed_parts": TableEntry("badminima.paper_tables.seed_parts:make", of_parts=True),
+        "main": TableEntry("badminima.report.tables.main:make"),
+        "ablation": TableEntry("badminima.report.tables.ablation:make"),
+        "seed_parts": TableEntry("badminima.report.tables.seed_parts:make", of_parts=True),
     },
 )

@@ -19,7 +19,7 @@ from plotly.subplots import make_subplots
 from badminima.analysis.columns import described
 from badminima.analysis.measures import is_measure
 from badminima.analysis.tables import RUN_KEYS, StudyTables
-from badminima.figures.style import accuracy_label, cell_title, init_label, look_of_inits, recipe_label
+from badminima.report.figures.style import accuracy_label, cell_title, init_label, look_of_inits, recipe_label
 
 TEMPLATE = "explore.html"
 # matplotlib's markers by plotly's names.

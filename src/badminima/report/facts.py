@@ -7,8 +7,8 @@ from typing import get_args
 
 from pydantic import Field
 
-from badminima.claims import Role
-from badminima.claims.grids import claimed_study, replications
+from badminima.analysis.claims import Role
+from badminima.analysis.claims.grids import claimed_study, replications
 from badminima.config import Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
 from badminima.config.registry import FIGURES
 from badminima.experiment.lineage import confusing_example, with_runs_behind

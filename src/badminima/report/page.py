@@ -15,9 +15,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from badminima.analysis.claims import CLAIMS, GROUPS, Claim
+from badminima.analysis.claims.evidence import toy_tables
 from badminima.analysis.tables import StudyTables
-from badminima.claims import CLAIMS, GROUPS, Claim
-from badminima.claims.evidence import toy_tables
 from badminima.experiment.paths import Paths
 from badminima.report import papers
 from badminima.report.facts import ReportSettings

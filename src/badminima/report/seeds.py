@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from badminima.analysis.claims import Claim
 from badminima.analysis.tables import RUN_KEYS
-from badminima.claims import Claim
-from badminima.figures.style import init_label, recipe_label
+from badminima.report.figures.style import init_label, recipe_label
 
 
 def seeds_of_claim(claim: Claim, runs: pd.DataFrame, replications: Mapping[str, int]) -> pd.DataFrame:

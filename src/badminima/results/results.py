@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import pandas as pd
 
+from badminima.analysis.claims import GROUPS
 from badminima.analysis.tables import StudyTables, read_study
-from badminima.claims import GROUPS
 from badminima.config import Config, InitConfig, ModelConfig
 from badminima.config.load import load_config
 from badminima.config.messages import parse

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.statistics import estimate
 from badminima.experiment.settings import ToyFigureSettings
-from badminima.figures import Drawing
-from badminima.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
+from badminima.report.figures import Drawing
+from badminima.report.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
 from badminima.storage.files import atomic_path
 from badminima.toy.experiment import Stage, ToyNetworks, steps_of
 from badminima.toy.measure import Window

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from badminima.analysis.claims.evidence import toy_tables
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import StudyTables
-from badminima.claims.evidence import toy_tables
 from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
 from badminima.experiment.settings import FigureSettings, ToyFigureSettings
-from badminima.figures import Drawing
-from badminima.figures.mechanism import CANDIDATES, draw
+from badminima.report.figures import Drawing
+from badminima.report.figures.mechanism import CANDIDATES, draw
 
 INIT = "adversarial"
 # The toy's vanilla SGD from random weights, as claim 7 has it.

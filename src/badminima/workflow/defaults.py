@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from badminima.claims.grids import ClaimsSettings
+from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.config import Section
 from badminima.config.base import default_of, plain
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from badminima.claims import GROUPS, claims_of
-from badminima.claims.grids import undecidable
+from badminima.analysis.claims import GROUPS, claims_of
+from badminima.analysis.claims.grids import undecidable
 from badminima.config import Config
 from badminima.config.registry import FIGURES
 from badminima.experiment.lineage import confusing_example

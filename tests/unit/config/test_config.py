@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from badminima.claims.grids import claims_settings
+from badminima.analysis.claims.grids import claims_settings
 from badminima.config import Config
 from badminima.config.load import load_config
 from badminima.config.schema import REFERENCE, REGISTRIES, SCHEMA, reference_text, schema_text

@@ -12,7 +12,7 @@ from badminima.data.items import channels_last, training_items, zero_values
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.experiment.settings import ConfuseSettings
-from badminima.figures.confusing import draw_confusing
+from badminima.report.figures.confusing import draw_confusing
 from badminima.storage.tensorfiles import read_tensors
 
 

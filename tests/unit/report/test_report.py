@@ -7,19 +7,19 @@ from html.parser import HTMLParser
 
 import pytest
 
+from badminima.analysis.claims import CLAIMS, GROUPS
+from badminima.analysis.claims.grids import ClaimsSettings
+from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import RUN_KEYS
-from badminima.claims import CLAIMS, GROUPS
-from badminima.claims.grids import ClaimsSettings
-from badminima.claims.verdicts import evaluate_claims
 from badminima.config import StudyConfig
 from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import FigureSettings
-from badminima.figures import draw_figure, write_drawing
 from badminima.report import papers
 from badminima.report.facts import ReportSettings, ShownFigure, headline_figure, report_settings
+from badminima.report.figures import draw_figure, write_drawing
 from badminima.report.page import report_page
 from badminima.report.seeds import seeds_of_claim
 from badminima.report.words import EXPLAINED, anchor, caption, explained, glossary

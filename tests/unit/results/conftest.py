@@ -8,10 +8,10 @@ import pytest
 import torch
 import yaml
 
+from badminima.analysis.claims import CLAIMS
+from badminima.analysis.claims.grids import claims_settings
+from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import collect, write_tables
-from badminima.claims import CLAIMS
-from badminima.claims.grids import claims_settings
-from badminima.claims.verdicts import evaluate_claims
 from badminima.config import Config, RandomInit
 from badminima.config.load import load_config
 from badminima.data.confusing import confuse

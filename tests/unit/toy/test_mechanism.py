@@ -6,7 +6,7 @@ import pytest
 
 from badminima.config import StatisticsConfig
 from badminima.experiment.settings import ToyFigureSettings
-from badminima.figures.mechanism import CANDIDATES
+from badminima.report.figures.mechanism import CANDIDATES
 from badminima.toy.mechanism import LABELS, draw_toy_mechanism, toy_study
 
 FIGURE = ToyFigureSettings(statistics=StatisticsConfig(resamples=500), root_seed=0)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from badminima.config import StatisticsConfig
 from badminima.experiment.settings import ToyFigureSettings
-from badminima.figures import write_drawing
+from badminima.report.figures import write_drawing
 from badminima.toy.figure import HOLD, SPEED, animate_toy, draw_toy
 from badminima.toy.measure import Window
 from badminima.toy.table import rows

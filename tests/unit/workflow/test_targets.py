@@ -2,8 +2,8 @@
 
 import pytest
 
-from badminima.claims import GROUPS, claims_of
-from badminima.claims.grids import lacking, undecidable
+from badminima.analysis.claims import GROUPS, claims_of
+from badminima.analysis.claims.grids import lacking, undecidable
 from badminima.config.load import load_config
 from badminima.workflow.targets import advice, configured, documented, elsewhere, is_unknown
 from tests.configs import overlay, raw_config, with_presets

@@ -1,0 +1,146 @@
+"""The runs that a claim is read from, and why they may not decide it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pandas as pd
+
+from badminima.analysis.claims.grids import ClaimsSettings
+from badminima.analysis.statistics import Estimate, estimate
+from badminima.analysis.tables import RUN_KEYS, StudyTables
+from badminima.experiment.runs import Cell
+
+
+class NotMeasured(Exception):  # noqa: N818
+    """Why a study cannot decide a claim."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The runs of one (dataset, model), and how to make intervals from them."""
+
+    tables: StudyTables
+    dataset: str
+    model: str
+    settings: ClaimsSettings
+
+    def runs(self, init: str, recipe: str, diverged_too: bool = False) -> pd.DataFrame:
+        """Return the runs of one cell, ordered by seed.
+
+        Raises:
+            NotMeasured: if there are none, if one diverged (unless that is wanted), or if they start from weights
+                made of a pretraining that did not fit its confusing set, or where a run ended that did not fit its
+                training set.
+        """
+        cell = self._of(self.tables.runs, init=init, recipe=recipe).sort_values("seed")
+        if cell.empty:
+            raise NotMeasured(f"no runs of {init}, {recipe}")
+        if not diverged_too and (cell["status"] == "diverged").any():
+            seeds = ", ".join(str(seed) for seed in cell.loc[cell["status"] == "diverged", "seed"])
+            raise NotMeasured(f"{init}, {recipe} diverged (seed {seeds})")
+        self._require_fitted(self.settings.behind.get(init))
+        if init in self.settings.ends:
+            self._require_minima(init, recipe, cell)
+        return cell
+
+    def paired(self, *cells: Cell) -> list[pd.DataFrame]:
+        """Return the runs of cells (init, recipe) whose seeds all have, in the same order; raises NotMeasured."""
+        members = [self.runs(*cell) for cell in cells]
+        shared = set.intersection(*(set(runs["seed"]) for runs in members))
+        if not shared:
+            raise NotMeasured("no seed on all sides")
+        return [runs[runs["seed"].isin(shared)] for runs in members]
+
+    def require_minima(self, cells: Sequence[Cell]) -> None:
+        """Raise NotMeasured unless all runs of some cells fit their training set."""
+        tolerance = self.settings.statistics.fitted_tolerance
+        self._within(tolerance, "does not fit its training set, so it is no minimum", *cells)
+
+    def kept(self, *cells: Cell) -> list[pd.DataFrame]:
+        """Return the runs of cells if none has collapsed; else raise NotMeasured.
+
+        Label noise keeps a network moving about a minimum, some training items wrong. One that answers by chance is
+        as flat as any, and says nothing of minima.
+        """
+        tolerance = self.settings.statistics.kept_tolerance
+        return self._within(tolerance, "has lost the fit to its training set, so it is at no minimum", *cells)
+
+    def lowest_train_accuracy(self, cells: Sequence[Cell]) -> float:
+        """Return the lowest training accuracy among the runs of some cells."""
+        runs = pd.concat([self._of(self.tables.runs, init=init, recipe=recipe) for init, recipe in cells])
+        return float(runs["train_accuracy"].min())
+
+    def column(self, runs: pd.DataFrame, name: str) -> np.ndarray:
+        """Return a measurement of each run, ``[runs]``; raises NotMeasured if it was not made."""
+        if name not in runs:
+            raise NotMeasured(f"no measurement {name}")
+        found: np.ndarray = runs[name].to_numpy(dtype=float)
+        return found
+
+    def estimate(self, values: np.ndarray, image_values: np.ndarray | None = None) -> Estimate:
+        """Mean and interval; raises NotMeasured if there can be none."""
+        if len(values) == 1:
+            raise NotMeasured("one seed says nothing of others")
+        if not np.isfinite(values).all():
+            raise NotMeasured("a value is not finite")
+        return estimate(values, self.settings.statistics, self.settings.root_seed, image_values)
+
+    def accuracy(self, members: list[pd.DataFrame], weights: np.ndarray) -> Estimate:
+        """Estimate a weighted sum of the test accuracies of paired cells, by seed and, where known, by test image.
+
+        Args:
+            members: runs of each cell, as ``paired`` gives them.
+            weights: of each cell, ``[cells]``.
+        """
+        if self.dataset not in self.tables.correct:
+            accuracies = [runs["test_accuracy"].to_numpy(dtype=float) for runs in members]
+            return self.estimate(np.tensordot(weights, accuracies, axes=1))
+        images = np.tensordot(weights, [self.tables.correct_of(runs).astype(float) for runs in members], axes=1)
+        return self.estimate(images.mean(axis=1), images)
+
+    def _require_fitted(self, init: str | None) -> None:
+        """Raise NotMeasured unless the pretrainings of an adversarial init fit their confusing sets."""
+        if init is None:
+            return
+        pretraining = self._of(self.tables.pretraining, init=init)
+        if pretraining.empty:
+            raise NotMeasured(f"no record of the pretraining of {init}")
+        for row in pretraining.itertuples():
+            if row.status != "converged":
+                raise NotMeasured(f"{row.init}, seed {row.seed}, does not fit its confusing set ({row.status})")
+
+    def _require_minima(self, init: str, recipe: str, cell: pd.DataFrame) -> None:
+        """Raise NotMeasured unless the training of each run of a cell begins where its training set is fitted."""
+        history = self._of(self.tables.histories, init=init, recipe=recipe)
+        starts = history[history["epoch"] == 0].set_index("seed")["train_accuracy"].reindex(cell["seed"])
+        for seed, accuracy in starts.items():
+            if not accuracy >= 1 - self.settings.statistics.fitted_tolerance:
+                raise NotMeasured(f"{init}, seed {seed}, does not fit its training set, so it is no minimum")
+
+    def _within(self, tolerance: float, otherwise: str, *cells: Cell) -> list[pd.DataFrame]:
+        """Paired runs; raises NotMeasured if the training error of one is above a tolerance."""
+        found = self.paired(*cells)
+        for (init, recipe), runs in zip(cells, found, strict=True):
+            if (runs["train_accuracy"] < 1 - tolerance).any():
+                raise NotMeasured(f"{init}, {recipe} {otherwise}")
+        return found
+
+    def _of(self, table: pd.DataFrame, **keys: str) -> pd.DataFrame:
+        """Return the rows of a table for this dataset and model."""
+        keys = {"dataset": self.dataset, "model": self.model, **keys}
+        return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)] if len(table) else table
+
+
+def no_tables() -> StudyTables:
+    """Return a study that has none of the runs that are asked for."""
+    names = [field.name for field in fields(StudyTables) if field.name != "correct"]
+    return StudyTables(**{name: pd.DataFrame(columns=RUN_KEYS) for name in names}, correct={})
+
+
+def toy_tables(toy: pd.DataFrame) -> StudyTables:
+    """Return the toy's ``toy.csv`` as a study of one dataset and model: a run's name is its recipe."""
+    keys = {"dataset": "toy", "model": "mlp"}
+    rows = toy.rename(columns={"run": "recipe"}).assign(**keys)
+    pretraining = rows[rows["phase"] == "pretraining"].assign(init="adversarial")
+    return replace(no_tables(), runs=rows[rows["phase"] == "training"], pretraining=pretraining)

@@ -1,0 +1,161 @@
+"""Stage ``claims``: statements that the data decide.
+
+A claim is a statistic with a threshold. Its verdict is read off the interval alone: ``supported`` if the whole
+interval is on the claimed side, ``not supported`` if the whole interval is on the other, ``inconclusive`` if it
+covers both; ``estimated`` if it has no threshold. ``not measured`` comes with the reason: no study is configured for
+it, the study lacks a run it needs, a run diverged, an adversarial init does not fit its confusing set, a run that
+others start from or a run itself is no minimum, or there is one seed only. Differences are paired by seed and by test
+image. Nothing of a row depends on runs that its claim does not name; only ``read_together`` looks at all rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import log
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from badminima.analysis.claims import Claim, Role
+from badminima.analysis.claims.estimators import ESTIMATORS
+from badminima.analysis.claims.evidence import Evidence, NotMeasured, no_tables
+from badminima.analysis.claims.grids import ClaimsSettings, unconfigured
+from badminima.analysis.decisions import detectable, holm, p_value, seeds_needed
+from badminima.analysis.statistics import Estimate
+from badminima.analysis.tables import StudyTables
+from badminima.config import StatisticsConfig
+from badminima.config.studies import Region
+
+Verdict = Literal["supported", "not supported", "inconclusive", "estimated", "not measured"]
+# The columns of what is left beyond scale.
+BEYOND = ("beyond_scale", "beyond_scale_low", "beyond_scale_high")
+VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "estimated", "not measured")
+# What a row says of its power, and the p-value of its verdict.
+DECISION = ("p_value", "detectable", "seeds_needed")
+
+
+def evaluate_claims(
+    claims: Sequence[Claim], studies: Mapping[Role, StudyTables], settings: ClaimsSettings
+) -> pd.DataFrame:
+    """Return a row per claim and (dataset, model) of its study: statement, estimate, interval, verdict, reason.
+
+    Beside them stand the lowest training accuracy among its runs, and what is left of the statistic against random
+    weights of the adversarial scale, where the study has these.
+
+    Args:
+        claims: what is to be decided.
+        studies: the tables of each study that is configured; a study without a run of these claims may be left out.
+        settings: which studies are configured, and how intervals are made.
+    """
+    return pd.DataFrame([row for claim in claims for row in _rows(claim, studies, settings)])
+
+
+def read_together(rows: pd.DataFrame, statistics: StatisticsConfig) -> pd.DataFrame:
+    """Add what verdicts say when all of them are read at once: ``p_holm`` and ``family_wise``.
+
+    ``family_wise`` is the verdict where it survives Holm's correction over all decided rows, else ``inconclusive``. It
+    depends on how many claims are read, so it has no place beside the claims of one target.
+
+    Args:
+        rows: what ``evaluate_claims`` gives, of all claims.
+        statistics: whose confidence holds for all verdicts together.
+    """
+    adjusted = holm(rows["p_value"].to_numpy(dtype=float))
+    lost = rows["verdict"].isin(["supported", "not supported"]) & ~(adjusted <= 1 - statistics.confidence)
+    return rows.assign(p_holm=adjusted, family_wise=rows["verdict"].mask(lost, "inconclusive"))
+
+
+def verdict(found: Estimate, region: Region, threshold: float) -> Verdict:
+    """Where the interval lies: inside the claimed region, outside it, or across its border."""
+    lower, upper = (threshold, np.inf) if region == "above" else (-threshold, threshold)
+    if np.isnan(threshold):
+        return "estimated"
+    if lower < found.low and found.high < upper:
+        return "supported"
+    return "not supported" if found.high <= lower or found.low >= upper else "inconclusive"
+
+
+def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSettings) -> Iterator[dict[str, object]]:
+    study = settings.studies.get(claim.study)
+    if study is None:
+        yield {**_statement(claim, "", "", settings), **_unmeasured(unconfigured(claim.study))}
+        return
+    tables = studies.get(claim.study) or no_tables()
+    for dataset, model in product(study.datasets, study.models):
+        row = _statement(claim, dataset, model, settings)
+        if claim.number in settings.lacking:
+            yield {**row, **_unmeasured(settings.lacking[claim.number])}
+            continue
+        try:
+            evidence = Evidence(tables, dataset, model, settings)
+            found = _estimated(claim, evidence)
+        except NotMeasured as reason:
+            yield {**row, **_unmeasured(str(reason))}
+        else:
+            accuracy = evidence.lowest_train_accuracy(claim.cells_among(settings.replications))
+            yield {**row, **_measured(claim, found, settings), "train_accuracy": accuracy, **_beyond(claim, evidence)}
+
+
+def _estimated(claim: Claim, evidence: Evidence) -> Estimate:
+    """Return the estimate of a claim's statistic; raises NotMeasured if there can be none."""
+    if claim.minima:
+        evidence.require_minima(claim.cells_among(evidence.settings.replications))
+    return ESTIMATORS[claim.estimator](evidence, claim)
+
+
+def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings) -> dict[str, object]:
+    return {
+        "claim": claim.number,
+        "statement": claim.statement,
+        "dataset": dataset,
+        "model": model,
+        "statistic": claim.statistic,
+        "region": claim.region,
+        "threshold": _threshold(claim, settings.statistics),
+        "scale": claim.scale,
+        "figure": settings.figures.get(claim.number) or "",
+    }
+
+
+def _unmeasured(reason: str) -> dict[str, object]:
+    numbers = dict.fromkeys(("estimate", "low", "high", *DECISION), np.nan)
+    unknown = dict.fromkeys(("train_accuracy", *BEYOND), np.nan)
+    return {**numbers, "seeds": 0, "verdict": "not measured", "reason": reason, **unknown}
+
+
+def _beyond(claim: Claim, evidence: Evidence) -> dict[str, float]:
+    """Estimate a statistic with the scale control in place of random weights; NaN where that is not known."""
+    control = claim.against_scale
+    try:
+        found = None if control is None else _estimated(control, evidence)
+    except NotMeasured:
+        found = None
+    values = (np.nan,) * 3 if found is None else (found.mean, found.low, found.high)
+    return dict(zip(BEYOND, values, strict=True))
+
+
+def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[str, object]:
+    threshold = _threshold(claim, settings.statistics)
+    return {
+        "estimate": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p_value": p_value(found, claim.region, threshold),
+        "detectable": np.nan if np.isnan(threshold) else detectable(found, claim.region, settings.statistics),
+        "seeds_needed": seeds_needed(found, claim.region, threshold, settings.statistics),
+        "seeds": found.seeds,
+        "verdict": verdict(found, claim.region, threshold),
+        "reason": "",
+    }
+
+
+def _threshold(claim: Claim, statistics: StatisticsConfig) -> float:
+    thresholds = {
+        "zero": 0.0,
+        "none": np.nan,
+        "margin": statistics.margin,
+        "minus_margin": -statistics.margin,
+        "ratio_margin": log(statistics.ratio_margin),
+        "fitted": 1 - statistics.fitted_tolerance,
+    }
+    return thresholds[claim.threshold]

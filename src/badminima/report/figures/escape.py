@@ -1,0 +1,146 @@
+"""``fig_escape``: which recipes close the gap that an init opens."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from badminima.analysis.tables import StudyTables
+from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
+from badminima.experiment.settings import FigureSettings
+from badminima.report.figures import Drawing, nothing_to_draw
+from badminima.report.figures.style import (
+    COLUMN_WIDTH,
+    cell_title,
+    init_label,
+    init_legend,
+    look_of_inits,
+    recipe_label,
+    rows_of,
+    set_style,
+    settings_of,
+)
+
+# Shares in sight. Intervals are cut off at an arrow; a mean beyond is a number at the edge.
+LEAST, MOST = -1.0, 2.0
+MARGIN = 0.06 * (MOST - LEAST)
+LEFT, RIGHT = LEAST - MARGIN, MOST + MARGIN
+
+
+def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Draw a panel per (dataset, model); recipes ranked by the share of the gap that they close, with intervals.
+
+    At 0 a recipe is as bad as vanilla SGD from the same init, at 1 as good as vanilla SGD from random weights. Only
+    shares with a finite interval are ranked: those of several inits by their mean, behind recipes that have more of
+    them. A share of a single seed is drawn hollow.
+    """
+    chosen = tables.gaps["recipe"].isin(settings.recipes) & tables.gaps["init"].isin(settings.inits)
+    shown = tables.gaps[chosen & (tables.gaps["difference"] == "closed")]
+    if shown.empty:
+        return nothing_to_draw("no recipe to compare with vanilla SGD from the same and from random weights", shown)
+    set_style()
+    counts = tables.cells[tables.cells["statistic"] == "test_accuracy"]
+    panels = settings_of(shown)
+    inits = [init for init in settings.inits if init != BASELINE_INIT]
+    recipes = [recipe for recipe in settings.recipes if recipe != BASELINE_RECIPE]
+    height = 1.4 + (0.15 + 0.1 * len(inits)) * len(recipes)
+    figure, grid = plt.subplots(1, len(panels), figsize=(COLUMN_WIDTH * len(panels), height), squeeze=False)
+    for axes, panel in zip(grid[0], panels, strict=True):
+        _draw_panel(axes, rows_of(shown, panel), rows_of(counts, panel), recipes, inits)
+        axes.set_title(cell_title(*panel))
+    init_legend(figure, inits)
+    confidence = settings.statistics.confidence
+    text = f"marker: share of the means (hollow: one seed)\nbar: {confidence:.0%} interval (arrow: it goes on)"
+    figure.supxlabel(text, fontsize=6, color="#555555")
+    keys = ["dataset", "model", "init", "recipe"]
+    return Drawing(figure, shown.merge(counts[[*keys, "diverged"]], on=keys))
+
+
+def _draw_panel(axes: Axes, closed: pd.DataFrame, counts: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
+    shares = closed[np.isfinite(closed["high"])].groupby("recipe")["mean"].agg(["count", "mean"])
+    ranked = shares.sort_values(["count", "mean"], ascending=False).index
+    rows = [*ranked, *(recipe for recipe in recipes if recipe not in ranked)]
+    offsets = np.linspace(-0.25, 0.25, len(inits)) if len(inits) > 1 else np.zeros(1)
+    notes = []
+    for offset, (init, (colour, marker)) in zip(offsets, look_of_inits(inits).items(), strict=True):
+        of_init = closed[closed["init"] == init].set_index("recipe")
+        diverged = counts[counts["init"] == init].set_index("recipe")[["diverged", "seeds"]]
+        if len(of_init) and np.isinf(of_init["high"]).all():
+            notes.append(f"{init_label(init)}: no gap to close")
+            of_init = of_init[:0]
+        for place, recipe in enumerate(rows):
+            row = place + offset
+            share = of_init.loc[recipe] if recipe in of_init.index else None
+            words = _words(diverged.loc[recipe]) if recipe in diverged.index else []
+            if share is None:
+                _write(axes, words, row, colour)
+            elif np.isinf(share["high"]):
+                _write(axes, [*words, "interval unbounded"], row, colour)
+            else:
+                _draw_share(axes, share, words, row, colour, marker)
+    baselines = counts[(counts["recipe"] == BASELINE_RECIPE) & counts["init"].isin([BASELINE_INIT, *inits])]
+    notes += [
+        f"vanilla from {init_label(str(init))}: {words}"
+        for init, cell in baselines.set_index("init").iterrows()
+        for words in _words(cell)
+    ]
+    _finish(axes, rows, notes)
+
+
+def _words(counts: pd.Series) -> list[str]:
+    """How many runs of a cell took no part."""
+    return [f"{counts['diverged']} of {counts['seeds']} diverged"] if counts["diverged"] else []
+
+
+def _draw_share(axes: Axes, share: pd.Series, words: list[str], row: float, colour: str, marker: str) -> None:
+    """Draw a marked bar, hollow and without a bar for a single seed; words stand where the mark does not.
+
+    A mean out of sight is a number beside an arrow.
+    """
+    mean, single = share["mean"], np.isnan(share["high"])
+    if not single:
+        axes.hlines(row, share["low"], share["high"], color=colour, linewidth=1.2)
+        for beyond, edge, arrow in ((share["low"] < LEAST, LEFT, "<"), (share["high"] > MOST, RIGHT, ">")):
+            if beyond:
+                axes.plot(edge, row, arrow, color=colour, markersize=4, clip_on=False)
+    if mean < LEAST:
+        _write(axes, [f"\N{LEFTWARDS ARROW} \N{MINUS SIGN}{-mean:.1f}", *words], row, colour)
+    elif mean > MOST:
+        _write(axes, [*words, f"{mean:.1f} \N{RIGHTWARDS ARROW}"], row, colour, left=False)
+    else:
+        axes.plot(mean, row, marker, color=colour, markerfacecolor="white" if single else colour, markersize=4.5)
+        _write(axes, words, row, colour, left=mean > (LEAST + MOST) / 2)
+
+
+def _write(axes: Axes, words: list[str], row: float, colour: str, *, left: bool = True) -> None:
+    """Words about a row at its left or right edge, over what is drawn there."""
+    if words:
+        axes.text(
+            0.02 if left else 0.98,
+            row,
+            ", ".join(words),
+            color=colour,
+            fontsize=6.5,
+            ha="left" if left else "right",
+            va="center",
+            transform=axes.get_yaxis_transform(),
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+            zorder=5,
+        )
+
+
+def _finish(axes: Axes, rows: list[str], notes: list[str]) -> None:
+    """Limits, names of the rows, what 0 and 1 mean at the upper edge, and below what is to be known of inits."""
+    for mark in (0, 1):
+        axes.axvline(mark, color="#777777", linewidth=0.8, zorder=0)
+    axes.set_xlim(LEFT, RIGHT)
+    axes.set_yticks(range(len(rows)), [recipe_label(recipe) for recipe in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("\n".join(["share of the gap closed", *notes]))
+    upper = axes.secondary_xaxis("top")
+    upper.set_xticks([0, 1], ["as bad as vanilla\nfrom this start", "as good as vanilla\nfrom random"], fontsize=6.5)
+    upper.spines["top"].set_visible(False)
+    at_zero, at_one = upper.get_xticklabels()
+    at_zero.set_horizontalalignment("right")
+    at_one.set_horizontalalignment("left")

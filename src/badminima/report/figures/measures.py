@@ -1,0 +1,150 @@
+"""``fig_measures``: which measure tells bad minima from good ones."""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from badminima.analysis.columns import described
+from badminima.analysis.tables import StudyTables
+from badminima.experiment.settings import FigureSettings
+from badminima.report.figures import Drawing, nothing_to_draw
+from badminima.report.figures.style import PAGE_WIDTH, cell_title, set_style, settings_of
+
+
+class Side(NamedTuple):
+    """One of the two numbers that rank a measure."""
+
+    column: str
+    label: str
+    chance: float
+    limits: tuple[float, float]
+
+
+SIDES = (
+    Side("tau", "Kendall's tau with the\ngeneralization gap", 0.0, (-1.05, 1.05)),
+    Side("bad_is_larger", "fraction of pairs in which the\nbad minimum has the larger value", 0.5, (-0.03, 1.03)),
+)
+# Within one model these rank runs exactly as another measure does: sums as products, a number as its logarithm.
+SAME_ORDER = ("complexity.log_sum_", "complexity.path_norm", "complexity.inverse_margin", "distance.cosine")
+COLOURS = {False: "#004488", True: "#DDAA33"}
+GROUPS = {
+    "start": "start",
+    "distance": "distance",
+    "norm": "norms",
+    "complexity": "complexity",
+    "sharpness": "sharpness",
+    "filter_landscape": "loss along filters",
+    "units": "units",
+    "memory": "memory of the confusing set",
+    "functions": "against the reference",
+    "privacy": "membership inference",
+    "robustness": "accuracy under (weakest strength)",
+}
+# Inches of a row, so that all measures fit a page.
+ROW = 0.13
+
+
+def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Measures in groups; left tau, right the ordering of pairs: with intervals, or for several networks as colours."""
+    shown = tables.measures[~tables.measures["measure"].str.startswith(SAME_ORDER)].dropna(subset=["tau"])
+    if shown.empty:
+        return nothing_to_draw("fewer than three runs fit their training set, so measures rank nothing", shown)
+    set_style()
+    shown = _grouped(_weakest(shown.reset_index(drop=True)))
+    panels = settings_of(shown)
+    lines = _lines(shown)
+    figure, grid = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 1.1 + ROW * len(lines)), sharey=True)
+    if len(panels) == 1:
+        for axes, side in zip(grid, SIDES, strict=True):
+            _draw_side(axes, shown, lines, side)
+        grid[0].set_title(f"{cell_title(*panels[0])}: {shown['runs'].max()} runs")
+        grid[1].set_title(f"{shown['pairs'].max()} pairs")
+        confidence = settings.statistics.confidence
+        note = f"dot: estimate \u00b7 bar: {confidence:.0%} interval \u00b7 yellow: looks at test images"
+    else:
+        for axes, side in zip(grid, SIDES, strict=True):
+            _draw_colours(axes, shown, lines, side, panels)
+        note = "a column per dataset and network; white: as good as chance"
+    grid[0].set_yticks(range(len(lines)), [text for text, _ in lines], fontsize=6)
+    for label, (_, measure) in zip(grid[0].get_yticklabels(), lines, strict=True):
+        label.set_fontweight("normal" if measure else "bold")
+    grid[0].set_ylim(len(lines) - 0.5, -0.5)
+    for axes in grid:
+        axes.tick_params(axis="y", length=0)
+    figure.supxlabel(note, fontsize=6.5, color="#555555")
+    return Drawing(figure, shown)
+
+
+def _weakest(shown: pd.DataFrame) -> pd.DataFrame:
+    """Leave of each kind of disturbance the weakest strength: the others rank runs much alike."""
+    parts = shown["measure"].str.extract(r"^(robustness\.\w+)_([\d.]+)$")
+    weakest = pd.to_numeric(parts[1]).groupby(parts[0]).transform("min")
+    return shown[parts[0].isna() | (pd.to_numeric(parts[1]) == weakest)]
+
+
+def _grouped(shown: pd.DataFrame) -> pd.DataFrame:
+    """Sort measures by group and, in it, by their mean tau."""
+    order = {group: place for place, group in enumerate(GROUPS)}
+    group = shown["measure"].str.partition(".")[0]
+    mean = shown.groupby("measure")["tau"].transform("mean")
+    shown = shown.assign(group=group, label=[described(name).label for name in shown["measure"]])
+    keys = shown.assign(order=group.map(order).fillna(len(order)), mean=mean)
+    return shown.loc[keys.sort_values(["order", "group", "mean"], ascending=[True, True, False], kind="stable").index]
+
+
+def _lines(shown: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the lines from top to bottom, as text and measure; a group's name has no measure."""
+    lines: list[tuple[str, str]] = []
+    of_all = shown["runs"].max()
+    for group, rows in shown.groupby("group", sort=False):
+        lines.append((GROUPS.get(str(group), str(group)), ""))
+        for measure, of_measure in rows.groupby("measure", sort=False):
+            first = of_measure.iloc[0]
+            few = f" ({first['runs']} runs, {first['pairs']} pairs)" if of_measure["runs"].max() < of_all else ""
+            lines.append((first["label"] + few, str(measure)))
+    return lines
+
+
+def _draw_side(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], side: Side) -> None:
+    """Draw a dot with its interval for each measure, by whether it looks at test images."""
+    places = {measure: place for place, (_, measure) in enumerate(lines)}
+    for seen, colour in COLOURS.items():
+        part = rows[rows["uses_test_images"] == seen]
+        ends = [part[f"{side.column}_low"], part[f"{side.column}_high"]]
+        errors = [part[side.column] - ends[0], ends[1] - part[side.column]]
+        axes.errorbar(
+            part[side.column],
+            part["measure"].map(places),
+            xerr=np.maximum(errors, 0),
+            fmt="o",
+            color=colour,
+            markersize=3,
+            elinewidth=1,
+        )
+    axes.axvline(side.chance, color="#777777", linewidth=0.8, zorder=1)
+    axes.set_xlim(*side.limits)
+    axes.set_xlabel(side.label)
+    axes.grid(axis="y", visible=False)
+
+
+def _draw_colours(
+    axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], side: Side, panels: list[tuple[str, str]]
+) -> None:
+    """Draw a field of colour for each measure and (dataset, model)."""
+    wide = rows.pivot(index="measure", columns=["dataset", "model"], values=side.column)
+    values = wide.reindex(index=[measure for _, measure in lines], columns=pd.MultiIndex.from_tuples(panels))
+    most = max(abs(limit - side.chance) for limit in side.limits)
+    drawn = axes.imshow(
+        values.to_numpy(dtype=float),
+        cmap="RdBu_r",
+        vmin=side.chance - most,
+        vmax=side.chance + most,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    axes.set_xticks(range(len(panels)), [cell_title(*panel) for panel in panels], rotation=90, fontsize=6)
+    axes.grid(visible=False)
+    axes.figure.colorbar(drawn, ax=axes, location="top", shrink=0.8, label=side.label)

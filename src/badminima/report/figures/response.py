@@ -1,0 +1,245 @@
+"""``fig_response``: test accuracy against a number that inits or recipes differ in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import offset_copy
+
+from badminima.analysis.tables import StudyTables
+from badminima.config.doses import Doses
+from badminima.experiment.settings import FigureSettings
+from badminima.report.figures import Drawing
+from badminima.report.figures.panels import percent
+from badminima.report.figures.style import (
+    APART,
+    COLUMN_WIDTH,
+    LINES,
+    MEAN_LOOK,
+    SEED_LOOK,
+    accuracy_label,
+    cell_title,
+    explain_marks,
+    init_label,
+    legend_above,
+    look_of_inits,
+    look_of_recipes,
+    recipe_label,
+    rows_of,
+    set_style,
+    settings_of,
+    shown_cells,
+    table_of_cells,
+)
+
+# Values nearer to each other than this share of their span are evenly spaced.
+CROWDED = 0.1
+# How far lines stand apart, in points; seeds stand a little to the left of their mean.
+STEP = 6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which names stand along the setting, and which ones tell the lines apart.
+
+    Attributes:
+        doses: the setting, and where names stand along it.
+        placed, line: column of the names that stand along it, and of those that tell lines apart.
+        references: names of that column that stand nowhere along it.
+        looks: colour and marker of each line.
+        placed_label, line_label: names for readers.
+    """
+
+    doses: Doses
+    placed: str
+    line: str
+    references: list[str]
+    looks: Mapping[str, tuple[str, str]]
+    placed_label: Callable[[str], str]
+    line_label: Callable[[str], str]
+
+
+def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Draw a panel per (dataset, model); a line per recipe over inits, or per init over recipes.
+
+    Names that stand nowhere along the setting are drawn at the left, unconnected: they are what to compare with.
+    """
+    set_style()
+    plan = _plan(settings)
+    seeds, cells = shown_cells(tables, settings, "test_accuracy")
+    panels = settings_of(tables.runs)
+    columns = min(len(panels), 4)
+    rows = -(-len(panels) // columns)
+    widths = [0.18 * len(plan.references), 1.0] if plan.references else [1.0]
+    figure, grid = plt.subplots(
+        rows,
+        columns * len(widths),
+        figsize=(COLUMN_WIDTH * columns * (1 + 0.1 * len(plan.references)), 2.9 * rows),
+        width_ratios=widths * columns,
+        squeeze=False,
+    )
+    pairs = grid.reshape(rows * columns, len(widths))
+    for pair, panel in zip(pairs, panels, strict=False):
+        values = percent(rows_of(seeds, panel)), percent(rows_of(cells, panel))
+        if plan.references:
+            _draw_references(pair[0], plan, *values)
+            pair[-1].sharey(pair[0])
+            pair[-1].spines["left"].set_visible(False)
+            pair[-1].tick_params(axis="y", left=False, labelleft=False)
+        _draw_series(pair[-1], plan, *values)
+        _set_limits(pair[0], plan, *values)
+        pair[-1].set_title(cell_title(*panel))
+        pair[0].set_ylabel(accuracy_label(tables.runs))
+    for axes in pairs[len(panels) :].flat:
+        axes.set_visible(False)
+    _legend(figure, plan)
+    explain_marks(figure, cells, settings.statistics.confidence)
+    positions = {name: value for series in plan.doses.series for name, value in series.items()}
+    shown = table_of_cells(seeds, cells)
+    return Drawing(figure, shown.assign(position=shown[plan.placed].map(positions)))
+
+
+def _plan(settings: FigureSettings) -> Plan:
+    doses = settings.doses
+    assert doses is not None, "load_config refuses a response without doses"
+    placed = {name for series in doses.series for name in series}
+    if doses.axis == "inits":
+        references = [init for init in settings.inits if init not in placed]
+        looks = look_of_recipes(settings.recipes)
+        return Plan(doses, "init", "recipe", references, looks, init_label, recipe_label)
+    references = [recipe for recipe in settings.recipes if recipe not in placed]
+    return Plan(doses, "recipe", "init", references, look_of_inits(settings.inits), recipe_label, init_label)
+
+
+def _draw_references(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
+    positions = {name: float(place) for place, name in enumerate(plan.references)}
+    _draw_points(axes, plan, positions, seeds, cells, "none")
+    axes.set_xticks(range(len(positions)), map(plan.placed_label, positions), rotation=35, ha="right")
+    axes.set_xlim(-0.5, len(positions) - 0.5)
+
+
+def _draw_series(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
+    for place, series in enumerate(plan.doses.series):
+        _draw_points(axes, plan, series, seeds, cells, LINES[place % len(LINES)])
+    _set_scale(axes, plan)
+
+
+def _draw_points(
+    axes: Axes, plan: Plan, positions: Mapping[str, float], seeds: pd.DataFrame, cells: pd.DataFrame, line_style: Any
+) -> None:
+    """Seeds as open circles, mean and interval as a marked bar, means joined; lines stand a little apart."""
+    seeds, cells = (
+        table[table[plan.placed].isin(list(positions))].assign(position=table[plan.placed].map(positions))
+        for table in (seeds, cells)
+    )
+    shifts = STEP * (np.arange(len(plan.looks)) - (len(plan.looks) - 1) / 2)
+    for (name, (colour, marker)), shift in zip(plan.looks.items(), shifts, strict=True):
+        left, right = (
+            offset_copy(axes.transData, fig=axes.get_figure(root=True), x=shift + side * APART * STEP, units="points")
+            for side in (-1, 1)
+        )
+        of_seeds = seeds[seeds[plan.line] == name]
+        axes.scatter(of_seeds["position"], of_seeds["value"], edgecolors=colour, transform=left, **SEED_LOOK)
+        of_cells = cells[cells[plan.line] == name].sort_values("position")
+        axes.errorbar(
+            of_cells["position"],
+            of_cells["mean"],
+            yerr=[of_cells["mean"] - of_cells["low"], of_cells["high"] - of_cells["mean"]],
+            color=colour,
+            marker=marker,
+            linestyle=line_style,
+            linewidth=1.0,
+            transform=right,
+            **MEAN_LOOK,
+        )
+    _count_diverged(axes, plan, positions, cells)
+
+
+def _count_diverged(axes: Axes, plan: Plan, positions: Mapping[str, float], cells: pd.DataFrame) -> None:
+    """At the lower edge, below each other, how many runs of a cell have no place in the panel."""
+    for name, position in positions.items():
+        diverged = cells[(cells[plan.placed] == name) & (cells["diverged"] > 0)]
+        for line, row in enumerate(diverged.to_dict("records")):
+            axes.annotate(
+                f"{row['diverged']}/{row['seeds']} diverged",
+                (position, 0.01),
+                (0, 7 * line),
+                xycoords=axes.get_xaxis_transform(),
+                textcoords="offset points",
+                fontsize=6,
+                color=plan.looks[row[plan.line]][0],
+                ha="center",
+                va="bottom",
+            )
+
+
+def _set_limits(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
+    """Everything in sight, and room for the counts of diverged runs; matplotlib overlooks points that are shifted."""
+    values = pd.concat([seeds["value"], cells["mean"], cells["low"], cells["high"]]).dropna()
+    if len(values):
+        counts = cells[cells["diverged"] > 0].groupby(plan.placed).size().max() if cells["diverged"].any() else 0
+        margin = 0.05 * (values.max() - values.min())
+        axes.set_ylim(values.min() - margin * (1 + 1.5 * counts), min(values.max() + margin, 100.5))
+        # The room below may reach where no accuracy is.
+        low, high = axes.get_ylim()
+        ticks = [tick for tick in axes.get_yticks() if max(low, 0) <= tick <= high]
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+
+
+def _set_scale(axes: Axes, plan: Plan) -> None:
+    """Set a tick at every value, on a logarithmic axis where they span much; zero, if among them, stays in sight.
+
+    Where the names of neighbours would run into each other, values are evenly spaced, and the label says so.
+    """
+    ticks = sorted({value for series in plan.doses.series for value in series.values()})
+    least, most = next(value for value in ticks if value > 0), ticks[-1]
+    label = plan.doses.over.replace("_", " ")
+    if most / least < 5:
+        margin = 0.12 * (most - ticks[0])
+        limits = ticks[0] - margin, most + margin
+    else:
+        margin = (most / least) ** 0.12
+        if ticks[0] == 0:
+            axes.set_xscale("symlog", linthresh=least, linscale=0.5)
+            limits = -0.35 * least, most * margin
+        else:
+            axes.set_xscale("log")
+            limits = least / margin, most * margin
+    places = axes.get_xaxis().get_transform().transform(np.array(ticks))
+    if np.diff(places).min(initial=np.inf) < CROWDED * (places[-1] - places[0]):
+        label = f"{label} (not to scale)"
+        limits = _space_evenly(axes, ticks)
+    axes.set_xlim(*limits)
+    axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel(label)
+
+
+def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
+    """Return a scale on which neighbours are equally far apart; gives limits half a step beyond the outermost."""
+    values = np.array([2 * ticks[0] - ticks[1], *ticks, 2 * ticks[-1] - ticks[-2]])
+    places = np.arange(len(values))
+    functions = (lambda value: np.interp(value, values, places), lambda place: np.interp(place, places, values))
+    axes.set_xscale("function", functions=functions)
+    return (values[0] + values[1]) / 2, (values[-2] + values[-1]) / 2
+
+
+def _legend(figure: Figure, plan: Plan) -> None:
+    """Draw the legend: the lines, and the field that distinguishes series if there are several."""
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=5, label=plan.line_label(name))
+        for name, (colour, marker) in plan.looks.items()
+    ]
+    if len(plan.doses.series) > 1:
+        firsts = [min(series, key=series.__getitem__) for series in plan.doses.series]
+        handles += [
+            Line2D([], [], color="#777777", linestyle=line, label=f"from {plan.placed_label(first)}")
+            for first, line in zip(firsts, LINES, strict=False)
+        ]
+    legend_above(figure, handles, "recipe" if plan.line == "recipe" else "initialization")

@@ -1,0 +1,240 @@
+"""Claims: verdicts follow from planted data."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from badminima.analysis.claims import CLAIMS
+from badminima.analysis.claims.grids import ClaimsSettings
+from badminima.analysis.claims.verdicts import evaluate_claims, verdict
+from badminima.analysis.statistics import Estimate
+from badminima.config import StudyConfig
+from badminima.report.wording import amount, claims_page, plain_text
+from tests.unit.study import INITS, STATISTICS, as_in_the_paper, made_up_study
+
+# One dataset and one model; which of its cells a made-up study has, its tables say.
+GRID = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["random"], recipes=["vanilla"], seeds=[0])
+SETTINGS = ClaimsSettings(studies={"study": GRID, "control": GRID}, statistics=STATISTICS, root_seed=0)
+ABLATION = [claim for claim in CLAIMS if claim.study in ("study", "control")]
+# As configs give them: the pretraining that each init is, or takes its norms from.
+BEHIND = {"random": None, "adversarial": "adversarial", "random_rescaled": "adversarial", "true_labels": "true_labels"}
+CONTROLLED = [*INITS, "true_labels"]
+
+
+def decided(tables, settings=SETTINGS) -> pd.DataFrame:
+    """The claims of the ablation and of the controls, by number, where one study has the cells of both."""
+    return evaluate_claims(ABLATION, {"study": tables, "control": tables}, settings).set_index("claim")
+
+
+def verdicts(tables, settings=SETTINGS) -> dict[str, str]:
+    return decided(tables, settings)["verdict"].to_dict()
+
+
+def test_data_as_in_the_paper_support_every_claim_of_accuracy_and_distance():
+    found = verdicts(made_up_study(as_in_the_paper, inits=CONTROLLED))
+    # The made-up vanilla runs turn farther than the others, which distance does not show.
+    assert found.pop("4b") == "not supported"
+    assert found.pop("size") == "estimated"
+    of_size = decided(made_up_study(as_in_the_paper)).loc["size"]
+    assert of_size[["p_value", "detectable", "seeds_needed"]].isna().all()
+    assert set(found.values()) == {"supported"}
+
+
+def test_an_init_that_costs_nothing_supports_only_that():
+    found = verdicts(made_up_study(lambda init, recipe: 0.9))
+    assert found["1a"] == found["2"] == found["3a da+m"] == "supported"
+    assert found["1b"] == found["3b da"] == "not supported"
+
+
+def test_regularizers_that_do_not_help_contradict_the_escape():
+    found = verdicts(made_up_study(lambda init, recipe: 0.9 if init == "random" else 0.7))
+    assert found["1b"] == "supported"
+    assert found["2"] == found["3a m+l2"] == "not supported"
+    assert found["3c m"] in ("not supported", "inconclusive")
+
+
+def test_runs_that_do_not_fit_their_training_set_contradict_1a():
+    assert verdicts(made_up_study(as_in_the_paper, fitted=0.99))["1a"] == "not supported"
+
+
+def test_a_few_test_images_leave_small_differences_open():
+    found = verdicts(made_up_study(lambda init, recipe: 0.9 if init == "random" else 0.885, images=60))
+    assert found["1b"] == found["2"] == "inconclusive"
+
+
+def test_a_recipe_that_the_study_lacks_is_not_measured():
+    found = verdicts(made_up_study(as_in_the_paper, recipes=["vanilla", "da+m+l2"]))
+    assert found["1b"] == found["2"] == "supported"
+    assert found["3a da+m"] == found["3b l2"] == "not measured"
+
+
+def test_a_study_without_adversarial_runs_measures_nothing():
+    found = verdicts(made_up_study(as_in_the_paper, inits=["random"]))
+    assert set(found.values()) == {"not measured"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "region", "expected"),
+    [
+        (0.02, 0.04, "above", "supported"),
+        (0.005, 0.04, "above", "inconclusive"),
+        (-0.04, 0.01, "above", "not supported"),
+        (-0.009, 0.009, "within", "supported"),
+        (-0.02, 0.009, "within", "inconclusive"),
+        (-0.02, 0.02, "within", "inconclusive"),
+        (0.01, 0.02, "within", "not supported"),
+        (-0.03, -0.01, "within", "not supported"),
+    ],
+)
+def test_a_verdict_is_where_the_interval_lies(low, high, region, expected):
+    found = Estimate((low + high) / 2, 0.0, low, high, 3, np.zeros(2))
+    assert verdict(found, region, 0.01) == expected
+
+
+def test_the_gap_is_paired_by_seed_and_image():
+    # Seeds differ by 5 points on both sides alike: only differences within a seed are narrow.
+    tables = made_up_study(lambda init, recipe: 0.7 if init == "random" else 0.6, shared=0.05)
+    row = evaluate_claims(ABLATION, {"study": tables}, SETTINGS).set_index("claim").loc["1b"]
+    assert row["estimate"] == pytest.approx(0.1, abs=0.02)
+    assert row["estimate"] - 0.03 < row["low"] < row["estimate"] < row["high"] < row["estimate"] + 0.03
+    assert row["seeds"] == 3
+
+
+def reasons(tables, settings=SETTINGS) -> dict[str, str]:
+    return decided(tables, settings)["reason"].to_dict()
+
+
+def test_a_diverged_run_supports_nothing_and_contradicts_1a():
+    tables = made_up_study(as_in_the_paper)
+    runs = tables.runs.copy()
+    bad = (runs["init"] == "adversarial") & (runs["recipe"] == "vanilla")
+    runs.loc[bad, ["status", "train_accuracy"]] = "diverged", 0.1
+    found, why = verdicts(replace(tables, runs=runs)), reasons(replace(tables, runs=runs))
+    assert found["1a"] == "not supported"
+    assert found["1b"] == found["3c da"] == found["4a"] == found["control b"] == "not measured"
+    assert why["1b"] == "adversarial, vanilla diverged (seed 0, 1, 2)"
+    assert found["2"] == "supported"
+
+
+def pretrained(init: str, *statuses: str) -> pd.DataFrame:
+    keys = {"dataset": "digits", "model": "mlp", "init": init}
+    return pd.DataFrame([{**keys, "seed": seed, "status": status} for seed, status in enumerate(statuses)])
+
+
+def test_without_a_fitted_pretraining_nothing_is_said_of_what_is_made_of_it():
+    settings = SETTINGS.model_copy(update={"behind": BEHIND})
+    tables = replace(made_up_study(as_in_the_paper), pretraining=pretrained("adversarial", "converged", "max_epochs"))
+    assert set(verdicts(tables, settings).values()) == {"not measured"}
+    assert reasons(tables, settings)["control a"] == "adversarial, seed 1, does not fit its confusing set (max_epochs)"
+    empty = replace(tables, pretraining=pd.DataFrame(columns=["dataset", "model", "init"]))
+    why = reasons(empty, settings)
+    assert why.pop("control c") == "no runs of true_labels, vanilla"
+    assert set(why.values()) == {"no record of the pretraining of adversarial"}
+
+
+def test_a_pretraining_that_a_claim_has_nothing_to_do_with_does_not_matter():
+    settings = SETTINGS.model_copy(update={"behind": BEHIND})
+    both = pd.concat([pretrained("adversarial", *["converged"] * 3), pretrained("adversarial_r100", "max_epochs")])
+    assert verdicts(replace(made_up_study(as_in_the_paper), pretraining=both), settings)["control a"] == "supported"
+
+
+def test_one_seed_decides_nothing():
+    tables = made_up_study(as_in_the_paper, seeds=1)
+    assert set(verdicts(tables).values()) == {"not measured"}
+    assert reasons(tables)["1b"] == "one seed says nothing of others"
+
+
+def test_the_page_shows_every_claim_and_its_verdict():
+    claims = decided(made_up_study(as_in_the_paper, inits=CONTROLLED)).reset_index()
+    page = claims_page(claims, STATISTICS)
+    assert page.count("supported</td>") == len(claims) - 1
+    assert page.count("estimated</td>") == 1
+    assert all(statement in page for statement in claims["statement"])
+    assert "95% interval" in page
+    assert page.count("lowest train accuracy 100.00%") == len(claims)
+    assert page.count("beyond scale, against random_rescaled: +") == 3
+    text = plain_text(claims)
+    assert all(statement in text for statement in claims["statement"])
+    # 20 points are planted, and log ratios are read as ratios.
+    assert re.search(r"\+(19|20)\.\d points \[.*\], 3 seeds: test accuracy, random minus adversarial, vanilla", text)
+    assert "ratio of relative distances" in text
+    assert "log ratio" not in text
+
+
+def test_claim_5_follows_the_measurements_and_names_a_missing_one():
+    tables = made_up_study(as_in_the_paper)
+    alike = tables.runs.assign(**{name: 1.0 for name in tables.runs if name.startswith("complexity.")})
+    found = verdicts(replace(tables, runs=alike))
+    assert found["5a path"] == found["5a spectral"] == "not supported"
+    assert found["5b"] == "supported"
+    without = tables.runs.drop(columns=[name for name in tables.runs if name.startswith("robustness.pgd_linf")])
+    assert reasons(replace(tables, runs=without))["5b"] == "no measurement robustness.pgd_linf_*"
+
+
+@pytest.mark.parametrize(("power", "expected"), [(1, "not supported"), (0.5, "not supported"), (2, "supported")])
+def test_claim_5b_is_about_what_an_attack_takes_and_not_about_clean_accuracy(power, expected):
+    tables = made_up_study(as_in_the_paper)
+    clean = tables.runs["robustness.clean"]
+    runs = tables.runs.assign(**{f"robustness.pgd_linf_{radius}": 0.8 * clean**power for radius in (1, 2)})
+    assert verdicts(replace(tables, runs=runs))["5b"] == expected
+
+
+def test_claims_about_minima_need_runs_that_fit_and_those_about_escape_do_not():
+    tables = made_up_study(as_in_the_paper, inits=CONTROLLED)
+    runs = tables.runs.copy()
+    runs.loc[(runs["recipe"] == "da+m+l2") & (runs["seed"] == 0), "train_accuracy"] = 0.988
+    rows = decided(replace(tables, runs=runs))
+    assert rows.loc["2", "verdict"] == "supported"
+    assert rows.loc["2", "train_accuracy"] == 0.988
+    assert rows.loc["1b", "train_accuracy"] == 1.0
+    assert "lowest train accuracy 98.80%" in plain_text(rows.reset_index())
+    escape = [claim for claim in ABLATION if claim.group in ("2", "3")]
+    assert not any(claim.minima for claim in escape)
+    assert all("escape" in claim.statement for claim in escape)
+    assert {claim.group for claim in ABLATION if claim.minima} == {"1", "size", "5", "control"}
+    loose = reasons(made_up_study(as_in_the_paper, fitted=0.99, inits=CONTROLLED))
+    wanting = {number for number, why in loose.items() if why.endswith("so it is no minimum")}
+    assert wanting == {claim.number for claim in ABLATION if claim.minima}
+
+
+def test_claim_5_says_what_is_left_beyond_scale_where_the_control_is():
+    tables = made_up_study(as_in_the_paper)
+    rows = decided(tables)
+    # The measures follow the error, of which scale makes half.
+    assert rows.loc["5a path", "beyond_scale"] == pytest.approx(rows.loc["5a path", "estimate"] / 2, rel=0.1)
+    assert rows.loc["5a path", "beyond_scale_low"] < rows.loc["5a path", "beyond_scale"]
+    assert rows["beyond_scale"].notna().sum() == 3
+    without = decided(made_up_study(as_in_the_paper, inits=["random", "adversarial"]))
+    assert without["beyond_scale"].isna().all()
+    assert without.loc["5a path", "verdict"] == "supported"
+
+
+@pytest.mark.parametrize(("loss", "expected"), [(0.1, "supported"), (0.0, "not supported"), (0.01, "inconclusive")])
+def test_the_random_labels_are_to_blame_only_beyond_the_margin(loss, expected):
+    """Vanilla SGD from the adversarial init loses so much against as many epochs on true labels."""
+    tables = made_up_study(lambda init, _: 0.9 - (loss if init == "adversarial" else 0), inits=CONTROLLED)
+    assert verdicts(tables)["control c"] == expected
+
+
+def test_claim_5_needs_minima():
+    found = reasons(made_up_study(as_in_the_paper, fitted=0.99))
+    assert found["5b"] == "random, vanilla does not fit its training set, so it is no minimum"
+    assert found["5a path"] == "adversarial, vanilla does not fit its training set, so it is no minimum"
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "text"),
+    [
+        (0.05463, "points", "+5.5"),
+        (0.99127, "percent", "99.13"),
+        (np.log(15.71), "factor", "15.7"),
+        (4.4312, "number", "+4.43"),
+        (-6252.17, "number", "-6,252"),
+        (np.nan, "points", "-"),
+    ],
+)
+def test_numbers_are_written_as_one_says_them(value, scale, text):
+    assert amount(value, scale) == text
