@@ -120,6 +120,13 @@ def test_prose_keeps_to_a_hundred_columns_and_five_lines_a_paragraph(page):
     assert not [item for item in items if len(item.strip().splitlines()) > 5]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_says_more_than_was_measured(page):
+    said = " ".join(page.read_text().lower().split())
+    too_much = ("scale and nothing else", "half of the complexity", "beyond scale", "reproduces", "its scale does")
+    assert not [words for words in too_much if words in said]
+
+
 @pytest.mark.parametrize("caption", CAPTIONS, ids=name_of)
 def test_a_caption_has_at_most_sixty_words(caption):
     text = re.sub(r"{%.*?%}|{{.*?}}", "", caption.read_text(), flags=re.DOTALL).replace("**", "")
