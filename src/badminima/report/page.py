@@ -33,16 +33,18 @@ PIXELS_PER_POINT = 1.75
 REACHED, ESCAPED = "1b", "2"
 ANSWERS = {
     REACHED: {
-        "supported": "Yes: from weights that fit random labels, SGD ends at a minimum that generalizes worse.",
-        "not supported": "No: SGD from weights that fit random labels does not end at a worse minimum.",
-        "": "These data do not decide whether SGD ends at a worse minimum from weights that fit random labels.",
+        "supported": "Yes: from weights that fit random labels, SGD ends at a minimum that generalizes worse",
+        "not supported": "No: SGD from weights that fit random labels does not end at a worse minimum",
+        "": "These data do not decide whether SGD ends at a worse minimum from weights that fit random labels",
     },
     ESCAPED: {
-        "supported": "With data augmentation, momentum and weight decay it escapes.",
-        "not supported": "Data augmentation, momentum and weight decay together do not let it escape.",
-        "": "Whether data augmentation, momentum and weight decay together let it escape is open.",
+        "supported": "With data augmentation, momentum and weight decay it escapes",
+        "not supported": "Data augmentation, momentum and weight decay together do not let it escape",
+        "": "Whether data augmentation, momentum and weight decay together let it escape is open",
     },
 }
+# Where a verdict does not survive Holm's correction over all claims.
+ALONE = ", if this claim is read alone; corrected for reading all claims together, it is undecided"
 CONFUSING_QUESTION = "What does a pretraining have to fit?"
 TOY_QUESTIONS = {
     "toy": "What do the boundaries of the toy look like, and how do they escape?",
@@ -225,10 +227,12 @@ def _figures(
 
 
 def _answer(claims: pd.DataFrame, number: str) -> str:
-    """Return the sentence for a claim's verdict, if it is the same on all data."""
-    verdicts = set(claims.loc[claims["claim"] == number, "verdict"])
-    verdict = verdicts.pop() if len(verdicts) == 1 else ""
-    return ANSWERS[number].get(verdict, ANSWERS[number][""])
+    """Return the sentence for a claim's verdict, if it is the same on all data; it says where that holds alone."""
+    rows = claims[claims["claim"] == number]
+    verdicts = set(rows["verdict"])
+    if len(verdicts) != 1 or not verdicts < set(ANSWERS[number]):
+        return f"{ANSWERS[number]['']}."
+    return f"{ANSWERS[number][verdicts.pop()]}{ALONE if 'inconclusive' in set(rows.get('family_wise', ())) else ''}."
 
 
 def _data(claims: pd.DataFrame) -> list[str]:

@@ -31,7 +31,7 @@ GROUPS = {
     "6": ("More copies make a worse minimum", LIU),
     "7": ("The same in the plane", LIU),
     "b": ("Label noise leads to flatter minima", DAMIAN),
-    "control": ("What the random labels do, and what scale and time do", NOBODY),
+    "control": ("What the random labels do, and what norms, logits and time do", NOBODY),
 }
 
 ABSTRACT = "abstract, arXiv:1906.02613v1"

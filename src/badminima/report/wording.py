@@ -28,13 +28,13 @@ def effect(row: pd.Series) -> str:
 
 
 def remarks(row: pd.Series) -> str:
-    """Say what stands beside a verdict: fit, what is left beyond scale, and what it takes to decide."""
+    """Return the remarks on a verdict: fit, the same against the scale control, and what it takes to decide."""
     if not row["seeds"]:
         return ""
     found = [f"lowest train accuracy {100 * row['train_accuracy']:.2f}%"]
     if not np.isnan(row["beyond_scale"]):
         value, low, high = (amount(row[f"beyond_scale{end}"], row["scale"]) for end in ("", "_low", "_high"))
-        found.append(f"beyond scale, against {SCALE_CONTROL}: {value}{UNITS[row['scale']]} [{low}, {high}]")
+        found.append(f"against {SCALE_CONTROL}, whose readout is shrunk: {value}{UNITS[row['scale']]} [{low}, {high}]")
     if row["verdict"] == "inconclusive":
         found.append(f"to decide: {_seeds_needed(row['seeds_needed'])}")
     elif row.get("family_wise", row["verdict"]) == "inconclusive":

@@ -51,8 +51,8 @@ def pictures(tables, tmp_path_factory):
 def page_of(tables, pictures, tmp_path):
     """Return a function that writes the page of the study."""
 
-    def page(models=("mlp",), question="Which?", ends=None, behind=(), figures=True) -> str:
-        """Write the page; further models have no runs, and some runs are in no table."""
+    def page(models=("mlp",), question="Which?", ends=None, behind=(), figures=True, undecided=()) -> str:
+        """Write the page; further models have no runs, some runs are in no table, some claims do not survive Holm."""
         paths = Paths(tmp_path)
         runs = [Run(*keys) for keys in tables.runs[RUN_KEYS].itertuples(index=False)]
         for run in [*runs, *behind]:
@@ -79,8 +79,10 @@ def page_of(tables, pictures, tmp_path):
             facts={"Root <seed>": "7"},
             statistics=STATISTICS,
         )
+        claims = evaluate_claims(CLAIMS, {"study": tables}, decided)
+        claims["family_wise"] = claims["verdict"].mask(claims["claim"].isin(undecided), "inconclusive")
         return report_page(
-            evaluate_claims(CLAIMS, {"study": tables}, decided),
+            claims,
             {"ablation": tables},
             settings,
             paths,
@@ -115,6 +117,15 @@ def test_the_answer_stands_first_with_effect_and_interval(page_of):
     assert "Yes: from weights that fit random labels, SGD ends at a minimum that generalizes worse." in answer
     assert re.search(r"generalizes worse than from a random init\. supported \+(19|20)\.\d points \[\+1", answer)
     assert "By these data: digits, mlp." in answer
+
+
+def test_an_answer_that_does_not_survive_reading_all_claims_together_says_so(page_of):
+    answer = words(page_of(undecided=["2"]).split('id="answer"')[1].split("<figure")[0])
+    reached, escaped = re.findall(r"(\w[^.]*)\.", answer.split("By these data")[0].removeprefix("> Answer"))
+    assert reached.endswith("generalizes worse")
+    assert escaped.endswith(
+        "it escapes, if this claim is read alone; corrected for reading all claims together, it is undecided"
+    )
 
 
 def test_what_comes_from_a_config_or_its_results_is_text_and_never_markup(page_of):

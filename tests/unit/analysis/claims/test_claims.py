@@ -155,7 +155,7 @@ def test_the_page_shows_every_claim_and_its_verdict():
     assert all(statement in page for statement in claims["statement"])
     assert "95% interval" in page
     assert page.count("lowest train accuracy 100.00%") == len(claims)
-    assert page.count("beyond scale, against random_rescaled: +") == 3
+    assert page.count("against random_rescaled, whose readout is shrunk: +") == 3
     text = plain_text(claims)
     assert all(statement in text for statement in claims["statement"])
     # 20 points are planted, and log ratios are read as ratios.
