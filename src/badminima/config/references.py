@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from math import inf
 
 from badminima.config import (
     AdversarialInit,
@@ -110,11 +111,21 @@ def _check_measuring(config: Config) -> None:
     _require("measuring.options.landscape.recipes", surveyed, config.recipes)
     shifts = config.measuring.options.get("robustness", {}).get("shift", [])
     for name in sorted({name for study in config.studies.values() for name in study.datasets}):
-        source = SOURCES.entry(config.datasets[name].source)
-        side = getattr(source.options(**config.datasets[name].options), "side", min(source.image_shape[1:]))
+        side = _side(config, name)
+        expected = f"expected less than {side}, the side of the images of {name} in pixels"
         if max(shifts, default=0) >= side:
-            expected = f"expected less than {side}, the side of the images of {name} in pixels"
             raise UserError("measuring.options.robustness.shift", shifts, expected)
+        padding = config.datasets[name].augmentation.padding
+        recipes = [recipe for study in config.studies.values() if name in study.datasets for recipe in study.recipes]
+        if padding >= side and any(config.recipes[recipe].augmentation for recipe in recipes):
+            raise UserError(f"datasets.{name}.augmentation.padding", padding, expected)
+
+
+def _side(config: Config, dataset: str) -> float:
+    """Return the shorter side of a dataset's images in pixels; infinite where only its files know it."""
+    source = SOURCES.entry(config.datasets[dataset].source)
+    known = inf if source.origin == "local" else min(source.image_shape[1:])
+    return getattr(source.options(**config.datasets[dataset].options), "side", known)
 
 
 def _check_claims(config: Config) -> None:

@@ -5,8 +5,10 @@ Metadata: name, classes, mean and std per channel (of the training images, on th
 held-out part stands under ``test``, and the digests of the raw files.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -135,6 +137,25 @@ def prepare(
             raise UserError(f"datasets.{settings.dataset}", "training images of one value alone", "expected images")
         # A channel of one value is centred and not scaled.
         tensors.metadata["mean"], tensors.metadata["std"] = means, [deviation or 1.0 for deviation in deviations]
+    _tell(read_prepared(path))
+
+
+def _tell(dataset: PreparedDataset) -> None:
+    """Print the range of each part's values, and how many test images are training images, too."""
+    for part, images in (("training", dataset.train_images), (dataset.evaluated_on, dataset.test_images)):
+        values = f"values from {images.min()} to {images.max()}, mean {images.mean():.1f}"
+        print(f"{dataset.name}: {len(images):,} {part} images, {values}", file=sys.stderr)
+    print(f"{dataset.name}: {repeated_images(dataset)}", file=sys.stderr)
+
+
+def repeated_images(dataset: PreparedDataset) -> str:
+    """Say how many test images have the same content as a training image."""
+    train, test = (
+        [blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+        for images in (dataset.train_images, dataset.test_images)
+    )
+    repeated = sum(map(set(train).__contains__, test))
+    return f"{repeated:,} of {len(test):,} {dataset.evaluated_on} images are training images, too"
 
 
 def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) -> PreparedDataset:
@@ -235,8 +256,12 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
 
 
 def _check_classes(part: _Part, classes: Sequence[str], name: str, dataset: str) -> None:
-    """Refuse a part that lacks images of a class."""
-    there = np.bincount(part.split.labels[part.indices], minlength=len(classes))
+    """Refuse a part with labels of no class, and one that lacks images of a class."""
+    labels = part.split.labels[part.indices]
+    if labels.min() < 0 or labels.max() >= len(classes):
+        found = f"{name} labels from {labels.min()} to {labels.max()}"
+        raise UserError(f"datasets.{dataset}", found, f"expected 0 to {len(classes) - 1}, for {len(classes)} classes")
+    there = np.bincount(labels, minlength=len(classes))
     lacking = [str(label) for label, count in zip(classes, there, strict=True) if not count]
     if lacking:
         raise UserError(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from badminima.analysis.tables import RUN_KEYS, StudyTables
+from badminima.data.prepared import read_prepared, repeated_images
 from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.paths import RECORD, Paths
 from badminima.experiment.runs import Run
@@ -22,11 +23,14 @@ def provenance(studies: Sequence[StudyTables], settings: ReportSettings, paths: 
     pretraining = pd.concat([tables.pretraining for tables in studies])
     pretraining = pretraining.drop_duplicates(["dataset", "model", "init", "seed"])
     versions = [{"python": record["python"], **record["versions"]} for record in records]
+    prepared = [path for name in sorted(set(tabled["dataset"])) if (path := paths.prepared(name)).exists()]
+    repeated = [f"{path.stem}: {repeated_images(read_prepared(path))}" for path in prepared]
     return {
         "Runs": f"{len(runs)}{behind}: {_of_all(records, 'status')}",
         "Pretrainings": f"{len(pretraining)}: {_counted(pretraining['status'])}" if len(pretraining) else "none",
         "Seeds": ", ".join(str(seed) for seed in sorted(tabled["seed"].unique())),
         "Accuracies on": _of_all(records, "evaluated_on"),
+        **({"Images in both parts": "; ".join(repeated)} if repeated else {}),
         "Device": _of_all(records, "device"),
         "Precision": _of_all(records, "precision"),
         "Versions": _counted(", ".join(f"{name} {value}" for name, value in of_run.items()) for of_run in versions),

@@ -84,6 +84,7 @@ def _run(
     target = settings.optimization.target_accuracy
     if confusing is not None:
         target = min(target, confusing.facts.reachable_accuracy)
+    _check_dataset(settings, dataset)
     model = build_model(settings.model, dataset.image_shape, len(dataset.classes))
     load_weights(model, start, start_path)
     _apply_to_start(settings, dataset, model, start, start_path)
@@ -128,6 +129,17 @@ def _run(
         **provenance(device),
     }
     return FinishedRun(weights_of(training.step.evaluated), outcome, dataset.test_labels, record)
+
+
+def _check_dataset(settings: TrainSettings, dataset: PreparedDataset) -> None:
+    """Refuse crops of nothing but padding, and flipped labels where there is no other class."""
+    side, padding = min(dataset.image_shape[1:]), 0 if settings.augmentation is None else settings.augmentation.padding
+    if padding >= side:
+        where = f"datasets.{settings.dataset}.augmentation.padding"
+        raise UserError(where, padding, f"expected less than {side}, the side of its images in pixels")
+    if settings.recipe.label_noise and len(dataset.classes) < 2:
+        where, noise = f"recipes.{settings.recipe_name}.label_noise", settings.recipe.label_noise
+        raise UserError(where, noise, f"{settings.dataset} has one class: expected 0, or a dataset of several")
 
 
 def with_epochs(settings: TrainSettings, epochs: int) -> TrainSettings:

@@ -402,6 +402,12 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"diagnostics": ["x"]}, "diagnostics", "'x'", "distance, norms"),
         ({"training": {"milestones": [400]}}, "training.milestones", "[400]", "350"),
         ({"training": {"milestones": [3, 2]}}, "training.milestones", "[3, 2]", "increasing"),
+        (
+            {"datasets": {"cifar10": {"augmentation": {"padding": 32}}}},
+            "datasets.cifar10.augmentation.padding",
+            "32",
+            "less than 32",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_key_value_and_what_is_allowed(change, key, found, allowed):

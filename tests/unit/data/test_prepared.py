@@ -134,3 +134,24 @@ def test_statistics_are_of_the_training_images_alone(prepared, evaluate_on):
     assert metadata["mean"] == pytest.approx([tensors["train.images"].mean() / 255])
     assert metadata["std"] == pytest.approx([tensors["train.images"].std() / 255])
     assert metadata["mean"] != pytest.approx([tensors["test.images"].mean() / 255])
+
+
+def test_the_log_tells_the_values_of_each_part_and_test_images_that_are_training_images(prepared, capsys):
+    raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
+    prepared(raw, settings(validation_size=50))
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("d: 50 training images, values from ")
+    assert told[1] == "d: 7 test images, values from 0 to 6, mean 3.0"
+    training = numbers(prepared(raw, settings(validation_size=50))[0]["train.images"])
+    assert told[2] == f"d: {len(training & set(range(7)))} of 7 test images are training images, too"
+    assert training & set(range(7))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"), [(lambda labels: labels + 1, "from 1 to 2"), (lambda labels: -labels, "from -1 to 0")]
+)
+def test_labels_of_no_class_are_refused(prepared, change, found):
+    images = numbered(10)
+    raw = RawDataset(ArraySplit(images.images, change(images.labels)), numbered(4), ("even", "odd"))
+    with pytest.raises(UserError, match=rf"datasets\.d: found training labels {found}; expected 0 to 1, for 2 classes"):
+        prepared(raw, settings())

@@ -189,10 +189,18 @@ def test_several_networks_have_a_verdict_each(page_of):
 
 def test_provenance_counts_what_differs_and_names_what_does_not(page_of):
     text = words(page_of())
+    assert "Images in both parts" not in text
     assert "Runs 72: converged" in text
     assert "Precision fp32 (48); bf16 (24)" in text
     assert "Versions python 3.12, torch 9.9" in text
     assert "Code revision unknown" in text
+
+
+def test_test_images_that_are_training_images_are_counted(page_of, tmp_path, prepared_path):
+    path = Paths(tmp_path).prepared("digits")
+    path.parent.mkdir(parents=True)
+    path.symlink_to(prepared_path)
+    assert "Images in both parts digits: 0 of 1,677 test images are training images, too" in words(page_of())
 
 
 def test_runs_behind_the_starts_of_others_are_counted_too(page_of):

@@ -294,3 +294,24 @@ def test_a_restart_point_knows_the_settings_and_every_file_it_was_made_with(trai
         assert identity(train_settings, made_from.model_copy(update={name: "e" * 64})) != first
     assert identity(train_settings.model_copy(update={"seed": 1}), made_from) != first
     assert identity(train_settings, made_from.model_copy()) == first
+
+
+@pytest.mark.parametrize(
+    ("recipe", "classes", "message"),
+    [
+        (
+            RecipeConfig(augmentation=True),
+            10,
+            r"datasets\.digits\.augmentation\.padding: found 8; expected less than 8",
+        ),
+        (RecipeConfig(label_noise=0.1), 1, r"recipes\.vanilla\.label_noise: found 0\.1; digits has one class"),
+    ],
+)
+def test_a_dataset_that_a_recipe_cannot_train_on_is_refused(
+    digits_on_torch, start, train_settings, tmp_path, recipe, classes, message
+):
+    augmentation = AugmentationConfig(padding=8) if recipe.augmentation else None
+    settings = train_settings.model_copy(update={"recipe": recipe, "augmentation": augmentation})
+    dataset = replace(digits_on_torch, classes=digits_on_torch.classes[:classes])
+    with pytest.raises(UserError, match=message):
+        run_training(settings, dataset, start, tmp_path / "start", None, Hooks())

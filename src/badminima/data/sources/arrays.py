@@ -22,8 +22,10 @@ EXPECTED = "expected train_images and train_labels (or x_train and y_train, or i
 FILES = "expected an .npz file, a .safetensors file or a folder of .npy files"
 # An axis of so many values is one of channels.
 CHANNELS = (1, 3)
-# The scales that values may have: their largest value, and the factor that makes bytes of them.
+# The largest values of the two scales. Floats may pass 1 by what rounding makes of it.
 UNIT, BYTE = 1.0, 255.0
+ROUNDING = 1e-4
+SCALES = "expected 0 to 1 or 0 to 255, not normalized, and the same in training and test images"
 
 Layout = Literal["auto", "channels_last", "channels_first"]
 
@@ -177,22 +179,33 @@ def _channels_last(shape: tuple[int, ...], layout: Layout, where: Path) -> bool:
 
 
 def _factor(images: dict[str, np.ndarray], where: Path) -> float:
-    """Return what brings all images to 0..255; raise UserError if their values are on another scale."""
-    low, high = np.inf, -np.inf
+    """Return what brings all images to 0..255; raise UserError if their scale is unknown or not one."""
+    found, scales = [], set()
     for name, values in images.items():
-        if values.dtype == np.uint8:
-            low, high = min(low, 0), max(high, BYTE)
-            continue
-        for start in range(0, len(values), CHUNK):
-            chunk = values[start : start + CHUNK]
-            if not np.isfinite(chunk).all():
-                raise UserError(where, f"values in {name} that are not finite", "expected 0 to 1 or 0 to 255")
-            low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
-    if low < 0 or high > BYTE:
-        found = f"values from {low:g} to {high:g}"
-        raise UserError(where, found, "expected 0 to 1 or 0 to 255, not normalized, in training and test images alike")
-    floats = all(values.dtype.kind in "fb" for values in images.values())
-    return BYTE if floats and high <= UNIT else 1.0
+        low, high, is_whole = _range(values, name, where)
+        found.append(f"{name} ({values.dtype}) from {low:g} to {high:.8g}")
+        if values.dtype.kind in "fb" and low >= 0 and high <= UNIT + ROUNDING:
+            scales.add(BYTE)
+        # Bytes of which none is above 1, and floats such as 1.3, may be of either scale.
+        elif low >= 0 and UNIT < high <= BYTE and (is_whole or high > BYTE / 2):
+            scales.add(1.0)
+        else:
+            scales.add(0.0)
+    if len(scales) > 1 or 0.0 in scales:
+        raise UserError(where, " and ".join(found), SCALES)
+    return scales.pop()
+
+
+def _range(values: np.ndarray, name: str, where: Path) -> tuple[float, float, bool]:
+    """Return the smallest and the largest value, and whether all are whole numbers."""
+    low, high, is_whole = np.inf, -np.inf, True
+    for start in range(0, len(values), CHUNK):
+        chunk = values[start : start + CHUNK]
+        if not np.isfinite(chunk).all():
+            raise UserError(where, f"values in {name} that are not finite", SCALES)
+        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+        is_whole = is_whole and bool((chunk == np.rint(chunk)).all())
+    return low, high, is_whole
 
 
 def _positions(labels: np.ndarray, classes: np.ndarray, where: Path) -> np.ndarray:
