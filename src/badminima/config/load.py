@@ -11,6 +11,7 @@ from badminima.config.messages import parse
 from badminima.config.overlays import extended, fitted
 from badminima.config.plain import check_size, scalar_of
 from badminima.config.references import check_references, unreached_milestones
+from badminima.config.registry import FIGURES, TABLES
 from badminima.errors import UserError, UserErrors
 
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
@@ -31,9 +32,22 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
     raw = extended(raw)
     config = fitted(_parsed(Config, raw), raw, warn)
     check_references(config)
+    config = _in_order(config)
     for line in unreached_milestones(config):
         warn(line)
     return config
+
+
+def _in_order(config: Config) -> Config:
+    """Return a config with its entries sorted: the files that gave them must not change a command.
+
+    Figures and tables come in the order of their kinds, which is that of the report.
+    """
+    ordered = {section: dict(sorted(getattr(config, section).items())) for section in NAMED_ENTRIES}
+    for section, kinds in (("figures", FIGURES.names), ("tables", TABLES.names)):
+        places = {name: kinds.index(entry.kind or name) for name, entry in ordered[section].items()}
+        ordered[section] = {name: ordered[section][name] for name in sorted(places, key=places.__getitem__)}
+    return config.model_copy(update=ordered)
 
 
 class _Inits(Section):

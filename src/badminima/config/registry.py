@@ -284,6 +284,12 @@ FIGURES = Registry(
         "curves": FigureEntry(
             "badminima.report.figures.curves:draw", outcomes=True, question="How do accuracies grow along training?"
         ),
+        "pretraining": FigureEntry(
+            "badminima.report.figures.pretraining:draw",
+            outcomes=True,
+            whole_study=True,
+            question="How does a network learn random labels by heart?",
+        ),
         "ablation": FigureEntry("badminima.report.figures.ablation:draw", outcomes=True),
         "distance": FigureEntry(
             "badminima.report.figures.distance:draw",
@@ -348,12 +354,6 @@ FIGURES = Registry(
             along=("gradients", "units", "norms", "distance"),
             outcomes=True,
             question="What changes on the way out of a bad minimum?",
-        ),
-        "pretraining": FigureEntry(
-            "badminima.report.figures.pretraining:draw",
-            outcomes=True,
-            whole_study=True,
-            question="How does a network learn random labels by heart?",
         ),
         "memorisation": FigureEntry(
             "badminima.report.figures.memorisation:draw",

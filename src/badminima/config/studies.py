@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from badminima.config.base import Count, Name, Number, Positive, Section, Seed
 
@@ -30,7 +30,10 @@ class StudyConfig(Section):
     inits: Annotated[list[Name], Field(min_length=1)]
     recipes: Annotated[list[Name], Field(min_length=1)]
     seeds: Seeds = Field([], description="Seeds; without: the grid's.")
-    only: dict[Name, Annotated[list[Name], Field(min_length=1)] | None] = Field(
+    only: Annotated[
+        dict[Name, Annotated[list[Name], Field(min_length=1)] | None],
+        AfterValidator(lambda only: dict(sorted(only.items()))),
+    ] = Field(
         {},
         description="Init -> those of the study's recipes that it is trained by; without an entry, or null: by all.",
     )

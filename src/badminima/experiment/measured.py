@@ -36,8 +36,8 @@ def is_uncertainty(name: str) -> bool:
 
 
 def measurements_of(config: Config, stage: str) -> list[str]:
-    """Return the configured measurements that a stage makes."""
-    return [name for name in config.diagnostics if DIAGNOSTICS.entry(name).stage == stage]
+    """Return the configured measurements that a stage makes, in the order of the registry."""
+    return [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage == stage and name in config.diagnostics]
 
 
 def along_run(config: Config, run: Run) -> list[str]:

@@ -1,5 +1,6 @@
 """The configuration: what it accepts, and what it says of what it doesn't."""
 
+import functools
 import json
 import math
 import subprocess
@@ -23,6 +24,7 @@ from tests.configs import overlay, raw_config, with_presets
 from tests.conftest import REPOSITORY
 
 WITHOUT_SCALE = {"studies": {"scale": None}, "claims": {"control": None}}
+CONTROLS = ("demo", "overlays/controls")
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 
 
@@ -382,7 +384,7 @@ def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
         ({"results": "my results"}, "results", "'my results'", "text that matches"),
         ({"results": "a&b"}, "results", "'a&b'", "text that matches"),
         ({"studies": {"ablation": {"seeds": []}}}, "studies.ablation.seeds", "[]", "not empty"),
-        ({"figures": {"pie": {"study": "ablation"}}}, "figures", "'pie'", "curves, ablation, distance"),
+        ({"figures": {"pie": {"study": "ablation"}}}, "figures", "'pie'", "curves, pretraining, ablation"),
         ({"figures": {"curves": {"study": "x"}}}, "figures.curves.study", "'x'", "ablation"),
         ({"figures": {"curves": {"recipes": ["x"]}}}, "figures.curves.recipes", "'x'", "vanilla"),
         ({"figures": {"ablation": {"over": "gain"}}}, "figures.ablation.over", "'gain'", "not drawn over a setting"),
@@ -572,3 +574,28 @@ def test_a_milestone_that_is_never_reached_is_said_in_a_line(change, said):
     lines: list[str] = []
     load_config(overlay(raw_config(), change), lines.append)
     assert lines == said
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        {"recipes": {"da+m+l2": {"extends": ["da", "m", "l2"]}, "da": {"augmentation": True}}},
+        {"inits": {"true_labels": {"label_fraction": 0}}, "datasets": {"digits": {}}, "models": {"mlp": {}}},
+        {"studies": {"strength_m": {"along": []}, "ablation": {"only": {"true_labels": ["vanilla", "da+m+l2"]}}}},
+        {"figures": {"schedule": {"study": "schedule"}, "escape": {}}, "tables": {"ablation": {}}},
+    ],
+    ids=lambda repeated: ", ".join(repeated),
+)
+def test_an_overlay_that_repeats_entries_moves_none(repeated):
+    # Snakemake reads the files that a command names first: their entries come before those of config.yaml.
+    named = [yaml.safe_load((REPOSITORY / "presets" / f"{name}.yaml").read_text()) for name in CONTROLS]
+    plain, more = (functools.reduce(overlay, [{}, *files]) for files in (named, [repeated, *named, repeated]))
+    plain, more = (load_config(overlay(overlay(files, raw_config()), files)) for files in (plain, more))
+    # Settings and commands are made from the config alone.
+    assert more.model_dump_json() == plain.model_dump_json()
+
+
+def test_the_order_of_the_diagnostics_changes_no_settings():
+    plain = with_presets("demo")
+    turned = plain.model_copy(update={"diagnostics": plain.diagnostics[::-1]})
+    assert diagnose_settings(turned, all_runs(plain)[0]) == diagnose_settings(plain, all_runs(plain)[0])
