@@ -7,7 +7,7 @@ from badminima.errors import UserError
 
 # What inits and recipes are compared with.
 BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
-# Random weights at the scale of the adversarial ones.
+# Random weights with the adversarial norms, the readout shrunk until the logits' spread matches.
 SCALE_CONTROL = "random_rescaled"
 REGULARIZERS = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
 INITS: dict[str, dict[str, object]] = {
@@ -44,7 +44,8 @@ FIXED: dict[str, InitConfig] = {
 # The same in words, for inits that need no training to be told of.
 STARTS = {
     "random": "fresh random weights",
-    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor, and their logits' spread",
+    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor, but for the readout, which"
+    " is shrunk until the logits spread as theirs do",
 }
 
 

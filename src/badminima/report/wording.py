@@ -32,8 +32,8 @@ def remarks(row: pd.Series) -> str:
     if not row["seeds"]:
         return ""
     found = [f"lowest train accuracy {100 * row['train_accuracy']:.2f}%"]
-    if not np.isnan(row["beyond_scale"]):
-        value, low, high = (amount(row[f"beyond_scale{end}"], row["scale"]) for end in ("", "_low", "_high"))
+    if not np.isnan(row["against_control"]):
+        value, low, high = (amount(row[f"against_control{end}"], row["scale"]) for end in ("", "_low", "_high"))
         found.append(f"against {SCALE_CONTROL}, whose readout is shrunk: {value}{UNITS[row['scale']]} [{low}, {high}]")
     if row["verdict"] == "inconclusive":
         found.append(f"to decide: {_seeds_needed(row['seeds_needed'])}")

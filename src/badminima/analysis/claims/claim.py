@@ -34,7 +34,7 @@ class Claim:
         scale: how people read the statistic: a percentage, points of accuracy, the factor that a logarithm stands for,
             or a plain number.
         minima: whether it is about minima, so that every run has to fit its training set; else runs need not.
-        beyond_scale: whether its row also says what is left where the scale control stands in for random weights.
+        with_control: whether its row also gives the statistic against the scale control, in place of random weights.
         figures: the kinds of figure that show it, best first.
     """
 
@@ -50,7 +50,7 @@ class Claim:
     threshold: Literal["zero", "none", "margin", "minus_margin", "ratio_margin", "fitted"] = "zero"
     scale: Scale = "points"
     minima: bool = False
-    beyond_scale: bool = False
+    with_control: bool = False
     figures: tuple[str, ...] = ("ablation", "escape")
 
     @property
@@ -70,9 +70,9 @@ class Claim:
         return self.cells or tuple((init, BASELINE_RECIPE) for init in replications)
 
     @property
-    def against_scale(self) -> "Claim | None":
-        """Return the claim with the scale control in place of random weights; None where its row does not say that."""
-        if not self.beyond_scale:
+    def against_control(self) -> "Claim | None":
+        """Return the claim with the scale control in place of random weights; None where its row has no such column."""
+        if not self.with_control:
             return None
         cells = tuple((SCALE_CONTROL if init == BASELINE_INIT else init, recipe) for init, recipe in self.cells)
         return replace(self, cells=cells)

@@ -30,9 +30,8 @@ class ClaimsSettings(Section):
         replications: the inits of claim 6, with their R.
     """
 
-    # 2: rows with the lowest training accuracy, and what is left beyond scale; claims on label noise.
-    # 3: no interval of an accuracy beyond 1.
-    revision: int = 3
+    # Raise it when verdicts change; 4: the scale control is described as it is.
+    revision: int = 4
     studies: dict[Role, StudyConfig] = Field({})
     figures: dict[str, str | None] = Field({})
     behind: dict[str, str | None] = Field({})
@@ -133,7 +132,7 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
     if study is None or not claims or claims[0].study == "toy":
         return None
     needed = {cell for claim in claims for cell in claim.cells_among(replications(config))}
-    against = {cell for claim in claims if claim.against_scale for cell in claim.against_scale.cells}
+    against = {cell for claim in claims if claim.against_control for cell in claim.against_control.cells}
     needed |= {cell for cell in against if study.has(*cell)}
     cells = {init: [recipe for recipe in study.recipes if (init, recipe) in needed] for init in study.inits}
     cells = {init: recipes for init, recipes in cells.items() if recipes}

@@ -147,7 +147,7 @@ CLAIMS = (
             column=f"complexity.{column}",
             scale="number",
             minima=True,
-            beyond_scale=True,
+            with_control=True,
             figures=("complexity",),
         )
         for name, column, words in NORMS
@@ -161,7 +161,7 @@ CLAIMS = (
         column="robustness.pgd_linf_",
         scale="number",
         minima=True,
-        beyond_scale=True,
+        with_control=True,
         figures=("robustness",),
     ),
     Claim(
@@ -196,14 +196,15 @@ CLAIMS = (
     *label_noise_claims(),
     _control(
         "a",
-        "Scale alone does damage: random weights with the norms and the logits' spread of the adversarial ones lead to"
-        " worse minima",
+        "Scale alone does damage: random weights with the adversarial norms, the readout shrunk until the logits spread"
+        " as the adversarial ones do, lead to worse minima",
         "random",
         "random_rescaled",
     ),
     _control(
         "b",
-        "Scale is not all: the adversarial weights lead to worse minima than random ones of their scale",
+        "Scale is not all: the adversarial weights lead to worse minima than random weights with their norms, the"
+        " readout shrunk until the logits spread as theirs do",
         "random_rescaled",
         "adversarial",
     ),

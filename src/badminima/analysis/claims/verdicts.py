@@ -27,8 +27,8 @@ from badminima.config import StatisticsConfig
 from badminima.config.studies import Region
 
 Verdict = Literal["supported", "not supported", "inconclusive", "estimated", "not measured"]
-# The columns of what is left beyond scale.
-BEYOND = ("beyond_scale", "beyond_scale_low", "beyond_scale_high")
+# The columns of a statistic against the scale control.
+CONTROL = ("against_control", "against_control_low", "against_control_high")
 VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "estimated", "not measured")
 # What a row says of its power, and the p-value of its verdict.
 DECISION = ("p_value", "detectable", "seeds_needed")
@@ -39,8 +39,9 @@ def evaluate_claims(
 ) -> pd.DataFrame:
     """Return a row per claim and (dataset, model) of its study: statement, estimate, interval, verdict, reason.
 
-    Beside them stand the lowest training accuracy among its runs, and what is left of the statistic against random
-    weights of the adversarial scale, where the study has these.
+    Further columns: the lowest training accuracy among its runs, and the statistic against the scale control, where the
+    study has it. That has the adversarial norms but for the readout, which is shrunk until the logits' spread matches:
+    so its complexity is smaller by construction, and the difference is no share of scale.
 
     Args:
         claims: what is to be decided.
@@ -93,7 +94,12 @@ def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSet
             yield {**row, **_unmeasured(str(reason))}
         else:
             accuracy = evidence.lowest_train_accuracy(claim.cells_among(settings.replications))
-            yield {**row, **_measured(claim, found, settings), "train_accuracy": accuracy, **_beyond(claim, evidence)}
+            yield {
+                **row,
+                **_measured(claim, found, settings),
+                "train_accuracy": accuracy,
+                **_against_control(claim, evidence),
+            }
 
 
 def _estimated(claim: Claim, evidence: Evidence) -> Estimate:
@@ -119,19 +125,19 @@ def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings)
 
 def _unmeasured(reason: str) -> dict[str, object]:
     numbers = dict.fromkeys(("estimate", "low", "high", *DECISION), np.nan)
-    unknown = dict.fromkeys(("train_accuracy", *BEYOND), np.nan)
+    unknown = dict.fromkeys(("train_accuracy", *CONTROL), np.nan)
     return {**numbers, "seeds": 0, "verdict": "not measured", "reason": reason, **unknown}
 
 
-def _beyond(claim: Claim, evidence: Evidence) -> dict[str, float]:
+def _against_control(claim: Claim, evidence: Evidence) -> dict[str, float]:
     """Estimate a statistic with the scale control in place of random weights; NaN where that is not known."""
-    control = claim.against_scale
+    control = claim.against_control
     try:
         found = None if control is None else _estimated(control, evidence)
     except NotMeasured:
         found = None
     values = (np.nan,) * 3 if found is None else (found.mean, found.low, found.high)
-    return dict(zip(BEYOND, values, strict=True))
+    return dict(zip(CONTROL, values, strict=True))
 
 
 def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[str, object]:

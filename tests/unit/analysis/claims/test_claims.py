@@ -12,6 +12,7 @@ from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims, verdict
 from badminima.analysis.statistics import Estimate
 from badminima.config import StudyConfig
+from badminima.config.names import STARTS
 from badminima.report.wording import amount, claims_page, plain_text
 from tests.unit.study import INITS, STATISTICS, as_in_the_paper, made_up_study
 
@@ -200,15 +201,22 @@ def test_claims_about_minima_need_runs_that_fit_and_those_about_escape_do_not():
     assert wanting == {claim.number for claim in ABLATION if claim.minima}
 
 
-def test_claim_5_says_what_is_left_beyond_scale_where_the_control_is():
+@pytest.mark.parametrize("number", ["control a", "control b"])
+def test_the_scale_control_is_described_with_its_shrunk_readout(number):
+    (claim,) = (claim for claim in ABLATION if claim.number == number)
+    for words in (claim.statement, STARTS["random_rescaled"]):
+        assert {"norms", "readout", "shrunk", "logits"} <= set(re.findall(r"\w+", words))
+
+
+def test_claim_5_is_also_stated_against_the_scale_control_where_the_study_has_it():
     tables = made_up_study(as_in_the_paper)
     rows = decided(tables)
     # The measures follow the error, of which scale makes half.
-    assert rows.loc["5a path", "beyond_scale"] == pytest.approx(rows.loc["5a path", "estimate"] / 2, rel=0.1)
-    assert rows.loc["5a path", "beyond_scale_low"] < rows.loc["5a path", "beyond_scale"]
-    assert rows["beyond_scale"].notna().sum() == 3
+    assert rows.loc["5a path", "against_control"] == pytest.approx(rows.loc["5a path", "estimate"] / 2, rel=0.1)
+    assert rows.loc["5a path", "against_control_low"] < rows.loc["5a path", "against_control"]
+    assert rows["against_control"].notna().sum() == 3
     without = decided(made_up_study(as_in_the_paper, inits=["random", "adversarial"]))
-    assert without["beyond_scale"].isna().all()
+    assert without["against_control"].isna().all()
     assert without.loc["5a path", "verdict"] == "supported"
 
 
