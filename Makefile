@@ -6,7 +6,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 EXAMPLE := src/badminima/results/example
 DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
 
-.PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo example notebook test lint format schema docs lock clean
+.PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo example notebook test lint format schema pages docs lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -67,6 +67,9 @@ format: .venv/.installed ## Apply the formatters.
 schema: .venv/.installed ## Write the config schema, its reference page and the table of defaults from the typed model.
 	$(BIN)/python -m badminima.config.schema
 	$(BIN)/python -m badminima.workflow.defaults
+
+pages: .venv/.installed ## Write the tables of README and docs/results/ from the CSV files in docs/data/.
+	$(BIN)/python docs/pages.py
 
 # An environment of its own: the tests need none of it.
 .venv-docs/.installed: docs/mkdocs/requirements.txt

@@ -1,6 +1,7 @@
 """The documentation against the repository: links, names of rooms, targets and modules, and the form of its prose."""
 
 import re
+import runpy
 from dataclasses import fields
 from pathlib import Path
 
@@ -81,8 +82,8 @@ def test_every_module_and_path_that_a_page_names_exists(page):
     assert not missing
 
 
-def test_the_house_names_every_room_on_its_floor():
-    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (DOCS / "explanation" / "house.md").read_text(), re.MULTILINE)
+def test_contributing_names_every_room_on_its_floor():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert {room: int(floor) for floor, room in rows} == FLOOR_OF
 
 
@@ -118,6 +119,12 @@ def test_prose_keeps_to_a_hundred_columns_and_five_lines_a_paragraph(page):
     assert not [line for line in lines if len(line) > 100 and not line.lstrip().startswith(("![", "`"))]
     items = re.split(r"\n\s*\n|\n(?= *(?:[-*]|\d+\.) )", "\n".join(lines))
     assert not [item for item in items if len(item.strip().splitlines()) > 5]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_tables_of_results_are_those_of_their_data(page):
+    filled = runpy.run_path(str(DOCS / "pages.py"))["filled"]
+    assert filled(page.read_text()) == page.read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
