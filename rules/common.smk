@@ -43,7 +43,8 @@ from badminima.experiment.unused import unused
 from badminima.report.facts import explore_settings, headline_figure, report_settings
 from badminima.workflow.command_line import refused_config
 from badminima.workflow.contents import content_digest
-from badminima.workflow.environment import check_cache, check_place, hand_over_mirrors, use_checkout
+from badminima.workflow.environment import check_cache, check_place, use_checkout
+from badminima.workflow.environment import hand_over_config, hand_over_mirrors, planned_config
 from badminima.workflow.failures import Failures
 from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles
@@ -89,14 +90,15 @@ def merged_configs():
 
 
 try:
-    check_files(map(Path, workflow.configfiles))
-    if has_additions(config):
-        config.update(with_additions_of_all(config, merged_configs()))
-    CONFIG = load_config(config, warn_once)
+    # A job on a cluster reads its config when it starts: edits since it was planned are for the next start.
+    inherited = None if workflow.is_main_process else planned_config()
+    if inherited is None:
+        check_files(map(Path, workflow.configfiles))
+        if has_additions(config):
+            config.update(with_additions_of_all(config, merged_configs()))
+    CONFIG = load_config(inherited or config, warn_once)
 except UserError as error:
     sys.exit(refused_config(error, workflow.config_settings.replace_workflow_config))
-
-hand_over_mirrors(CONFIG.data.urls)
 
 for line in unused(CONFIG, map(load_configfile, (REPOSITORY / "config.yaml", *SHIPPED)), own_configs()):
     warn_once(line)
@@ -104,6 +106,9 @@ for line in unused(CONFIG, map(load_configfile, (REPOSITORY / "config.yaml", *SH
 PATHS = paths.Paths(CONFIG.results)
 # In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.
 SETTINGS = SettingsFiles(Path(".snakemake", "settings"))
+if workflow.is_main_process:
+    hand_over_mirrors(CONFIG.data.urls)
+    hand_over_config(SETTINGS.path_of_config(config, sort_keys=False))
 LOGS = PATHS.results / "logs"
 BENCHMARKS = PATHS.results / "benchmarks"
 # What was measured of devices; the user's own tables come last and count first.

@@ -54,6 +54,14 @@ onsuccess:
 onerror:
     badminima.onerror()
 """
+SECOND = """
+module again:
+    snakefile: "SNAKEFILE"
+    config: config["other"]
+    prefix: "again"
+
+use rule * from again as again_*
+"""
 OWN_RULES = """
 rule all:
     input: "own.txt"
@@ -169,3 +177,35 @@ def test_without_the_modules_onstart_a_job_says_what_is_missing(checkout, tmp_pa
     done = other.snakemake("--", "results/smoke/data/digits.safetensors", check=False)
     assert done.returncode == 1
     assert "an importing workflow calls badminima.onstart()" in done.stdout + done.stderr
+
+
+def test_a_job_on_a_cluster_keeps_the_settings_it_was_planned_with(checkout, tmp_path, monkeypatch):
+    inherited = OWN_RULES.replace("touch {output}", "echo $BADMINIMA_PLANNED > {output}")
+    other = importing(tmp_path, checkout.folder / "Snakefile", TINY, before=inherited)
+    text = (tmp_path / "Snakefile").read_text().replace("module badminima:", f"{SECOND}\nmodule badminima:")
+    text = text.replace("SNAKEFILE", str(checkout.folder / "Snakefile"))
+    (tmp_path / "Snakefile").write_text(
+        text.replace("    badminima.onstart()", "    badminima.onstart()\n    again.onstart()")
+    )
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+
+    def write_epochs(one, two):
+        config["badminima"]["training"]["epochs"] = one
+        config["other"] = overlay(config["badminima"], {"training": {"epochs": two}})
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def settings_of(*arguments):
+        output = other.snakemake("--dry-run", "--printshellcmds", *arguments).stdout
+        return set(re.findall(r"train\.py .*--start (again)?.*--settings @(\S+) ", output))
+
+    run = "results/tiny/runs/digits/mlp/random/vanilla/seed0/run.json"
+    write_epochs(1, 2)
+    planned = settings_of("--", run, f"again/{run}")
+    assert len(planned) == 2
+    other.snakemake("--", "own.txt")
+    monkeypatch.setenv("BADMINIMA_PLANNED", (tmp_path / "own.txt").read_text().strip())
+    write_epochs(3, 4)
+    jobs = [
+        f"{name}_train:dataset=digits,model=mlp,init=random,recipe=vanilla,seed=0" for name in ("badminima", "again")
+    ]
+    assert settings_of("--mode", "remote", "--force", "--target-jobs", *jobs) == planned

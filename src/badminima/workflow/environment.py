@@ -5,11 +5,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from badminima.config.data import MIRRORS
 from badminima.errors import UserError, without_secrets
+from badminima.storage.files import read_json
 
 CACHE = "SNAKEMAKE_OUTPUT_CACHE"
+PLANNED = "BADMINIMA_PLANNED"
+# The files of the configs that this process has loaded; a workflow may import this one several times.
+_loaded: list[str] = []
 
 
 def use_checkout(source: Path) -> None:
@@ -27,6 +32,23 @@ def hand_over_mirrors(urls: Mapping[str, Sequence[str]]) -> None:
     secret = {source: list(mirrors) for source, mirrors in urls.items() if any(map(_has_secrets, mirrors))}
     if secret:
         os.environ[MIRRORS] = json.dumps(secret)
+
+
+def hand_over_config(file: str) -> None:
+    """Let jobs inherit the config that they are planned with, which lies in a file."""
+    _loaded.append(file)
+    os.environ[PLANNED] = os.pathsep.join(_loaded)
+
+
+def planned_config() -> dict[str, Any] | None:
+    """Return the config that a job on a cluster was planned with, whatever its sources say by now.
+
+    None where the job did not inherit the environment of the Snakemake that planned it.
+    """
+    if PLANNED not in os.environ:
+        return None
+    _loaded.append(os.environ[PLANNED].split(os.pathsep)[len(_loaded)])
+    return read_json(Path(_loaded[-1]))
 
 
 def check_place(checkout: Path) -> None:

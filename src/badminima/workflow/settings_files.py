@@ -31,12 +31,17 @@ class SettingsFiles:
         text = json.dumps(without_defaults(settings))
         return self._remember(text, text)
 
-    def path_of_config(self, config: dict[str, Any]) -> str:
-        """Return the file of a raw configuration without credentials, the same one whatever the order of its keys."""
+    def path_of_config(self, config: dict[str, Any], sort_keys: bool = True) -> str:
+        """Return the file of a raw configuration without credentials.
+
+        Args:
+            config: the configuration.
+            sort_keys: whether it is the same file whatever the order of the keys.
+        """
         data = config.get("data")
         if isinstance(data, dict) and "urls" in data:
             config = {**config, "data": {**data, "urls": json.loads(without_secrets(json.dumps(data["urls"])))}}
-        return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=True))
+        return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=sort_keys))
 
     def write(self) -> None:
         """Write every file that was named and is not there yet."""
