@@ -4,12 +4,13 @@ from snakemake.settings.enums import Quietness
 from tqdm import tqdm
 
 from badminima.workflow.ending import ending
-from badminima.workflow.preflight import check_cost, check_data
-from badminima.workflow.slurm import check_status_command, check_submissions, one_of_each_kind
+from badminima.workflow.machine import gpus_here
+from badminima.workflow.preflight import check_captions, check_cost, check_data
+from badminima.workflow.slurm import check_slurm, check_status_command, check_submissions, one_of_each_kind
 
 # A workflow that imports this one gives rules names of its own.
-NAMED = (rules.train, rules.pretrain, rules.fetch_data, rules.plan)
-TRAIN, PRETRAIN, FETCH_DATA, PLAN = (one.rule.name for one in NAMED)
+NAMED = (rules.train, rules.pretrain, rules.fetch_data, rules.plan, rules.report, rules.provenance)
+TRAIN, PRETRAIN, FETCH_DATA, PLAN, REPORT, PROVENANCE = (one.rule.name for one in NAMED)
 
 
 def prepare_start():
@@ -25,7 +26,16 @@ def prepare_start():
         if "settings" in job.rule.params.keys():
             job.params
     SETTINGS.write()
+    limit_gpus()
     lift_job_rate_limit()
+
+
+def limit_gpus():
+    """Start no more jobs on GPUs of this machine than it has; a cluster's jobs have their own."""
+    if workflow.nodes is None and "gpu" not in workflow.global_resources:
+        gpus = gpus_here(CONFIG.device)
+        if gpus:
+            workflow.register_resource("gpu", gpus)
 
 
 def lift_job_rate_limit():
@@ -50,7 +60,11 @@ def print_ending():
 
 def check_start(jobs):
     """Raise UserError if jobs would fail, take months on this machine, or end without anybody noticing."""
+    rules_planned = {job.rule.name for job in jobs}
+    if {REPORT, PROVENANCE} & rules_planned:
+        check_captions(CONFIG, CHECKOUT / "report", PROVENANCE in rules_planned)
     if workflow.executor_plugin.name == "slurm" and not all(job.is_local for job in jobs):
+        check_slurm()
         check_status_command(workflow.executor_settings.status_command)
     trainings, pretrainings = (
         [as_run(job.wildcards) for job in jobs if job.rule.name == rule] for rule in (TRAIN, PRETRAIN)

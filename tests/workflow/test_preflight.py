@@ -1,5 +1,7 @@
 """The paper's grid does not start by accident on one machine."""
 
+import os
+
 import pytest
 
 from tests.checkout import make_checkout
@@ -47,9 +49,15 @@ def test_the_plan_beside_a_target_that_trains_is_refused_before_anything_runs(un
     assert not (untouched.folder / "results" / "smoke" / "inits").exists()
 
 
-def test_the_plan_knows_the_machine(untouched):
+def test_the_plan_knows_the_machine(untouched, tmp_path, monkeypatch):
     one_seed = ["--config", "grid={seeds: [0]}"]
     assert "; 4 at once" in untouched.snakemake("--cores", "8", *one_seed, "plan={device: x86_64}", "--", "plan").stdout
     assert "; 2 at once" in untouched.snakemake("--cores", "9", "--resources", "gpu=3", *one_seed, "--", "plan").stdout
     done = untouched.snakemake("--profile", "slurm", "--jobs", "37", *one_seed, "--", "plan")
     assert "; 37 at once" in done.stdout
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho NVIDIA H200\necho NVIDIA H200\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "; 2 at once" in untouched.snakemake("--cores", "32", *one_seed, "--", "plan").stdout

@@ -25,8 +25,8 @@ TAIL = 1 << 14
 # Less free space than this, in bytes, counts as a full disk.
 FULL = 1 << 20
 NO_SPACE = os.strerror(errno.ENOSPC)
-# How the last line of a log begins that says why: a command's message, or the end of a traceback.
-REASON = re.compile(r"([A-Za-z_]\w*\.)*\w*Error\b")
+# How a line begins that says why: a command's message, or the exception below a traceback, which may have more lines.
+REASON = re.compile(r"([A-Za-z_]\w*\.)*(\w*(Error|Exception)|KeyboardInterrupt)\b")
 # How the one line of a command begins that says all there is to say of a user's mistake.
 MESSAGE = "Error: "
 # What an executor says after the reason: the command that it sent a job by, or where to look further.
@@ -43,6 +43,8 @@ STOPPING = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 # what an executor says of a job that someone cancelled.
 ABORTED = ("Aborted!", "KeyboardInterrupt")
 CANCELLED = "'CANCELLED"
+# What SLURM says of a job whose command ended by itself.
+FAILED = "'FAILED'"
 
 
 @dataclass(frozen=True)
@@ -87,21 +89,25 @@ class Failure:
         return bool(self.outputs) and all(path.exists() for path in self.outputs)
 
     @property
+    def was_killed(self) -> bool:
+        """Whether a signal or a cluster ended the job: then errors in its log are those of attempts before."""
+        return bool(self.signal or (self.message and FAILED not in self.message))
+
+    @property
     def gives_reason(self) -> bool:
-        """Whether the job's own log ends with a reason: an error, or that the job was stopped."""
-        lines = last_lines(self.logs[0]) if self.logs else []
-        return bool(lines) and (GOES_ON in lines[-1] or REASON.match(lines[-1]) is not None)
+        """Whether the job's own log says why: by an exception, or that the job was stopped."""
+        lines = self._end_of(self.logs[0]) if self.logs else []
+        said = lines[-1:] if self.was_killed else lines
+        return any(GOES_ON in line or REASON.match(line) for line in said)
 
     def lines(self) -> list[str]:
         """Return the lines that tell what happened."""
         # The executor's log says why a job was killed that could not say so itself.
         logs = self.logs[:1] if self.gives_reason else self.logs
-        lines = [line for log in logs for line in last_lines(log)]
+        lines = [line for log in logs for line in self._end_of(log)]
         aborted = bool(lines) and lines[-1] in ABORTED
         if aborted:
             lines = []
-        elif lines and lines[-1].startswith(MESSAGE):
-            lines = lines[-1:]
         if self.message:
             # Last, since a log may be that of an attempt before.
             lines.append(self.message)
@@ -111,11 +117,22 @@ class Failure:
             lines.append("stopped; the same command goes on")
         elif not self.gives_reason and self.signal:
             lines.append(meaning_of(self.signal))
-        elif not self.gives_reason and len(self.logs) == 1:
-            lines.append("its log gives no reason: it was killed (memory?), or could not start")
+        elif not lines:
+            lines.append("its log says nothing")
         if self._disk_is_full() and not any(NO_SPACE in line for line in lines):
             lines.append(f"no space left on the disk of {self.outputs[0].parent}")
         return lines
+
+    def _end_of(self, log: Path) -> list[str]:
+        """Return the last exception of a log, with what is below it, where it tells of this attempt; else the end."""
+        lines = lines_of(log)
+        starts = [number for number, line in enumerate(lines) if REASON.match(line)]
+        if starts and not self.was_killed:
+            # A command's message says all there is to say; an exception comes with the lines before it, if they fit.
+            is_message = lines[starts[-1]].startswith(MESSAGE)
+            first = starts[-1] if is_message else min(starts[-1], max(0, len(lines) - LINES))
+            return lines[first:][:LINES]
+        return lines[-1:] if lines and lines[-1].startswith(MESSAGE) else lines[-LINES:]
 
     def _disk_is_full(self) -> bool:
         folder = next((path for path in self.outputs[0].parents if path.is_dir()), None) if self.outputs else None
@@ -242,8 +259,8 @@ def meaning_of(name: str) -> str:
     return f"crashed ({name})"
 
 
-def last_lines(log: Path) -> list[str]:
-    """Return the last lines of a log that say something, long ones cut."""
+def lines_of(log: Path) -> list[str]:
+    """Return the lines at the end of a log that say something, long ones cut."""
     try:
         with log.open("rb") as handle:
             handle.seek(max(0, log.stat().st_size - TAIL))
@@ -251,4 +268,4 @@ def last_lines(log: Path) -> list[str]:
     except OSError:
         return []
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return [line if len(line) <= WIDTH else f"{line[:WIDTH]} ..." for line in lines[-LINES:]]
+    return [line if len(line) <= WIDTH else f"{line[:WIDTH]} ..." for line in lines]

@@ -39,6 +39,22 @@ def check_data(config: Config, datasets: Collection[str]) -> None:
             raise UserError(f"datasets.{dataset}.path", "nothing", "expected the folder or archive of its images")
 
 
+def check_captions(config: Config, folder: Path, of_tables: bool) -> None:
+    """Raise UserError if a caption is missing that a report would show.
+
+    Args:
+        config: the configuration.
+        folder: where captions lie.
+        of_tables: whether the report shows tables for papers too.
+    """
+    shown = {f"figures.{name}": f"fig_{figure.kind or name}.rst" for name, figure in config.figures.items()}
+    if of_tables:
+        shown |= {f"tables.{name}": f"table_{table.kind or name}.rst" for name, table in config.tables.items()}
+    for key, file in shown.items():
+        if not (folder / file).is_file():
+            raise UserError(key, f"no caption {folder / file}", "write a sentence or two that say how to read it")
+
+
 def local_files(config: Config, dataset: str) -> Path | None:
     """Return the folder or archive of a dataset's files, ``~`` expanded; None where the config names none."""
     entry = config.datasets[dataset]

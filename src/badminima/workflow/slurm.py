@@ -1,6 +1,7 @@
 """Check what a cluster must have before jobs are sent to it, and ask it whether it would take them."""
 
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +12,14 @@ from badminima.errors import UserError
 SECONDS = 60
 # Words around the reason in what `sbatch --test-only` says.
 PREFIXES = ("sbatch: error: ", "allocation failure: ", "sbatch: ")
+
+
+def check_slurm() -> None:
+    """Raise UserError if this machine has no SLURM to send jobs to."""
+    if shutil.which("sbatch") is None:
+        raise UserError(
+            "executor slurm", "no program sbatch", "log in to a cluster with SLURM, or leave out the profile"
+        )
 
 
 def check_status_command(command: str | None) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from badminima.workflow.slurm import refusal
+from badminima.errors import UserError
+from badminima.workflow.slurm import check_slurm, refusal
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,9 @@ def test_a_refusal_is_one_line(answer, reason):
 
 def test_who_accepts_is_not_asked_further():
     assert refusal(["sh", "-c", "echo sbatch: Job 1 to start >&2"]) is None
+
+
+def test_a_machine_without_slurm_is_told_in_a_line(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="executor slurm: found no program sbatch; log in to a cluster"):
+        check_slurm()
