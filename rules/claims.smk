@@ -6,7 +6,7 @@ DECIDABLE = [group for group in claims.GROUPS if undecidable(CONFIG, group) is N
 
 def claim_file(wildcards):
     """Return the file of the settings of the tables that one target's claims need."""
-    return SETTINGS.path(collect_claim_settings(CONFIG, wildcards.claim))
+    return SETTINGS.path(SETTINGS.with_trainings(CONFIG, collect_claim_settings(CONFIG, wildcards.claim)))
 
 
 def claim_runs(wildcards):

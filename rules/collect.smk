@@ -34,6 +34,11 @@ def collected_landscapes(wildcards):
     return [PATHS.run(run) / paths.LANDSCAPE for run in found]
 
 
+def tables_settings(build):
+    """Return a parameter: the file of the settings of a study's tables, which name those of its runs."""
+    return lambda wildcards: SETTINGS.path(SETTINGS.with_trainings(CONFIG, build(CONFIG, wildcards.study)))
+
+
 rule collect:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
@@ -60,7 +65,7 @@ rule collect:
         mem_mb=memory_of("collect"),
         runtime=runtime_of("collect"),
     params:
-        settings=settings_of(slices.collect_settings),
+        settings=tables_settings(slices.collect_settings),
         results=results_folder,
         tables=output_folder,
     shell:
@@ -88,7 +93,7 @@ rule collect_outcomes:
         mem_mb=memory_of("collect"),
         runtime=runtime_of("collect"),
     params:
-        settings=settings_of(slices.outcomes_settings),
+        settings=tables_settings(slices.outcomes_settings),
         results=results_folder,
         tables=output_folder,
     shell:

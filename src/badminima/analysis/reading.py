@@ -87,6 +87,7 @@ class StudyReader:
         """Read the record and the history of a pretraining."""
         folder = self.paths.init(run.dataset, run.model, run.init, run.seed)
         record = read_pretraining(folder / RECORD, run)
+        self._check_settings(record, folder)
         self._check_weights(record, folder)
         confusing = self.paths.confusing(run.dataset, run.init, run.seed)
         if confusing.exists():
@@ -105,6 +106,7 @@ class StudyReader:
     def _read(self, run: Run) -> FinishedRun:
         folder = self.paths.run(run)
         record = read_record(folder / RECORD, run)
+        self._check_settings(record, folder)
         self._check_weights(record, folder)
         prepared = self.paths.prepared(run.dataset)
         if prepared.exists():
@@ -123,6 +125,12 @@ class StudyReader:
             if file.made_from.reference is not None
         ]
         return FinishedRun(record, self._history(record, folder), measured, correct)
+
+    def _check_settings(self, record: RunRecord, folder: Path) -> None:
+        """Compare the settings of a training with those that the config gives, where they are known."""
+        file = self.settings.trainings.get(folder.relative_to(self.paths.results).as_posix())
+        if file is not None:
+            record.require_settings(Path(file))
 
     def _check_weights(self, record: RunRecord, folder: Path) -> None:
         """Compare weights with the record; tables need none, so that they may be gone."""

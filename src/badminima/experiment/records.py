@@ -5,18 +5,20 @@ measurements hold those of what was measured. Whoever reads a run compares them,
 no other dataset, passes for its own. A tensor file states its digest in its head: to compare one costs no reading.
 """
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from badminima.config.base import Section
+from badminima.config.base import Section, without_defaults
 from badminima.config.messages import parse
 from badminima.config.names import BASELINE_RECIPE
 from badminima.errors import UserError
 from badminima.experiment.paths import RECORD, WEIGHTS
 from badminima.experiment.runs import Run
+from badminima.experiment.settings import TrainSettings
 from badminima.storage.files import file_sha256, read_json
 from badminima.storage.tensorfiles import read_tensors, stated_digest
 
@@ -176,6 +178,18 @@ class RunRecord:
         left, made_from = self.stated.left.model_dump(), self.stated.made_from.model_dump()
         require_same(role, file, digest or digest_of(file), {**left, **made_from}[role], self.path)
 
+    def require_settings(self, file: Path) -> None:
+        """Make sure that the run was trained with the settings in a file; raises UserError if not."""
+        own = parse(TrainSettings, self.content["settings"], where=f"{self.path}: settings.")
+        found, expected = json.loads(json.dumps(without_defaults(own))), read_json(file)
+        if found != expected:
+            key, value, wanted = _first_difference(found, expected)
+            raise UserError(
+                self.path,
+                f"a run with {key} {value!r}, where the config gives {wanted!r} (None: the default)",
+                "delete its folder and start Snakemake again",
+            )
+
     def require_measured(self, path: Path, measured: Measurements) -> None:
         """Make sure that measurements are of this run; raises UserError if they are of another."""
         require_run(path, measured.settings, self.stated.settings.run)
@@ -333,6 +347,15 @@ def digest_of(path: Path) -> str:
 def name_of(run: Run) -> str:
     """Name a run, as its folder does."""
     return f"{run.dataset}/{run.model}/{run.init}/{run.recipe}/seed{run.seed}"
+
+
+def _first_difference(found: dict[str, Any], expected: dict[str, Any], where: str = "") -> tuple[str, Any, Any]:
+    """Return the key of the first value that differs, and both values."""
+    key = next(key for key in [*found, *expected] if found.get(key) != expected.get(key))
+    one, other = found.get(key), expected.get(key)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return _first_difference(one, other, f"{where}{key}.")
+    return f"{where}{key}", one, other
 
 
 def _not_together(file: Path, found: str, digest: str, stated: str | None, where: Path) -> UserError:

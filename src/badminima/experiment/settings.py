@@ -153,6 +153,7 @@ class CollectSettings(Section):
     pretrained: list[str]
     compared: list[str] = Field([])
     landscapes: dict[str, list[str]] = Field({})
+    trainings: dict[str, str] = Field({}, description="Folder -> settings file of the trainings, to compare with.")
     statistics: StatisticsConfig
     root_seed: int
 

@@ -1,14 +1,21 @@
 """Settings of jobs in files: a command names its file, and a job is run again when that name changes."""
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from badminima.config import Config
 from badminima.config.base import without_defaults
 from badminima.errors import without_secrets
+from badminima.experiment.paths import Paths
+from badminima.experiment.runs import study_runs
+from badminima.experiment.settings import CollectSettings
+from badminima.experiment.slices import pretrain_settings, train_settings
 from badminima.storage.files import write_text
 
 
@@ -25,11 +32,22 @@ class SettingsFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._texts: dict[Path, str] = {}
+        self._known: dict[Any, str] = {}
 
     def path(self, settings: BaseModel) -> str:
         """Return the file of some settings, without their defaults; :meth:`write` makes it."""
         text = json.dumps(without_defaults(settings))
         return self._remember(text, text)
+
+    def with_trainings(self, config: Config, settings: CollectSettings) -> CollectSettings:
+        """Return the settings of ``collect`` with the files of settings of all trainings that it reads."""
+        paths, study = Paths(""), settings.study
+        pretrained = product(study.datasets, study.models, settings.pretrained, study.seeds)
+        files = {str(paths.init(*one)): self._path_of(pretrain_settings, config, *one) for one in pretrained}
+        files |= {
+            str(paths.run(run)): self._path_of(train_settings, config, run) for run in study_runs(study, settings.cells)
+        }
+        return settings.model_copy(update={"trainings": files})
 
     def path_of_config(self, config: dict[str, Any], sort_keys: bool = True) -> str:
         """Return the file of a raw configuration without credentials.
@@ -42,6 +60,12 @@ class SettingsFiles:
         if isinstance(data, dict) and "urls" in data:
             config = {**config, "data": {**data, "urls": json.loads(without_secrets(json.dumps(data["urls"])))}}
         return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=sort_keys))
+
+    def _path_of(self, build: Callable[..., BaseModel], config: Config, *job: Any) -> str:
+        """Return the file of the settings of a job; several tables ask for the same."""
+        if (build, job) not in self._known:
+            self._known[build, job] = self.path(build(config, *job))
+        return self._known[build, job]
 
     def write(self) -> None:
         """Write every file that was named and is not there yet."""

@@ -24,6 +24,7 @@ from badminima.results.export import export
 from badminima.results.results import Results
 from badminima.storage.tensorfiles import read_tensors, stated_digest, write_tensors
 from badminima.training.job import train
+from badminima.workflow.settings_files import SettingsFiles
 from tests.unit.results.conftest import NAME, RUN, restate
 
 OTHER = replace(RUN, seed=1)
@@ -166,6 +167,21 @@ def test_a_run_is_compared_with_one_of_its_recipe_and_seed_alone(copied):
     shutil.copyfile(other / "weights.safetensors", paths.run(BASELINE) / "weights.safetensors")
     with pytest.raises(UserError, match=r"random/vanilla/seed0/weights\.safetensors: found other weights"):
         read_context(settings, Inputs(weights, reference=paths.run(BASELINE) / "weights.safetensors"))
+
+
+def test_a_run_with_other_settings_than_the_configs_is_in_no_table(copied, tmp_path):
+    config, files = copied.config, SettingsFiles(tmp_path / "settings")
+    settings = files.with_trainings(config, collect_settings(config, "ablation"))
+    files.write()
+    collect(copied.paths, settings)
+    edited("run.json", settings__optimization__epochs=4)(copied.paths)
+    with pytest.raises(UserError, match=r"adversarial/vanilla/seed0/run\.json: .*optimization\.epochs 4.* gives 3"):
+        collect(copied.paths, settings)
+    edited("run.json", settings__optimization__epochs=3)(copied.paths)
+    pretraining = copied.paths.init("digits", "mlp", "adversarial", 1) / "run.json"
+    edit(pretraining, settings__recipe__momentum=0.5)
+    with pytest.raises(UserError, match=r"seed1/run\.json: .*recipe\.momentum 0\.5.* gives None"):
+        collect(copied.paths, settings)
 
 
 def test_a_comparison_with_weights_that_no_run_ended_at_is_refused(copied):
