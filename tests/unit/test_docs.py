@@ -10,23 +10,30 @@ import yaml
 
 from badminima.analysis.claims import GROUPS
 from badminima.analysis.claims.verdicts import VERDICTS
+from badminima.config.load import load_config
 from badminima.config.registry import FIGURES
 from badminima.experiment.runs import Run
+from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
 from tests.unit.test_structure import FLOOR_OF
 
 DOCS = REPOSITORY / "docs"
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
 PROSE = [page for page in PAGES if page.name != "config.md"]  # which is generated
 CONFIGS = [REPOSITORY / "config.yaml", *(REPOSITORY / "presets").rglob("*.yaml")]
 RULES = "".join(path.read_text() for path in [REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")])
 CAPTIONS = sorted(path for path in (REPOSITORY / "report").glob("*.rst") if path.name != "workflow.rst")
+YAML = [
+    (name_of(page), block) for page in PAGES for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+]
 # The how-to page adds these.
 EXAMPLES = ("rings", "shallow", "sparsity", "transposed")
-
-
-def name_of(page: Path) -> str:
-    return str(page.relative_to(REPOSITORY))
 
 
 def without_code(text: str) -> str:
@@ -97,6 +104,25 @@ def test_every_documented_target_exists_and_every_figure_table_and_claim_is_docu
     assert named - set(FIGURES.names) <= known
     families_named = {name for name in known if name.startswith(("fig_", "anim_", "table_", "claim_"))}
     assert families_named | set(FIGURES.names) <= named
+
+
+@pytest.mark.parametrize(("page", "example"), YAML)
+def test_every_yaml_example_is_an_overlay_of_the_demo_with_its_controls(page, example):
+    presets = [REPOSITORY / "presets" / f"{name}.yaml" for name in ("demo", "overlays/controls")]
+    raw = raw_config()
+    for text in [*(path.read_text() for path in presets), example]:
+        raw = overlay(raw, yaml.safe_load(text))
+    assert load_config(raw)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_name_presets_and_targets_that_exist(page):
+    commands = re.findall(r"^snakemake (?:.*\\\n)*.*$", page.read_text(), re.MULTILINE)
+    words = {word for command in commands for word in command.split("#")[0].split()}
+    presets = {word for word in words if word.startswith("presets/")}
+    assert not {preset for preset in presets if not (REPOSITORY / preset).is_file()}
+    targets = {word for word in words if word.startswith(("fig_", "anim_", "table_", "claim_"))}
+    assert targets - {"fig_step"} <= set(first_cells("reference/targets.md"))  # the tutorial makes that one
 
 
 def test_the_glossary_has_the_words_for_a_run_and_its_outcome():

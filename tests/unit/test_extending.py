@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from badminima.analysis.claims import Claim
+from badminima.analysis.claims.verdicts import evaluate_claims
+from badminima.analysis.tables import summarize_cells
 from badminima.config import ModelConfig, options, registry
 from badminima.config.load import load_config
 from badminima.config.schema import reference_text, schema_text
@@ -17,13 +21,17 @@ from badminima.diagnostics.diagnose import diagnose
 from badminima.errors import UserError
 from badminima.experiment.cost import cost_of_jobs
 from badminima.experiment.runs import Run
-from badminima.experiment.settings import DiagnoseSettings
+from badminima.experiment.settings import DiagnoseSettings, FigureSettings, TableSettings
 from badminima.experiment.slices import diagnose_settings
 from badminima.experiment.speeds import Device, Speed
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
+from badminima.report.figures import draw_figure
+from badminima.report.tables import make_table
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
+from tests.unit.analysis.claims.test_claims import SETTINGS
+from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
 
 GUIDE = (REPOSITORY / "docs" / "how-to" / "extend.md").read_text()
 
@@ -106,3 +114,30 @@ def test_a_new_dataset_needs_its_file_and_a_registry_line(extend, rng, tmp_path)
     raw = source.read(source.fetch(tmp_path, tmp_path, [])[1])
     assert raw.train.image_shape == registry.SOURCES.entry("rings").image_shape
     assert np.array_equal(raw.train.labels, labels)
+
+
+def test_a_new_figure_needs_its_file_and_a_registry_line(extend):
+    extend("report/figures/sparsity.py", "FIGURES", "sparsity")
+    study = made_up_study(lambda init, recipe: 0.9)
+    study = replace(study, runs=study.runs.assign(**{"sparsity.end": 0.25}))
+    study = replace(study, cells=summarize_cells(study, STATISTICS, root_seed=0))
+    shown = draw_figure(study, FigureSettings(kind="sparsity", recipes=RECIPES, inits=INITS)).shown
+    assert len(shown.query("kind == 'mean'")) == len(RECIPES) * len(INITS)
+    assert set(shown["value"]) == {0.25}
+
+
+def test_a_new_table_needs_its_file_and_a_registry_line(extend):
+    extend("report/tables/transposed.py", "TABLES", "transposed")
+    asked = {"kind": "transposed", "name": "transposed", "study": "ablation", "recipes": RECIPES, "inits": INITS}
+    (block,) = make_table(made_up_study(lambda init, recipe: 0.9), TableSettings(**asked, statistics=STATISTICS)).blocks
+    assert block.text.shape[1] == len(RECIPES)
+
+
+def test_a_new_claim_needs_its_entry():
+    claim = eval(found(r"```python\n(Claim\(.*?\n\))\n```"), {"Claim": Claim})
+    assert claim.group == "3"
+    study = made_up_study(
+        lambda init, recipe: 0.9 if recipe == "label_noise" else 0.8, recipes=["vanilla", "label_noise"]
+    )
+    (row,) = evaluate_claims([claim], {"study": study}, SETTINGS).to_dict("records")
+    assert row["verdict"] == "supported"
