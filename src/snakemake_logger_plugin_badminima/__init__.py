@@ -1,7 +1,8 @@
 """A logger of Snakemake's that shows how far the trainings are: ``snakemake --logger badminima``.
 
 Snakemake finds it by its name. On a terminal it shows a bar, elsewhere a line every few seconds; each figure is named
-when it is there, warnings and errors are shown, and a failed job is named at once.
+when it is there, warnings and errors are shown, and a failed job is named at once. While no job
+finishes, it shows one that runs, with the last line of its log.
 
 Snakemake imports this before it reads a Snakefile, which says where the library lies: so nothing of that is imported
 until jobs are planned.
@@ -9,9 +10,11 @@ until jobs are planned.
 
 import logging
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 # What is counted beside jobs, by the rule that makes it, in the order that it is made.
 COUNTED = {"pretrain": "pretrainings", "train": "trainings"}
-# Seconds between two lines where there is no terminal.
+# Seconds between two lines where there is no terminal, and between two looks at what runs.
 EVERY = 15.0
 
 
@@ -32,11 +35,12 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         """Begin with nothing planned."""
         self._planned: dict[str, int] = {}
-        self._rules: dict[int, tuple[str, list[str]]] = {}
+        self._running: dict[int, tuple[str, list[str], list[str]]] = {}
         self._finished: list[str] = []
         self._since = time.monotonic()
         self._progress: Progress | None = None
         self._news: set[str] = set()
+        self._closed = threading.Event()
 
     @property
     def writes_to_stream(self) -> bool:
@@ -70,10 +74,11 @@ class LogHandler(LogHandlerBase):
         if event == LogEvent.RUN_INFO and self._progress is None:
             self._begin(content["stats"])
         elif event == LogEvent.JOB_INFO:
-            self._rules[content["jobid"]] = (content["rule_name"], list(content["output"]))
+            self._running[content["jobid"]] = (content["rule_name"], list(content["output"]), list(content["log"]))
         elif event == LogEvent.JOB_FINISHED:
             self._finish(content["job_id"])
         elif event == LogEvent.JOB_ERROR:
+            self._running.pop(content["jobid"], None)
             self._say(f"failed: rule {content['rule_name']}, log: {', '.join(content['log'])}")
         elif is_news(record):
             # Of a SIGTERM Snakemake tells again with each job that ends.
@@ -85,6 +90,7 @@ class LogHandler(LogHandlerBase):
 
     def close(self) -> None:
         """Leave the terminal in order."""
+        self._closed.set()
         if self._progress is not None:
             self._progress.close()
         super().close()
@@ -98,9 +104,17 @@ class LogHandler(LogHandlerBase):
         among = [f"{self._count(self._planned, rule)} {name}" for rule, name in self._counted()]
         self._say(f"jobs: {jobs}" + (f", among them {' and '.join(among)}" if among else ""))
         self._progress = Progress(jobs, "jobs", every=EVERY)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        """Show the job that has run longest, again and again."""
+        while not self._closed.wait(EVERY):
+            if self._progress is not None and (running := list(self._running.values())):
+                rule, _, logs = running[0]
+                self._progress.update(len(self._finished), f"{rule}: {_last_line(logs)}")
 
     def _finish(self, job: int) -> None:
-        rule, outputs = self._rules.get(job, ("", []))
+        rule, outputs, _ = self._running.pop(job, ("", [], []))
         self._finished.append(rule)
         for path in outputs:
             if path.endswith(".png"):
@@ -130,6 +144,12 @@ class LogHandler(LogHandlerBase):
         from tqdm import tqdm
 
         tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
+
+
+def _last_line(logs: list[str]) -> str:
+    """Return the last line of a job's log; empty if there is none yet."""
+    lines = [line for log in logs if Path(log).is_file() for line in Path(log).read_text(errors="replace").splitlines()]
+    return lines[-1].strip() if lines else ""
 
 
 def is_news(record: logging.LogRecord) -> bool:

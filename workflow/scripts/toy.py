@@ -1,16 +1,15 @@
 """Train all networks of the two-dimensional toy experiment and measure them."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from badminima.cli import OUTPUT_FILE, Progress, one_line_errors, settings_option
 from badminima.experiment.settings import ToySettings
 from badminima.storage.files import write_csv
-from badminima.toy import paths as toy_paths
-from badminima.toy.experiment import run_toy, write_networks
-from badminima.toy.table import COLUMNS, rows
+from badminima.toy.data import write_networks
+from badminima.toy.experiment import epochs_of, run_toy
+from badminima.toy.measure import COLUMNS, PATH_COLUMNS, rows
 
 
 @click.command(help=__doc__)
@@ -20,13 +19,12 @@ from badminima.toy.table import COLUMNS, rows
 @click.option("--paths", type=OUTPUT_FILE, required=True, help="Output: a row per run, seed and kept step.")
 @one_line_errors
 def main(settings: ToySettings, networks: Path, csv: Path, paths: Path) -> None:
-    progress = Progress(settings.toy.pretraining.epochs, "toy: epochs of pretraining", every=5)
-    along: list[dict[str, Any]] = []
-    trained = run_toy(settings, progress.update, along.append)
+    progress = Progress(epochs_of(settings.toy), "toy: epochs", every=5)
+    trained, along = run_toy(settings, progress.update)
     progress.close()
     write_networks(networks, trained)
     write_csv(csv, COLUMNS, rows(trained))
-    write_csv(paths, toy_paths.COLUMNS, along)
+    write_csv(paths, PATH_COLUMNS, along)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ import pandas as pd
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, drawing_options, one_line_errors, settings_option
 from badminima.experiment.settings import ToyFigureSettings
 from badminima.report.figures import write_drawing
-from badminima.toy.experiment import read_networks
-from badminima.toy.figure import animate_toy, draw_toy
-from badminima.toy.mechanism import draw_toy_mechanism
+from badminima.toy.data import read_networks
+from badminima.toy.figure import animate_toy, draw_toy, draw_toy_mechanism
 
 
 @click.group(help=__doc__)

@@ -154,7 +154,7 @@ def _backward(
     output: Tensor, images: Tensor, weight: Tensor, geometry: Geometry, mask: list[bool]
 ) -> tuple[Tensor, ...]:
     stride, padding, dilation, groups = geometry
-    return torch.ops.aten.convolution_backward(  # type: ignore[no-any-return]
+    return torch.ops.aten.convolution_backward(
         output, images, weight, None, stride, padding, dilation, False, [0, 0], groups, mask
     )
 

@@ -2,8 +2,8 @@
 
 Numpy alone: networks this small spend their time in the calls, so the seeds are trained in lockstep as one stack.
 
-- Holds: ``experiment`` (all its networks, on disk too), ``data``, ``network``, ``training``, ``measure`` (boundaries),
-  ``table``, ``paths`` (what is measured along runs), ``figure``, ``mechanism``.
-- Imports: ``config``, ``experiment``, ``analysis``, ``claims.evidence``, ``figures``, ``storage``, ``seeding``.
+- Holds: ``experiment`` (the stage), ``data`` (points and networks, on disk too), ``network`` (its training),
+  ``measure`` (boundaries, tables), ``figure``.
+- Imports: ``config``, ``experiment``, ``analysis``, ``report.figures``, ``storage``, ``seeding``.
 - Others use: scripts alone.
 """

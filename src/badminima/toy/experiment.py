@@ -1,73 +1,36 @@
-"""Stage ``toy``: all networks of the toy experiment, and the file that holds them."""
+"""Stage ``toy``: pretrain and train all networks of the toy, and measure them along the way."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from badminima.config import ToyConfig
-from badminima.config.messages import parse
-from badminima.errors import UserError
 from badminima.experiment.settings import ToySettings
 from badminima.seeding import generator
-from badminima.storage.tensorfiles import read_tensors, write_tensors
-from badminima.toy.data import ToyData, draw_data, stack
-from badminima.toy.network import Layers, draw_layers, stack_layers
-from badminima.toy.paths import KEPT, PathMeter
-from badminima.toy.training import pretrain, train
+from badminima.toy.data import Stage, ToyData, ToyNetworks, draw_data, stack, steps_of
+from badminima.toy.measure import KEPT, PathMeter
+from badminima.toy.network import BLOCK, Layers, draw_layers, pretrain, stack_layers, train
+
+Report = Callable[[int, str], None]
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Networks of one kind, a stack over seeds.
-
-    Attributes:
-        phase: ``start`` (random weights), ``pretraining`` or ``training``.
-        run: name of the init or of the run.
-        init: the init they came from.
-        layers: the stack.
-        epochs: how long each was trained, ``[s]``.
-    """
-
-    phase: str
-    run: str
-    init: str
-    layers: Layers
-    epochs: np.ndarray
-
-
-@dataclass(frozen=True)
-class ToyNetworks:
-    """All networks of the experiment.
-
-    Attributes:
-        config: the experiment.
-        data: the points, stacked over seeds.
-        stages: random weights, the adversarial init, and the runs, in this order.
-        steps: the animation's numbers of steps, increasing from 0, ``[f]``.
-        frames: animated run -> the first seed's network at each of them, a stack of ``f``.
-    """
-
-    config: ToyConfig
-    data: ToyData
-    stages: list[Stage]
-    steps: np.ndarray
-    frames: dict[str, Layers]
+def epochs_of(config: ToyConfig) -> int:
+    """Count the epochs of pretraining, at most, and of all runs."""
+    return config.pretraining.epochs + sum(run.epochs for run in config.runs.values())
 
 
 def run_toy(
-    settings: ToySettings,
-    report: Callable[[int, str], None] = lambda done, message: None,
-    measured: Callable[[dict[str, Any]], None] | None = None,
-) -> ToyNetworks:
+    settings: ToySettings, report: Report = lambda done, message: None
+) -> tuple[ToyNetworks, list[dict[str, Any]]]:
     """Pretrain and train all networks, the seeds in lockstep.
 
     Args:
         settings: the experiment.
-        report: called with the epochs of pretraining done, and a message.
-        measured: called with each row of ``paths.csv``; None: nothing is measured along the runs.
+        report: called with the epochs done, of ``epochs_of``, and a message; a pretraining may need fewer.
+
+    Returns:
+        The networks, and the rows of ``paths.csv``.
     """
     config = settings.toy
 
@@ -85,15 +48,19 @@ def run_toy(
         Stage("start", "random", "random", random, np.zeros_like(epochs)),
         Stage("pretraining", "adversarial", "random", adversarial, epochs),
     ]
-    steps, frames = frame_steps(config), {}
+    steps, frames = logarithmic(max(steps_of(config, name) for name in config.animated), config.frames), {}
+    rows: list[dict[str, Any]] = []
+    done = config.pretraining.epochs
     for name, run in config.runs.items():
         # Runs of one seed on the same points share their order.
         order = generators("order", "training")
-        ends, shown = _train(config, name, data, starts[run.init], order, steps, measured)
+        ends, shown, measured = _train(config, name, data, starts[run.init], order, steps, done, report)
         stages.append(Stage("training", name, run.init, ends, np.full_like(epochs, run.epochs)))
+        rows += measured
         if name in config.animated:
             frames[name] = shown
-    return ToyNetworks(config, data, stages, steps, frames)
+        done += run.epochs
+    return ToyNetworks(config, data, stages, steps, frames), rows
 
 
 def _train(
@@ -103,34 +70,33 @@ def _train(
     start: Layers,
     generators: list[np.random.Generator],
     steps: np.ndarray,
-    measured: Callable[[dict[str, Any]], None] | None,
-) -> tuple[Layers, Layers]:
-    """Return the end of a run, and its first network at some steps; those beyond its end show its end."""
+    done: int,
+    report: Report,
+) -> tuple[Layers, Layers, list[dict[str, Any]]]:
+    """Return the end of a run, its first network at some steps (later ones show its end), and its rows of paths.csv."""
     run, last = config.runs[name], steps_of(config, name)
-    meter = PathMeter(start, data)
+    meter, kept = PathMeter(start, data), set(logarithmic(last, KEPT).tolist())
     shown = np.minimum(steps, last).tolist()
-    wanted, kept = set(shown), set(logarithmic(last, KEPT).tolist())
     frames: dict[int, Layers] = {}
+    rows: list[dict[str, Any]] = []
 
     def look(step: int, layers: Layers) -> None:
-        if step in wanted:
+        epoch = step * run.epochs / last
+        if epoch % BLOCK == 0:
+            report(done + int(epoch), f"training {name}")
+        if step in shown:
             frames[step] = [layer[0].copy() for layer in layers]
-        if measured is not None and step in kept:
-            place = {"step": step, "epoch": step * run.epochs / last, "lr": run.learning_rate}
+        if step in kept:
             values = meter.measure(layers)
             for position, seed in enumerate(config.seeds):
+                place = {"run": name, "init": run.init, "seed": seed, "step": step, "epoch": epoch}
                 of_seed = {measure: float(found[position]) for measure, found in values.items()}
-                measured({"run": name, "init": run.init, "seed": seed, **place, **of_seed})
+                rows.append({**place, "lr": run.learning_rate, **of_seed})
 
     points = data.augmented_points if run.augmentation else data.train_points
     labels = data.augmented_labels if run.augmentation else data.train_labels
     ends = train(start, points, labels, run, config.batch_size, generators, look)
-    return ends, stack_layers([frames[step] for step in shown])
-
-
-def frame_steps(config: ToyConfig) -> np.ndarray:
-    """Choose the steps that the animation shows."""
-    return logarithmic(max(steps_of(config, name) for name in config.animated), config.frames)
+    return ends, stack_layers([frames[step] for step in shown]), rows
 
 
 def logarithmic(last: int, count: int) -> np.ndarray:
@@ -140,53 +106,3 @@ def logarithmic(last: int, count: int) -> np.ndarray:
     """
     # From the last one down: of two steps the second is the end, not the first step.
     return np.unique([0, *np.geomspace(last, 1, count - 1).round().astype(np.int64)])
-
-
-def steps_of(config: ToyConfig, run: str) -> int:
-    """Count the steps of a run."""
-    settings = config.runs[run]
-    points = 2 * config.points * (1 + config.copies * settings.augmentation)
-    return settings.epochs * points // config.batch_size
-
-
-def write_networks(path: Path, networks: ToyNetworks) -> None:
-    """Write points ``data.{name}``, networks ``{phase}.{run}.{layer}`` and frames ``frames.{run}.{layer}``."""
-    stacks = {f"{stage.phase}.{stage.run}": stage.layers for stage in networks.stages}
-    stacks |= {f"frames.{run}": layers for run, layers in networks.frames.items()}
-    tensors = {f"{name}.{position}": layer for name, stack in stacks.items() for position, layer in enumerate(stack)}
-    tensors |= {f"data.{name}": values for name, values in vars(networks.data).items()}
-    tensors |= {f"{stage.phase}.{stage.run}.epochs": stage.epochs for stage in networks.stages}
-    write_tensors(path, {**tensors, "steps": networks.steps}, {"toy": networks.config.model_dump(mode="json")})
-
-
-def read_networks(path: Path) -> ToyNetworks:
-    """Read what ``write_networks`` wrote; raises UserError if the file is missing or damaged."""
-    tensors, metadata = read_tensors(path, verify=True)
-    config = parse(ToyConfig, metadata.get("toy"), where=f"{path}: ")
-    try:
-        return _networks(config, tensors)
-    except KeyError as error:
-        raise UserError(path, f"no tensor {error}", "expected networks of the toy; run its stage again") from None
-
-
-def _networks(config: ToyConfig, tensors: Mapping[str, np.ndarray]) -> ToyNetworks:
-    """Put the networks together; raises KeyError if a tensor is missing."""
-
-    def layers(name: str) -> Layers:
-        return [tensors[f"{name}.{position}"] for position in range(len(config.widths) + 1)]
-
-    def stage(phase: str, run: str, init: str) -> Stage:
-        name = f"{phase}.{run}"
-        return Stage(phase, run, init, layers(name), tensors[f"{name}.epochs"])
-
-    return ToyNetworks(
-        config=config,
-        data=ToyData(**{field.name: tensors[f"data.{field.name}"] for field in fields(ToyData)}),
-        stages=[
-            stage("start", "random", "random"),
-            stage("pretraining", "adversarial", "random"),
-            *(stage("training", name, run.init) for name, run in config.runs.items()),
-        ],
-        steps=tensors["steps"],
-        frames={run: layers(f"frames.{run}") for run in config.animated},
-    )

@@ -1,6 +1,6 @@
-"""``fig_toy`` and ``anim_toy``: decision boundaries to look at, those of the first seed."""
+"""Draw the toy: ``fig_toy`` and ``anim_toy`` show the first seed's boundaries, ``fig_toy_mechanism`` what changes."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,35 @@ import numpy as np
 import pandas as pd
 from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from badminima.analysis.claims.evidence import toy_tables
+from badminima.analysis.gaps import gaps_table
 from badminima.analysis.statistics import estimate
-from badminima.experiment.settings import ToyFigureSettings
+from badminima.analysis.tables import StudyTables
+from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
+from badminima.experiment.settings import FigureSettings, ToyFigureSettings
 from badminima.report.figures import Drawing
+from badminima.report.figures.mechanism import CANDIDATES, draw
 from badminima.report.figures.style import CLASS_COLOURS, CLASS_MARKERS, PAGE_WIDTH, recipe_label, set_style
 from badminima.storage.files import atomic_path
-from badminima.toy.experiment import Stage, ToyNetworks, steps_of
+from badminima.toy.data import Stage, ToyNetworks, steps_of
 from badminima.toy.measure import Window
 
 COLUMNS = 3
 STATISTICS = ["train_accuracy", "random_label_accuracy", "test_accuracy", "boundary_length"]
 # The animation: pixels per inch, pictures per second, how often its last one is repeated, distance of grid points.
 DPI, SPEED, HOLD, COARSE = 150, 8, 16, 0.02
+INIT = "adversarial"
+# The toy's vanilla SGD from random weights, as claim 7 has it.
+GOAL = "vanilla_lr0.01"
+# Closed forms know no rounding: of points fitted to logits of hundreds the Hessian's trace is 1e-100.
+LEAST = 1e-9
+LABELS = {
+    **CANDIDATES,
+    "memory.confusing_accuracy": "accuracy on random labels",
+    "trace.hessian": "trace of the Hessian (cut)",
+}
 
 
 def draw_toy(networks: ToyNetworks, table: pd.DataFrame, settings: ToyFigureSettings) -> Drawing:
@@ -41,11 +57,17 @@ def draw_toy(networks: ToyNetworks, table: pd.DataFrame, settings: ToyFigureSett
     shown: list[dict[str, Any]] = []
     for axes, stage in zip(grid.flat, networks.stages, strict=False):
         outputs = window.outputs([layer[:1] for layer in stage.layers])[0]
-        labels = labels_of(stage, networks)
-        draw_plane(axes, window, outputs, networks.data.train_points[0], labels)
+        # At the start the true ones, which no network was trained on yet.
+        labels = networks.data.random_labels[0] if stage.phase == "pretraining" else networks.data.train_labels[0]
+        points = networks.data.train_points[0]
+        draw_plane(axes, window, outputs, points, labels)
         means = _means(table[(table["phase"] == stage.phase) & (table["run"] == stage.run)], settings)
         axes.set_title(_title(stage, means), fontsize=7)
-        rows = [*_point_rows(networks.data.train_points[0], labels), *_boundary_rows(window.boundary(outputs))]
+        rows = [
+            {"kind": "point", "label": int(label), "x": x, "y": y} for (x, y), label in zip(points, labels, strict=True)
+        ]
+        for number, line in enumerate(window.boundary(outputs)):
+            rows += [{"kind": "boundary", "line": number, "x": x, "y": y} for x, y in line]
         shown += [{"phase": stage.phase, "run": stage.run, **row} for row in [*rows, *means.values()]]
     for axes in grid.flat[len(networks.stages) :]:
         axes.set_visible(False)
@@ -97,13 +119,6 @@ def draw_plane(axes: Axes, window: Window, outputs: np.ndarray, points: np.ndarr
     axes.set_yticks([])
 
 
-def labels_of(stage: Stage, networks: ToyNetworks) -> np.ndarray:
-    """Return the labels that the first seed's network of a stage was trained on (at the start the true ones)."""
-    data = networks.data
-    labels: np.ndarray = (data.random_labels if stage.phase == "pretraining" else data.train_labels)[0]
-    return labels
-
-
 def _means(table: pd.DataFrame, settings: ToyFigureSettings) -> dict[str, dict[str, Any]]:
     """Mean and interval over seeds of each statistic of one stage, as rows of what the figure shows."""
     rows = {}
@@ -142,11 +157,52 @@ def _with_interval(row: dict[str, Any], form: str) -> str:
     return f"{row['value']:{form}} [{row['low']:{form}}, {row['high']:{form}}]"
 
 
-def _point_rows(points: np.ndarray, labels: np.ndarray) -> Iterator[dict[str, Any]]:
-    for (x, y), label in zip(points, labels, strict=True):
-        yield {"kind": "point", "label": int(label), "x": x, "y": y}
+def draw_toy_mechanism(table: pd.DataFrame, paths: pd.DataFrame, settings: ToyFigureSettings) -> Drawing:
+    """Draw what ``fig_mechanism`` draws, of the runs from the adversarial init.
+
+    Epochs go by on a logarithmic scale, linear from 0 to the first kept step. The axis of the Hessian's trace is cut
+    at 1e-9.
+
+    Args:
+        table: the experiment's ``toy.csv``.
+        paths: its ``paths.csv``.
+        settings: how intervals are computed.
+    """
+    study = toy_study(table, paths, settings)
+    runs = study.runs[study.runs["init"] == INIT]
+    chosen = FigureSettings(
+        kind="mechanism",
+        recipes=list(runs["recipe"].unique()),
+        inits=[INIT],
+        statistics=settings.statistics,
+        root_seed=settings.root_seed,
+    )
+    drawing = draw(study, chosen, LABELS)
+    first = paths.loc[paths["epoch"] > 0, "epoch"].min()
+    decades = 10.0 ** np.arange(0, np.log10(max(1, paths["epoch"].max())) + 1e-9, 2)
+    for axes in drawing.figure.axes:
+        axes.set_xscale("symlog", linthresh=first, linscale=0.4)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(FixedLocator([0, *decades]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.yaxis.label.set_fontsize(7)
+        if axes.get_ylabel() == LABELS["trace.hessian"]:
+            axes.set_ylim(max(LEAST, axes.get_ylim()[0]), 2 * paths["trace.hessian"].max())
+    return drawing
 
 
-def _boundary_rows(boundary: list[np.ndarray]) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(boundary):
-        yield from ({"kind": "boundary", "line": number, "x": x, "y": y} for x, y in line)
+def toy_study(table: pd.DataFrame, paths: pd.DataFrame, settings: ToyFigureSettings) -> StudyTables:
+    """Return the toy as a study with the histories of its runs, and with gaps.
+
+    The gap is that of test accuracy between ``vanilla`` from the adversarial init and ``vanilla_lr0.01`` from random
+    weights, paired over seeds. Each seed has test points of its own, so their noise is in that of the seeds.
+    """
+    study = toy_tables(table)
+    runs = study.runs.assign(evaluated_on="test")
+    histories = paths.rename(columns={"run": "recipe"}).assign(dataset="toy", model="mlp")
+    of_goal = (runs["init"] == BASELINE_INIT) & (runs["recipe"] == GOAL)
+    compared = runs[(runs["init"] == INIT) | of_goal]
+    compared = compared.assign(recipe=compared["recipe"].mask(of_goal, BASELINE_RECIPE))
+    gaps = gaps_table(compared, None, settings.statistics, settings.root_seed)
+    return replace(study, runs=runs, histories=histories, gaps=gaps)

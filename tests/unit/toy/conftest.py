@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from badminima.toy.experiment import ToyNetworks
+from badminima.toy.data import ToyNetworks
 from badminima.toy.network import draw_layers, stack_layers
 from tests.unit.toy.toy import small_networks, small_paths, small_table
 

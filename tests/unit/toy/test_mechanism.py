@@ -7,7 +7,7 @@ import pytest
 from badminima.config import StatisticsConfig
 from badminima.experiment.settings import ToyFigureSettings
 from badminima.report.figures.mechanism import CANDIDATES
-from badminima.toy.mechanism import LABELS, draw_toy_mechanism, toy_study
+from badminima.toy.figure import LABELS, draw_toy_mechanism, toy_study
 
 FIGURE = ToyFigureSettings(statistics=StatisticsConfig(resamples=500), root_seed=0)
 ACCURACIES = {"vanilla": 0.9, "l2": 1.0, "da+m": 0.91}

@@ -9,11 +9,11 @@ from torch.func import functional_call
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from badminima.diagnostics import distance, gradients, units
-from badminima.toy.data import draw_data
+from badminima.toy.data import draw_data, steps_of
 from badminima.toy.data import stack as stack_data
-from badminima.toy.experiment import logarithmic, steps_of
+from badminima.toy.experiment import logarithmic
+from badminima.toy.measure import KEPT, MEASURES, Derivatives, PathMeter, alignment, coherence, hessian_trace
 from badminima.toy.network import vectors
-from badminima.toy.paths import KEPT, MEASURES, Derivatives, PathMeter, alignment, coherence, hessian_trace
 from tests.unit.toy.toy import SMALL, as_torch
 
 

@@ -10,11 +10,10 @@ from badminima.config import ToyConfig, ToyPretraining
 from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.settings import ToySettings
-from badminima.toy.data import draw_data
-from badminima.toy.experiment import read_networks, run_toy, steps_of, write_networks
+from badminima.toy.data import draw_data, read_networks, steps_of, write_networks
+from badminima.toy.experiment import epochs_of, run_toy
 from badminima.toy.measure import Window
-from badminima.toy.network import Trainer, draw_layers, logits, vectors
-from badminima.toy.training import Plateau, accuracy, pretrain, run_epoch
+from badminima.toy.network import Plateau, Trainer, accuracy, draw_layers, logits, pretrain, run_epoch, vectors
 from tests.configs import overlay, raw_config
 from tests.unit.toy.toy import SMALL, as_torch
 
@@ -77,8 +76,13 @@ def test_the_learning_rate_shrinks_as_torchs_plateau_schedule(rng):
 
 
 def test_a_seed_ends_with_the_same_bits_whatever_seeds_stand_beside_it(networks):
-    # Nor does it matter that those were measured on the way.
-    alone = run_toy(ToySettings(toy=SMALL.model_copy(update={"seeds": [1]}), root_seed=0))
+    told = []
+    settings = ToySettings(toy=SMALL.model_copy(update={"seeds": [1]}), root_seed=0)
+    alone, _ = run_toy(settings, lambda done, message: told.append((done, message.split()[0])))
+    # It shows progress from the first hundred epochs to the last, in pretraining and in training.
+    assert {part for _, part in told} == {"pretraining", "training"}
+    assert told == sorted(told)
+    assert (told[0][0], told[-1][0]) == (100, epochs_of(SMALL))
     epochs = networks.stages[1].epochs
     assert len(set(epochs.tolist())) == 3  # they left the stack one by one
     for together, single in zip(networks.stages, alone.stages, strict=True):
@@ -93,7 +97,7 @@ def test_pretraining_ends_at_the_first_look_that_finds_all_random_labels_fitted(
     assert accuracy(pretrained.layers, data.train_points, data.random_labels).tolist() == [1, 1, 1]
     pretraining = SMALL.pretraining.model_copy(update={"epochs": first - 100})
     settings = SMALL.model_copy(update={"seeds": [0], "pretraining": pretraining})
-    shorter = run_toy(ToySettings(toy=settings, root_seed=0)).stages[1]
+    shorter = run_toy(ToySettings(toy=settings, root_seed=0))[0].stages[1]
     assert shorter.epochs.tolist() == [first - 100]
     assert accuracy(shorter.layers, data.train_points[:1], data.random_labels[:1])[0] < 1
 

@@ -9,10 +9,10 @@ from torch import nn
 
 from badminima.config import ToyConfig, ToyPretraining, ToyRun
 from badminima.experiment.settings import ToySettings
-from badminima.toy import paths
-from badminima.toy.experiment import ToyNetworks, run_toy
+from badminima.toy.data import ToyNetworks
+from badminima.toy.experiment import run_toy
+from badminima.toy.measure import COLUMNS, PATH_COLUMNS, rows
 from badminima.toy.network import Layers
-from badminima.toy.table import COLUMNS, rows
 
 SMALL = ToyConfig(
     points=10,
@@ -34,8 +34,7 @@ SMALL = ToyConfig(
 @cache
 def small_run() -> tuple[ToyNetworks, list[dict[str, Any]]]:
     """Its networks, and what was measured along its runs."""
-    along: list[dict[str, Any]] = []
-    return run_toy(ToySettings(toy=SMALL, root_seed=0), measured=along.append), along
+    return run_toy(ToySettings(toy=SMALL, root_seed=0))
 
 
 def small_networks() -> ToyNetworks:
@@ -45,7 +44,7 @@ def small_networks() -> ToyNetworks:
 
 def small_paths() -> pd.DataFrame:
     """Its paths.csv."""
-    return pd.DataFrame(small_run()[1], columns=paths.COLUMNS)
+    return pd.DataFrame(small_run()[1], columns=PATH_COLUMNS)
 
 
 def small_table() -> pd.DataFrame:
