@@ -20,8 +20,8 @@ import pytest
 import torch
 
 from badminima.config.registry import SOURCES
-from badminima.data.fetch import fetch
 from badminima.data.prepared import prepare, read_prepared
+from badminima.data.raw import fetch
 from badminima.data.sources.base import RawDataset
 from badminima.data.sources.cifar import Cifar10, Cifar100
 from badminima.experiment.settings import PrepareSettings

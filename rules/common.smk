@@ -37,14 +37,14 @@ from badminima.config.load import load_config
 from badminima.config.overlays import extended, has_additions, with_additions_of_all
 from badminima.config.plain import check_files
 from badminima.config.registry import FIGURES, SOURCES
-from badminima.errors import UserError, without_secrets
+from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.experiment.unused import unused
 from badminima.report.facts import explore_settings, headline_figure, report_settings
 from badminima.workflow.command_line import refused_config
 from badminima.workflow.contents import content_digest
 from badminima.workflow.environment import check_cache, check_place, use_checkout
-from badminima.workflow.environment import hand_over_config, hand_over_mirrors, planned_config
+from badminima.workflow.environment import hand_over_config, planned_config
 from badminima.workflow.failures import Failures
 from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles
@@ -107,7 +107,6 @@ PATHS = paths.Paths(CONFIG.results)
 # In the working directory, whatever the results folder or a module's prefix: a command says where its settings lie.
 SETTINGS = SettingsFiles(Path(".snakemake", "settings"))
 if workflow.is_main_process:
-    hand_over_mirrors(CONFIG.data.urls)
     hand_over_config(SETTINGS.path_of_config(config, sort_keys=False))
 LOGS = PATHS.results / "logs"
 BENCHMARKS = PATHS.results / "benchmarks"

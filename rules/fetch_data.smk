@@ -20,8 +20,8 @@ def unverified_data(wildcards):
 
 
 def mirrors(wildcards):
-    """Return the mirrors of a dataset's source without their credentials, separated by spaces."""
-    return without_secrets(" ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, [])))
+    """Return the mirrors of a dataset's source, separated by spaces."""
+    return " ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, []))
 
 
 rule fetch_data:

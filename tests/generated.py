@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from badminima.data.sources import cifar, cinic10, fashion_mnist
-from badminima.data.sources.wordnet import SUPER_CLASSES
+from badminima.data.sources.restricted_imagenet import SUPER_CLASSES
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -118,8 +118,9 @@ def publish_cinic(folder: Path, rng: np.random.Generator, monkeypatch, per_class
 
 
 def wordnet_ids() -> list[str]:
-    """Folder names of all classes in all super-classes."""
-    return [name for ids in SUPER_CLASSES.values() for name in ids]
+    """Folder names of as many classes as the super-classes have, from the first to the last of each."""
+    ends = [(int(first[1:]), int(last[1:]), count) for first, last, count in SUPER_CLASSES.values()]
+    return [f"n{number:08d}" for first, last, count in ends for number in np.linspace(first, last, count, dtype=int)]
 
 
 def imagenet_tree(folder: Path, image: bytes, per_class: dict[str, int]) -> Path:

@@ -18,12 +18,14 @@ class Mirror:
             (a Range is ignored).
         requests: path and Range header of each request.
         headers: sent with every file.
+        authorizations: what each request knew itself by.
     """
 
     folder: Path
     faults: dict[str, list[str]] = field(default_factory=dict)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    authorizations: list[str | None] = field(default_factory=list)
 
     def __enter__(self) -> "Mirror":
         self.released = threading.Event()
@@ -49,6 +51,7 @@ class Mirror:
 
             def do_GET(self) -> None:
                 mirror.requests.append((self.path, self.headers.get("Range")))
+                mirror.authorizations.append(self.headers.get("Authorization"))
                 name = urlsplit(self.path).path.lstrip("/")
                 queue = mirror.faults.get(name, [])
                 fault = queue.pop(0) if queue else ""

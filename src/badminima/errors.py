@@ -1,26 +1,9 @@
 """The exceptions that a command turns into one line: a mistake that a user can mend, and an interruption."""
 
-import re
 from collections.abc import Sequence
 
 # Ends the message of every interruption: what to do.
 GOES_ON = "the same command goes on from there"
-
-
-# An address in a text, from behind its scheme, and the query of one that a library names without; quotes end them.
-ADDRESS = re.compile(r"""(?<=://)[^\s"']+""")
-QUERY = re.compile(r"""(?<=\?)[^\s"']+=[^\s"']*""")
-
-
-def without_secrets(text: str) -> str:
-    """Return a text whose addresses have neither user, password nor query, but ``***`` in their place."""
-    return QUERY.sub("***", ADDRESS.sub(_masked, text))
-
-
-def _masked(address: re.Match[str]) -> str:
-    front, mark, query = address[0].partition("?")
-    _, at, rest = front.rpartition("@")
-    return ("***@" if at else "") + rest + mark + ("***" if query else "")
 
 
 class UserError(Exception):
@@ -33,7 +16,7 @@ class UserError(Exception):
     """
 
     def __init__(self, where: object, found: object, remedy: str) -> None:
-        text = without_secrets(f"{where}: found {found}; {remedy}")
+        text = f"{where}: found {found}; {remedy}"
         super().__init__("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))
         self.where, self.found, self.remedy = where, found, remedy
 

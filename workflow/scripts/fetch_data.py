@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from badminima.cli import FOLDER, OUTPUT_FILE, one_line_errors
-from badminima.data.download import with_secrets
-from badminima.data.fetch import fetch
+from badminima.data.raw import fetch
 from badminima.storage.files import write_json
 
 
@@ -18,8 +17,7 @@ from badminima.storage.files import write_json
 @click.option("--manifest", type=OUTPUT_FILE, required=True, help="Output: paths, sizes and digests (JSON).")
 @one_line_errors
 def main(source: str, download_dir: Path, local_dir: str, mirrors: str, manifest: Path) -> None:
-    addresses = with_secrets(source, mirrors.split())
-    write_json(manifest, fetch(source, download_dir, Path(local_dir) if local_dir else None, addresses))
+    write_json(manifest, fetch(source, download_dir, Path(local_dir) if local_dir else None, mirrors.split()))
 
 
 if __name__ == "__main__":

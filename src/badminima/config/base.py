@@ -46,7 +46,8 @@ Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 # Tables hold seeds as 64-bit integers.
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
+# Without user, password and query: addresses are printed and recorded.
+Address = Annotated[str, Field(pattern=r"^https?://[^\s@?]+$")]
 
 
 class Section(BaseModel):

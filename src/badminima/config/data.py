@@ -6,9 +6,6 @@ from pydantic import Field
 
 from badminima.config.base import Address, Count, Name, Section
 
-# The environment variable that has the mirrors with their credentials; commands, which are printed and kept, have none.
-MIRRORS = "BADMINIMA_MIRRORS"
-
 
 class DataConfig(Section):
     """Where raw datasets come from."""
@@ -16,7 +13,9 @@ class DataConfig(Section):
     download_dir: str = Field("data", description="Folder that downloads go to, shared by all configs.")
     local_dirs: dict[Name, str] = Field({}, description="Dataset source -> folder that already holds its files.")
     urls: dict[Name, list[Address]] = Field(
-        {}, description="Dataset source -> mirrors: addresses of folders with its published archives, tried in order."
+        {},
+        description="Dataset source -> mirrors: addresses of folders with its published archives, tried in order; "
+        "credentials are read from `~/.netrc`.",
     )
 
 

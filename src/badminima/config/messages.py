@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from badminima.errors import UserError, UserErrors, without_secrets
+from badminima.errors import UserError, UserErrors
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -49,7 +49,7 @@ def _mistake(model: type[BaseModel], first: Any, where: str) -> UserError:
 
 def shortened(value: Any) -> str:
     """Return a value as Python writes it, on one line of bearable length."""
-    text = without_secrets(repr(value))
+    text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]} ..."
 
 

@@ -3,24 +3,24 @@
 Images are kept as bytes with their channels last, the memory order that convolutions want. Several batches are made
 at once and handed out as slices: for small images the interpreter would otherwise cost more than the arithmetic. The
 order of an epoch and its draws go to the device before its first batch, so that no batch waits for a copy.
-Where the images do not fit on the device they are read from the memory-mapped file by a thread that stays ahead
-(``data.streaming``); what happens to a chunk of them is the same code, so the batches are the same to the bit.
+Where the images do not fit on the device they are read from the memory-mapped file by a thread that stays ahead; what
+happens to a chunk of them is the same code, so the batches are the same to the bit. Trainings, measurements and users
+share one normalization: the same images give the same bits everywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import psutil
 import torch
 from torch import Tensor
 
-from badminima.data.augmentation import AugmentationDraws
+from badminima.data.augmentation import AugmentationDraws, send
 from badminima.data.confusing import ConfusingSet
-from badminima.data.normalization import byte_statistics, normalize
 from badminima.data.prepared import PreparedDataset
-from badminima.data.streaming import Streamed
-from badminima.data.transfer import send
 from badminima.errors import UserError
 
 # Bytes of normalized images made at once, at least one batch of them: on a CPU they stay in the cache, on a GPU a
@@ -28,6 +28,8 @@ from badminima.errors import UserError
 CHUNK_BYTES = {"cpu": 4 * 2**20, "cuda": 64 * 2**20}
 # Share of the device's free memory that images may take.
 MEMORY_SHARE = 0.5
+# Chunks of streamed images read ahead of the one in use.
+AHEAD = 2
 
 
 class Source(Protocol):
@@ -64,6 +66,49 @@ class Resident:
         for items in on_device:
             images = self.images.index_select(0, items // self.replication if self.replication > 1 else items)
             yield images, None if self.masks is None else self.masks.index_select(0, items)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Images on the host, copied to the device a chunk at a time.
+
+    Attributes:
+        images: clean images as stored, ``[n, c, h, w] uint8``, memory-mapped.
+        masks: zero masks of a confusing set, memory-mapped, or None.
+        replication: items per image.
+        device: where chunks go.
+    """
+
+    images: Tensor
+    masks: Tensor | None
+    replication: int
+    device: torch.device
+
+    def chunks(self, groups: list[Tensor], on_device: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Read ahead by a thread, through pinned memory where the device is a GPU."""
+        with ThreadPoolExecutor(1) as reader:
+            waiting: list[Future[tuple[Tensor, Tensor | None]]] = []
+            for group in groups:
+                waiting.append(reader.submit(self._read, group))
+                if len(waiting) > AHEAD:
+                    yield self._on_device(waiting.pop(0))
+            while waiting:
+                yield self._on_device(waiting.pop(0))
+
+    def _read(self, group: Tensor) -> tuple[Tensor, Tensor | None]:
+        # Sorted, the file is read forwards; the order of the batch is restored in memory.
+        ascending, positions = group.sort()
+        back = positions.argsort()
+        images = self.images[ascending // self.replication][back].permute(0, 2, 3, 1).contiguous()
+        masks = None if self.masks is None else self.masks[ascending][back]
+        if self.device.type == "cuda":
+            return images.pin_memory(), None if masks is None else masks.pin_memory()
+        return images, masks
+
+    def _on_device(self, read: Future[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
+        images, masks = read.result()
+        on_device = None if masks is None else masks.to(self.device, non_blocking=True)
+        return images.to(self.device, non_blocking=True), on_device
 
 
 @dataclass(frozen=True)
@@ -192,3 +237,42 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
+
+
+def normalize(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Return ``(images - mean) / std``.
+
+    Args:
+        images: on the scale 0..255, bytes or floats.
+        mean, std: per channel on the same scale, of a shape that fits the images.
+    """
+    return images.sub(mean).div_(std)
+
+
+def byte_statistics(mean: Sequence[float], std: Sequence[float], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Put a dataset's statistics, on the scale 0..1, on the scale 0..255 and on a device: ``[c]`` each."""
+    on_scale, spread = (255 * torch.tensor(values, device=device) for values in (mean, std))
+    return on_scale, spread
+
+
+def network_inputs(images: Tensor | np.ndarray, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Normalize images as networks take them, with a check of their kind.
+
+    Args:
+        images: ``[n, c, h, w] uint8``.
+        mean, std: per channel, of the training images on the scale 0..1.
+
+    Returns:
+        ``[n, c, h, w] float32``, channels last in memory.
+
+    Raises:
+        UserError: if the images are no bytes, or have another number of channels.
+    """
+    raw = torch.as_tensor(images)
+    if raw.dtype != torch.uint8 or raw.ndim != 4 or raw.shape[1] != len(mean):
+        shape = "x".join(str(side) for side in raw.shape)
+        raise UserError(
+            "images", f"{str(raw.dtype).removeprefix('torch.')} {shape}", f"expected uint8 n x {len(mean)} x h x w"
+        )
+    normalized = normalize(raw, *(values.view(-1, 1, 1) for values in byte_statistics(mean, std, raw.device)))
+    return normalized.contiguous(memory_format=torch.channels_last)

@@ -10,14 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
-from badminima.config.messages import parse
 from badminima.config.sizes import check_sizes
-from badminima.data.image_lists import told
+from badminima.data.raw import told
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.settings import PrepareSettings
@@ -28,18 +26,6 @@ FORMS = {
     **{f"{part}.images": ("uint8", 4) for part in ("train", "test")},
     **{f"{part}.labels": ("int64", 1) for part in ("train", "test")},
 }
-
-
-class _Facts(BaseModel):
-    """The part of the metadata that is checked."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
-
-    name: str
-    classes: Annotated[list[str], Field(min_length=1)]
-    mean: list[float]
-    std: list[Annotated[float, Field(gt=0)]]
-    evaluated_on: Literal["test", "validation"]
 
 
 @dataclass(frozen=True)
@@ -168,36 +154,17 @@ def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) ->
     """
     tensors, metadata = read_tensors(path, framework, verify)
     require_tensors(path, tensors, FORMS, "a prepared dataset")
-    facts = parse(_Facts, metadata, where=f"{path}: ")
-    dataset = PreparedDataset(
-        name=facts.name,
+    return PreparedDataset(
+        name=metadata["name"],
         train_images=tensors["train.images"],
         train_labels=tensors["train.labels"],
         test_images=tensors["test.images"],
         test_labels=tensors["test.labels"],
-        classes=tuple(facts.classes),
-        mean=tuple(facts.mean),
-        std=tuple(facts.std),
-        evaluated_on=facts.evaluated_on,
+        classes=tuple(metadata["classes"]),
+        mean=tuple(metadata["mean"]),
+        std=tuple(metadata["std"]),
+        evaluated_on=metadata["evaluated_on"],
     )
-    _require_consistent(path, dataset)
-    return dataset
-
-
-def _require_consistent(path: Path, dataset: PreparedDataset) -> None:
-    """Make sure that images, labels, classes and statistics are of one dataset; raises UserError if not."""
-    parts = ((dataset.train_images, dataset.train_labels), (dataset.test_images, dataset.test_labels))
-    classes, channels = len(dataset.classes), dataset.image_shape[0]
-    for images, labels in parts:
-        if not 0 < len(images) == len(labels) or tuple(images.shape[1:]) != dataset.image_shape:
-            found = f"{len(images)} images of shape {tuple(images.shape[1:])} with {len(labels)} labels"
-        elif not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-            found = f"labels {int(labels.min())} to {int(labels.max())} of {classes} classes"
-        elif not len(dataset.mean) == len(dataset.std) == channels:
-            found = f"{len(dataset.mean)} means and {len(dataset.std)} deviations of {channels} channels"
-        else:
-            continue
-        raise UserError(path, found, "expected a prepared dataset; run prepare_data again")
 
 
 def value_counts(images: np.ndarray) -> np.ndarray:

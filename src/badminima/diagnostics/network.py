@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from badminima.config import NumericsConfig
-from badminima.data.normalization import byte_statistics, network_inputs, normalize
+from badminima.data.items import byte_statistics, network_inputs, normalize
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from badminima.data.normalization import network_inputs
+from badminima.data.items import network_inputs
 from badminima.data.prepared import PreparedDataset
 from badminima.models.batchnorm import recompute_statistics, statistics_batches
 

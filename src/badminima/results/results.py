@@ -247,7 +247,7 @@ class Results:
         Raises:
             UserError: if the dataset is not prepared, or the images are not of this kind.
         """
-        from badminima.data.normalization import network_inputs
+        from badminima.data.items import network_inputs
 
         data = self.dataset(dataset, "numpy")
         return network_inputs(images, data.mean, data.std)

@@ -168,7 +168,7 @@ class Minimum:
         Raises:
             UserError: if they are of another kind.
         """
-        from badminima.data.normalization import network_inputs
+        from badminima.data.items import network_inputs
 
         return network_inputs(images, self.card.mean, self.card.std)
 

@@ -3,8 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
-from badminima.data.facts import facts_of
-from badminima.data.image_lists import list_images
+from badminima.data.raw import facts_of, list_images
 from badminima.errors import UserError
 from badminima.storage.files import write_text
 

@@ -1,14 +1,12 @@
 """Prepare the environment that jobs inherit from the Snakemake that starts them."""
 
-import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from badminima.config.data import MIRRORS
-from badminima.errors import UserError, without_secrets
+from badminima.errors import UserError
 from badminima.storage.files import read_json
 
 CACHE = "SNAKEMAKE_OUTPUT_CACHE"
@@ -25,13 +23,6 @@ def use_checkout(source: Path) -> None:
     paths = [str(source), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-
-
-def hand_over_mirrors(urls: Mapping[str, Sequence[str]]) -> None:
-    """Let jobs inherit the mirrors of sources that have credentials; nothing is set where none has."""
-    secret = {source: list(mirrors) for source, mirrors in urls.items() if any(map(_has_secrets, mirrors))}
-    if secret:
-        os.environ[MIRRORS] = json.dumps(secret)
 
 
 def hand_over_config(file: str) -> None:
@@ -68,7 +59,3 @@ def check_cache(environment: Mapping[str, str]) -> None:
         raise UserError("--cache", f"no {CACHE}", f"export {CACHE}=/an/existing/folder, or leave out --cache")
     if "://" not in place and not Path(place).is_dir():
         raise UserError(CACHE, place, "expected an existing folder, or the address of a storage")
-
-
-def _has_secrets(address: str) -> bool:
-    return without_secrets(address) != address

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from badminima.config import Config
 from badminima.config.base import without_defaults
-from badminima.errors import without_secrets
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import study_runs
 from badminima.experiment.settings import CollectSettings
@@ -50,15 +49,12 @@ class SettingsFiles:
         return settings.model_copy(update={"trainings": files})
 
     def path_of_config(self, config: dict[str, Any], sort_keys: bool = True) -> str:
-        """Return the file of a raw configuration without credentials.
+        """Return the file of a raw configuration.
 
         Args:
             config: the configuration.
             sort_keys: whether it is the same file whatever the order of the keys.
         """
-        data = config.get("data")
-        if isinstance(data, dict) and "urls" in data:
-            config = {**config, "data": {**data, "urls": json.loads(without_secrets(json.dumps(data["urls"])))}}
         return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=sort_keys))
 
     def _path_of(self, build: Callable[..., BaseModel], config: Config, *job: Any) -> str:

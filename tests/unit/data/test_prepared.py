@@ -71,20 +71,19 @@ def test_the_whole_training_set_keeps_its_order(prepared):
     assert np.array_equal(tensors["train.images"], raw.train.images)
 
 
-@pytest.mark.parametrize("changes", [{"train_size": 101}, {"train_size": 90, "validation_size": 11}])
-def test_more_images_than_there_are_is_one_line(prepared, changes):
-    with pytest.raises(UserError, match=r"datasets\.d: .*it has 100 training images, expected at most that together"):
-        prepared(RawDataset(numbered(100), None, ("even", "odd")), settings(**changes))
-
-
-def test_a_pool_without_test_split_needs_a_train_size(prepared):
-    with pytest.raises(UserError, match=r"datasets\.d\.train_size"):
-        prepared(RawDataset(numbered(100), None, ("even", "odd")), settings())
-
-
-def test_nothing_to_evaluate_on_is_one_line(prepared):
-    with pytest.raises(UserError, match=r"datasets\.d\.evaluate_on: found 'validation' without images"):
-        prepared(RawDataset(numbered(100), numbered(5), ("even", "odd")), settings(evaluate_on="validation"))
+@pytest.mark.parametrize(
+    ("test", "changes", "message"),
+    [
+        (None, {"train_size": 101}, r"\.d: .*it has 100 training images, expected at most that together"),
+        (None, {"train_size": 90, "validation_size": 11}, r"\.d: .*it has 100 training images, expected at most that"),
+        (None, {}, r"\.d\.train_size: found nothing; d has no test images of its own"),
+        (numbered(5), {"evaluate_on": "validation"}, r"\.d\.evaluate_on: found 'validation' without images; give it"),
+        (numbered(5), {"test_size": 6}, r"\.d\.test_size: found 6; expected at most 5, which it has"),
+    ],
+)
+def test_sizes_that_a_dataset_cannot_give_are_refused(prepared, test, changes, message):
+    with pytest.raises(UserError, match=f"datasets{message}"):
+        prepared(RawDataset(numbered(100), test, ("even", "odd")), settings(**changes))
 
 
 def test_every_prefix_of_a_stratified_order_is_balanced(rng):

@@ -6,8 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.config.options import TraceOptions
-from badminima.data.items import make_items
-from badminima.data.normalization import network_inputs
+from badminima.data.items import make_items, network_inputs
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.diagnose import diagnose
 from badminima.errors import UserError

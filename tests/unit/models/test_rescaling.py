@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from badminima.config import ModelConfig
-from badminima.data.normalization import network_inputs
+from badminima.data.items import network_inputs
 from badminima.errors import UserError
 from badminima.experiment.settings import InitializeSettings, RescaleSettings
 from badminima.models.initialization import initialize

@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 from safetensors.numpy import load_file
 
-from badminima.data.archives import damage_named
-from badminima.data.image_lists import some
+from badminima.data.raw import damage_named, some
 from badminima.data.sources.base import CHUNK, Origin, RawDataset
 from badminima.errors import UserError
 
@@ -89,7 +88,7 @@ class Arrays:
         """
         where = next(iter(files.values()))
         where = where if "arrays" in files else where.parent
-        arrays = _loaded(where) if "arrays" in files else {name: _npy(path) for name, path in files.items()}
+        arrays = {name: array for path in files.values() for name, array in _loaded(path).items()}
         pairs = {part: pair for part in PAIRS if (pair := _pair(part, list(arrays), where))}
         images = {part: _shaped(arrays[name], where, name) for part, (name, _) in pairs.items()}
         labels = {part: _flat(arrays[name], where, name) for part, (_, name) in pairs.items()}
@@ -124,27 +123,16 @@ def _pair(part: str, names: list[str], where: Path) -> tuple[str, str] | None:
 
 
 def _loaded(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of a file, by their names in small letters."""
-    if path.suffix not in (".npz", ".safetensors"):
-        raise UserError(path, "another kind of file", FILES)
+    """Read all arrays of a file, by their names in small letters; a file of one .npy array is mapped into memory."""
     with damage_named(path, "file"):
+        if path.suffix == ".npy":
+            return {path.stem.lower(): np.asanyarray(np.load(path, mmap_mode="r"))}
         if path.suffix == ".safetensors":
             return {name.lower(): array for name, array in load_file(path).items()}
-        with np.load(path, allow_pickle=False) as content:
-            return {name.lower(): _no_objects(content, name, path) for name in content.files}
-
-
-def _no_objects(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
-    try:
-        return np.asarray(content[name])
-    except ValueError as error:
-        raise UserError(path, f"{name}: {error}", "expected an array of numbers or text") from None
-
-
-def _npy(path: Path) -> np.ndarray:
-    """Map a file into memory."""
-    with damage_named(path, "file"):
-        return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        if path.suffix == ".npz":
+            with np.load(path) as content:
+                return {name.lower(): np.asarray(array) for name, array in content.items()}
+    raise UserError(path, "another kind of file", FILES)
 
 
 def _shaped(images: np.ndarray, where: Path, name: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from badminima.data.image_lists import told
+from badminima.data.raw import told
 from badminima.errors import UserError
 
 Origin = Literal["embedded", "local", "download"]

@@ -6,12 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from badminima.data.archives import members
 from badminima.data.download import Published, download
-from badminima.data.image_files import FileSplit, Form, TarSplit
-from badminima.data.image_lists import list_images
+from badminima.data.images import FileSplit, Form, TarSplit
+from badminima.data.raw import list_images, members
 from badminima.data.sources.base import Origin, RawDataset, Split
-from badminima.data.sources.mishaps import found_below
 from badminima.errors import UserError
 
 PARTS = ("train", "valid", "test")
@@ -48,9 +46,7 @@ class Cinic10:
         folders = {f"{part}/{name}": local_dir / part / name for part in PARTS for name in CLASSES}
         for folder in folders.values():
             if not folder.is_dir():
-                below = found_below(local_dir, PARTS)
-                remedy = f"name {below}" if below else f"expected {archive.name}, or its folders unpacked"
-                raise UserError(folder, "no such folder", remedy)
+                raise UserError(folder, "no such folder", f"expected {archive.name}, or its folders unpacked")
         return "local", folders
 
     def read(self, files: dict[str, Path], train_parts: Sequence[str]) -> RawDataset:
@@ -60,42 +56,28 @@ class Cinic10:
             files: the archive or its folders.
             train_parts: which of ``train`` and ``valid`` are the training images.
         """
-        names = _archive_names(files["archive"]) if "archive" in files else _folder_names(files)
-        train, test = (
-            self._split(files, [(part, name, file) for part in parts for name in CLASSES for file in names[part, name]])
-            for parts in (train_parts, ["test"])
-        )
+        names: dict[str, list[str]] = {f"{part}/{name}": [] for part in PARTS for name in CLASSES}
+        if "archive" in files:
+            # It has its folders at the top or in one folder.
+            for member, _ in members(files["archive"], contents=False):
+                folder = "/".join(PurePosixPath(member).parts[-3:-1])
+                if member.endswith(".png") and folder in names:
+                    names[folder].append(member)
+        else:
+            for role, path in files.items():
+                names[role] = [str(path / image) for image in list_images(path, (".png",)).images]
+        for role, found in names.items():
+            if not found:
+                where = files.get("archive", files.get(role))
+                raise UserError(where, f"no PNG files in {role}", "expected CINIC-10's folders")
+        train, test = (_split(files, names, parts) for parts in (train_parts, ["test"]))
         return RawDataset(train, test, CLASSES)
 
-    def _split(self, files: dict[str, Path], images: list[tuple[str, str, str]]) -> Split:
-        labels = np.array([CLASSES.index(name) for _, name, _ in images], dtype=np.int64)
-        paths = [file for _, _, file in images]
-        if "archive" in files:
-            return TarSplit(files["archive"], paths, labels, Form(SIDE))
-        return FileSplit(paths, labels, Form(SIDE))
 
-
-def _archive_names(archive: Path) -> dict[tuple[str, str], list[str]]:
-    """Members by part and class, sorted; the archive has its folders at the top or in one folder."""
-    names: dict[tuple[str, str], list[str]] = {(part, name): [] for part in PARTS for name in CLASSES}
-    for member, _ in members(archive, contents=False):
-        parts = PurePosixPath(member).parts
-        if parts[-1].endswith(".png") and parts[-3:-1] in names:
-            names[parts[-3], parts[-2]].append(member)
-    return _complete({key: sorted(found) for key, found in names.items()}, archive)
-
-
-def _folder_names(files: dict[str, Path]) -> dict[tuple[str, str], list[str]]:
-    """Files by part and class, sorted."""
-    names = {}
-    for role, folder in files.items():
-        part, name = role.split("/")
-        names[part, name] = [str(folder / image) for image in list_images(folder, (".png",)).images]
-    return _complete(names, next(iter(files.values())).parent.parent)
-
-
-def _complete(names: dict[tuple[str, str], list[str]], where: Path) -> dict[tuple[str, str], list[str]]:
-    for (part, name), found in names.items():
-        if not found:
-            raise UserError(where, f"no PNG files in {part}/{name}", "expected CINIC-10's folders")
-    return names
+def _split(files: dict[str, Path], names: dict[str, list[str]], parts: Sequence[str]) -> Split:
+    folders = [(label, sorted(names[f"{part}/{name}"])) for part in parts for label, name in enumerate(CLASSES)]
+    labels = np.repeat([label for label, _ in folders], [len(found) for _, found in folders])
+    paths = [file for _, found in folders for file in found]
+    if "archive" in files:
+        return TarSplit(files["archive"], paths, labels, Form(SIDE))
+    return FileSplit(paths, labels, Form(SIDE))

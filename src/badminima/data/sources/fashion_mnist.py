@@ -1,5 +1,6 @@
 """Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 28x28 grey images of clothes, 60,000 for training, 10,000 for test."""
 
+import gzip
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -9,9 +10,8 @@ import numpy as np
 from torchvision.datasets import FashionMNIST as Torchvision
 
 from badminima.data.download import Published, download
+from badminima.data.raw import damage_named
 from badminima.data.sources.base import ArraySplit, Origin, RawDataset
-from badminima.data.sources.idx import parse_idx, read_bytes
-from badminima.data.sources.mishaps import found_below
 from badminima.errors import UserError
 
 
@@ -25,7 +25,7 @@ class FashionMNIST:
         "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
         "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     }
-    classes = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+    classes: ClassVar[tuple[str, ...]] = tuple(Torchvision.classes)
 
     archives: ClassVar[tuple[Published, ...]] = tuple(
         Published(name, tuple(mirror + name for mirror in Torchvision.mirrors), f"md5:{md5}")
@@ -38,15 +38,15 @@ class FashionMNIST:
         """Find or download the four files and verify their content."""
         if local_dir is None:
             folder = download_dir / "fashion_mnist"
-            for archive in self.archives:
-                download(archive, folder, mirrors, "fashion_mnist")
-        else:
-            folder = local_dir
-        files = {name: _find(folder, name) for name in self.digests}
+            return "download", {
+                archive.name.removesuffix(".gz"): download(archive, folder, mirrors, "fashion_mnist")
+                for archive in self.archives
+            }
+        files = {name: _find(local_dir, name) for name in self.digests}
         for name, path in files.items():
-            if sha256(read_bytes(path)).hexdigest() != self.digests[name]:
+            if sha256(_content(path)).hexdigest() != self.digests[name]:
                 raise UserError(path, "content that is not Fashion-MNIST's", "expected the published file")
-        return ("local" if local_dir else "download"), files
+        return "local", files
 
     def read(self, files: dict[str, Path]) -> RawDataset:
         """Images ``[n, 1, 28, 28]``."""
@@ -58,15 +58,16 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
-    below = next((found for file in (name, f"{name}.gz") if (found := found_below(folder, (file,)))), None)
-    remedy = f"name {below}, which has it" if below else "expected a folder of the four IDX files of Fashion-MNIST"
-    raise UserError(folder, f"no {name} or {name}.gz", remedy)
+    raise UserError(folder, f"no {name} or {name}.gz", "expected a folder of the four IDX files of Fashion-MNIST")
+
+
+def _content(path: Path) -> bytes:
+    with damage_named(path, "file"):
+        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
 def _split(files: dict[str, Path], part: str) -> ArraySplit:
-    images = files[f"{part}-images-idx3-ubyte"]
-    labels = files[f"{part}-labels-idx1-ubyte"]
-    return ArraySplit(
-        parse_idx(read_bytes(images), 3, images)[:, np.newaxis],
-        parse_idx(read_bytes(labels), 1, labels).astype(np.int64),
-    )
+    """Read a part; in the IDX format, bytes come after a head of 4 bytes and 4 for each axis."""
+    images = np.frombuffer(_content(files[f"{part}-images-idx3-ubyte"]), np.uint8, offset=16)
+    labels = np.frombuffer(_content(files[f"{part}-labels-idx1-ubyte"]), np.uint8, offset=8)
+    return ArraySplit(images.reshape(-1, 1, 28, 28), labels.astype(np.int64))

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from badminima.data.image_files import FileSplit, Form, TarSplit
-from badminima.data.image_lists import list_images, refuse_unfit, some, told
+from badminima.data.images import FileSplit, Form, TarSplit
+from badminima.data.raw import list_images, some, told
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
 
@@ -31,24 +31,20 @@ class ImageFolder:
         if local_dir is None:
             raise UserError("image_folder", "no folder of images", "name it in the dataset's path")
         listing = list_images(local_dir)
-        refuse_unfit(local_dir, {local_dir: listing})
-        if listing.others:
-            print(
-                f"{local_dir}: left out {told('files that are no PNG, JPEG or WebP', listing.others)}", file=sys.stderr
-            )
         parts = _arranged(listing.images, local_dir)
         if listing.empty:
             raise UserError(local_dir, told("folders without images", listing.empty), "add images or delete them")
+        if listing.others:
+            others = told("files that are no PNG, JPEG or WebP", listing.others)
+            print(f"{local_dir}: left out {others}", file=sys.stderr)
+        left = len(listing.images)
         for part, classes in parts.items():
             sizes = [len(images) for images in classes.values()]
-            print(
-                f"{local_dir}: {part} has {sum(sizes):,} images of {len(sizes):,} classes, {min(sizes):,} to "
-                f"{max(sizes):,} of each",
-                file=sys.stderr,
-            )
-        used = sum(len(images) for classes in parts.values() for images in classes.values())
-        if used < len(listing.images):
-            print(f"{local_dir}: left out {len(listing.images) - used:,} images in other folders", file=sys.stderr)
+            left -= sum(sizes)
+            counts = f"{sum(sizes):,} images of {len(sizes):,} classes, {min(sizes):,} to {max(sizes):,} of each"
+            print(f"{local_dir}: {part} has {counts}", file=sys.stderr)
+        if left:
+            print(f"{local_dir}: left out {left:,} images in other folders", file=sys.stderr)
         return "local", {"images": local_dir}
 
     def read(self, files: dict[str, Path], side: int, resize: bool, grey: bool) -> RawDataset:
@@ -97,9 +93,8 @@ def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]
     heads = {path[0] for path in inside.values()}
     in_parts = TRAIN in heads
     used = (TRAIN, *[part for part in TESTS if part in heads][:1])
-    below = sorted({path[0] for path in inside.values() if TRAIN in path[1:-1]})
-    if below and not in_parts:
-        raise UserError(where, f"{TRAIN}/ inside of {some(below)}", "name the folder that has it")
+    if not in_parts and any(TRAIN in path[1:-1] for path in inside.values()):
+        raise UserError(where, f"{TRAIN}/ further down", "name the folder that has it")
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for image, path in inside.items():
         part, *rest = path if in_parts else (TRAIN, *path)
@@ -107,9 +102,8 @@ def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]
             parts[part][rest[0] if len(rest) > 1 else ""].append(image)
     for part, classes in parts.items():
         if "" in classes:
-            raise UserError(
-                where, told("images outside class folders", classes[""]), "sort them into a folder for each class"
-            )
+            outside = told("images outside class folders", classes[""])
+            raise UserError(where, outside, "sort them into a folder for each class")
         if unknown := sorted(set(classes) - set(parts[TRAIN])):
             raise UserError(where, f"classes in {part}/ alone: {some(unknown)}", f"expected those of {TRAIN}/")
     if len(parts[TRAIN]) < 2:

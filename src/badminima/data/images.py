@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from badminima.data.archives import members
+from badminima.data.raw import members
 from badminima.data.sources.base import CHUNK, BrokenImagesError
 from badminima.errors import UserError
 
@@ -76,10 +76,8 @@ class FileSplit:
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the images at ``indices``, in their order."""
-        encoded = (
-            Encoded(position, self.paths[index], Path(self.paths[index]).read_bytes)
-            for position, index in enumerate(indices)
-        )
+        paths = [(position, Path(self.paths[index])) for position, index in enumerate(indices)]
+        encoded = (Encoded(position, str(path), path.read_bytes) for position, path in paths)
         yield from decoded_chunks(encoded, self.form, threads)
 
 
@@ -132,15 +130,11 @@ def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iter
     broken: list[UserError] = []
     with ThreadPoolExecutor(threads) as pool:
         while chunk := list(islice(encoded, CHUNK)):
-            results = list(pool.map(partial(_decoded, form=form), chunk))
-            broken += [result for result in results if isinstance(result, UserError)]
-            images = {
-                image.position: result
-                for image, result in zip(chunk, results, strict=True)
-                if isinstance(result, np.ndarray)
-            }
-            if images:
-                yield np.array(list(images)), np.stack(list(images.values()))
+            results = list(zip(chunk, pool.map(partial(_decoded, form=form), chunk), strict=True))
+            broken += [result for _, result in results if isinstance(result, UserError)]
+            whole = {image.position: result for image, result in results if isinstance(result, np.ndarray)}
+            if whole:
+                yield np.array(list(whole)), np.stack(list(whole.values()))
     if broken:
         raise BrokenImagesError(broken)
 
@@ -184,10 +178,9 @@ def decode(content: bytes, where: str, form: Form) -> np.ndarray:
             pixels = _of_8_bits(turned).convert("L" if form.grey else "RGB")
     except UserError:
         raise
-    except UnidentifiedImageError:
-        raise UserError(where, "no image in PNG, JPEG or WebP", "replace or delete this file") from None
     except Exception as error:  # PIL's decoders raise what they like on bytes that are no image
-        raise UserError(where, f"no image ({error})", "replace or delete this file") from None
+        found = "no image in PNG, JPEG or WebP" if isinstance(error, UnidentifiedImageError) else f"no image ({error})"
+        raise UserError(where, found, "replace or delete this file") from None
     if form.resize:
         pixels = _cropped(pixels, LONGEST)
         width, height = pixels.size
