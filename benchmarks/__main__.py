@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from badminima.storage.provenance import choose_device
+from badminima.storage.device import choose_device
 
 FOLDER = Path("results", "benchmarks")
 NAMES = ["prepare_data", "training", "measurements", "startup", "scaling"]

@@ -30,8 +30,9 @@ from badminima.diagnostics.network import Network, Sample, build_network
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, weights_of
+from badminima.storage.device import choose_device
 from badminima.storage.files import write_csv
-from badminima.storage.provenance import choose_device, provenance
+from badminima.storage.provenance import provenance
 
 CLASSES = 10
 # Levels of an 8-bit image: the contrast of a class's texture, tiles of so many pixels, and the noise of an image. A

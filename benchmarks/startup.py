@@ -17,8 +17,9 @@ from pathlib import Path
 
 import click
 
+from badminima.storage.device import choose_device
 from badminima.storage.files import write_csv
-from badminima.storage.provenance import choose_device, provenance
+from badminima.storage.provenance import provenance
 
 REPOSITORY = Path(__file__).parent.parent
 TARGETS = {"cpu": "all", "cuda": "results/smoke/runs/digits/mlp/random/vanilla/seed0/diagnostics.json"}

@@ -78,7 +78,7 @@ def test_a_training_runs_by_hand_and_logs_plain_lines(training, tmp_path):
         "predictions.safetensors",
     }
     lines = done.stderr.splitlines()
-    assert re.fullmatch(r"device (cpu \(.+\)|.+), precision (fp32|bf16), threads 1", lines[0])
+    assert re.fullmatch(r"device (cpu \(.+\)|.+), precision (fp32|bf16) \(auto: .+\), threads 1", lines[0])
     assert len(lines) == 1 + 11  # the device, the start and ten epochs
     assert "train random vanilla 10/10" in lines[-1]
     assert "\r" not in done.stderr
@@ -178,4 +178,4 @@ def test_a_job_that_holds_a_gpu_which_torch_cannot_use_ends_with_torchs_reason(
 def test_a_job_that_holds_a_gpu_computes_on_the_cpu_where_the_config_says_so(training):
     done = run("train.py", *training, "--gpus", 1, "--threads", 2)
     assert done.returncode == 0, done.stderr
-    assert re.match(r"device cpu \(.+\), precision fp32, threads 2\n", done.stderr)
+    assert re.match(r"device cpu \(.+\), precision fp32 \(auto: a CPU\), threads 2\n", done.stderr)

@@ -187,11 +187,11 @@ class NumericsConfig(Section):
     """How numbers are computed; recorded in every run.json."""
 
     precision: Literal["auto", "fp32", "tf32", "bf16"] = Field(
-        "auto", description="auto: bf16 autocast on CUDA, fp32 elsewhere; tf32 is fp32 on a CPU."
+        "auto", description="auto: bf16 autocast on GPUs that compute in it, else tf32 or fp32; tf32 is fp32 on a CPU."
     )
     compile: Literal["auto", "none", "default"] = Field(
         "auto",
-        description="Mode of torch.compile. auto: default on CUDA where a run is long enough to pay for it.",
+        description="Mode of torch.compile. auto: default on CUDA where a run is long enough and compiling works.",
     )
     graphs: Literal["auto", "on", "off"] = Field(
         "auto",

@@ -17,7 +17,7 @@ from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.batchnorm import recompute_statistics, statistics_batches
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
-from badminima.storage.provenance import choose_device
+from badminima.storage.device import choose_device
 from badminima.training.numerics import set_up
 
 # Images at a time, where memory allows. A GPU wants large batches; on a CPU they fall out of the cache.

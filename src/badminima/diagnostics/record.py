@@ -5,7 +5,8 @@ import sys
 from badminima.diagnostics.diagnose import Measured
 from badminima.diagnostics.inputs import Inputs
 from badminima.experiment.settings import DiagnoseSettings
-from badminima.storage.provenance import choose_device, provenance
+from badminima.storage.device import choose_device
+from badminima.storage.provenance import provenance
 
 
 def record(settings: DiagnoseSettings, inputs: Inputs, names: list[str], measured: Measured) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from badminima.storage.provenance import describe
+from badminima.storage.device import describe
 
 Status = Literal["converged", "max_epochs", "diverged"]
 

@@ -1,11 +1,16 @@
-"""How numbers are computed: precision, compilation, determinism. Chosen once per job and recorded."""
+"""How numbers are computed: precision, compilation, determinism, and the forward pass that follows from them.
+
+Chosen once per job and recorded. On a GPU a launch costs what a small layer's arithmetic costs. Autocast casts each
+layer's weights in a launch of its own, forward and backward, and each BatchNorm counts its batches in another. In
+:class:`Forward` one launch does each of these for all layers, with the same numbers.
+"""
 
 import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,17 +18,21 @@ from typing import Any
 import torch
 from platformdirs import user_cache_dir
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from badminima.config import NumericsConfig
-from badminima.storage.provenance import choose_device, describe
-from badminima.training.forward import Forward
+from badminima.errors import UserError
+from badminima.storage.device import choose_device, describe, reason_for, take_card
 
 # ResNet18 on an H200, in seconds: compiling, and what compiled code saves of an image's training step.
 COMPILING, SAVED_BY_COMPILING = 20.0, 3.5e-6
 FP32 = NumericsConfig(precision="fp32")
+# Layers whose weights and biases autocast casts.
+CAST = (nn.Conv2d, nn.Linear)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Numerics:
     """The numerics of a job, with every ``auto`` decided.
 
@@ -34,6 +43,7 @@ class Numerics:
         deterministic: whether only algorithms that repeat themselves to the bit are used.
         graphs: whether steps are recorded as CUDA graphs: ``auto`` (where they can be), ``on`` or ``off``; on a CPU
             ``on`` takes the same way without a graph.
+        auto: what ``auto`` decided and why, by setting. The first batch may show that this node can't compile.
     """
 
     device: torch.device
@@ -41,6 +51,7 @@ class Numerics:
     compile: str
     deterministic: bool
     graphs: str = "auto"
+    auto: dict[str, str] = field(default_factory=dict)
 
     def forward_context(self) -> AbstractContextManager[Any]:
         """Return the context that forward passes run in."""
@@ -65,7 +76,7 @@ class Numerics:
             return model
         # Autocast finds weights of its kind, and leaves them.
         kind = torch.bfloat16 if on_cuda and self.precision == "bf16" else None
-        return Forward(model, kind, self._compiler(), batch_size)
+        return Forward(model, kind, self._compiler(), batch_size, self.do_without)
 
     def _compiler(self) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]] | None:
         if self.compile == "none":
@@ -73,13 +84,133 @@ class Numerics:
         # In its default mode: the compiler's own graphs stay off, as the whole step is one.
         return partial(torch.compile, dynamic=False)
 
+    def do_without(self, reason: str) -> None:
+        """Take notice that this node can't compile; raise UserError if it was asked for."""
+        if "compile" not in self.auto:
+            raise UserError(
+                "numerics.compile",
+                f"'default', but this node can't compile ({reason})",
+                "install a C compiler and Python's headers (Debian: gcc and python3-dev), or set it to auto or none",
+            )
+        self.compile, self.auto["compile"] = "none", f"none: this node can't compile ({reason})"
+        print(f"numerics.compile: auto: {self.auto['compile']}", file=sys.stderr, flush=True)
+
     def record(self) -> dict[str, object]:
-        """For run.json."""
-        return {"precision": self.precision, "compile": self.compile, "deterministic": self.deterministic}
+        """Return the entries for run.json."""
+        return {name: getattr(self, name) for name in ("precision", "compile", "deterministic", "auto")}
+
+
+class Forward:
+    """A network as training calls it.
+
+    Args:
+        model: the network, on the device.
+        kind: what the weights of its convolutions and linear layers are cast to; None: nothing is cast.
+        compiler: makes a faster function of one, or gives it back; None: nothing is compiled.
+        batch_size: of the batches that compiled code is for: others are not worth compiling for. None: of all.
+        do_without: is called with the reason if the first batch shows that compiling fails; raises, or has the
+            network run uncompiled.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        kind: torch.dtype | None = None,
+        compiler: Callable[[Callable[..., Tensor]], Callable[..., Tensor]] | None = None,
+        batch_size: int | None = None,
+        do_without: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self.model = model
+        self.kind = kind
+        self.do_without = do_without
+        self.batch_size = batch_size
+        self.cast = {} if kind is None else _cast_parameters(model)
+        self.counting = [one for one in model.modules() if isinstance(one, _BatchNorm) and one.momentum is not None]
+        self._compiled = self._call if compiler is None else compiler(self._call)
+        self._untried = compiler is not None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits ``[b, classes]`` of images ``[b, c, h, w]``."""
+        if self._untried and self.batch_size in (None, len(images)):
+            self._untried = False
+            self._try(images)
+        weights = {}
+        if self.kind is not None:
+            cast = _Cast.apply(self.kind, *self.cast.values())  # type: ignore[no-untyped-call]
+            weights = dict(zip(self.cast, cast, strict=True))
+        call = self._compiled if self.batch_size in (None, len(images)) else self._call
+        with _counted_at_once(self.counting):
+            return call(weights, images)
+
+    @torch.enable_grad()
+    def _try(self, images: Tensor) -> None:
+        """Compile both passes for a batch. If that fails, go on uncompiled; either way nothing else changes."""
+        buffers = list(self.model.buffers())
+        before = [buffer.clone() for buffer in buffers]
+        try:
+            with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+                torch.autograd.grad(self(images).sum(), list(self.model.parameters()), allow_unused=True)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # compilers have their own kinds
+            self._compiled = self._call
+            self.do_without(str(error).strip().partition("\n")[0][:200])
+        finally:
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
+
+    def _call(self, weights: dict[str, Tensor], images: Tensor) -> Tensor:
+        logits: Tensor = functional_call(self.model, weights, (images,))
+        return logits
+
+
+class _Cast(torch.autograd.Function):
+    """Cast tensors in one launch, and their gradients back in one."""
+
+    @staticmethod
+    def forward(ctx: Any, kind: torch.dtype, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.kinds = [tensor.dtype for tensor in tensors]
+        return _cast(tensors, [kind] * len(tensors))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *_cast(gradients, ctx.kinds)
+
+
+def _cast(tensors: tuple[Tensor, ...], kinds: list[torch.dtype]) -> tuple[Tensor, ...]:
+    cast = [torch.empty_like(tensor, dtype=kind) for tensor, kind in zip(tensors, kinds, strict=True)]
+    torch._foreach_copy_(cast, list(tensors))
+    return tuple(cast)
+
+
+def _cast_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters that autocast casts, by name."""
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, CAST)}
+    return {
+        f"{name}.{own}" if name else own: parameter
+        for name, layer in layers.items()
+        for own, parameter in layer.named_parameters(recurse=False)
+    }
+
+
+@contextmanager
+def _counted_at_once(layers: list[_BatchNorm]) -> Iterator[None]:
+    """BatchNorms in training mode count the batch after it, all in one launch, instead of each for itself."""
+    counting = [one for one in layers if one.training and one.track_running_stats]
+    counters = [one.get_buffer("num_batches_tracked") for one in counting]
+    for layer in counting:
+        layer._buffers["num_batches_tracked"] = None
+    try:
+        yield
+    finally:
+        for layer, counter in zip(counting, counters, strict=True):
+            layer._buffers["num_batches_tracked"] = counter
+    if counters:
+        torch._foreach_add_(counters, 1)
 
 
 def begin_job(device: str, gpus: int, threads: int, numerics: NumericsConfig = FP32) -> None:
-    """Set the number of threads, make sure of the device, and name both with the precision: the log's first line.
+    """Take a card, set the number of threads, and name device and precision: the log's first line.
 
     Args:
         device: what the config wants.
@@ -91,9 +222,18 @@ def begin_job(device: str, gpus: int, threads: int, numerics: NumericsConfig = F
         UserError: if the job was given a GPU that torch can't use.
     """
     torch.set_num_threads(threads)
+    if device != "cpu":
+        take_card()
     chosen = choose_device(device, gpus)
+    card = f" (card {os.environ.get('CUDA_VISIBLE_DEVICES', '0')})" if chosen.type == "cuda" else ""
+    because = f" (auto: {reason_for(chosen)})" if device == "auto" else ""
     precision = _precision(numerics, chosen)
-    print(f"device {describe(chosen)}, precision {precision}, threads {threads}", file=sys.stderr, flush=True)
+    rounded = f" (auto: {_why_precision(precision, chosen)})" if numerics.precision == "auto" else ""
+    print(
+        f"device {describe(chosen)}{card}{because}, precision {precision}{rounded}, threads {threads}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Numerics:
@@ -101,7 +241,7 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
 
     Args:
         config: what is wanted.
-        device: where the job runs; ``auto`` is bf16 on CUDA and fp32 elsewhere.
+        device: where the job runs.
         images: how many a training goes through, in all epochs: a long one is worth compiling for.
     """
     if device.type == "cpu":
@@ -115,13 +255,15 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
         # Deterministic or not, nothing here reads memory that it has not written; filling it costs launches.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = not config.deterministic
+    auto = {"precision": f"{precision}: {_why_precision(precision, device)}"} if config.precision == "auto" else {}
     compiled = config.compile
     if compiled == "auto":
         pays = device.type == "cuda" and images * SAVED_BY_COMPILING > COMPILING
         compiled = "default" if pays else "none"
+        auto["compile"] = f"{compiled}: {'a long' if pays else 'no long'} training on a GPU"
     if compiled != "none":
         _share_compiled_code()
-    return Numerics(device, precision, compiled, config.deterministic or device.type == "cpu", config.graphs)
+    return Numerics(device, precision, compiled, config.deterministic or device.type == "cpu", config.graphs, auto)
 
 
 @contextmanager
@@ -159,9 +301,20 @@ def _allow_tf32(products: bool, convolutions: bool) -> None:
 
 
 def _precision(config: NumericsConfig, device: torch.device) -> str:
-    if config.precision == "auto":
-        return "bf16" if device.type == "cuda" else "fp32"
-    return config.precision
+    if config.precision != "auto":
+        return config.precision
+    if device.type == "cpu":
+        return "fp32"
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bf16"
+    return "tf32" if torch.cuda.is_tf32_supported() else "fp32"
+
+
+def _why_precision(chosen: str, device: torch.device) -> str:
+    """Return why ``auto`` chose a precision."""
+    if device.type == "cpu":
+        return "a CPU"
+    return f"a GPU {'with' if chosen == 'bf16' else 'without'} arithmetic in bfloat16"
 
 
 def _share_compiled_code() -> None:

@@ -1,5 +1,6 @@
 """Stages ``pretrain`` and ``train``: from prepared data and start weights to a finished run."""
 
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from badminima.models.dropout import add_dropout
 from badminima.models.initialization import draw, shrink_and_perturb
 from badminima.models.weights import Weights, load_weights, weights_of, write_weights
 from badminima.seeding import integer_seed
+from badminima.storage.device import choose_device, reason_for
 from badminima.storage.files import write_csv, write_json
-from badminima.storage.provenance import choose_device, provenance
+from badminima.storage.provenance import provenance
 from badminima.storage.tensorfiles import write_tensors
 from badminima.training.engine import Training
 from badminima.training.history import Outcome
@@ -91,6 +93,10 @@ def _run(
     items = training_items(dataset, confusing, device)
     test_items = make_items(dataset, dataset.test_images, dataset.test_labels, device)
     numerics = set_up(settings.numerics, device, settings.optimization.epochs * len(items))
+    if settings.device == "auto":
+        numerics.auto["device"] = f"{device.type}: {reason_for(device)}"
+    if device.type == "cuda" and "compile" in numerics.auto:
+        print(f"numerics.compile: auto: {numerics.auto['compile']}", file=sys.stderr, flush=True)
     batch_size = settings.optimization.batch_size
     if not settings.optimization.batches(len(items)):
         found = f"{batch_size}, more than the {len(items)} items, with drop_last"

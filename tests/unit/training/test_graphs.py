@@ -1,19 +1,17 @@
 """Steps on fixed memory: all of it but the recording itself, which needs CUDA (tests/gpu)."""
 
-import os
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from badminima.config import NumericsConfig, RecipeConfig
+from badminima.config import RecipeConfig
 from badminima.errors import UserError
 from badminima.training.graphs import CAPTURED, REPLAYED, Learner, Replayed, choice
-from badminima.training.numerics import Numerics, set_up
+from badminima.training.numerics import Numerics
 from badminima.training.step import Step
 
 CPU = torch.device("cpu")
@@ -168,30 +166,6 @@ def test_a_network_that_cannot_be_recorded_runs_call_by_call_and_says_so(monkeyp
     assert capsys.readouterr().err.count("operation not permitted") == 1
     with pytest.raises(UserError, match=r"numerics\.graphs: found 'on' for a step that can't be captured"):
         learner({}, "on")(*next(batches()), 0.1)
-
-
-def test_a_long_training_on_cuda_is_compiled_for(monkeypatch):
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda wanted: None)
-    auto, cuda = NumericsConfig(compile="auto"), torch.device("cuda")
-    before = torch.backends.cudnn.benchmark
-    try:
-        assert set_up(auto, cuda, images=350 * 50_000).compile == "default"
-        assert set_up(auto, cuda, images=2 * 50_000).compile == "none"
-    finally:
-        torch.backends.cudnn.benchmark = before
-    assert set_up(auto, CPU, images=350 * 50_000).compile == "none"
-
-
-def test_compiled_code_is_shared_where_the_users_cache_can_be_written(monkeypatch, tmp_path):
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # no folder can be made in it
-    assert set_up(NumericsConfig(compile="default"), CPU).compile == "default"
-    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    set_up(NumericsConfig(compile="default"), CPU)
-    assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]) == tmp_path / "badminima" / "compiled"
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
 
 
 def test_a_training_takes_that_way_from_its_config(digits, digits_on_torch, train_settings, tmp_path):
