@@ -40,7 +40,7 @@ from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
 from badminima.experiment.unused import unused
-from badminima.report.facts import explore_settings, headline_figure, report_settings
+from badminima.report.settings import explore_settings, headline_figure, report_settings
 from badminima.workflow.command_line import refused_config
 from badminima.workflow.contents import content_digest
 from badminima.workflow.environment import check_cache, check_place, use_checkout

@@ -1,6 +1,8 @@
 # Everything that was found -> one page for readers; another to look closer at runs; and Snakemake's own report of how it
 # was made.
 
+TEMPLATES = CHECKOUT / "src" / "badminima" / "report" / "templates"
+
 
 def page_files():
     """Return the figures and the animation that the page shows, with their tables."""
@@ -38,8 +40,7 @@ rule report:
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
         page_files(),
         sorted(CHECKOUT.glob("report/fig_*.rst")),
-        CHECKOUT / "report" / "report.css",
-        template=CHECKOUT / "report" / "report.html",
+        [TEMPLATES / name for name in ("report.html", "report.css", "macros.html")],
         terms=CHECKOUT / "docs" / "reference" / "glossary.md",
         script=SCRIPTS / "report.py",
     output:
@@ -56,16 +57,16 @@ rule report:
     params:
         settings=SETTINGS.path(report_settings(CONFIG, overlays())),
         results=output_folder,
-        frame=lambda wildcards, input: os.path.dirname(input.template),
+        captions=str(CHECKOUT / "report"),
     shell:
-        "python {input.script:q} --results {params.results:q} --frame {params.frame:q} --terms {input.terms:q}"
+        "python {input.script:q} --results {params.results:q} --captions {params.captions:q} --terms {input.terms:q}"
         " --settings @{params.settings:q} --html {output.html:q} >> {log:q} 2>&1"
 
 
 rule explore:
     input:
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
-        template=CHECKOUT / "report" / "explore.html",
+        TEMPLATES / "explore.html",
         script=SCRIPTS / "explore.py",
     output:
         html=PATHS.page("explore"),
@@ -81,10 +82,9 @@ rule explore:
     params:
         settings=SETTINGS.path(explore_settings(CONFIG)),
         results=output_folder,
-        frame=lambda wildcards, input: os.path.dirname(input.template),
     shell:
-        "python {input.script:q} --results {params.results:q} --frame {params.frame:q} --settings @{params.settings:q}"
-        " --html {output.html:q} >> {log:q} 2>&1"
+        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --html {output.html:q}"
+        " >> {log:q} 2>&1"
 
 
 rule provenance:

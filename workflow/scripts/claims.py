@@ -11,7 +11,8 @@ from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims, read_together
 from badminima.analysis.tables import StudyTables, read_study
 from badminima.cli import FOLDER, INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.report.wording import claims_page, plain_text
+from badminima.report.html import claims_page
+from badminima.report.wording import plain_text
 from badminima.storage.files import atomic_path, write_text
 
 

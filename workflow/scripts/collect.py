@@ -8,7 +8,7 @@ from badminima.analysis.tables import collect, write_tables
 from badminima.cli import FOLDER, one_line_errors, settings_option
 from badminima.experiment.paths import SUMMARY, Paths
 from badminima.experiment.settings import CollectSettings
-from badminima.report.summary import failed_measurements, summary_page
+from badminima.report.html import failed_measurements, summary_page
 from badminima.storage.files import write_text
 
 

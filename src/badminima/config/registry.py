@@ -290,33 +290,33 @@ FIGURES = Registry(
             whole_study=True,
             question="How does a network learn random labels by heart?",
         ),
-        "ablation": FigureEntry("badminima.report.figures.ablation:draw", outcomes=True),
+        "ablation": FigureEntry("badminima.report.figures.panels:draw_ablation", outcomes=True),
         "distance": FigureEntry(
-            "badminima.report.figures.distance:draw",
+            "badminima.report.figures.panels:draw",
             needs=("distance", "norms"),
             question="How far does each run travel?",
         ),
         "complexity": FigureEntry(
-            "badminima.report.figures.complexity:draw", needs=("complexity",), question="Are bad minima more complex?"
+            "badminima.report.figures.panels:draw", needs=("complexity",), question="Are bad minima more complex?"
         ),
         "sharpness": FigureEntry(
-            "badminima.report.figures.sharpness:draw", needs=("sharpness",), question="Are bad minima sharper?"
+            "badminima.report.figures.panels:draw", needs=("sharpness",), question="Are bad minima sharper?"
         ),
         "robustness": FigureEntry(
             "badminima.report.figures.robustness:draw", needs=("robustness",), question="Are bad minima less robust?"
         ),
         "memory": FigureEntry(
-            "badminima.report.figures.memory:draw",
+            "badminima.report.figures.panels:draw",
             needs=("memory", "privacy"),
             question="What is left of the wrong labels?",
         ),
         "privacy": FigureEntry(
-            "badminima.report.figures.privacy:draw",
+            "badminima.report.figures.panels:draw",
             needs=("privacy",),
             question="Do bad minima leak their training images?",
         ),
         "units": FigureEntry(
-            "badminima.report.figures.units:draw", needs=("units",), question="Which units does a run use?"
+            "badminima.report.figures.panels:draw", needs=("units",), question="Which units does a run use?"
         ),
         "calibration": FigureEntry(
             "badminima.report.figures.calibration:draw",
@@ -329,7 +329,7 @@ FIGURES = Registry(
             question="What does the loss around a run look like?",
         ),
         "filter_landscape": FigureEntry(
-            "badminima.report.figures.filter_landscape:draw",
+            "badminima.report.figures.landscape:draw_filters",
             needs=("filter_landscape",),
             question="How wide are the valleys of bad, good and escaped minima?",
         ),
@@ -356,7 +356,7 @@ FIGURES = Registry(
             question="What changes on the way out of a bad minimum?",
         ),
         "memorisation": FigureEntry(
-            "badminima.report.figures.memorisation:draw",
+            "badminima.report.figures.pretraining:draw_memorisation",
             along=("distance", "labels"),
             outcomes=True,
             whole_study=True,
@@ -368,8 +368,8 @@ FIGURES = Registry(
 TABLES = Registry(
     "table",
     {
-        "main": TableEntry("badminima.report.tables.main:make"),
-        "ablation": TableEntry("badminima.report.tables.ablation:make"),
+        "main": TableEntry("badminima.report.tables.cells:make_main"),
+        "ablation": TableEntry("badminima.report.tables.cells:make_ablation"),
         "seed_parts": TableEntry("badminima.report.tables.seed_parts:make", of_parts=True),
     },
 )

@@ -6,12 +6,10 @@ the measure. plotly draws it, whose script the page carries, so it loads nothing
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
@@ -20,8 +18,8 @@ from badminima.analysis.columns import described
 from badminima.analysis.measures import is_measure
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.report.figures.style import accuracy_label, cell_title, init_label, look_of_inits, recipe_label
+from badminima.report.html import render
 
-TEMPLATE = "explore.html"
 # matplotlib's markers by plotly's names.
 SYMBOLS = {"o": "circle", "D": "diamond", "s": "square", "^": "triangle-up", "v": "triangle-down", "<": "triangle-left"}
 OTHER_SYMBOL = "x"
@@ -48,13 +46,12 @@ class Panel:
     place: Mapping[str, int]
 
 
-def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str], frame: Path) -> str:
+def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str]) -> str:
     """Return the page.
 
     Args:
         studies: tables by study.
         questions: what each study asks.
-        frame: the folder of the template.
     """
     shown = [
         {
@@ -66,8 +63,7 @@ def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str
         for study, tables in studies.items()
         if not tables.runs.empty
     ]
-    environment = Environment(loader=FileSystemLoader(frame), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template(TEMPLATE).render(studies=shown, plotly=Markup(get_plotlyjs()))
+    return render("explore.html", studies=shown, plotly=Markup(get_plotlyjs()))
 
 
 def plots_of(tables: StudyTables) -> dict[str, go.Figure]:

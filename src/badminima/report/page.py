@@ -1,32 +1,33 @@
 """Stage ``report``: one page for readers, which holds everything that it shows.
 
-The template, its style and the captions lie in ``report/`` of the repository; the page loads nothing and runs nothing.
+The captions lie in ``report/`` of the repository; the page loads nothing and runs nothing.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from shlex import join
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from badminima.analysis.claims import CLAIMS, GROUPS, Claim
 from badminima.analysis.claims.evidence import toy_tables
-from badminima.analysis.tables import StudyTables
-from badminima.experiment.paths import Paths
-from badminima.report import papers
-from badminima.report.facts import ReportSettings
-from badminima.report.provenance import provenance
-from badminima.report.seeds import measured_by, seeds_of_claim, seeds_of_figure
-from badminima.report.wording import effect, explanation, remarks
-from badminima.report.words import anchor, caption, explained
+from badminima.analysis.tables import RUN_KEYS, StudyTables
+from badminima.data.prepared import read_prepared, repeated_images
+from badminima.experiment.lineage import with_runs_behind
+from badminima.experiment.paths import RECORD, Paths
+from badminima.experiment.runs import Run
+from badminima.report import wording
+from badminima.report.figures.style import init_label, recipe_label
+from badminima.report.html import render
+from badminima.report.settings import ReportFigure, ReportSettings
+from badminima.storage.files import read_json
 
-TEMPLATE = "report.html"
 # Figures are drawn for print; on a screen the same letters are read from farther away.
 PIXELS_PER_POINT = 1.75
 # The answer: bad minima are reached, and regularizers escape them.
@@ -53,46 +54,25 @@ TOY_QUESTIONS = {
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A claim's verdict on one dataset and network, in words."""
-
-    data: str
-    verdict: str
-    effect: str
-    seeds: int
-    remarks: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class ShownClaim:
     """A claim as the page shows it.
 
     Attributes:
-        number, statement: of the claim.
-        anchor: the end of its address.
-        decided_by: what is estimated, and when the claim is supported.
-        findings: its verdicts.
-        figure: the name of the figure that shows it; empty if none does.
-        passage: what its paper says, where that is known.
-        measured: what the values of its seeds are.
-        seeds: a row per seed.
+        claim: its definition.
+        findings: its verdicts, rows of ``claims.csv``.
+        measured: name of the number that it is estimated from.
+        seeds: what it is estimated from, a row per seed.
     """
 
-    number: str
-    anchor: str
-    statement: str
-    decided_by: str
-    findings: list[Finding]
-    figure: str
-    passage: papers.Passage | None
+    claim: Claim
+    findings: list[pd.Series]
     measured: str
     seeds: pd.DataFrame
 
     @property
     def is_measured(self) -> bool:
         """Tell whether some data decide it."""
-        return any(finding.seeds for finding in self.findings)
+        return any(finding["seeds"] for finding in self.findings)
 
 
 @dataclass(frozen=True)
@@ -100,16 +80,13 @@ class ShownFigure:
     """A figure as the page shows it: its picture and its table as addresses that hold them."""
 
     name: str
-    anchor: str
-    question: str
-    study: str
+    about: ReportFigure
     picture: str
     width: int
     caption: Markup
     data: str
     seeds: pd.DataFrame
     claims: list[ShownClaim]
-    target: str
     animation: str = ""
 
 
@@ -118,7 +95,7 @@ def report_page(
     studies: Mapping[str, StudyTables],
     settings: ReportSettings,
     paths: Paths,
-    frame: Path,
+    captions: Path,
     meanings: Mapping[str, str],
 ) -> str:
     """Return the report as HTML.
@@ -128,29 +105,33 @@ def report_page(
         studies: the tables of every study.
         settings: what is shown and said.
         paths: where figures, records of runs and the toy lie.
-        frame: the folder of the template and the captions.
+        captions: their folder.
         meanings: of the terms that the page explains.
     """
-    environment = Environment(
-        loader=FileSystemLoader(frame), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    environment.filters |= {"explained": partial(explained, meanings=meanings), "anchor": anchor}
     shown = _claims(claims, studies, settings, paths)
-    figures = _figures(shown, settings, paths, frame, meanings)
-    measured = {group: [claim for claim in shown if claim.is_measured and _group(claim) == group] for group in GROUPS}
-    return environment.get_template(TEMPLATE).render(
+    figures = _figures(shown, settings, paths, captions, meanings)
+    measured = {group: [one for one in shown if one.is_measured and one.claim.group == group] for group in GROUPS}
+    missing: dict[str, list[str]] = {}
+    for one in shown:
+        if not one.is_measured:
+            missing.setdefault(one.findings[0]["reason"], []).append(one.claim.number)
+    data = claims.loc[claims["dataset"] != "", ["dataset", "model"]].drop_duplicates()
+    return render(
+        "report.html",
         answer=" ".join(_answer(claims, number) for number in ANSWERS),
-        data="; ".join(_data(claims)),
+        data="; ".join(map(", ".join, data.itertuples(index=False, name=None))),
         headline=figures.pop(settings.headline or "", None),
-        key_claims=[claim for claim in shown if claim.number in ANSWERS],
-        groups={group: (*papers.GROUPS[group], found) for group, found in measured.items() if found},
-        missing=_missing(shown),
+        key_claims=[one for one in shown if one.claim.number in ANSWERS],
+        groups={group: (*wording.GROUPS[group], found) for group, found in measured.items() if found},
+        passages=wording.PASSAGES,
+        missing=missing,
         confusing=figures.pop("confusing", None),
         toy=figures.pop("toy", None),
         figures=list(figures.values()),
-        facts={**settings.facts, **provenance(list(studies.values()), settings, paths)},
+        facts={**settings.facts, **_made_with(list(studies.values()), settings, paths)},
         confidence=f"{settings.statistics.confidence:.0%}",
         meanings=meanings,
+        explained=partial(wording.explained, meanings=meanings),
         make=partial(_command, settings.overlays),
     )
 
@@ -162,68 +143,83 @@ def _claims(
     if settings.toy:
         runs["toy"] = toy_tables(pd.read_csv(paths.toy_table)).runs
     by_number = {claim.number: claim for claim in CLAIMS}
-    return [
-        _claim(by_number[str(number)], rows, runs.get(by_number[str(number)].study), settings)
-        for number, rows in claims.groupby("claim", sort=False)
-    ]
+    shown = []
+    for number, rows in claims.groupby("claim", sort=False):
+        claim = by_number[str(number)]
+        measured = claim.study in runs and rows["seeds"].max() > 0
+        seeds = seeds_of_claim(claim, runs[claim.study], settings.replications) if measured else pd.DataFrame()
+        shown.append(ShownClaim(claim, [row for _, row in rows.iterrows()], _measured_by(claim), seeds))
+    return shown
 
 
-def _claim(claim: Claim, rows: pd.DataFrame, runs: pd.DataFrame | None, settings: ReportSettings) -> ShownClaim:
-    first = rows.iloc[0]
-    measured = runs is not None and bool(rows["seeds"].max())
-    return ShownClaim(
-        number=claim.number,
-        anchor=f"claim-{anchor(claim.number)}",
-        statement=claim.statement,
-        decided_by=explanation(first),
-        findings=[
-            Finding(
-                data=", ".join(filter(None, (row["dataset"], row["model"]))),
-                verdict=row["verdict"],
-                effect=effect(row),
-                seeds=int(row["seeds"]),
-                remarks=remarks(row),
-                reason=row["reason"],
-            )
-            for _, row in rows.iterrows()
-        ],
-        figure=first["figure"],
-        passage=papers.PASSAGES.get(claim.number),
-        measured=measured_by(claim),
-        seeds=seeds_of_claim(claim, runs, settings.replications) if measured and runs is not None else pd.DataFrame(),
-    )
+def seeds_of_claim(claim: Claim, runs: pd.DataFrame, replications: Mapping[str, int]) -> pd.DataFrame:
+    """Return what a claim is estimated from: a row per dataset, model and seed, a column per cell.
+
+    Args:
+        claim: the claim.
+        runs: of its study.
+        replications: the inits of claim 6.
+    """
+    # A prefix stands for the mean over all strengths of an attack.
+    prefix = claim.column.endswith("_")
+    named = [name for name in map(str, runs) if name == claim.column or (prefix and name.startswith(claim.column))]
+    accuracy = "train_accuracy" if claim.estimator == "fitted" else "test_accuracy"
+    values = runs[RUN_KEYS].assign(value=runs[named].mean(axis=1) if named else 100 * runs[accuracy])
+    by_cell = {cell: rows["value"] for cell, rows in values.set_index(RUN_KEYS).groupby(["init", "recipe"])}
+    columns = {
+        f"{init_label(init)}, {recipe_label(recipe)}": by_cell[init, recipe].droplevel(["init", "recipe"])
+        for init, recipe in dict.fromkeys(claim.cells_among(replications))
+        if (init, recipe) in by_cell
+    }
+    return pd.DataFrame(columns).reset_index()
+
+
+def _measured_by(claim: Claim) -> str:
+    if claim.column:
+        return f"{claim.column}, mean over strengths" if claim.column.endswith("_") else claim.column
+    return f"{'train' if claim.estimator == 'fitted' else 'test'} accuracy in percent"
 
 
 def _figures(
-    claims: Sequence[ShownClaim], settings: ReportSettings, paths: Paths, frame: Path, meanings: Mapping[str, str]
+    claims: Sequence[ShownClaim], settings: ReportSettings, paths: Paths, captions: Path, meanings: Mapping[str, str]
 ) -> dict[str, ShownFigure]:
     """Return every figure by name, those that no study is drawn for last."""
-    kinds = {name: (figure.kind, figure.question, figure.study) for name, figure in settings.figures.items()}
+    figures = dict(settings.figures)
     if settings.confusing:
-        kinds["confusing"] = ("confusing", CONFUSING_QUESTION, "")
+        figures["confusing"] = ReportFigure(kind="confusing", question=CONFUSING_QUESTION, study="")
     if settings.toy:
-        kinds |= {name: (name, question, "") for name, question in TOY_QUESTIONS.items()}
+        figures |= {
+            name: ReportFigure(kind=name, question=question, study="") for name, question in TOY_QUESTIONS.items()
+        }
     shown = {}
-    for name, (kind, question, study) in kinds.items():
+    for name, about in figures.items():
         picture = paths.figure(name, "svg").read_bytes()
         table = paths.figure(name, "csv")
         width = re.search(rb'<svg[^>]* width="([\d.]+)pt"', picture)
         assert width is not None, "matplotlib writes the width of a picture in points"
+        resting = [one for one in claims if one.is_measured and one.findings[0]["figure"] == name]
         shown[name] = ShownFigure(
             name=name,
-            anchor=f"fig-{anchor(name)}",
-            question=question,
-            study=study,
+            about=about,
             picture=_address("image/svg+xml", picture),
             width=round(float(width[1]) * PIXELS_PER_POINT),
-            caption=caption(frame / f"fig_{kind}.rst", meanings),
+            caption=wording.caption(captions / f"fig_{about.kind}.rst", meanings),
             data=_address("text/csv", table.read_bytes()),
-            seeds=seeds_of_figure(pd.read_csv(table)),
-            claims=[claim for claim in claims if claim.figure == name and claim.is_measured],
-            target=f"fig_{name}",
+            seeds=_seeds_of_figure(pd.read_csv(table)),
+            claims=resting,
             animation=_address("image/gif", paths.animation("toy").read_bytes()) if name == "toy" else "",
         )
     return shown
+
+
+def _seeds_of_figure(shown: pd.DataFrame) -> pd.DataFrame:
+    """Return the seeds in a figure's table: a row per cell and statistic, a column per seed; empty if it has none."""
+    if not {"kind", "seed", "value"} <= set(shown):
+        return pd.DataFrame()
+    seeds = shown[shown["kind"] == "seed"].dropna(subset=["value"])
+    keys = [name for name in ("dataset", "model", "statistic", "init", "recipe") if name in seeds]
+    wide = seeds.pivot_table(index=keys, columns="seed", values="value", sort=False)
+    return wide.rename(columns=lambda seed: f"seed {seed:.0f}").reset_index()
 
 
 def _answer(claims: pd.DataFrame, number: str) -> str:
@@ -235,22 +231,39 @@ def _answer(claims: pd.DataFrame, number: str) -> str:
     return f"{ANSWERS[number][verdicts.pop()]}{ALONE if 'inconclusive' in set(rows.get('family_wise', ())) else ''}."
 
 
-def _data(claims: pd.DataFrame) -> list[str]:
-    found = claims.loc[claims["dataset"] != "", ["dataset", "model"]].drop_duplicates()
-    return [", ".join(pair) for pair in found.itertuples(index=False, name=None)]
+def _made_with(studies: Sequence[StudyTables], settings: ReportSettings, paths: Paths) -> dict[str, str]:
+    """Return statuses, devices, code and versions of all runs and of those behind their starts, each once."""
+    tabled = pd.concat([tables.runs[RUN_KEYS] for tables in studies]).drop_duplicates()
+    runs = with_runs_behind(settings.ends, [Run(*keys) for keys in tabled.itertuples(index=False)])
+    records = [read_json(paths.run(run) / RECORD) for run in runs]
+    behind = f" (of which {len(runs) - len(tabled)} only to start others from)" if len(runs) > len(tabled) else ""
+    pretraining = pd.concat([tables.pretraining for tables in studies])
+    pretraining = pretraining.drop_duplicates(["dataset", "model", "init", "seed"])
+    versions = [{"python": record["python"], **record["versions"]} for record in records]
+    prepared = [path for name in sorted(set(tabled["dataset"])) if (path := paths.prepared(name)).exists()]
+    repeated = [f"{path.stem}: {repeated_images(read_prepared(path))}" for path in prepared]
+    return {
+        "Runs": f"{len(runs)}{behind}: {_of_all(records, 'status')}",
+        "Pretrainings": f"{len(pretraining)}: {_counted(pretraining['status'])}" if len(pretraining) else "none",
+        "Seeds": ", ".join(str(seed) for seed in sorted(tabled["seed"].unique())),
+        "Accuracies on": _of_all(records, "evaluated_on"),
+        **({"Images in both parts": "; ".join(repeated)} if repeated else {}),
+        "Device": _of_all(records, "device"),
+        "Precision": _of_all(records, "precision"),
+        "Versions": _counted(", ".join(f"{name} {value}" for name, value in of_run.items()) for of_run in versions),
+        "Code revision": _of_all(records, "revision"),
+    }
 
 
-def _group(claim: ShownClaim) -> str:
-    return next(group for group in sorted(GROUPS, key=len, reverse=True) if claim.number.startswith(group))
+def _of_all(records: Iterable[Mapping[str, object]], key: str) -> str:
+    """Return the values of a key in the records; of several, how often each."""
+    return _counted(record[key] or "unknown" for record in records)
 
 
-def _missing(claims: Sequence[ShownClaim]) -> dict[str, list[ShownClaim]]:
-    """Return the claims that no data decide, by reason."""
-    missing: dict[str, list[ShownClaim]] = {}
-    for claim in claims:
-        if not claim.is_measured:
-            missing.setdefault(claim.findings[0].reason, []).append(claim)
-    return missing
+def _counted(values: Iterable[object]) -> str:
+    """Return each value; of several, how often."""
+    counts = Counter(str(value) for value in values)
+    return "; ".join(f"{value} ({count})" if len(counts) > 1 else value for value, count in counts.most_common())
 
 
 def _command(overlays: Sequence[str], *targets: str) -> str:

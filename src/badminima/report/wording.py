@@ -1,13 +1,47 @@
-"""Verdicts as people read them: on a page of their own, on a terminal, and in the words of the report's first page."""
+"""Words of the report: verdicts as people read them, what the papers say beside them, captions and the glossary."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from docutils import nodes
+from docutils.core import publish_doctree, publish_from_doctree
+from docutils.writers.html5_polyglot import Writer
+from markupsafe import Markup, escape
 
-from badminima.config import StatisticsConfig
 from badminima.config.names import SCALE_CONTROL
-from badminima.report.html import page
+from badminima.errors import UserError
 
 UNITS = {"percent": "%", "points": " points", "factor": " times", "number": ""}
+LIU = "Liu, Papailiopoulos & Achlioptas 2020"
+# Claims of one target: what they are about, and whose they are.
+GROUPS = {
+    "1": ("SGD reaches a bad minimum", LIU),
+    "size": ("How much the start costs", LIU),
+    "2": ("All three regularizers lead out of it", LIU),
+    "3": ("Two regularizers are enough, one is not", LIU),
+    "4": ("The way out is long", LIU),
+    "5": ("Bad minima are complex and fragile", LIU),
+    "6": ("More copies make a worse minimum", LIU),
+    "7": ("The same in the plane", LIU),
+    "b": ("Label noise leads to flatter minima", "Damian, Ma & Lee 2021"),
+    "control": ("What the random labels do, and what norms, logits and time do", "not in the papers"),
+}
+# A paper's words or number by a claim's number. Data and networks differ from those of a small preset: compare signs.
+ABSTRACT = "abstract, arXiv:1906.02613v1"
+PASSAGES = {
+    "1a": (ABSTRACT, "zero training error on CIFAR, CINIC10 and (Restricted) ImageNet"),
+    "1b": (ABSTRACT, "test accuracy lower by up to 40%"),
+    "size": (ABSTRACT, "test accuracy lower by up to 40%"),
+    "2": (ABSTRACT, "no effect on the test accuracy"),
+}
+# Terms that a newcomer may not know; the text links the first use of each to the glossary.
+EXPLAINED = (
+    *("confusing set", "pretraining", "regularizer", "recipe", "vanilla", "init", "seed", "cell", "gap", "escape"),
+    *("minimum", "fitted", "diverged", "interval", "margin", "verdict", "control", "spread", "dose", "record"),
+)
 
 
 def amount(value: float, scale: str) -> str:
@@ -21,10 +55,10 @@ def amount(value: float, scale: str) -> str:
     return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
 
 
-def effect(row: pd.Series) -> str:
-    """Estimate, unit and interval of one verdict."""
-    estimate, low, high = (amount(row[name], row["scale"]) for name in ("estimate", "low", "high"))
-    return f"{estimate}{UNITS[row['scale']]} [{low}, {high}]" if row["seeds"] else ""
+def effect(row: pd.Series, name: str = "estimate", ends: tuple[str, str] = ("low", "high")) -> str:
+    """Return estimate, unit and interval of one verdict."""
+    value, low, high = (amount(row[column], row["scale"]) for column in (name, *ends))
+    return f"{value}{UNITS[row['scale']]} [{low}, {high}]" if row["seeds"] else ""
 
 
 def remarks(row: pd.Series) -> str:
@@ -33,10 +67,12 @@ def remarks(row: pd.Series) -> str:
         return ""
     found = [f"lowest train accuracy {100 * row['train_accuracy']:.2f}%"]
     if not np.isnan(row["against_control"]):
-        value, low, high = (amount(row[f"against_control{end}"], row["scale"]) for end in ("", "_low", "_high"))
-        found.append(f"against {SCALE_CONTROL}, whose readout is shrunk: {value}{UNITS[row['scale']]} [{low}, {high}]")
+        other = effect(row, "against_control", ("against_control_low", "against_control_high"))
+        found.append(f"against {SCALE_CONTROL}, whose readout is shrunk: {other}")
     if row["verdict"] == "inconclusive":
-        found.append(f"to decide: {_seeds_needed(row['seeds_needed'])}")
+        seeds = row["seeds_needed"]
+        needed = f"about {seeds:.0f} seeds" if np.isfinite(seeds) else "more test images, or more than 100 seeds"
+        found.append(f"to decide: {needed}")
     elif row.get("family_wise", row["verdict"]) == "inconclusive":
         found.append("inconclusive when all claims are read together")
     return "; ".join(found)
@@ -59,63 +95,59 @@ def explanation(row: pd.Series) -> str:
 
 def plain_text(claims: pd.DataFrame) -> str:
     """Return the verdicts for a terminal."""
-    return "\n".join(_lines(row) for _, row in claims.iterrows())
+    lines = []
+    for _, row in claims.iterrows():
+        data = f" ({row['dataset']}, {row['model']})" if row["dataset"] else ""
+        known = f"{effect(row)}, {row['seeds']} seeds: {explanation(row)}\n  {remarks(row)}"
+        lines.append(f"claim {row['claim']}{data}: {row['verdict']}\n  {row['statement']}\n  {row['reason'] or known}")
+    return "\n".join(lines)
 
 
-def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str | None = None) -> str:
-    """Return the verdicts as a small HTML page: verdict first, then the numbers it was read from.
+def glossary(page: Path) -> dict[str, str]:
+    """Return each term's meaning, from the tables of the glossary.
 
-    Args:
-        claims: what ``evaluate_claims`` gives.
-        statistics: what their intervals were made with.
-        figures: the folder of the figures, from that of the page, to link to them; None: they are named.
+    Raises:
+        UserError: if a term that the report explains is not in it.
     """
-    shown = pd.DataFrame(
-        {
-            "claim": claims["claim"],
-            "statement": [f"{row['statement']}<small>{explanation(row)}</small>" for _, row in claims.iterrows()],
-            "data": claims["dataset"] + ", " + claims["model"],
-            "verdict": claims["verdict"],
-            f"estimate and {statistics.confidence:.0%} interval": [
-                f"{effect(row)}<small>{remarks(row)}</small>" for _, row in claims.iterrows()
-            ],
-            "seeds": claims["seeds"],
-            "figure": [_figure(name, figures) for name in claims["figure"]],
-            "why not measured": claims["reason"],
-        }
-    )
-    styled = shown.style.hide(axis="index").map(lambda name: VERDICT_STYLES[name], subset=["verdict"])
-    return page(
-        "Claims of the papers, decided by these data", INTRODUCTION, styled.to_html(table_uuid="claims"), SCRIPT
-    )
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", page.read_text(), re.MULTILINE)
+    meanings = {term: meaning.replace("`", "") for term, meaning in rows if term != "term"}
+    for term in EXPLAINED:
+        if term not in meanings:
+            raise UserError(page, f"no term {term!r}", "the report explains it: put it back, or mend EXPLAINED")
+    return {term: meanings[term] for term in EXPLAINED}
 
 
-def _lines(row: pd.Series) -> str:
-    data = f" ({row['dataset']}, {row['model']})" if row["dataset"] else ""
-    known = f"{effect(row)}, {row['seeds']} seeds: {explanation(row)}\n  {remarks(row)}"
-    return f"claim {row['claim']}{data}: {row['verdict']}\n  {row['statement']}\n  {row['reason'] or known}"
+def explained(text: str, meanings: Mapping[str, str]) -> Markup:
+    """Return a text as HTML in which the first use of each term is linked to its meaning."""
+    found: set[str] = set()
+
+    def link(match: re.Match[str]) -> Markup:
+        term = match[1].lower()
+        if term in found:
+            return escape(match[0])
+        found.add(term)
+        return Markup('<a class="term" href="#term-{}" title="{}">{}</a>').format(
+            anchor(term), meanings[term], match[0]
+        )
+
+    longest_first = "|".join(sorted(map(re.escape, meanings), key=len, reverse=True))
+    pieces, end = [], 0
+    for match in re.finditer(rf"(?<![\w-])({longest_first})s?(?![\w-])", text, re.IGNORECASE) if meanings else ():
+        pieces += [escape(text[end : match.start()]), link(match)]
+        end = match.end()
+    return Markup("").join([*pieces, escape(text[end:])])
 
 
-def _seeds_needed(seeds: float) -> str:
-    return f"about {seeds:.0f} seeds" if np.isfinite(seeds) else "more test images, or more than 100 seeds"
+def caption(page: Path, meanings: Mapping[str, str]) -> Markup:
+    """Return a caption as HTML, its terms explained."""
+    document = publish_doctree(page.read_text(), settings_overrides={"raw_enabled": False, "report_level": 5})
+    for text in list(document.findall(nodes.Text)):
+        text.parent.replace(text, nodes.raw("", explained(str(text), meanings), format="html"))
+    writer = Writer()
+    publish_from_doctree(document, writer=writer)
+    return Markup(writer.parts["body"])
 
 
-def _figure(name: str, folder: str | None) -> str:
-    return f'<a href="{folder}/fig_{name}.png">fig_{name}</a>' if name and folder else f"fig_{name}" if name else ""
-
-
-VERDICT_STYLES = {
-    "supported": "font-weight: bold; color: #004488",
-    "not supported": "font-weight: bold; color: #BB5566",
-    "inconclusive": "color: #997700",
-    "estimated": "font-weight: bold; color: #222222",
-    "not measured": "color: #777777",
-}
-
-INTRODUCTION = """<p>A claim is supported if its whole interval lies on the claimed side, not supported if all of it
-lies on the other, inconclusive if it covers both. Points are percentage points of accuracy; ratios are in times.</p>"""
-
-# Inside the report the page is a frame beside which there are no figures.
-SCRIPT = """<script>
-if (window !== window.top) for (const link of [...document.links]) link.replaceWith(link.textContent);
-</script>"""
+def anchor(name: str) -> str:
+    """Return a name as the end of an address: ``3a da+m`` is ``3a-da-m``."""
+    return re.sub(r"[^\w]+", "-", name)

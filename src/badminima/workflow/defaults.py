@@ -21,7 +21,7 @@ from badminima.config.base import default_of, plain
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import settings
-from badminima.report.facts import ExploreSettings, ReportSettings
+from badminima.report.settings import ExploreSettings, ReportSettings
 
 # The settings of every stage.
 SECTIONS: tuple[type[Section], ...] = (

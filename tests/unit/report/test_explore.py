@@ -7,7 +7,6 @@ import pytest
 
 from badminima.analysis.measures import is_measure
 from badminima.report.explore import accuracies, curves, explore_page, measured, plots_of
-from tests.conftest import REPOSITORY
 from tests.unit.study import INITS, RECIPES, made_up_study
 from tests.workflow.browser import WIDTHS, in_chromium
 
@@ -88,13 +87,13 @@ def test_many_networks_have_panels_in_several_rows(tables, models):
 def test_runs_that_cannot_be_drawn_are_counted(tables):
     runs = tables.runs.copy()
     runs.loc[:1, "test_accuracy"] = float("nan")
-    html = explore_page({"ablation": replace(tables, runs=runs)}, {}, REPOSITORY / "report")
+    html = explore_page({"ablation": replace(tables, runs=runs)}, {})
     assert "which are not drawn: 2." in html
-    assert "not drawn" not in explore_page({"ablation": tables}, {}, REPOSITORY / "report")
+    assert "not drawn" not in explore_page({"ablation": tables}, {})
 
 
 def test_the_page_draws_in_a_browser_and_may_load_nothing(tables, tmp_path):
-    html = explore_page({"ablation": tables}, {"ablation": "Is <script> text?"}, REPOSITORY / "report")
+    html = explore_page({"ablation": tables}, {"ablation": "Is <script> text?"})
     assert "Is &lt;script&gt; text?" in html
     assert "default-src 'none'" in html
     page = tmp_path / "explore.html"

@@ -17,12 +17,11 @@ from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import FigureSettings
-from badminima.report import papers
-from badminima.report.facts import ReportSettings, ShownFigure, headline_figure, report_settings
+from badminima.report import wording
 from badminima.report.figures import draw_figure, write_drawing
-from badminima.report.page import report_page
-from badminima.report.seeds import seeds_of_claim
-from badminima.report.words import EXPLAINED, anchor, caption, explained, glossary
+from badminima.report.page import report_page, seeds_of_claim
+from badminima.report.settings import ReportFigure, ReportSettings, headline_figure, report_settings
+from badminima.report.wording import EXPLAINED, anchor, caption, explained, glossary
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
 from tests.unit.study import INITS, RECIPES, STATISTICS, as_in_the_paper, made_up_study
@@ -71,7 +70,7 @@ def page_of(tables, pictures, tmp_path):
         )
         settings = ReportSettings(
             headline="ablation" if figures else None,
-            figures={"ablation": ShownFigure(kind="ablation", question=question, study="ablation")} if figures else {},
+            figures={"ablation": ReportFigure(kind="ablation", question=question, study="ablation")} if figures else {},
             studies=["ablation"],
             claims={"study": "ablation"},
             overlays=["presets/my demo.yaml"],
@@ -238,8 +237,8 @@ def test_a_caption_cannot_bring_markup_of_its_own(tmp_path):
 
 
 def test_what_the_papers_say_belongs_to_claims_and_every_target_has_a_title():
-    assert set(papers.PASSAGES) <= set(NAMES)
-    assert set(papers.GROUPS) == set(GROUPS)
+    assert set(wording.PASSAGES) <= set(NAMES)
+    assert set(wording.GROUPS) == set(GROUPS)
 
 
 def test_the_facts_name_what_stands_behind_a_start():

@@ -9,7 +9,7 @@ from badminima.analysis.tables import collect, read_study, write_tables
 from badminima.diagnostics.diagnose import Measured
 from badminima.diagnostics.record import tell_failures
 from badminima.experiment.slices import collect_settings
-from badminima.report.summary import failed_measurements, summary_page
+from badminima.report.html import failed_measurements, summary_page
 from badminima.results.card import card_page
 from badminima.results.export import make_card
 from badminima.results.results import Results

@@ -1,7 +1,8 @@
-"""Stage ``figures``: one module per figure, each a function ``draw(tables, settings) -> Drawing``.
+"""Stage ``figures``: for each kind of figure a function ``draw(tables, settings) -> Drawing``.
 
-- Holds: ``Drawing`` and its writer here; ``style`` (colours, sizes, labels), ``lines`` and ``panels`` (shared); a
-  module per kind of figure, which the registry names; ``confusing``, which is drawn from data rather than tables.
+- Holds: ``Drawing`` and its writer here; ``style`` (colours, sizes, labels) and ``lines`` (shared); ``panels``, whose
+  table has a row per figure of cells; modules of the other kinds, which the registry names; ``confusing``, which is
+  drawn from data rather than tables.
 - Imports: ``analysis``, ``data``, ``config``, ``experiment``, ``storage``.
 - Others use: ``draw_figure``, ``write_drawing``; ``report.tables`` and ``toy`` use ``style``, ``toy`` ``mechanism``.
 """
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from badminima.analysis.tables import StudyTables
 from badminima.config.registry import FIGURES
 from badminima.experiment.settings import FigureSettings
+from badminima.report.figures.style import set_style
 from badminima.storage.files import atomic_path
 
 DPI = 200
@@ -39,6 +41,7 @@ def nothing_to_draw(reason: str, shown: pd.DataFrame) -> Drawing:
 
 def draw_figure(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Draw the figure that the settings name; raises UserError if there is no code for it."""
+    set_style()
     drawing: Drawing = FIGURES.load(settings.kind)(tables, settings)
     return drawing
 

@@ -9,24 +9,7 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
-from badminima.report.figures.panels import percent
-from badminima.report.figures.style import (
-    LINES,
-    PAGE_WIDTH,
-    cell_title,
-    draw_cells,
-    explain_marks,
-    height_of_rows,
-    init_legend,
-    look_of_inits,
-    recipe_label,
-    rows_of,
-    set_style,
-    settings_of,
-    shown_cells,
-    table_of_cells,
-)
+from badminima.report.figures import Drawing, nothing_to_draw, style
 
 ERROR, SHARE, CONFIDENCE, RIGHT = (f"calibration.{name}" for name in ("ece", "share", "confidence", "accuracy"))
 KEYS = ["dataset", "model", "init", "recipe"]
@@ -41,24 +24,25 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     reliability = _reliability(tables.layers, settings)
     if ERROR not in tables.runs or reliability.empty:
         return nothing_to_draw("no run has calibration: see costs.csv", reliability)
-    set_style()
-    seeds, cells = (percent(table) for table in shown_cells(tables, settings, ERROR))
-    rows = settings_of(tables.runs)
-    height = max(2.9, 1.1 + height_of_rows(settings.recipes, settings.inits))
-    figure, grid = plt.subplots(len(rows), 2, figsize=(PAGE_WIDTH, height * len(rows)), squeeze=False)
+    seeds, cells = (style.percent(table) for table in style.shown_cells(tables, settings, ERROR))
+    rows = style.settings_of(tables.runs)
+    height = max(2.9, 1.1 + style.height_of_rows(settings.recipes, settings.inits))
+    figure, grid = plt.subplots(len(rows), 2, figsize=(style.PAGE_WIDTH, height * len(rows)), squeeze=False)
     for (diagram, errors), setting in zip(grid, rows, strict=True):
-        _draw_diagram(diagram, rows_of(reliability, setting), settings)
-        draw_cells(errors, rows_of(seeds, setting), rows_of(cells, setting), settings.recipes, settings.inits)
+        _draw_diagram(diagram, style.rows_of(reliability, setting), settings)
+        style.draw_cells(
+            errors, style.rows_of(seeds, setting), style.rows_of(cells, setting), settings.recipes, settings.inits
+        )
         errors.set_xlabel("expected calibration error (points)")
-        errors.set_title(cell_title(*setting))
-    init_legend(figure, settings.inits)
-    explain_marks(figure, cells, settings.statistics.confidence, "mean")
-    shown = [reliability.assign(kind="reliability"), table_of_cells(seeds, cells)]
+        errors.set_title(style.cell_title(*setting))
+    style.init_legend(figure, settings.inits)
+    style.explain_marks(figure, cells, settings.statistics.confidence, "mean")
+    shown = [reliability.assign(kind="reliability"), style.table_of_cells(seeds, cells)]
     return Drawing(figure, pd.concat(shown, ignore_index=True))
 
 
 def _reliability(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
-    """Return share, mean confidence and accuracy of each cell's bins in percent, all seeds together."""
+    """Return share, mean confidence and accuracy of each cell's bins in style.percent, all seeds together."""
     chosen = layers["recipe"].isin(settings.recipes[:: max(1, len(settings.recipes) - 1)])
     bins = layers[chosen & layers["init"].isin(settings.inits) & layers["statistic"].isin([SHARE, CONFIDENCE, RIGHT])]
     if bins.empty:
@@ -81,19 +65,19 @@ def _reliability(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame
 
 def _draw_diagram(axes: Axes, reliability: pd.DataFrame, settings: FigureSettings) -> None:
     axes.plot([0, 100], [0, 100], color="#777777", linewidth=0.8, zorder=0)
-    looks = look_of_inits(settings.inits)
+    looks = style.look_of_inits(settings.inits)
     recipes = [recipe for recipe in settings.recipes if recipe in set(reliability["recipe"])]
     for init, (place, recipe) in product(settings.inits, enumerate(recipes)):
         colour, marker = looks[init]
         curve = reliability[(reliability["init"] == init) & (reliability["recipe"] == recipe)]
         curve = curve[curve["share"] >= 100 * RARE]
         (line,) = axes.plot(curve["confidence"], curve["accuracy"], color=colour, marker=marker, markersize=3.5)
-        line.set(linestyle=LINES[place % len(LINES)], linewidth=1.1)
+        line.set(linestyle=style.LINES[place % len(style.LINES)], linewidth=1.1)
     axes.set_xlabel("confidence (%)")
     axes.set_ylabel("accuracy (%)")
     least = reliability.loc[reliability["share"] >= 100 * RARE, ["confidence", "accuracy"]].min().min()
     axes.set_xlim(np.floor(least / 10) * 10, 101)
     axes.set_ylim(np.floor(least / 10) * 10, 101)
-    lines = {"-": "solid", LINES[1]: "dashed"}
-    names = [f"{recipe_label(recipe)} ({lines[LINES[place]]})" for place, recipe in enumerate(recipes)]
+    lines = {"-": "solid", style.LINES[1]: "dashed"}
+    names = [f"{style.recipe_label(recipe)} ({lines[style.LINES[place]]})" for place, recipe in enumerate(recipes)]
     axes.set_title(", ".join(names), fontsize="small")

@@ -10,13 +10,12 @@ from matplotlib.colors import to_rgb
 
 from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
-from badminima.report.figures import Drawing
-from badminima.report.figures.style import COLOURS, PAGE_WIDTH, set_style
+from badminima.report.figures import Drawing, style
 from badminima.storage.tensorfiles import read_tensors
 
 IMAGES, COPIES = 4, 7
 # Where zeroing hides nothing a reader could see, on a grey image, it is painted.
-ZEROED = np.array(to_rgb(COLOURS["adversarial"]))
+ZEROED = np.array(to_rgb(style.COLOURS["adversarial"]))
 
 
 def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
@@ -33,10 +32,12 @@ def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
     replication = int(metadata["replication"])
     if len(tensors["labels"]) != replication * len(data.train_labels):
         raise UserError(confusing, f"{len(tensors['labels'])} copies", f"expected {replication} of each training image")
-    set_style()
+    style.set_style()
     _, firsts = np.unique(data.train_labels, return_index=True)
     images, copies = firsts[:IMAGES], min(COPIES, replication)
-    figure, grid = plt.subplots(len(images), copies + 1, figsize=(PAGE_WIDTH, 1.1 * len(images) + 0.3), squeeze=False)
+    figure, grid = plt.subplots(
+        len(images), copies + 1, figsize=(style.PAGE_WIDTH, 1.1 * len(images) + 0.3), squeeze=False
+    )
     shown = []
     for line, image in zip(grid, images, strict=True):
         true = int(data.train_labels[image])
@@ -47,16 +48,17 @@ def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
             label = int(tensors["labels"][item])
             zeroed = np.unpackbits(tensors["masks"][item], count=data.train_images[image].size).astype(bool)
             _show(axes, data, int(image), zeroed.reshape(data.train_images[image].shape))
-            axes.set_title(data.classes[label], fontsize=7, color="black" if label == true else COLOURS["adversarial"])
+            axes.set_title(
+                data.classes[label], fontsize=7, color="black" if label == true else style.COLOURS["adversarial"]
+            )
             shown.append(
                 {"image": image, "copy": copy, "label": data.classes[label], "true": data.classes[true]}
                 | {"zeroed_values": int(zeroed.sum())}
             )
-    figure.supxlabel(
+    style.note_below(
+        figure,
         f"{copies} of {replication} copies \u00b7 above each: the label it got, coloured where wrong"
         + (" \u00b7 coloured in it: values set to zero" if _is_grey(data) else ""),
-        fontsize=6.5,
-        color="#555555",
     )
     return Drawing(figure, pd.DataFrame(shown))
 

@@ -7,16 +7,8 @@ from matplotlib.axes import Axes
 
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing
-from badminima.report.figures.lines import draw_cells, explain_lines
-from badminima.report.figures.style import (
-    PAGE_WIDTH,
-    accuracy_label,
-    cell_title,
-    rows_of,
-    set_style,
-    settings_of,
-)
+from badminima.report.figures import Drawing, style
+from badminima.report.figures.lines import draw_lines, explain_lines
 
 KEYS = ["dataset", "model", "init", "recipe", "epoch"]
 PANELS = ["train_accuracy", "test_accuracy"]
@@ -30,27 +22,24 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     The axis is stretched towards 100%, so that chance at epoch 0 and a point at the end are both to be seen. Vertical
     lines mark drops of the learning rate.
     """
-    set_style()
-    histories = tables.histories
-    histories = histories[histories["recipe"].isin(settings.recipes) & histories["init"].isin(settings.inits)]
+    histories = style.of_figure(tables.histories, settings)
     shown = _summary(histories)
-    rows = settings_of(shown)
+    rows = style.settings_of(shown)
     figure, grid = plt.subplots(
-        len(rows), 2, figsize=(PAGE_WIDTH, 2.5 * len(rows) + 0.7), squeeze=False, sharex="row", sharey="row"
+        len(rows), 2, figsize=(style.PAGE_WIDTH, 2.5 * len(rows) + 0.7), squeeze=False, sharex="row", sharey="row"
     )
     for line, setting in zip(grid, rows, strict=True):
-        labels = ["train accuracy (%)", accuracy_label(tables.runs)]
+        labels = ["train accuracy (%)", style.accuracy_label(tables.runs)]
         for axes, statistic, label in zip(line, PANELS, labels, strict=True):
-            chosen = rows_of(shown[shown["statistic"] == statistic], setting)
-            draw_cells(axes, chosen, "epoch", settings, spread=True)
+            chosen = style.rows_of(shown[shown["statistic"] == statistic], setting)
+            draw_lines(axes, chosen, "epoch", settings, spread=True)
             axes.set_ylabel(label)
             _stretch(axes)
-            _mark_drops(axes, rows_of(histories, setting))
-            axes.set_title(cell_title(*setting))
+            _mark_drops(axes, style.rows_of(histories, setting))
+            axes.set_title(style.cell_title(*setting))
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(settings.inits), handlelength=2.6)
+    style.legend_of_lines(figure, grid[0, 0], len(settings.inits), handlelength=2.6)
     explain_lines(figure, "mean", "band: their range", int(shown["seeds"].max()), "dotted: the learning rate drops")
     return Drawing(figure, shown)
 

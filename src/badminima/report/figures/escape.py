@@ -8,18 +8,7 @@ from matplotlib.axes import Axes
 from badminima.analysis.tables import StudyTables
 from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
-from badminima.report.figures.style import (
-    COLUMN_WIDTH,
-    cell_title,
-    init_label,
-    init_legend,
-    look_of_inits,
-    recipe_label,
-    rows_of,
-    set_style,
-    settings_of,
-)
+from badminima.report.figures import Drawing, nothing_to_draw, style
 
 # Shares in sight. Intervals are cut off at an arrow; a mean beyond is a number at the edge.
 LEAST, MOST = -1.0, 2.0
@@ -34,21 +23,19 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     shares with a finite interval are ranked: those of several inits by their mean, behind recipes that have more of
     them. A share of a single seed is drawn hollow.
     """
-    chosen = tables.gaps["recipe"].isin(settings.recipes) & tables.gaps["init"].isin(settings.inits)
-    shown = tables.gaps[chosen & (tables.gaps["difference"] == "closed")]
+    shown = style.of_figure(tables.gaps, settings).query("difference == 'closed'")
     if shown.empty:
         return nothing_to_draw("no recipe to compare with vanilla SGD from the same and from random weights", shown)
-    set_style()
     counts = tables.cells[tables.cells["statistic"] == "test_accuracy"]
-    panels = settings_of(shown)
+    panels = style.settings_of(shown)
     inits = [init for init in settings.inits if init != BASELINE_INIT]
     recipes = [recipe for recipe in settings.recipes if recipe != BASELINE_RECIPE]
     height = 1.4 + (0.15 + 0.1 * len(inits)) * len(recipes)
-    figure, grid = plt.subplots(1, len(panels), figsize=(COLUMN_WIDTH * len(panels), height), squeeze=False)
+    figure, grid = plt.subplots(1, len(panels), figsize=(style.COLUMN_WIDTH * len(panels), height), squeeze=False)
     for axes, panel in zip(grid[0], panels, strict=True):
-        _draw_panel(axes, rows_of(shown, panel), rows_of(counts, panel), recipes, inits)
-        axes.set_title(cell_title(*panel))
-    init_legend(figure, inits)
+        _draw_panel(axes, style.rows_of(shown, panel), style.rows_of(counts, panel), recipes, inits)
+        axes.set_title(style.cell_title(*panel))
+    style.init_legend(figure, inits)
     confidence = settings.statistics.confidence
     text = f"marker: share of the means (hollow: one seed)\nbar: {confidence:.0%} interval (arrow: it goes on)"
     figure.supxlabel(text, fontsize=6, color="#555555")
@@ -62,11 +49,11 @@ def _draw_panel(axes: Axes, closed: pd.DataFrame, counts: pd.DataFrame, recipes:
     rows = [*ranked, *(recipe for recipe in recipes if recipe not in ranked)]
     offsets = np.linspace(-0.25, 0.25, len(inits)) if len(inits) > 1 else np.zeros(1)
     notes = []
-    for offset, (init, (colour, marker)) in zip(offsets, look_of_inits(inits).items(), strict=True):
+    for offset, (init, (colour, marker)) in zip(offsets, style.look_of_inits(inits).items(), strict=True):
         of_init = closed[closed["init"] == init].set_index("recipe")
         diverged = counts[counts["init"] == init].set_index("recipe")[["diverged", "seeds"]]
         if len(of_init) and np.isinf(of_init["high"]).all():
-            notes.append(f"{init_label(init)}: no gap to close")
+            notes.append(f"{style.init_label(init)}: no gap to close")
             of_init = of_init[:0]
         for place, recipe in enumerate(rows):
             row = place + offset
@@ -80,7 +67,7 @@ def _draw_panel(axes: Axes, closed: pd.DataFrame, counts: pd.DataFrame, recipes:
                 _draw_share(axes, share, words, row, colour, marker)
     baselines = counts[(counts["recipe"] == BASELINE_RECIPE) & counts["init"].isin([BASELINE_INIT, *inits])]
     notes += [
-        f"vanilla from {init_label(str(init))}: {words}"
+        f"vanilla from {style.init_label(str(init))}: {words}"
         for init, cell in baselines.set_index("init").iterrows()
         for words in _words(cell)
     ]
@@ -134,7 +121,7 @@ def _finish(axes: Axes, rows: list[str], notes: list[str]) -> None:
     for mark in (0, 1):
         axes.axvline(mark, color="#777777", linewidth=0.8, zorder=0)
     axes.set_xlim(LEFT, RIGHT)
-    axes.set_yticks(range(len(rows)), [recipe_label(recipe) for recipe in rows])
+    axes.set_yticks(range(len(rows)), [style.recipe_label(recipe) for recipe in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("\n".join(["share of the gap closed", *notes]))

@@ -7,19 +7,8 @@ from matplotlib.axes import Axes
 from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
+from badminima.report.figures import Drawing, nothing_to_draw, style
 from badminima.report.figures.lines import draw_range, explain_lines, medians, rows_from
-from badminima.report.figures.style import (
-    LINES,
-    PAGE_WIDTH,
-    RECIPE_COLOURS,
-    accuracy_label,
-    cell_title,
-    init_label,
-    look_of_recipes,
-    recipe_label,
-    set_style,
-)
 
 ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
 TRAIN = "train_accuracy"
@@ -33,20 +22,18 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     A fifth panel has the accuracy on the training set along the path. Lines are medians over seeds, bands their
     range; diverged runs take no part. What could not be measured at an epoch is missing there and nowhere else.
     """
-    chosen = tables.runs[tables.runs["recipe"].isin(settings.recipes) & tables.runs["init"].isin(settings.inits)]
-    sound = chosen.loc[chosen["status"] != "diverged", RUN_KEYS]
+    sound = style.of_figure(tables.runs, settings).query("status != 'diverged'")[RUN_KEYS]
     if not {HESSIAN, COVARIANCE} <= set(tables.histories):
         return nothing_to_draw("no run was measured along its path by trace: see the logs of train", sound)
     points = tables.histories.merge(sound)[[*RUN_KEYS, "epoch", *STATISTICS, TRAIN]]
     if points.empty or points[[HESSIAN, COVARIANCE]].isna().all(axis=None):
         return nothing_to_draw("every run diverged, or trace could not be measured: see the logs of train", points)
-    set_style()
     points[[ACCURACY, TRAIN]] *= 100
     points["end"] = points["epoch"] == points.groupby(RUN_KEYS)["epoch"].transform("max")
     points = points.merge(_correlations(points, settings), how="left")
     curves = medians(points, [*STATISTICS, TRAIN])
     rows = [tuple(row) for row in points[ROW].drop_duplicates().itertuples(index=False)]
-    figure, grid = plt.subplots(len(rows), 5, figsize=(PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
+    figure, grid = plt.subplots(len(rows), 5, figsize=(style.PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
     for line, row in zip(grid, rows, strict=True):
         of_row = rows_from(curves, row)
         for axes, statistic in zip([*line[:3], line[4]], [*STATISTICS, TRAIN], strict=True):
@@ -54,15 +41,16 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             axes.set_xlabel("epoch")
         _draw_scatter(line[3], rows_from(points, row), settings)
         line[3].set_xlabel(COVARIANCE_LABEL)
-        for axes, label in zip(line, (accuracy_label(tables.runs), HESSIAN_LABEL, COVARIANCE_LABEL), strict=False):
+        for axes, label in zip(
+            line, (style.accuracy_label(tables.runs), HESSIAN_LABEL, COVARIANCE_LABEL), strict=False
+        ):
             axes.set_ylabel(label)
-        line[3].set_ylabel(accuracy_label(tables.runs))
+        line[3].set_ylabel(style.accuracy_label(tables.runs))
         line[4].set_ylabel("train accuracy (%)")
-        line[0].set_title(f"{cell_title(*row[:2])}:\nfrom {init_label(row[2])}", loc="left")
+        line[0].set_title(f"{style.cell_title(*row[:2])}:\nfrom {style.init_label(row[2])}", loc="left")
     for setting in dict.fromkeys(row[:2] for row in rows):
         _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting])
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, title="recipe", loc="outside upper center", ncols=min(len(labels), 5))
+    style.legend_of_lines(figure, grid[0, 0], 5, title="recipe")
     explain_lines(figure, "median", "band: their range", int(curves["seeds"].max()), "circle: end of a run")
     return Drawing(figure, pd.concat([curves.assign(kind="curve"), points.assign(kind="point")], ignore_index=True))
 
@@ -79,15 +67,15 @@ def _correlations(points: pd.DataFrame, settings: FigureSettings) -> pd.DataFram
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame, settings: FigureSettings) -> None:
-    for place, (recipe, (colour, _)) in enumerate(look_of_recipes(settings.recipes).items()):
-        line = LINES[place // len(RECIPE_COLOURS) % len(LINES)]
+    for place, (recipe, (colour, _)) in enumerate(style.look_of_recipes(settings.recipes).items()):
+        line = style.LINES[place // len(style.RECIPE_COLOURS) % len(style.LINES)]
         cell = curves[curves["recipe"] == recipe]
-        draw_range(axes, cell, "epoch", "value", colour, linestyle=line, label=recipe_label(recipe))
+        draw_range(axes, cell, "epoch", "value", colour, linestyle=line, label=style.recipe_label(recipe))
 
 
 def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) -> None:
     """Every evaluated epoch as a speck, the end of each run as a marker; tau over the ends."""
-    for recipe, (colour, _) in look_of_recipes(settings.recipes).items():
+    for recipe, (colour, _) in style.look_of_recipes(settings.recipes).items():
         along, ends = (points[(points["recipe"] == recipe) & chosen] for chosen in (~points["end"], points["end"]))
         axes.scatter(along[COVARIANCE], along[ACCURACY], s=3, color=colour, alpha=0.25, linewidths=0)
         axes.scatter(ends[COVARIANCE], ends[ACCURACY], s=16, color=colour, edgecolors="white", linewidths=0.5, zorder=4)

@@ -1,4 +1,8 @@
-"""``fig_landscape``: the loss between random weights, the adversarial start and the end of a run."""
+"""Figures of the loss around ends of runs.
+
+``fig_landscape`` shows it between random weights, the adversarial start and the end; ``fig_filter_landscape`` along
+random directions, normalized by filter.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,18 +12,20 @@ from matplotlib.colors import LogNorm
 from matplotlib.contour import QuadContourSet
 from matplotlib.ticker import MaxNLocator
 
-from badminima.analysis.tables import StudyTables
+from badminima.analysis.tables import CELL_KEYS, RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
-from badminima.report.figures.style import COLOURS, PAGE_WIDTH, cell_title, init_label, recipe_label, set_style
+from badminima.report.figures import Drawing, nothing_to_draw, style
+from badminima.report.figures.lines import draw_range, explain_lines
 
-KEYS = ["dataset", "model", "init", "recipe", "seed"]
 MARKERS = {"random": ("o", "random weights"), "start": ("D", "adversarial start"), "end": ("*", "end")}
 LEVELS = 16
 # Losses below are drawn as it.
 FLOOR = 1e-4
 # Inches, for all planes.
 PLANE_WIDTH = 3.4
+LOSS, ACCURACY = "filter_landscape.loss", "filter_landscape.accuracy"
+# Panels beside each other.
+ABREAST = 4
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
@@ -27,21 +33,18 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
     All planes have one scale for distances, upwards as sideways, and one for the loss.
     """
-    shown = tables.landscapes
-    if len(shown):
-        shown = shown[shown["recipe"].isin(settings.recipes) & shown["init"].isin(settings.inits)]
+    shown = style.of_figure(tables.landscapes, settings) if len(tables.landscapes) else tables.landscapes
     if shown.empty:
         return nothing_to_draw("no run of these recipes starts from a pretraining and is finite", shown)
-    set_style()
     planes = shown[shown["kind"] == "plane"]
     width = planes["x"].max() - planes["x"].min()
-    runs = list(shown.groupby(KEYS, sort=False))
+    runs = list(shown.groupby(RUN_KEYS, sort=False))
     tall = [(rows["y"].max() - rows["y"].min()) * PLANE_WIDTH / width for _, rows in runs]
     heights = [max(height + 1.0, 1.7) for height in tall]
     figure, grid = plt.subplots(
         len(runs),
         2,
-        figsize=(PAGE_WIDTH, sum(heights) + 1.1),
+        figsize=(style.PAGE_WIDTH, sum(heights) + 1.1),
         squeeze=False,
         height_ratios=heights,
         width_ratios=[1.5, 1],
@@ -53,15 +56,15 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         drawn = _draw_plane(plane, rows, levels)
         plane.set_xlim(planes["x"].min(), planes["x"].max())
         _draw_path(path, rows[rows["kind"] == "path"])
-        plane.set_title(f"{cell_title(dataset, model)}: {init_label(init)} init, {recipe_label(recipe)}, seed {seed}")
+        words = f"{style.init_label(init)} init, {style.recipe_label(recipe)}, seed {seed}"
+        plane.set_title(f"{style.cell_title(dataset, model)}: {words}")
     bar = figure.colorbar(drawn, ax=grid[:, 0], location="bottom", shrink=0.8, aspect=40, pad=0.02)
     bar.set_ticks([10.0**power for power in range(-4, 5) if levels[0] <= 10.0**power <= levels[-1]])
     bar.set_label("training loss (nats)")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    style.legend_of_lines(figure, grid[0, 0], 3)
     seeds = shown["seed"].nunique()
     note = "one seed: others may look different \u00b7 " if seeds == 1 else ""
-    figure.supxlabel(f"{note}distances have one scale, upwards as sideways", fontsize=6.5, color="#555555")
+    style.note_below(figure, f"{note}distances have one scale, upwards as sideways")
     return Drawing(figure, shown)
 
 
@@ -83,10 +86,89 @@ def _draw_plane(axes: Axes, rows: pd.DataFrame, levels: np.ndarray) -> QuadConto
 
 def _draw_path(axes: Axes, path: pd.DataFrame) -> None:
     """Training and test accuracy along the straight lines random - start - end."""
-    axes.plot(path["position"], path["train_accuracy"] * 100, color=COLOURS["random"], label="train")
-    axes.plot(path["position"], path["test_accuracy"] * 100, color=COLOURS["adversarial"], linestyle="--", label="test")
+    axes.plot(path["position"], path["train_accuracy"] * 100, color=style.COLOURS["random"], label="train")
+    axes.plot(
+        path["position"], path["test_accuracy"] * 100, color=style.COLOURS["adversarial"], linestyle="--", label="test"
+    )
     axes.set_xticks([0, 1, 2], ["random", "start", "end"])
     axes.set_xlabel("straight lines between the three")
     axes.set_ylabel("accuracy (%)")
     axes.set_ylim(0, 101)
     axes.legend(loc="lower right")
+
+
+def draw_filters(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Draw a panel per (dataset, model) and recipe, loss above accuracy: a line per init, over seeds and directions.
+
+    All panels of losses have one scale, and so have those of accuracies.
+    """
+    shown = _summary(_points(tables.layers, settings))
+    if shown.empty:
+        return nothing_to_draw("no run has filter_landscape: see costs.csv", shown)
+    rows = [
+        (setting, settings.recipes[first : first + ABREAST])
+        for setting in style.settings_of(shown)
+        for first in range(0, len(settings.recipes), ABREAST)
+    ]
+    figure, grid = plt.subplots(
+        2 * len(rows),
+        min(len(settings.recipes), ABREAST),
+        figsize=(style.PAGE_WIDTH, 3.6 * len(rows) + 0.7),
+        squeeze=False,
+        height_ratios=[1.5, 1] * len(rows),
+    )
+    losses = shown[shown["statistic"] == LOSS]
+    scale = (losses["low"].min() / 1.5, losses["high"].max() * 1.5)
+    for (setting, recipes), above, below in zip(rows, grid[::2], grid[1::2], strict=True):
+        for place, (loss, accuracy) in enumerate(zip(above, below, strict=True)):
+            if place >= len(recipes):
+                style.hide((loss, accuracy))
+                continue
+            of_recipe = style.rows_of(shown[shown["recipe"] == recipes[place]], setting)
+            _draw_lines(loss, of_recipe[of_recipe["statistic"] == LOSS], settings)
+            _draw_lines(accuracy, of_recipe[of_recipe["statistic"] == ACCURACY], settings)
+            loss.set_yscale("log")
+            loss.set_ylim(*scale)
+            accuracy.set_ylim(0, 102)
+            loss.set_title(f"{style.cell_title(*setting)}\n{style.recipe_label(recipes[place])}")
+            loss.tick_params(labelbottom=False, labelleft=place == 0)
+            accuracy.tick_params(labelleft=place == 0)
+            accuracy.set_xlabel("distance, in norms of filters")
+        above[0].set_ylabel("training loss (nats)")
+        below[0].set_ylabel("training accuracy (%)")
+    style.init_legend(figure, settings.inits)
+    band = "band: range over seeds and random directions"
+    explain_lines(figure, "mean (of losses geometric)", band, int(shown["seeds"].max()))
+    return Drawing(figure, shown)
+
+
+def _points(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
+    """Return the value at each point of each line: losses not below the floor, accuracies in percent."""
+    points = style.of_figure(layers[layers["statistic"].isin([LOSS, ACCURACY])], settings)
+    distance = points["tensor"].astype(str).str.replace(r"^\d+:", "", regex=True)
+    is_loss = points["statistic"] == LOSS
+    values = points["value"].clip(lower=FLOOR).where(is_loss, 100 * points["value"])
+    return points.assign(t=pd.to_numeric(distance), value=values)
+
+
+def _summary(points: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and range of each cell's lines at each point, where no line of it overflows."""
+    keys = [*CELL_KEYS, "statistic", "t"]
+    losses = points["statistic"] == LOSS
+    drawn = np.log(points["value"].where(losses, 1.0)).where(losses, points["value"])
+    groups = points.assign(drawn=drawn).groupby(keys, sort=False)
+    shown = groups.agg(
+        mean=("drawn", "mean"),
+        low=("value", "min"),
+        high=("value", "max"),
+        lines=("value", "size"),
+        seeds=("seed", "nunique"),
+    ).reset_index()
+    shown["mean"] = np.exp(shown["mean"]).where(shown["statistic"] == LOSS, shown["mean"])
+    return shown[shown["lines"] == shown.groupby(CELL_KEYS)["lines"].transform("max")]
+
+
+def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
+    for init, (colour, marker) in style.look_of_inits(settings.inits).items():
+        line = shown[shown["init"] == init]
+        draw_range(axes, line, "t", "mean", colour, marker=marker, markevery=(0.1, 0.2), markersize=3.5)

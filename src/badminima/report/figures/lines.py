@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from badminima.analysis.tables import CELL_KEYS
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures.style import LINES, init_label, look_of_inits, recipe_label
+from badminima.report.figures import style
 
 
 def medians(histories: pd.DataFrame, statistics: list[str]) -> pd.DataFrame:
@@ -45,10 +45,10 @@ def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: 
 def explain_lines(figure: Figure, middle: str, band: str, seeds: int, *more: str) -> None:
     """Say below a figure what its lines and bands are, and what else is drawn; or that there is one seed."""
     marks = ["one seed, which says nothing of others"] if seeds == 1 else [f"line: {middle} of {seeds} seeds", band]
-    figure.supxlabel(" \u00b7 ".join([*marks, *more]), fontsize=6.5, color="#555555")
+    style.note_below(figure, " \u00b7 ".join([*marks, *more]))
 
 
-def draw_cells(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSettings, spread: bool = False) -> None:
+def draw_lines(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSettings, spread: bool = False) -> None:
     """Draw a line in percent per init (colour, marker) and recipe (dashes), with its band.
 
     Args:
@@ -58,7 +58,7 @@ def draw_cells(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSetti
         settings: which inits and recipes.
         spread: whether markers stand a few to a line, at other places on each, and not on every point.
     """
-    looks = look_of_inits(settings.inits)
+    looks = style.look_of_inits(settings.inits)
     percent = shown.assign(**{name: shown[name] * 100 for name in ("mean", "low", "high")})
     for init, (position, recipe) in product(settings.inits, enumerate(settings.recipes)):
         colour, marker = looks[init]
@@ -68,9 +68,9 @@ def draw_cells(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSetti
             over,
             "mean",
             colour,
-            linestyle=LINES[position % len(LINES)],
+            linestyle=style.LINES[position % len(style.LINES)],
             marker=marker,
             markevery=(0.05 + 0.05 * position, 0.2) if spread else None,
             markersize=3.5,
-            label=f"{init_label(init)} init, {recipe_label(recipe)}",
+            label=f"{style.init_label(init)} init, {style.recipe_label(recipe)}",
         )

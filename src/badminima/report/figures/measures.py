@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from badminima.analysis.columns import described
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
-from badminima.report.figures.style import PAGE_WIDTH, cell_title, set_style, settings_of
+from badminima.report.figures import Drawing, nothing_to_draw, style
 
 
 class Side(NamedTuple):
@@ -52,15 +51,14 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     shown = tables.measures[~tables.measures["measure"].str.startswith(SAME_ORDER)].dropna(subset=["tau"])
     if shown.empty:
         return nothing_to_draw("fewer than three runs fit their training set, so measures rank nothing", shown)
-    set_style()
     shown = _grouped(_weakest(shown.reset_index(drop=True)))
-    panels = settings_of(shown)
+    panels = style.settings_of(shown)
     lines = _lines(shown)
-    figure, grid = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 1.1 + ROW * len(lines)), sharey=True)
+    figure, grid = plt.subplots(1, 2, figsize=(style.PAGE_WIDTH, 1.1 + ROW * len(lines)), sharey=True)
     if len(panels) == 1:
         for axes, side in zip(grid, SIDES, strict=True):
             _draw_side(axes, shown, lines, side)
-        grid[0].set_title(f"{cell_title(*panels[0])}: {shown['runs'].max()} runs")
+        grid[0].set_title(f"{style.cell_title(*panels[0])}: {shown['runs'].max()} runs")
         grid[1].set_title(f"{shown['pairs'].max()} pairs")
         confidence = settings.statistics.confidence
         note = f"dot: estimate \u00b7 bar: {confidence:.0%} interval \u00b7 yellow: looks at test images"
@@ -74,7 +72,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     grid[0].set_ylim(len(lines) - 0.5, -0.5)
     for axes in grid:
         axes.tick_params(axis="y", length=0)
-    figure.supxlabel(note, fontsize=6.5, color="#555555")
+    style.note_below(figure, note)
     return Drawing(figure, shown)
 
 
@@ -145,6 +143,6 @@ def _draw_colours(
         aspect="auto",
         interpolation="nearest",
     )
-    axes.set_xticks(range(len(panels)), [cell_title(*panel) for panel in panels], rotation=90, fontsize=6)
+    axes.set_xticks(range(len(panels)), [style.cell_title(*panel) for panel in panels], rotation=90, fontsize=6)
     axes.grid(visible=False)
     axes.figure.colorbar(drawn, ax=axes, location="top", shrink=0.8, label=side.label)

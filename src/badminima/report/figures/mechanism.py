@@ -9,17 +9,8 @@ from matplotlib.axes import Axes
 from badminima.analysis.mechanism import ACCURACY, paths_table, verdicts_table
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
+from badminima.report.figures import Drawing, nothing_to_draw, style
 from badminima.report.figures.lines import draw_range, explain_lines, medians, rows_from
-from badminima.report.figures.style import (
-    PAGE_WIDTH,
-    accuracy_label,
-    cell_title,
-    init_label,
-    look_of_recipes,
-    recipe_label,
-    set_style,
-)
 
 # Candidates: name in the history -> name for readers.
 CANDIDATES = {
@@ -50,30 +41,26 @@ def draw(tables: StudyTables, settings: FigureSettings, candidates: Mapping[str,
         settings: which recipes and inits.
         candidates: name in the history -> name for readers.
     """
-    sound = tables.runs.loc[tables.runs["status"] != "diverged", RUN_KEYS]
-    chosen = sound[sound["recipe"].isin(settings.recipes) & sound["init"].isin(settings.inits)]
+    chosen = style.of_figure(tables.runs, settings).query("status != 'diverged'")[RUN_KEYS]
     histories = tables.histories.merge(chosen)
     if "norm.end" in histories:
         histories["effective_rate"] = histories["lr"] / histories["norm.end"] ** 2
     names = [name for name in candidates if name in histories and histories[name].notna().any()]
     if not names:
         return nothing_to_draw("no run was measured along its path: see the logs of train", chosen)
-    set_style()
     paths = paths_table(histories, tables.gaps, names, settings.statistics, settings.root_seed)
     verdicts = verdicts_table(paths)
     curves = medians(histories, [ACCURACY, *names]).rename(columns={"statistic": "measure"})
     starts = list(histories[["dataset", "model", "init"]].drop_duplicates().itertuples(index=False, name=None))
     rows = -(-(len(names) + 1) // COLUMNS)
     height = 1.75 * rows * len(starts) + 0.6
-    figure, grid = plt.subplots(rows * len(starts), COLUMNS, figsize=(PAGE_WIDTH, height), squeeze=False)
+    figure, grid = plt.subplots(rows * len(starts), COLUMNS, figsize=(style.PAGE_WIDTH, height), squeeze=False)
     for block, start in zip(grid.reshape(len(starts), -1), starts, strict=True):
         of_start = (rows_from(table, start) for table in (curves, paths, verdicts))
         _draw_block(list(block), settings, {name: candidates[name] for name in names}, *of_start)
-        block[0].set_ylabel(accuracy_label(tables.runs))
-        block[0].set_title(f"{cell_title(*start[:2])}:\nfrom {init_label(start[2])}", loc="left")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    title = "recipe (solid: escapes, dotted: stays, dashed: unclear)"
-    figure.legend(handles, labels, title=title, loc="outside upper center", ncols=min(len(labels), 5))
+        block[0].set_ylabel(style.accuracy_label(tables.runs))
+        block[0].set_title(f"{style.cell_title(*start[:2])}:\nfrom {style.init_label(start[2])}", loc="left")
+    style.legend_of_lines(figure, grid[0, 0], 5, title="recipe (solid: escapes, dotted: stays, dashed: unclear)")
     explain_lines(figure, "median", "band: their range", int(curves["seeds"].max()))
     shown = {"curve": curves, "path": paths, "verdict": verdicts}
     return Drawing(figure, pd.concat([table.assign(kind=kind) for kind, table in shown.items()], ignore_index=True))
@@ -91,12 +78,12 @@ def _draw_block(
     outcomes = paths.drop_duplicates("recipe").set_index("recipe")["outcome"]
     for axes, name in zip(block, [ACCURACY, *names], strict=False):
         scale = 100 if name == ACCURACY else 1
-        for recipe, (colour, _) in look_of_recipes(settings.recipes).items():
+        for recipe, (colour, _) in style.look_of_recipes(settings.recipes).items():
             if recipe not in outcomes:
                 continue
             curve = curves[(curves["recipe"] == recipe) & (curves["measure"] == name)]
             curve = curve.assign(**{column: scale * curve[column] for column in ("value", "low", "high")})
-            look = {"linestyle": DASHES[outcomes[recipe]], "label": recipe_label(recipe)}
+            look = {"linestyle": DASHES[outcomes[recipe]], "label": style.recipe_label(recipe)}
             draw_range(axes, curve, "epoch", "value", colour, **look)
         axes.set_xlabel("epoch")
         if name in LOGARITHMIC:
@@ -104,8 +91,7 @@ def _draw_block(
     for axes, (_, verdict) in zip(block[1:], verdicts.iterrows(), strict=False):
         axes.set_ylabel(names[verdict["measure"]])
         axes.set_title(_met(verdict), fontsize="small", fontweight="bold" if verdict["tells"] else "normal")
-    for axes in block[len(names) + 1 :]:
-        axes.set_visible(False)
+    style.hide(block[len(names) + 1 :])
 
 
 def _met(verdict: pd.Series) -> str:

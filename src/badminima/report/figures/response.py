@@ -15,28 +15,7 @@ from matplotlib.transforms import offset_copy
 from badminima.analysis.tables import StudyTables
 from badminima.config.doses import Doses
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing
-from badminima.report.figures.panels import percent
-from badminima.report.figures.style import (
-    APART,
-    COLUMN_WIDTH,
-    LINES,
-    MEAN_LOOK,
-    SEED_LOOK,
-    accuracy_label,
-    cell_title,
-    explain_marks,
-    init_label,
-    legend_above,
-    look_of_inits,
-    look_of_recipes,
-    recipe_label,
-    rows_of,
-    set_style,
-    settings_of,
-    shown_cells,
-    table_of_cells,
-)
+from badminima.report.figures import Drawing, style
 
 # Values nearer to each other than this share of their span are evenly spaced.
 CROWDED = 0.1
@@ -70,23 +49,22 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
     Names that stand nowhere along the setting are drawn at the left, unconnected: they are what to compare with.
     """
-    set_style()
     plan = _plan(settings)
-    seeds, cells = shown_cells(tables, settings, "test_accuracy")
-    panels = settings_of(tables.runs)
+    seeds, cells = style.shown_cells(tables, settings, "test_accuracy")
+    panels = style.settings_of(tables.runs)
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
     widths = [0.18 * len(plan.references), 1.0] if plan.references else [1.0]
     figure, grid = plt.subplots(
         rows,
         columns * len(widths),
-        figsize=(COLUMN_WIDTH * columns * (1 + 0.1 * len(plan.references)), 2.9 * rows),
+        figsize=(style.COLUMN_WIDTH * columns * (1 + 0.1 * len(plan.references)), 2.9 * rows),
         width_ratios=widths * columns,
         squeeze=False,
     )
     pairs = grid.reshape(rows * columns, len(widths))
     for pair, panel in zip(pairs, panels, strict=False):
-        values = percent(rows_of(seeds, panel)), percent(rows_of(cells, panel))
+        values = style.percent(style.rows_of(seeds, panel)), style.percent(style.rows_of(cells, panel))
         if plan.references:
             _draw_references(pair[0], plan, *values)
             pair[-1].sharey(pair[0])
@@ -94,14 +72,13 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             pair[-1].tick_params(axis="y", left=False, labelleft=False)
         _draw_series(pair[-1], plan, *values)
         _set_limits(pair[0], plan, *values)
-        pair[-1].set_title(cell_title(*panel))
-        pair[0].set_ylabel(accuracy_label(tables.runs))
-    for axes in pairs[len(panels) :].flat:
-        axes.set_visible(False)
+        pair[-1].set_title(style.cell_title(*panel))
+        pair[0].set_ylabel(style.accuracy_label(tables.runs))
+    style.hide(pairs[len(panels) :].flat)
     _legend(figure, plan)
-    explain_marks(figure, cells, settings.statistics.confidence)
+    style.explain_marks(figure, cells, settings.statistics.confidence)
     positions = {name: value for series in plan.doses.series for name, value in series.items()}
-    shown = table_of_cells(seeds, cells)
+    shown = style.table_of_cells(seeds, cells)
     return Drawing(figure, shown.assign(position=shown[plan.placed].map(positions)))
 
 
@@ -111,10 +88,12 @@ def _plan(settings: FigureSettings) -> Plan:
     placed = {name for series in doses.series for name in series}
     if doses.axis == "inits":
         references = [init for init in settings.inits if init not in placed]
-        looks = look_of_recipes(settings.recipes)
-        return Plan(doses, "init", "recipe", references, looks, init_label, recipe_label)
+        looks = style.look_of_recipes(settings.recipes)
+        return Plan(doses, "init", "recipe", references, looks, style.init_label, style.recipe_label)
     references = [recipe for recipe in settings.recipes if recipe not in placed]
-    return Plan(doses, "recipe", "init", references, look_of_inits(settings.inits), recipe_label, init_label)
+    return Plan(
+        doses, "recipe", "init", references, style.look_of_inits(settings.inits), style.recipe_label, style.init_label
+    )
 
 
 def _draw_references(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
@@ -126,7 +105,7 @@ def _draw_references(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.Data
 
 def _draw_series(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
     for place, series in enumerate(plan.doses.series):
-        _draw_points(axes, plan, series, seeds, cells, LINES[place % len(LINES)])
+        _draw_points(axes, plan, series, seeds, cells, style.LINES[place % len(style.LINES)])
     _set_scale(axes, plan)
 
 
@@ -141,11 +120,13 @@ def _draw_points(
     shifts = STEP * (np.arange(len(plan.looks)) - (len(plan.looks) - 1) / 2)
     for (name, (colour, marker)), shift in zip(plan.looks.items(), shifts, strict=True):
         left, right = (
-            offset_copy(axes.transData, fig=axes.get_figure(root=True), x=shift + side * APART * STEP, units="points")
+            offset_copy(
+                axes.transData, fig=axes.get_figure(root=True), x=shift + side * style.APART * STEP, units="points"
+            )
             for side in (-1, 1)
         )
         of_seeds = seeds[seeds[plan.line] == name]
-        axes.scatter(of_seeds["position"], of_seeds["value"], edgecolors=colour, transform=left, **SEED_LOOK)
+        axes.scatter(of_seeds["position"], of_seeds["value"], edgecolors=colour, transform=left, **style.SEED_LOOK)
         of_cells = cells[cells[plan.line] == name].sort_values("position")
         axes.errorbar(
             of_cells["position"],
@@ -156,7 +137,7 @@ def _draw_points(
             linestyle=line_style,
             linewidth=1.0,
             transform=right,
-            **MEAN_LOOK,
+            **style.MEAN_LOOK,
         )
     _count_diverged(axes, plan, positions, cells)
 
@@ -240,6 +221,6 @@ def _legend(figure: Figure, plan: Plan) -> None:
         firsts = [min(series, key=series.__getitem__) for series in plan.doses.series]
         handles += [
             Line2D([], [], color="#777777", linestyle=line, label=f"from {plan.placed_label(first)}")
-            for first, line in zip(firsts, LINES, strict=False)
+            for first, line in zip(firsts, style.LINES, strict=False)
         ]
-    legend_above(figure, handles, "recipe" if plan.line == "recipe" else "initialization")
+    style.legend_above(figure, handles, "recipe" if plan.line == "recipe" else "initialization")

@@ -5,15 +5,8 @@ import pandas as pd
 
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
-from badminima.report.figures.lines import draw_cells, explain_lines
-from badminima.report.figures.style import (
-    PAGE_WIDTH,
-    cell_title,
-    rows_of,
-    set_style,
-    settings_of,
-)
+from badminima.report.figures import Drawing, nothing_to_draw, style
+from badminima.report.figures.lines import draw_lines, explain_lines
 
 PREFIX = "robustness."
 KINDS = {
@@ -32,24 +25,21 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     shown = _strengths(tables, settings)
     if shown.empty:
         return nothing_to_draw("no run has robustness: see costs.csv", shown)
-    set_style()
     panels = [
-        (setting, kind) for setting in settings_of(tables.runs) for kind in KINDS if (shown["kind"] == kind).any()
+        (setting, kind) for setting in style.settings_of(tables.runs) for kind in KINDS if (shown["kind"] == kind).any()
     ]
     rows = -(-len(panels) // COLUMNS)
-    figure, grid = plt.subplots(rows, COLUMNS, figsize=(PAGE_WIDTH, 1.9 * rows + 0.6), squeeze=False, sharey=True)
+    figure, grid = plt.subplots(rows, COLUMNS, figsize=(style.PAGE_WIDTH, 1.9 * rows + 0.6), squeeze=False, sharey=True)
     for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
-        draw_cells(axes, rows_of(shown[shown["kind"] == kind], setting), "strength", settings)
+        draw_lines(axes, style.rows_of(shown[shown["kind"] == kind], setting), "strength", settings)
         axes.set_ylim(0, 101)
         axes.set_xlabel(KINDS[kind])
         if kind == panels[0][1]:
-            axes.set_title(cell_title(*setting))
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
+            axes.set_title(style.cell_title(*setting))
+    style.hide(grid.flat[len(panels) :])
     for line in grid:
         line[0].set_ylabel("test accuracy (%)")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(settings.inits), handlelength=2.6)
+    style.legend_of_lines(figure, grid[0, 0], len(settings.inits), handlelength=2.6)
     band = f"band: {settings.statistics.confidence:.0%} interval"
     explain_lines(figure, "mean", band, int((shown["seeds"] - shown["diverged"]).max()))
     return Drawing(figure, shown)
@@ -57,7 +47,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
     """Cells of every kind and strength, strength 0 being the clean accuracy."""
-    cells = tables.cells[tables.cells["recipe"].isin(settings.recipes) & tables.cells["init"].isin(settings.inits)]
+    cells = style.of_figure(tables.cells, settings)
     cells = cells[cells["statistic"].str.startswith(PREFIX)]
     if cells.empty:
         return cells

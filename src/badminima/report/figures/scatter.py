@@ -11,8 +11,7 @@ from badminima.analysis.measures import is_measure
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.measured import standard_error_of
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import Drawing, nothing_to_draw
-from badminima.report.figures.style import PAGE_WIDTH, cell_title, init_legend, log_axis, look_of_inits, set_style
+from badminima.report.figures import Drawing, nothing_to_draw, style
 
 # One of each family, by what a reader of the papers would look for; as many as were measured are drawn.
 MEASURES = (
@@ -36,12 +35,10 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     Bars are standard errors over the random draws that a number was estimated from.
     """
     names = [name for name in MEASURES if name in tables.runs and is_measure(name)]
-    fitted = tables.runs["train_accuracy"] >= 1 - settings.statistics.fitted_tolerance
-    chosen = tables.runs["recipe"].isin(settings.recipes) & tables.runs["init"].isin(settings.inits)
-    runs = tables.runs[fitted & chosen & (tables.runs["status"] != "diverged")]
+    runs = style.of_figure(tables.runs, settings).query("status != 'diverged'")
+    runs = runs[runs["train_accuracy"] >= 1 - settings.statistics.fitted_tolerance]
     if runs.empty or not names:
         return nothing_to_draw("no run that fits its training set was measured", runs[RUN_KEYS])
-    set_style()
     runs = runs.assign(**{GAP: 100 * (runs["train_accuracy"] - runs["test_accuracy"])})
     groups = list(runs.groupby(["dataset", "model"], sort=False))
     columns = min(COLUMNS, len(names))
@@ -49,7 +46,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     figure, grid = plt.subplots(
         lines * len(groups),
         columns,
-        figsize=(PAGE_WIDTH, 1.75 * lines * len(groups) + 0.6),
+        figsize=(style.PAGE_WIDTH, 1.75 * lines * len(groups) + 0.6),
         squeeze=False,
         sharey=True,
     )
@@ -61,12 +58,10 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
             axes.set_visible(False)
         for line in block:
             line[0].set_ylabel("train minus test\naccuracy (points)")
-        block[0][0].set_title(cell_title(str(dataset), str(model)), loc="left")
-    init_legend(figure, settings.inits)
-    figure.supxlabel(
-        "point: a run that fits its training set \u00b7 bar: standard error \u00b7 tau: rank correlation",
-        fontsize=6.5,
-        color="#555555",
+        block[0][0].set_title(style.cell_title(str(dataset), str(model)), loc="left")
+    style.init_legend(figure, settings.inits)
+    style.note_below(
+        figure, "point: a run that fits its training set \u00b7 bar: standard error \u00b7 tau: rank correlation"
     )
     errors = [standard_error_of(name) for name in names if standard_error_of(name) in runs]
     return Drawing(figure, runs[[*RUN_KEYS, GAP, *names, *errors]])
@@ -77,7 +72,7 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, name: str, settings: FigureSett
     if name in LOGARITHMIC:
         rows = rows[rows[name] > 0]
     error = standard_error_of(name)
-    for init, (colour, marker) in look_of_inits(settings.inits).items():
+    for init, (colour, marker) in style.look_of_inits(settings.inits).items():
         of_init = rows[rows["init"] == init]
         axes.errorbar(
             scale * of_init[name],
@@ -91,7 +86,7 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, name: str, settings: FigureSett
             elinewidth=0.6,
         )
     if name in LOGARITHMIC and len(rows):
-        log_axis(axes)
+        style.log_axis(axes)
     label = described(name).label + (" (%)" if scale == 100 else "")
     axes.set_xlabel("\n".join(wrap(label, 24)), fontsize=7)
     keys = rows[["dataset", "model"]].drop_duplicates().assign(measure=name)

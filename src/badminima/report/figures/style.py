@@ -116,6 +116,11 @@ def accuracy_label(runs: pd.DataFrame) -> str:
     return f"{' and '.join(runs['evaluated_on'].unique())} accuracy (%)"
 
 
+def of_figure(table: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
+    """Return the rows of the recipes and inits that a figure shows."""
+    return table[table["recipe"].isin(settings.recipes) & table["init"].isin(settings.inits)]
+
+
 def settings_of(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the (dataset, model) pairs of a table, in its order."""
     return list(table[["dataset", "model"]].drop_duplicates().itertuples(index=False, name=None))
@@ -126,6 +131,23 @@ def rows_of(table: pd.DataFrame, setting: tuple[str, str]) -> pd.DataFrame:
     return table[(table["dataset"] == setting[0]) & (table["model"] == setting[1])]
 
 
+def percent(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of seeds or cells with its fractions turned into percent."""
+    values = table.columns.intersection(["value", "se", "mean", "sd", "low", "high"])
+    return table.assign(**{name: 100 * table[name] for name in values})
+
+
+def hide(panels: Iterable[Axes]) -> None:
+    """Hide the panels of a grid that are left over."""
+    for axes in panels:
+        axes.set_visible(False)
+
+
+def note_below(figure: Figure, text: str) -> None:
+    """Write below a figure what its marks are."""
+    figure.supxlabel(text, fontsize=6.5, color="#555555")
+
+
 def init_legend(figure: Figure, inits: Iterable[str]) -> None:
     """Draw a legend above the panels that tells the inits apart."""
     handles = [
@@ -133,6 +155,12 @@ def init_legend(figure: Figure, inits: Iterable[str]) -> None:
         for init, (colour, marker) in look_of_inits(inits).items()
     ]
     legend_above(figure, handles, "initialization")
+
+
+def legend_of_lines(figure: Figure, axes: Axes, columns: int, **look: Any) -> None:
+    """Draw a legend above the panels that names the lines of one of them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), columns), **look)
 
 
 def legend_above(figure: Figure, handles: list[Line2D], title: str) -> None:
@@ -200,7 +228,7 @@ def explain_marks(figure: Figure, cells: pd.DataFrame, confidence: float, mean: 
     if len(cells) and (cells["seeds"] - cells["diverged"]).max() == 1:
         bars = "bars: noise of the images alone" if cells["low"].notna().any() else "no intervals"
         text = f"one seed, which says nothing of others\n{bars}"
-    figure.supxlabel(text, fontsize=6.5, color="#555555")
+    note_below(figure, text)
 
 
 def log_axis(axes: Axes) -> None:
@@ -218,11 +246,8 @@ def shown_cells(tables: StudyTables, settings: FigureSettings, statistic: str) -
     Seeds have the standard error of what was estimated from random draws. A cell of one seed has no interval over
     seeds; of its test accuracy it has that over test images.
     """
-    runs, cells = tables.runs, tables.cells
-    seeds = runs[runs["recipe"].isin(settings.recipes) & runs["init"].isin(settings.inits)]
-    seeds = seeds[seeds["status"] != "diverged"]
-    chosen = cells["recipe"].isin(settings.recipes) & cells["init"].isin(settings.inits)
-    cells = cells[chosen & (cells["statistic"] == statistic)].copy()
+    seeds = of_figure(tables.runs, settings).query("status != 'diverged'")
+    cells = of_figure(tables.cells, settings).query("statistic == @statistic").copy()
     cells["note"] = [
         f"{diverged} of {of} diverged" if diverged else ""
         for diverged, of in zip(cells["diverged"], cells["seeds"], strict=True)

@@ -1,6 +1,6 @@
-"""Stage ``tables``: one module per kind of table, each a function ``make(tables, settings) -> PaperTable``.
+"""Stage ``tables``: for each kind of table a function ``make(tables, settings) -> PaperTable``.
 
-- Holds: ``PaperTable`` and its writer here; ``cells`` (shared); a module per kind of table, which the registry names.
+- Holds: ``PaperTable`` and its writer here; ``cells`` (tables of accuracies, and what they share); ``seed_parts``.
 - Imports: ``analysis``, ``config``, ``experiment``, ``figures.style``, ``report.html``, ``storage``.
 - Others use: ``make_table``, ``write_table``.
 """
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 from pandas.io.formats.style import Styler
 
 from badminima.analysis.tables import StudyTables
 from badminima.config.registry import TABLES
 from badminima.experiment.settings import TableSettings
-from badminima.report.html import page
+from badminima.report.html import render
 from badminima.storage.files import atomic_path, write_text
 
 # What LaTeX reads as commands, as the characters themselves.
@@ -69,7 +70,8 @@ def write_table(table: PaperTable, tex: Path, csv: Path, html: Path) -> None:
     with atomic_path(csv) as temporary:
         table.shown.to_csv(temporary, index=False)
     write_text(tex, HEADER + "\n".join(_latex(table, block) for block in table.blocks))
-    write_text(html, page(f"Table {table.name}", *(_html(table, block) for block in table.blocks)))
+    blocks = [(block.caption, _html(table, block)) for block in table.blocks]
+    write_text(html, render("table.html", title=f"Table {table.name}", blocks=blocks, note=table.note))
 
 
 def _latex(table: PaperTable, block: Block) -> str:
@@ -88,14 +90,10 @@ def _latex(table: PaperTable, block: Block) -> str:
     return str(latex).replace("\\centering\n", COMPACT, 1)
 
 
-def _html(table: PaperTable, block: Block) -> str:
-    """Return the table as HTML, its note below; lines of one cell are not ruled apart."""
-    styled = (
-        _styled(block.text, "html")
-        .map(lambda _: "border: none; padding-bottom: 0")
-        .to_html(table_uuid=block.label or table.name)
-    )
-    return f"<p><b>{block.caption}</b></p>\n{styled}\n<p>{table.note}</p>"
+def _html(table: PaperTable, block: Block) -> Markup:
+    """Return the table as HTML; lines of one cell are not ruled apart."""
+    styled = _styled(block.text, "html").map(lambda _: "border: none; padding-bottom: 0")
+    return Markup(styled.to_html(table_uuid=block.label or table.name))
 
 
 def _styled(text: pd.DataFrame, language: str) -> Styler:

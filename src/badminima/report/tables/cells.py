@@ -1,18 +1,70 @@
-"""Numbers as the text of a table: of each cell its mean, its interval, and its train accuracy where that matters."""
+"""Tables of accuracies: of each cell its mean, its interval, and its train accuracy where that matters.
+
+``table_main`` has a row per network, ``table_ablation`` a row per recipe and what each init costs it.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from badminima.analysis.tables import CELL_KEYS, StudyTables
+from badminima.config.names import BASELINE_INIT
 from badminima.experiment.settings import TableSettings
-from badminima.report.figures.style import recipe_label
+from badminima.report.figures.style import cell_title, init_label, recipe_label, rows_of, settings_of
+from badminima.report.tables import Block, PaperTable
 
 # The lines of a cell, from top to bottom.
 MEAN, INTERVAL, TRAIN = "mean", "interval", "train"
 COLUMNS = [*CELL_KEYS, "statistic", "mean", "low", "high", "seeds", "diverged"]
+COST = (
+    f"Cost: accuracy from {init_label(BASELINE_INIT)} weights minus that from another initialization, "
+    "paired by seed and by test image."
+)
 Key = tuple[str, ...]
 Lines = Mapping[str, str]
+
+
+def make_main(tables: StudyTables, settings: TableSettings) -> PaperTable:
+    """Return one block: a row per (dataset, model), a column per (init, recipe)."""
+    shown = shown_accuracies(tables, settings)
+    # Columns are many, so recipes are written tightly.
+    cells: dict[tuple[Key, Key], Lines] = {
+        ((dataset.replace("_", "-"), model), (init_label(init), recipe_label(recipe).replace(" + ", "+"))): lines
+        for (dataset, model, init, recipe), lines in accuracy_lines(shown).items()
+    }
+    images = " and ".join(tables.runs["evaluated_on"].unique())
+    caption = f"{images.capitalize()} accuracy (%) of each network, by initialization and recipe."
+    block = Block("", caption, text_frame(cells, ["dataset", "model"]))
+    return PaperTable(settings.name, [block], note(tables, settings, shown), shown)
+
+
+def make_ablation(tables: StudyTables, settings: TableSettings) -> PaperTable:
+    """Return a block per (dataset, model).
+
+    A cost is the recipe's accuracy from random weights minus that from another init, in points, paired by seed and by
+    test image; its number of seeds stands beside it where runs of the others diverged.
+    """
+    accuracies = shown_accuracies(tables, settings)
+    gaps = tables.gaps[tables.gaps["difference"] == "cost"].rename(columns={"difference": "statistic"})
+    costs = in_order(gaps.assign(diverged=0), settings)
+    images = " and ".join(tables.runs["evaluated_on"].unique())
+    seeds = tables.runs["seed"].nunique()
+    blocks = []
+    for setting in settings_of(accuracies):
+        cells: dict[tuple[Key, Key], Lines] = {
+            ((recipe_label(recipe),), (f"{images} accuracy (%)", init_label(init))): lines
+            for (_, _, init, recipe), lines in accuracy_lines(rows_of(accuracies, setting)).items()
+        }
+        for row in rows_of(costs, setting).to_dict("records"):
+            mean = number(row["mean"]) + ("" if row["seeds"] == seeds else f" (n = {row['seeds']})")
+            column = "cost (points)", init_label(row["init"])
+            cells[(recipe_label(row["recipe"]),), column] = {MEAN: mean, INTERVAL: interval(row["low"], row["high"])}
+        caption = f"{cell_title(*setting)}: {images} accuracy (%) of each recipe from each initialization."
+        blocks.append(
+            Block("-".join(setting), f"{caption} {COST}" if len(costs) else caption, text_frame(cells, ["recipe"]))
+        )
+    shown = pd.concat([accuracies, costs], ignore_index=True) if len(costs) else accuracies
+    return PaperTable(settings.name, blocks, note(tables, settings, shown), shown)
 
 
 def shown_accuracies(tables: StudyTables, settings: TableSettings) -> pd.DataFrame:
@@ -82,11 +134,6 @@ def number(fraction: float) -> str:
 def interval(low: float, high: float) -> str:
     """Return an interval in percent; nothing for one seed, which has none."""
     return "" if pd.isna(low) else f"[{number(low)}, {number(high)}]"
-
-
-def dataset_label(dataset: str) -> str:
-    """Return a dataset's name for readers."""
-    return dataset.replace("_", "-")
 
 
 def note(tables: StudyTables, settings: TableSettings, shown: pd.DataFrame) -> str:

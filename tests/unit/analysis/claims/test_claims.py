@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from badminima.analysis.claims.verdicts import evaluate_claims, verdict
 from badminima.analysis.statistics import Estimate
 from badminima.config import StudyConfig
 from badminima.config.names import STARTS
-from badminima.report.wording import amount, claims_page, plain_text
+from badminima.report.html import claims_page
+from badminima.report.wording import amount, plain_text
 from tests.unit.study import INITS, STATISTICS, as_in_the_paper, made_up_study
 
 # One dataset and one model; which of its cells a made-up study has, its tables say.
@@ -150,7 +152,7 @@ def test_one_seed_decides_nothing():
 
 def test_the_page_shows_every_claim_and_its_verdict():
     claims = decided(made_up_study(as_in_the_paper, inits=CONTROLLED)).reset_index()
-    page = claims_page(claims, STATISTICS)
+    page = unescape(claims_page(claims, STATISTICS))
     assert page.count("supported</td>") == len(claims) - 1
     assert page.count("estimated</td>") == 1
     assert all(statement in page for statement in claims["statement"])

@@ -15,7 +15,7 @@ from badminima.experiment.lineage import confusing_example, with_runs_behind
 from badminima.experiment.runs import all_runs
 
 
-class ShownFigure(Section):
+class ReportFigure(Section):
     """A figure of the report.
 
     Attributes:
@@ -59,7 +59,7 @@ class ReportSettings(Section):
 
     revision: int = 1
     headline: str | None
-    figures: dict[str, ShownFigure] = Field({})
+    figures: dict[str, ReportFigure] = Field({})
     studies: list[str]
     claims: dict[str, str] = Field({})
     replications: dict[str, int] = Field({})
@@ -101,11 +101,11 @@ def headline_figure(config: Config) -> str | None:
     return next(iter([*ablations, *names]), None)
 
 
-def _shown(config: Config, name: str) -> ShownFigure:
+def _shown(config: Config, name: str) -> ReportFigure:
     figure = config.figures[name]
     kind = figure.kind or name
     question = FIGURES.entry(kind).question or config.studies[figure.study].question
-    return ShownFigure(kind=kind, question=question, study=figure.study)
+    return ReportFigure(kind=kind, question=question, study=figure.study)
 
 
 def _facts(config: Config) -> dict[str, str]:
