@@ -33,9 +33,7 @@ from snakemake.logging import logger
 from badminima.analysis import claims
 from badminima.analysis.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
-from badminima.config.load import load_config
-from badminima.config.overlays import extended, has_additions, with_additions_of_all
-from badminima.config.plain import check_files
+from badminima.config.load import check_files, load_config
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import lineage, measured, paths, runs, slices
@@ -76,26 +74,11 @@ def own_configs():
     return [workflow.config_settings.config, *(load_configfile(file) for file in named if file not in SHIPPED)]
 
 
-def merged_configs():
-    """Return the content of the files that the config was merged from, in the order in which Snakemake merged them.
-
-    Where the config is a part of that of a workflow which imports this one, there are none.
-    """
-    if config is not workflow.modifier_stack[0].globals["config"]:
-        return []
-    # Snakemake lists first what the command names, but merges it last.
-    named = len(workflow.config_settings.configfiles or [])
-    stated = [] if workflow.config_settings.replace_workflow_config else workflow.configfiles[named:]
-    return [load_configfile(file) for file in (*stated, *workflow.configfiles[:named])]
-
-
 try:
     # A job on a cluster reads its config when it starts: edits since it was planned are for the next start.
     inherited = None if workflow.is_main_process else planned_config()
     if inherited is None:
         check_files(map(Path, workflow.configfiles))
-        if has_additions(config):
-            config.update(with_additions_of_all(config, merged_configs()))
     CONFIG = load_config(inherited or config, warn_once)
 except UserError as error:
     sys.exit(refused_config(error, workflow.config_settings.replace_workflow_config))

@@ -28,7 +28,7 @@ rule record_config:
     conda:
         "../envs/analysis.yaml"
     params:
-        settings=SETTINGS.path_of_config(extended(config)),
+        settings=SETTINGS.path_of_config(config),
     shell:
         "cp {params.settings:q} {output.config:q}.part 2>> {log:q} && mv {output.config:q}.part {output.config:q} 2>> {log:q}"
 

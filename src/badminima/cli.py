@@ -3,6 +3,7 @@
 import atexit
 import functools
 import gc
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -13,8 +14,7 @@ import click
 import yaml
 from pydantic import BaseModel
 
-from badminima.config.messages import parse
-from badminima.config.plain import parse_plain
+from badminima.config.base import parse
 from badminima.errors import Interrupted, UserError
 from badminima.storage.files import user_path
 
@@ -80,7 +80,7 @@ class SettingsType(click.ParamType[Any]):
             return value
         try:
             text = _read(user_path(value[1:])) if value.startswith("@") else value
-            return parse(self.model, _settings_in(parse_plain(text)), where="--settings ")
+            return parse(self.model, _settings_in(_plain(text)), where="--settings ")
         except (OSError, ValueError, RecursionError, yaml.YAMLError, UserError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)
 
@@ -94,6 +94,14 @@ def _read(path: Path) -> str:
         if path.parts[:1] == (".snakemake",):  # written when Snakemake starts, by a hook
             remedy = "start Snakemake again, without --no-hooks; an importing workflow calls badminima.onstart()"
         raise UserError(path, "no such file", remedy) from None
+
+
+def _plain(text: str) -> Any:
+    """Return the data in a text of JSON or YAML; YAML 1.1 takes ``1e-6``, which JSON has, for text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return yaml.safe_load(text)
 
 
 def _settings_in(content: Any) -> Any:

@@ -107,15 +107,6 @@ def test_the_importing_workflow_keeps_its_default_target_if_it_has_one(checkout,
     assert ("badminima_all" in planned) == (not before)
 
 
-def test_the_importing_workflow_adds_nothing_to_the_modules_lists(tmp_path):
-    outer = importing(tmp_path, REPOSITORY / "Snakefile", TINY, {"diagnostics+": ["trace"]})
-    with (tmp_path / "config.yaml").open("a") as file:
-        file.write("diagnostics+: [labels]\n")
-    outer.snakemake("results/tiny/config.json")
-    recorded = json.loads((tmp_path / "results/tiny/config.json").read_text())
-    assert recorded["diagnostics"] == ["distance", "norms", "trace"]
-
-
 def test_a_mistake_in_the_modules_config_ends_in_one_line(checkout, tmp_path):
     other = importing(tmp_path, checkout.folder / "Snakefile", {"training": {"epochs": 0}})
     done = other.snakemake("--dry-run", check=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, Progress, one_line_errors, settings_option
-from badminima.config.messages import parse
+from badminima.config.base import parse
 from badminima.config.registry import SOURCES
 from badminima.data.prepared import prepare
 from badminima.data.raw import verified_files

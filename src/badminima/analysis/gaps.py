@@ -7,7 +7,7 @@ import pandas as pd
 
 from badminima.analysis.statistics import Ratio, estimate, ratio
 from badminima.config import StatisticsConfig
-from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
+from badminima.config.training import BASELINE_INIT, BASELINE_RECIPE
 from badminima.experiment.runs import Cell
 
 COLUMNS = ["dataset", "model", "init", "recipe", "difference", "mean", "sd", "low", "high", "seeds"]

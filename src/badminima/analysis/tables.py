@@ -25,7 +25,7 @@ from badminima.analysis.measures import measures_table
 from badminima.analysis.reading import StudyReader, read_csv, read_together
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
-from badminima.config.names import BASELINE_RECIPE
+from badminima.config.training import BASELINE_RECIPE
 from badminima.errors import UserError
 from badminima.experiment.measured import TENSOR, is_of_tensor, landscape_runs
 from badminima.experiment.paths import CORRECT, HISTORY, LANDSCAPE, RECORD, TABLE_NAMES, Paths

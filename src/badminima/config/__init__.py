@@ -3,10 +3,9 @@
 ``config.yaml`` is the paper's full experiment; presets overlay it. A named entry (a dataset, recipe, study, ...)
 set to null in an overlay is removed.
 
-- Holds: the sections, one file per group of keys; ``registry`` (every extension point), ``load`` and ``references``
-  (what ties entries to each other), ``names`` (the meaning of reserved inits and recipes), ``plain`` (JSON and YAML),
-  ``overlays`` and ``extends`` (what they may do beside merging), ``doses``, ``seed_parts``, ``messages``, ``schema``.
-- Imports: ``errors``. No torch, no file access.
+- Holds: the sections, one file per group of keys; ``registry`` (every extension point), ``load`` (files, ``extends``,
+  validation), ``checks`` (what ties entries to each other, and the meaning of reserved inits and recipes), ``schema``.
+- Imports: ``errors``. No torch; of files, config files alone.
 - Others use: the sections from here, ``load_config``, ``parse``, the registries.
 """
 
@@ -14,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from badminima.config.base import Address, Count, Name, Number, Positive, Section
+from badminima.config.base import Name, Section
 from badminima.config.data import AugmentationConfig, DataConfig, DatasetConfig, ModelConfig
 from badminima.config.studies import (
     ClaimsConfig,
@@ -22,14 +21,13 @@ from badminima.config.studies import (
     GridConfig,
     MeasuringConfig,
     PlanConfig,
-    ResourceConfig,
     ResourcesConfig,
     StatisticsConfig,
     StudyConfig,
     TableConfig,
     ZooConfig,
 )
-from badminima.config.toy import TOY_RUNS, ToyConfig, ToyPretraining, ToyRun
+from badminima.config.toy import ToyConfig, ToyPretraining, ToyRun
 from badminima.config.training import (
     AdversarialInit,
     InitConfig,
@@ -43,44 +41,10 @@ from badminima.config.training import (
     Zeroing,
 )
 
-__all__ = [
-    "TOY_RUNS",
-    "Address",
-    "AdversarialInit",
-    "AugmentationConfig",
-    "ClaimsConfig",
-    "Config",
-    "Count",
-    "DataConfig",
-    "DatasetConfig",
-    "FigureConfig",
-    "GridConfig",
-    "InitConfig",
-    "MeasuringConfig",
-    "ModelConfig",
-    "Name",
-    "Number",
-    "NumericsConfig",
-    "OptimizationConfig",
-    "PlanConfig",
-    "Positive",
-    "RandomInit",
-    "RecipeConfig",
-    "RescaledInit",
-    "ResourceConfig",
-    "ResourcesConfig",
-    "RestartConfig",
-    "RunInit",
-    "Section",
-    "StatisticsConfig",
-    "StudyConfig",
-    "TableConfig",
-    "ToyConfig",
-    "ToyPretraining",
-    "ToyRun",
-    "Zeroing",
-    "ZooConfig",
-]
+# What other packages use, beside Config.
+__all__ = ["AdversarialInit", "AugmentationConfig", "FigureConfig", "InitConfig", "MeasuringConfig", "ModelConfig"]
+__all__ += ["NumericsConfig", "OptimizationConfig", "RandomInit", "RecipeConfig", "RescaledInit", "RunInit", "Section"]
+__all__ += ["Config", "StatisticsConfig", "StudyConfig", "ToyConfig", "ToyPretraining", "ToyRun", "Zeroing"]
 
 
 class Config(Section):

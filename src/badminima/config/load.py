@@ -1,20 +1,35 @@
-"""Loading a configuration: types first, then the references of entries to each other."""
+"""Loading a config: files are checked, entries get what they extend, pydantic validates, entries are tied together.
 
-from collections.abc import Callable, Mapping, Sequence
+``l2_x3: {extends: l2, weight_decay: {times: 3}}`` is the recipe ``l2`` with three times its weight decay, whatever that
+is. What a job is told is the entry as it reads when all of this is worked out.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+import yaml
 
-from badminima.config import Config, InitConfig, Name, Section
-from badminima.config.extends import Resolved, resolved
-from badminima.config.messages import parse
-from badminima.config.overlays import extended, fitted
-from badminima.config.plain import check_size, scalar_of
-from badminima.config.references import check_references, unreached_milestones
+from badminima.config import Config, InitConfig, Section
+from badminima.config.base import Name, did_you_mean, parse, shortened
+from badminima.config.checks import check
 from badminima.config.registry import FIGURES, TABLES
+from badminima.config.training import OptimizationConfig
 from badminima.errors import UserError, UserErrors
 
 NAMED_ENTRIES = ("datasets", "models", "inits", "recipes", "studies", "figures", "tables")
+EXTENDS, TIMES = "extends", "times"
+# The groups whose entries may extend each other.
+GROUPS = ("datasets", "models", "inits", "recipes")
+# What a recipe may take in place of the phase's: a multiple of it, where no other recipe has one.
+OF_PHASE = ("batch_size", "epochs")
+# Counts, which multiples are rounded to.
+WHOLE = ("batch_size", "epochs", "replication", "train_size", "validation_size", "test_size")
+NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)|(?=.*[.eE])[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+WORDS = {"true": True, "false": False, "null": None, "~": None}
 
 
 def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda line: None) -> Config:
@@ -22,20 +37,218 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
 
     Args:
         raw: the merged YAML mappings.
-        warn: told in a line what a figure, a table or the zoo leaves out because its study lacks it, and which
-            milestones are never reached.
+        warn: told in a line what a figure, a table or the zoo leaves out because its study lacks it.
 
     Raises:
         UserError: on wrong entries, a line for each that names its key, its value and what is allowed.
     """
-    check_size(raw)
-    raw = extended(raw)
-    config = fitted(_parsed(Config, raw), raw, warn)
-    check_references(config)
-    config = _in_order(config)
-    for line in unreached_milestones(config):
-        warn(line)
-    return config
+    config = _fitted(_parsed(Config, raw), raw, warn)
+    check(config)
+    return _in_order(config)
+
+
+class _Inits(Section):
+    """The one part of a configuration that says where start weights come from."""
+
+    inits: dict[Name, InitConfig]
+
+
+def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
+    """Return the inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
+    return _parsed(_Inits, {"inits": raw.get("inits", {})}).inits
+
+
+class _Reader(yaml.SafeLoader):
+    """Refuses what YAML takes without a word: a key given twice, and an integer that it reads as another one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [str(key.value) for key, _ in node.value]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                mark = node.value[place][0].start_mark
+                raise yaml.constructor.ConstructorError(problem=f"key {key!r} a second time", problem_mark=mark)
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number = int(super().construct_yaml_int(node))
+        if str(number) != node.value.lstrip("+"):
+            problem = f"{node.value}, which YAML reads as {number}"
+            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
+        return number
+
+
+_Reader.add_constructor("tag:yaml.org,2002:int", _Reader.construct_yaml_int)
+
+
+def check_files(paths: Iterable[Path]) -> None:
+    """Raise UserError where a config file is no mapping, gives a key twice, or has a number that YAML misreads."""
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+            try:
+                content = json.loads(text)
+            except ValueError:
+                content = yaml.load(text, _Reader)
+        except yaml.MarkedYAMLError as error:
+            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise UserError(f"{path}{line}", error.problem or error.context, "mend that line") from None
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise UserError(path, " ".join(str(error).split()), "expected YAML or JSON") from None
+        if not isinstance(content, dict):
+            raise UserError(path, f"a {type(content).__name__} at the top level", "expected keys with values")
+
+
+Parsed = TypeVar("Parsed", bound=Section)
+
+
+def _parsed(model: type[Parsed], raw: Mapping[str, Any]) -> Parsed:
+    """Return a raw configuration as a typed section, when entries have what they extend."""
+    content = _typed(raw)
+    try:
+        return parse(model, _resolved(content))
+    except UserErrors as error:
+        # A wrong value is reported where it was written, not by each entry that inherits it.
+        own = [mistake for mistake in error.errors if not _is_inherited(mistake, content)]
+        raise UserErrors(own or error.errors) from None
+
+
+def scalar_of(text: str) -> Any:
+    """Return the number, truth value or null that a text reads as, else the text; ``--config`` gives text alone."""
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    if found := NUMBER.fullmatch(text):
+        return int(text) if found[1] else float(text)
+    return text
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    return scalar_of(value) if isinstance(value, str) else value
+
+
+def _resolved(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration whose entries have what they extend, without those that an overlay took away."""
+    complete, errors = dict(content), {}
+    for group in NAMED_ENTRIES:
+        entries = content.get(group)
+        if not isinstance(entries, Mapping):
+            continue
+        complete[group] = {name: entry for name, entry in entries.items() if entry is not None}
+        for name in complete[group] if group in GROUPS else ():
+            try:
+                complete[group][name] = _entry(content, group, (name,))
+            except UserError as error:
+                errors[str(error)] = error
+    if errors:
+        raise UserErrors(list(errors.values()))
+    return complete
+
+
+def _entry(content: Mapping[str, Any], group: str, chain: tuple[Any, ...]) -> Any:
+    """Return the last entry of a chain, each of which extends the next, with all that it has from further ones."""
+    entry = content[group][chain[-1]]
+    if not isinstance(entry, Mapping):
+        return entry
+    where = f"{group}.{chain[-1]}"
+    complete: dict[str, Any] = {}
+    for other in _extended(entry):
+        _check_extended(f"{where}.{EXTENDS}", other, content[group], chain)
+        base = _entry(content, group, (*chain, other))
+        complete = _over(complete, base, where) if isinstance(base, Mapping) else complete
+    for key in OF_PHASE if group == "recipes" and isinstance(content.get("training"), Mapping) else ():
+        if isinstance(entry.get(key), Mapping) and complete.get(key) is None:
+            complete[key] = content["training"].get(key, OptimizationConfig.model_fields[key].default)
+    return _over(complete, {key: value for key, value in entry.items() if key != EXTENDS}, where)
+
+
+def _extended(entry: Mapping[str, Any]) -> list[Any]:
+    """Return the names that an entry extends."""
+    names = entry.get(EXTENDS)
+    return names if isinstance(names, list) else [] if names is None else [names]
+
+
+def _check_extended(where: str, name: Any, entries: Mapping[str, Any], chain: tuple[Any, ...]) -> None:
+    """Raise UserError if an entry can't extend another one."""
+    if name in chain:
+        raise UserError(where, name, "an entry cannot extend itself, directly or through others")
+    if not isinstance(name, str) or name not in entries:
+        others = [other for other in entries if other not in chain]
+        raise UserError(where, shortened(name), f"{did_you_mean(str(name), others)}allowed: {', '.join(others)}")
+    if entries[name] is None:
+        raise UserError(where, repr(name), "it is null here; give this entry its keys, or null it too")
+
+
+def _over(base: Mapping[str, Any], top: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return one mapping over another, as overlays merge, with multiples of the lower one's numbers."""
+    merged = dict(base)
+    for key, value in top.items():
+        below = base.get(key)
+        if isinstance(value, Mapping) and set(value) == {TIMES}:
+            merged[key] = _multiple(f"{where}.{key}.{TIMES}", value[TIMES], below, key in WHOLE)
+        elif isinstance(value, Mapping):
+            merged[key] = _over(below if isinstance(below, Mapping) else {}, value, f"{where}.{key}")
+        else:
+            merged[key] = value
+    return merged
+
+
+def _multiple(where: str, times: Any, base: Any, whole: bool) -> Any:
+    """Return a multiple of a number; ``whole``: rounded. Text is refused where it was written."""
+    if isinstance(times, bool) or not isinstance(times, int | float) or not (times > 0 and math.isfinite(times)):
+        raise UserError(where, shortened(times), "allowed: a number > 0")
+    if base is None or isinstance(base, bool):
+        remedy = f"nothing to multiply: a multiple belongs into another entry that {EXTENDS} one with a number here"
+        raise UserError(where, str(times), remedy)
+    if not isinstance(base, int | float):
+        return base
+    product = base * times
+    if whole or (isinstance(base, int) and product == int(product)):
+        return int(product + 0.5)
+    # Twelve digits: 0.1 times 0.003 is 0.0003, as one would have written it.
+    return float(f"{product:.12g}")
+
+
+def _is_inherited(mistake: UserError, content: Mapping[str, Any]) -> bool:
+    """Tell whether a wrong value was written in another entry, which the one at fault extends."""
+    group, _, rest = str(mistake.where).partition(".")
+    entries = content.get(group) if group in GROUPS else None
+    for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+        if rest.startswith(f"{name}.") and isinstance(entry, Mapping) and _extended(entry):
+            key = rest.removeprefix(f"{name}.").partition(".")[0]
+            return key not in entry and mistake.found != "nothing"
+    return False
+
+
+def _fitted(config: Config, raw: Mapping[str, Any], warn: Callable[[str], None]) -> Config:
+    """Return a config whose figures, tables and zoo leave out the recipes and inits that their studies lack.
+
+    A name that no config file has stays, and so does a list of which nothing would be left: both are refused later.
+    """
+    known = {axis: entries for axis in ("recipes", "inits") if isinstance(entries := raw.get(axis), Mapping)}
+
+    def fit(section: Any, where: str, study: str) -> Any:
+        for axis, names in known.items() if study in config.studies else ():
+            chosen = getattr(section, axis) or []
+            left = _left(chosen, getattr(config.studies[study], axis), names)
+            if left != chosen:
+                gone = ", ".join(name for name in chosen if name not in left)
+                warn(f"{where}.{axis}: without {gone}; to have it, add it to studies.{study}.{axis}")
+                section = section.model_copy(update={axis: left})
+        return section
+
+    figures = {name: fit(figure, f"figures.{name}", figure.study) for name, figure in config.figures.items()}
+    tables = {name: fit(table, f"tables.{name}", table.study) for name, table in config.tables.items()}
+    zoo = fit(config.zoo, "zoo", config.claims.study)
+    return config.model_copy(update={"figures": figures, "tables": tables, "zoo": zoo})
+
+
+def _left(chosen: list[str], there: Collection[str], known: Collection[str]) -> list[str]:
+    """Return the chosen names that are there; all of them if none is, or if one is unknown."""
+    left = [name for name in chosen if name in there or name not in known]
+    return left if set(left) & set(there) else chosen
 
 
 def _in_order(config: Config) -> Config:
@@ -48,103 +261,3 @@ def _in_order(config: Config) -> Config:
         places = {name: kinds.index(entry.kind or name) for name, entry in ordered[section].items()}
         ordered[section] = {name: ordered[section][name] for name in sorted(places, key=places.__getitem__)}
     return config.model_copy(update=ordered)
-
-
-class _Inits(Section):
-    """The one part of a configuration that says where start weights come from."""
-
-    inits: dict[Name, InitConfig]
-
-
-def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
-    """Return the inits of a raw configuration, whatever else it holds; raises UserError as :func:`load_config` does."""
-    inits = {"inits": raw.get("inits", {})}
-    check_size(inits)
-    return _parsed(_Inits, extended(inits)).inits
-
-
-Parsed = TypeVar("Parsed", bound=Section)
-
-
-def _parsed(model: type[Parsed], raw: Mapping[str, Any]) -> Parsed:
-    """Return a raw configuration as a typed section, when entries have what they extend."""
-    # Text is put back twice: where it was written, so that it is inherited, and in entries that are complete now.
-    found = resolved(_with_text(model, _typed(raw, ""), raw))
-    try:
-        return parse(model, _with_text(model, _there(found.content), raw))
-    except UserErrors as error:
-        raise UserErrors(_told_once(error.errors, found)) from None
-
-
-def _told_once(errors: Sequence[UserError], found: Resolved) -> list[UserError]:
-    """Return errors without those of values that are told where they were written; others name what is extended."""
-    told = {str(error.where) for error in errors}
-    left = []
-    for error in errors:
-        where = str(error.where)
-        origins = {origin + where[len(key) :] for key, origin in found.origins.items() if _within(where, key)}
-        bases = [bases for name, bases in found.extended.items() if _within(where, name)]
-        if not origins & told:
-            remedy = error.remedy + "".join(f" (it extends {names})" for names in bases)
-            left.append(UserError(where, error.found, remedy))
-    return left
-
-
-def _within(where: str, key: str) -> bool:
-    return where == key or where.startswith(f"{key}.")
-
-
-def _there(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration without the entries that an overlay took away."""
-    return {
-        key: {name: entry for name, entry in value.items() if entry is not None}
-        if key in NAMED_ENTRIES and isinstance(value, Mapping)
-        else value
-        for key, value in content.items()
-    }
-
-
-def _typed(value: Any, where: str) -> Any:
-    """Numbers, truth values and null for text that reads as such: nested ``--config`` values arrive as text."""
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                found = f"a key that is no text ({type(key).__name__})"
-                raise UserError(where.strip(".") or "config", found, "write it in quotes")
-        return {key: _typed(item, f"{where}{key}.") for key, item in value.items()}
-    if isinstance(value, list):
-        return [_typed(item, f"{where}{number}.") for number, item in enumerate(value)]
-    if isinstance(value, str):
-        return scalar_of(value)
-    if not (value is None or isinstance(value, bool | int | float)):
-        raise UserError(where.strip("."), f"{value} ({type(value).__name__})", "expected text in quotes, or a number")
-    if isinstance(value, int) and abs(value) >= 10**100:
-        raise UserError(where.strip("."), "a number of over 100 digits", "expected a shorter one")
-    return value
-
-
-def _with_text(model: type[Section], content: dict[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content, with the text itself where text is wanted that reads as a number."""
-    try:
-        model.model_validate(content)
-    except ValidationError as error:
-        for mistake in error.errors(include_url=False):
-            if mistake["type"] == "string_type":
-                _restore(content, raw, mistake["loc"])
-    return content
-
-
-def _restore(content: Any, raw: Any, location: tuple[int | str, ...]) -> None:
-    """Put the text of ``raw`` at a pydantic location into ``content``; kinds of inits in it are no keys."""
-    keys: list[Any] = list(location)
-    while len(keys) > 1:
-        key = keys.pop(0)
-        if _has(content, key):
-            content, raw = content[key], raw[key]
-    if _has(raw, keys[0]) and isinstance(raw[keys[0]], str):
-        content[keys[0]] = raw[keys[0]]
-
-
-def _has(content: Any, key: int | str) -> bool:
-    """Tell whether a key leads into a mapping, or an index into a list."""
-    return key in content if isinstance(content, dict) else isinstance(content, list) and isinstance(key, int)

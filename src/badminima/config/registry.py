@@ -10,28 +10,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Generic, Literal, TypeVar
 
-from badminima.config.options import (
-    ArraysOptions,
-    CalibrationOptions,
-    Cinic10Options,
-    ComplexityOptions,
-    ConvnetOptions,
-    DenseNetOptions,
-    FilterLandscapeOptions,
-    FunctionsOptions,
-    GradientsOptions,
-    ImageFolderOptions,
-    LandscapeOptions,
-    MlpOptions,
-    Options,
-    PrivacyOptions,
-    ResNetOptions,
-    RestrictedImageNetOptions,
-    RobustnessOptions,
-    SharpnessOptions,
-    TraceOptions,
-    VggOptions,
-)
+from badminima.config import options as of
 from badminima.errors import UserError
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
@@ -56,7 +35,7 @@ class EntryWithOptions(Entry):
         options: the section of its options: names, types, bounds, defaults and what they mean.
     """
 
-    options: type[Options] = Options
+    options: type[of.Options] = of.Options
 
 
 @dataclass(frozen=True)
@@ -76,6 +55,10 @@ class SourceEntry(EntryWithOptions):
     origin: Literal["embedded", "download", "local"] = "download"
     verified: bool = False
     endings: tuple[str, ...] = ()
+
+    def published(self, options: Mapping[str, Any]) -> tuple[int, int]:
+        """Return the training and test images that there are under some options."""
+        return self.images[0] * len(getattr(self.options(**options), "train_parts", [1])), self.images[1]
 
 
 @dataclass(frozen=True)
@@ -146,12 +129,12 @@ class Registry(Generic[Kind]):
 
     Args:
         family: what an entry is, for messages ("dataset source", "architecture", ...).
+        package: the package that targets lie in, where they name a module alone.
         entries: the extensions this version has.
     """
 
-    def __init__(self, family: str, entries: Mapping[str, Kind]) -> None:
-        self.family = family
-        self.entries = dict(entries)
+    def __init__(self, family: str, package: str, entries: Mapping[str, Kind]) -> None:
+        self.family, self.package, self.entries = family, package, dict(entries)
 
     @property
     def names(self) -> list[str]:
@@ -164,60 +147,49 @@ class Registry(Generic[Kind]):
             raise UserError(self.family, repr(name), f"available: {', '.join(self.entries)}")
         return self.entries[name]
 
+    def module(self, name: str) -> str:
+        """Return the module that the code of ``name`` lies in."""
+        module = self.entry(name).target.partition(":")[0]
+        return module if "." in module else f"{self.package}.{module}"
+
     def load(self, name: str) -> Callable[..., Any]:
         """Import and return the object behind ``name``; raises UserError if there is no code for it."""
-        module, attribute = self.entry(name).target.split(":")
-        loaded: Callable[..., Any] = getattr(import_module(module), attribute)
+        loaded: Callable[..., Any] = getattr(import_module(self.module(name)), self.entry(name).target.split(":")[1])
         return loaded
 
 
 SOURCES = Registry(
     "dataset source",
+    "badminima.data.sources",
     {
         "digits": SourceEntry(
-            "badminima.data.sources.digits:Digits",
-            images=(1_797, 0),
-            image_shape=(1, 8, 8),
-            origin="embedded",
-            verified=True,
+            "digits:Digits", images=(1_797, 0), image_shape=(1, 8, 8), origin="embedded", verified=True
         ),
         "fashion_mnist": SourceEntry(
-            "badminima.data.sources.fashion_mnist:FashionMNIST",
-            images=(60_000, 10_000),
-            image_shape=(1, 28, 28),
-            verified=True,
+            "fashion_mnist:FashionMNIST", images=(60_000, 10_000), image_shape=(1, 28, 28), verified=True
         ),
-        "cifar10": SourceEntry(
-            "badminima.data.sources.cifar:Cifar10", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True
-        ),
-        "cifar100": SourceEntry(
-            "badminima.data.sources.cifar:Cifar100", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True
-        ),
-        "cinic10": SourceEntry(
-            "badminima.data.sources.cinic10:Cinic10",
-            Cinic10Options,
-            images=(90_000, 90_000),
-            image_shape=(3, 32, 32),
-        ),
+        "cifar10": SourceEntry("cifar:Cifar10", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True),
+        "cifar100": SourceEntry("cifar:Cifar100", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True),
+        "cinic10": SourceEntry("cinic10:Cinic10", of.Cinic10Options, images=(90_000, 90_000), image_shape=(3, 32, 32)),
         "restricted_imagenet": SourceEntry(
-            "badminima.data.sources.restricted_imagenet:RestrictedImageNet",
-            RestrictedImageNetOptions,
+            "restricted_imagenet:RestrictedImageNet",
+            of.RestrictedImageNetOptions,
             images=(257_748, 10_150),
             image_shape=(3, 64, 64),
             origin="local",
         ),
         # How many images there are is not known before they are listed: as many as CIFAR-10's, where nothing says.
         "image_folder": SourceEntry(
-            "badminima.data.sources.image_folder:ImageFolder",
-            ImageFolderOptions,
+            "image_folder:ImageFolder",
+            of.ImageFolderOptions,
             images=(50_000, 10_000),
             image_shape=(3, 32, 32),
             origin="local",
             endings=IMAGE_ENDINGS,
         ),
         "arrays": SourceEntry(
-            "badminima.data.sources.arrays:Arrays",
-            ArraysOptions,
+            "arrays:Arrays",
+            of.ArraysOptions,
             images=(50_000, 10_000),
             image_shape=(3, 32, 32),
             origin="local",
@@ -228,135 +200,91 @@ SOURCES = Registry(
 
 ARCHITECTURES = Registry(
     "architecture",
+    "badminima.models",
     {
-        "mlp": ArchitectureEntry("badminima.models.mlp:build", MlpOptions, parameters=42_634),
-        "convnet": ArchitectureEntry("badminima.models.convnet:build", ConvnetOptions, parameters=94_186),
-        "vgg16": ArchitectureEntry("badminima.models.vgg:vgg16", VggOptions, parameters=14_728_266),
-        "vgg19": ArchitectureEntry("badminima.models.vgg:vgg19", VggOptions, parameters=20_040_522),
-        "resnet18": ArchitectureEntry("badminima.models.resnet:resnet18", ResNetOptions, parameters=11_173_962),
-        "resnet50": ArchitectureEntry("badminima.models.resnet:resnet50", ResNetOptions, parameters=23_520_842),
-        "densenet40": ArchitectureEntry("badminima.models.densenet:densenet40", DenseNetOptions, parameters=176_122),
+        "mlp": ArchitectureEntry("mlp:build", of.MlpOptions, parameters=42_634),
+        "convnet": ArchitectureEntry("convnet:build", of.ConvnetOptions, parameters=94_186),
+        "vgg16": ArchitectureEntry("vgg:vgg16", of.VggOptions, parameters=14_728_266),
+        "vgg19": ArchitectureEntry("vgg:vgg19", of.VggOptions, parameters=20_040_522),
+        "resnet18": ArchitectureEntry("resnet:resnet18", of.ResNetOptions, parameters=11_173_962),
+        "resnet50": ArchitectureEntry("resnet:resnet50", of.ResNetOptions, parameters=23_520_842),
+        "densenet40": ArchitectureEntry("densenet:densenet40", of.DenseNetOptions, parameters=176_122),
     },
 )
 
 DIAGNOSTICS = Registry(
     "diagnostic",
+    "badminima.diagnostics",
     {
-        "distance": DiagnosticEntry("badminima.diagnostics.distance:measure", needs_start=True, needs_finite=False),
-        "norms": DiagnosticEntry("badminima.diagnostics.norms:measure", needs_start=True, needs_finite=False),
-        "start": DiagnosticEntry("badminima.diagnostics.start:measure", needs_start=True, needs_finite=False),
-        "complexity": DiagnosticEntry("badminima.diagnostics.complexity:measure", ComplexityOptions),
-        "sharpness": DiagnosticEntry("badminima.diagnostics.sharpness:measure", SharpnessOptions),
-        "robustness": DiagnosticEntry(
-            "badminima.diagnostics.robustness:measure",
-            RobustnessOptions,
-            of_test_images=("robustness.",),
-        ),
-        "trace": DiagnosticEntry("badminima.diagnostics.trace:measure", TraceOptions),
-        "memory": DiagnosticEntry("badminima.diagnostics.memory:measure", needs_start=True),
-        "labels": DiagnosticEntry("badminima.diagnostics.labels:measure"),
-        "privacy": DiagnosticEntry(
-            "badminima.diagnostics.privacy:measure", PrivacyOptions, of_test_images=("privacy.",)
-        ),
-        "calibration": DiagnosticEntry(
-            "badminima.diagnostics.calibration:measure", CalibrationOptions, of_test_images=("calibration.",)
-        ),
-        "gradients": DiagnosticEntry("badminima.diagnostics.gradients:measure", GradientsOptions, needs_start=True),
-        "units": DiagnosticEntry("badminima.diagnostics.units:measure"),
-        "filter_landscape": DiagnosticEntry("badminima.diagnostics.filter_landscape:measure", FilterLandscapeOptions),
+        "distance": DiagnosticEntry("distance:measure", needs_start=True, needs_finite=False),
+        "norms": DiagnosticEntry("norms:measure", needs_start=True, needs_finite=False),
+        "start": DiagnosticEntry("start:measure", needs_start=True, needs_finite=False),
+        "complexity": DiagnosticEntry("complexity:measure", of.ComplexityOptions),
+        "sharpness": DiagnosticEntry("sharpness:measure", of.SharpnessOptions),
+        "robustness": DiagnosticEntry("robustness:measure", of.RobustnessOptions, of_test_images=("robustness.",)),
+        "trace": DiagnosticEntry("trace:measure", of.TraceOptions),
+        "memory": DiagnosticEntry("memory:measure", needs_start=True),
+        "labels": DiagnosticEntry("labels:measure"),
+        "privacy": DiagnosticEntry("privacy:measure", of.PrivacyOptions, of_test_images=("privacy.",)),
+        "calibration": DiagnosticEntry("calibration:measure", of.CalibrationOptions, of_test_images=("calibration.",)),
+        "gradients": DiagnosticEntry("gradients:measure", of.GradientsOptions, needs_start=True),
+        "units": DiagnosticEntry("units:measure"),
+        "filter_landscape": DiagnosticEntry("filter_landscape:measure", of.FilterLandscapeOptions),
         "functions": DiagnosticEntry(
-            "badminima.diagnostics.functions:measure",
-            FunctionsOptions,
+            "functions:measure",
+            of.FunctionsOptions,
             stage="compare",
             of_test_images=("functions.disagreement", "functions.kl"),
         ),
-        "landscape": DiagnosticEntry(
-            "badminima.diagnostics.landscape:landscape",
-            LandscapeOptions,
-            stage="landscape",
-        ),
+        "landscape": DiagnosticEntry("landscape:landscape", of.LandscapeOptions, stage="landscape"),
     },
 )
 
 FIGURES = Registry(
     "figure",
+    "badminima.report.figures",
     {
-        "curves": FigureEntry(
-            "badminima.report.figures.curves:draw", outcomes=True, question="How do accuracies grow along training?"
-        ),
+        "curves": FigureEntry("curves:draw", outcomes=True, question="How do accuracies grow along training?"),
         "pretraining": FigureEntry(
-            "badminima.report.figures.pretraining:draw",
+            "pretraining:draw",
             outcomes=True,
             whole_study=True,
             question="How does a network learn random labels by heart?",
         ),
-        "ablation": FigureEntry("badminima.report.figures.panels:draw_ablation", outcomes=True),
-        "distance": FigureEntry(
-            "badminima.report.figures.panels:draw",
-            needs=("distance", "norms"),
-            question="How far does each run travel?",
-        ),
-        "complexity": FigureEntry(
-            "badminima.report.figures.panels:draw", needs=("complexity",), question="Are bad minima more complex?"
-        ),
-        "sharpness": FigureEntry(
-            "badminima.report.figures.panels:draw", needs=("sharpness",), question="Are bad minima sharper?"
-        ),
-        "robustness": FigureEntry(
-            "badminima.report.figures.robustness:draw", needs=("robustness",), question="Are bad minima less robust?"
-        ),
-        "memory": FigureEntry(
-            "badminima.report.figures.panels:draw",
-            needs=("memory", "privacy"),
-            question="What is left of the wrong labels?",
-        ),
-        "privacy": FigureEntry(
-            "badminima.report.figures.panels:draw",
-            needs=("privacy",),
-            question="Do bad minima leak their training images?",
-        ),
-        "units": FigureEntry(
-            "badminima.report.figures.panels:draw", needs=("units",), question="Which units does a run use?"
-        ),
+        "ablation": FigureEntry("panels:draw_ablation", outcomes=True),
+        "distance": FigureEntry("panels:draw", needs=("distance", "norms"), question="How far does each run travel?"),
+        "complexity": FigureEntry("panels:draw", needs=("complexity",), question="Are bad minima more complex?"),
+        "sharpness": FigureEntry("panels:draw", needs=("sharpness",), question="Are bad minima sharper?"),
+        "robustness": FigureEntry("robustness:draw", needs=("robustness",), question="Are bad minima less robust?"),
+        "memory": FigureEntry("panels:draw", needs=("memory", "privacy"), question="What is left of the wrong labels?"),
+        "privacy": FigureEntry("panels:draw", needs=("privacy",), question="Do bad minima leak their training images?"),
+        "units": FigureEntry("panels:draw", needs=("units",), question="Which units does a run use?"),
         "calibration": FigureEntry(
-            "badminima.report.figures.calibration:draw",
-            needs=("calibration",),
-            question="Are bad minima as right as sure?",
+            "calibration:draw", needs=("calibration",), question="Are bad minima as right as sure?"
         ),
         "landscape": FigureEntry(
-            "badminima.report.figures.landscape:draw",
-            needs=("landscape",),
-            question="What does the loss around a run look like?",
+            "landscape:draw", needs=("landscape",), question="What does the loss around a run look like?"
         ),
         "filter_landscape": FigureEntry(
-            "badminima.report.figures.landscape:draw_filters",
+            "landscape:draw_filters",
             needs=("filter_landscape",),
             question="How wide are the valleys of bad, good and escaped minima?",
         ),
         "measures": FigureEntry(
-            "badminima.report.figures.measures:draw",
-            whole_study=True,
-            question="Which measure tells bad minima from good ones?",
+            "measures:draw", whole_study=True, question="Which measure tells bad minima from good ones?"
         ),
-        "scatter": FigureEntry(
-            "badminima.report.figures.scatter:draw",
-            question="How does the generalization gap grow with each measure?",
-        ),
-        "escape": FigureEntry(
-            "badminima.report.figures.escape:draw",
-            outcomes=True,
-            question="How much of the gap does each recipe close?",
-        ),
-        "response": FigureEntry("badminima.report.figures.response:draw", outcomes=True, over=True),
-        "label_noise": FigureEntry("badminima.report.figures.label_noise:draw", along=("trace",), outcomes=True),
+        "scatter": FigureEntry("scatter:draw", question="How does the generalization gap grow with each measure?"),
+        "escape": FigureEntry("escape:draw", outcomes=True, question="How much of the gap does each recipe close?"),
+        "response": FigureEntry("response:draw", outcomes=True, over=True),
+        "label_noise": FigureEntry("label_noise:draw", along=("trace",), outcomes=True),
         "mechanism": FigureEntry(
-            "badminima.report.figures.mechanism:draw",
+            "mechanism:draw",
             along=("gradients", "units", "norms", "distance"),
             outcomes=True,
             question="What changes on the way out of a bad minimum?",
         ),
         "memorisation": FigureEntry(
-            "badminima.report.figures.pretraining:draw_memorisation",
+            "pretraining:draw_memorisation",
             along=("distance", "labels"),
             outcomes=True,
             whole_study=True,
@@ -367,9 +295,10 @@ FIGURES = Registry(
 
 TABLES = Registry(
     "table",
+    "badminima.report.tables",
     {
-        "main": TableEntry("badminima.report.tables.cells:make_main"),
-        "ablation": TableEntry("badminima.report.tables.cells:make_ablation"),
-        "seed_parts": TableEntry("badminima.report.tables.seed_parts:make", of_parts=True),
+        "main": TableEntry("cells:make_main"),
+        "ablation": TableEntry("cells:make_ablation"),
+        "seed_parts": TableEntry("seed_parts:make", of_parts=True),
     },
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from badminima.config import Config
-from badminima.config.extends import EXTENDS, GROUPS, TIMES, is_number
-from badminima.config.messages import expectation
+from badminima.config.base import expectation
+from badminima.config.load import EXTENDS, TIMES
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, EntryWithOptions, Registry
 
 SCHEMA = Path("workflow/schemas/config.schema.json")
@@ -22,6 +22,14 @@ REGISTRIES: tuple[tuple[Registry[EntryWithOptions], str], ...] = (
     (DIAGNOSTICS, "measuring.options.<diagnostic>"),
 )
 
+# The sections that entries which extend each other may be.
+KINDS = {
+    "datasets": ["DatasetConfig"],
+    "models": ["ModelConfig"],
+    "inits": ["RandomInit", "AdversarialInit", "RescaledInit", "RunInit"],
+    "recipes": ["RecipeConfig"],
+}
+
 HEADER = """# Config keys
 
 Generated from the typed model by `make schema`; `config.yaml` and the files in `presets/` are examples.
@@ -31,8 +39,6 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 - A dataset, model, init or recipe may extend others, with multiples of their numbers:
   `l2_x3: {extends: l2, weight_decay: {times: 3}}`, `m+l2: {extends: [m, l2]}` (of two values the last counts; mappings
   merge). Multiples of a recipe's `epochs` and `batch_size` are those of `training`, unless the other one has its own.
-- A list `name+` in an overlay is added to the list `name`: `diagnostics+: [labels]`. Overlays that give the same one
-  all add to it.
 - Names become folder names: lower-case letters, digits and `_ + . -`.
 - Wrong keys, types, values and references are told in one line, before anything runs.
 """
@@ -51,8 +57,6 @@ def schema_text() -> str:
     measuring["properties"] = {name: _reference(entry) for name, entry in DIAGNOSTICS.entries.items()}
     measuring["additionalProperties"] = False
     _allow_extension(schema)
-    for section in (schema, *sections.values()):
-        _allow_additions(section)
     return json.dumps(schema, indent=2) + "\n"
 
 
@@ -66,11 +70,11 @@ def _allow_extension(schema: dict[str, Any]) -> None:
         "additionalProperties": False,
     }
     names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    for group, kinds in GROUPS.items():
+    for group, kinds in KINDS.items():
         properties: dict[str, Any] = {}
-        for section in (schema["$defs"][kind.__name__]["properties"] for kind in kinds):
+        for section in (schema["$defs"][kind]["properties"] for kind in kinds):
             for key, node in section.items():
-                if is_number(node):
+                if any(option.get("type") in ("integer", "number") for option in node.get("anyOf", [node])):
                     section[key] = {"anyOf": [node, multiple]}
                 known = properties.get(key, {"anyOf": []})["anyOf"]
                 properties[key] = {"anyOf": [*known, section[key]]}
@@ -83,19 +87,6 @@ def _allow_extension(schema: dict[str, Any]) -> None:
 def _name(reference: dict[str, Any]) -> str:
     """Return the section that a JSON schema refers to."""
     return str(reference["$ref"]).rsplit("/", 1)[-1]
-
-
-def _allow_additions(section: dict[str, Any]) -> None:
-    """Let an overlay write ``name+`` in a section that has a list ``name``."""
-    properties = section.get("properties", {})
-    lists = [
-        name
-        for name, node in properties.items()
-        if any(option.get("type") == "array" for option in node.get("anyOf", [node]))
-    ]
-    if lists:
-        added = {"type": "array", "description": "Added to the list of this name."}
-        section["patternProperties"] = {rf"^({'|'.join(lists)})\+$": added}
 
 
 def _reference(entry: EntryWithOptions) -> dict[str, str]:
@@ -137,7 +128,7 @@ def _options(registry: Registry[EntryWithOptions], key: str) -> str:
         entry.options.__name__: entry.options for entry in registry.entries.values() if entry.options.model_fields
     }
     rows = [
-        f"| `{name}` | `{entry.target.partition(':')[0]}` | "
+        f"| `{name}` | `{registry.module(name)}` | "
         f"{_kind(_reference(entry)) if entry.options.__name__ in sections else 'none'} |"
         for name, entry in registry.entries.items()
     ]

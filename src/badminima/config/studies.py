@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from badminima.config.base import Count, Name, Number, Positive, Section, Seed
+from badminima.config.base import Count, Name, Number, Positive, Section, Seed, Text
 
 Seeds = Annotated[list[Seed], Field(min_length=1)]
 
@@ -24,7 +24,7 @@ Region = Literal["above", "within"]
 class StudyConfig(Section):
     """A named grid of runs that answers one question: the product of its lists, without what ``only`` leaves out."""
 
-    question: str = Field(description="What the study answers, in one sentence.")
+    question: Text = Field(description="What the study answers, in one sentence.")
     datasets: Annotated[list[Name], Field(min_length=1)] = Field([], description="Datasets; without: the grid's.")
     models: Annotated[list[Name], Field(min_length=1)] = Field([], description="Models; without: the grid's.")
     inits: Annotated[list[Name], Field(min_length=1)]
@@ -72,6 +72,32 @@ class TableConfig(Section):
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to show; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to show; null: all of the study's.")
+
+
+class Doses(Section):
+    """Where the inits or the recipes of a figure stand along a numeric setting.
+
+    Attributes:
+        over: the setting.
+        axis: whose setting it is.
+        series: values by name; the names of a series differ in this setting and in nothing else.
+    """
+
+    over: str
+    axis: Literal["inits", "recipes"]
+    series: list[dict[str, float]]
+
+
+class SeedParts(Section):
+    """The seeds that an adversarial init fixes, where a run's seed selects the order of its images alone.
+
+    Attributes:
+        weights: of the random weights that its pretraining starts from.
+        confusing: of its confusing set.
+    """
+
+    weights: int
+    confusing: int
 
 
 class StatisticsConfig(Section):

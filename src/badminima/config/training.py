@@ -6,6 +6,11 @@ from pydantic import Field
 
 from badminima.config.base import Count, Name, Number, Positive, Section, Seed
 
+# What inits and recipes are compared with.
+BASELINE_INIT, BASELINE_RECIPE = "random", "vanilla"
+# Random weights with the adversarial norms, the readout shrunk until the logits' spread matches.
+SCALE_CONTROL = "random_rescaled"
+REGULARIZERS = {"augmentation": "da", "momentum": "m", "weight_decay": "l2"}
 Zeroing = Literal["values", "pixels", "pixels_with_replacement"]
 
 
@@ -65,6 +70,23 @@ class RunInit(Section):
 
 
 InitConfig = Annotated[RandomInit | AdversarialInit | RescaledInit | RunInit, Field(discriminator="kind")]
+# Inits that mean the same in every config, since claims are read by their names: what is given here but for R and N.
+FIXED: dict[str, InitConfig] = {
+    "random": RandomInit(kind="random", gain=1.0, seed=None),
+    "adversarial": AdversarialInit(kind="adversarial", start="random", replication=1, noise=0, confusing_seed=None),
+    "random_rescaled": RescaledInit(kind="rescaled", start="random", like="adversarial", norms="tensors", logits=True),
+    "true_labels": AdversarialInit(
+        kind="adversarial",
+        start="random",
+        replication=1,
+        noise=0,
+        label_fraction=0.0,
+        epochs_like="adversarial",
+        confusing_seed=None,
+    ),
+    "adversarial_end": RunInit(kind="run", start="adversarial", recipe="vanilla"),
+    "full_batch_end": RunInit(kind="run", start="random", recipe="full_batch"),
+}
 
 
 class RecipeConfig(Section):

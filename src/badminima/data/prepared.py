@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from badminima.config.sizes import check_sizes
+from badminima.config.data import check_sizes
 from badminima.data.raw import told
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
 from badminima.errors import UserError

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from badminima.config.messages import parse
+from badminima.config.base import parse
 from badminima.config.options import Options
 from badminima.data.confusing import ConfusingSet
 from badminima.data.prepared import PreparedDataset

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from badminima.config import AdversarialInit, Config
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES
-from badminima.config.sizes import published_sizes
 from badminima.errors import UserError
 from badminima.experiment import measured
 from badminima.experiment.runs import Run
@@ -141,7 +140,7 @@ def _seconds(config: Config, run: Run, device: Device, trained: int, evaluated: 
 def _images(config: Config, dataset: str) -> tuple[int, int]:
     """Training and test images of a dataset."""
     entry = config.datasets[dataset]
-    train, test = published_sizes(config, dataset)
+    train, test = SOURCES.entry(entry.source).published(entry.options)
     used = entry.train_size or train - entry.validation_size
     if entry.evaluate_on == "validation":
         return used, entry.validation_size

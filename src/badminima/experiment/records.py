@@ -12,9 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from badminima.config.base import Section, without_defaults
-from badminima.config.messages import parse
-from badminima.config.names import BASELINE_RECIPE
+from badminima.config.base import Section, parse, without_defaults
+from badminima.config.training import BASELINE_RECIPE
 from badminima.errors import UserError
 from badminima.experiment.paths import RECORD, WEIGHTS
 from badminima.experiment.runs import Run

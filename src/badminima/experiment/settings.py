@@ -20,8 +20,7 @@ from badminima.config import (
     ToyConfig,
     Zeroing,
 )
-from badminima.config.doses import Doses
-from badminima.config.seed_parts import SeedParts
+from badminima.config.studies import Doses, SeedParts
 
 # Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
 # results are made anew and no cache offers them.

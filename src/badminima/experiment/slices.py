@@ -15,10 +15,9 @@ from badminima.config import (
     RescaledInit,
 )
 from badminima.config.base import without_defaults
-from badminima.config.doses import doses_of
-from badminima.config.names import BASELINE_RECIPE
+from badminima.config.checks import doses_of, parts_of
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, TABLES, EntryWithOptions
-from badminima.config.seed_parts import parts_of
+from badminima.config.training import BASELINE_RECIPE
 from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
 from badminima.experiment.runs import Run

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig
-from badminima.config.messages import parse
+from badminima.config.base import parse
 from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
 

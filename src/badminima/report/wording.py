@@ -11,7 +11,7 @@ from docutils.core import publish_doctree, publish_from_doctree
 from docutils.writers.html5_polyglot import Writer
 from markupsafe import Markup, escape
 
-from badminima.config.names import SCALE_CONTROL
+from badminima.config.training import SCALE_CONTROL
 from badminima.errors import UserError
 
 UNITS = {"percent": "%", "points": " points", "factor": " times", "number": ""}

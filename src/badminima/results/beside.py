@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from badminima.config import AdversarialInit
-from badminima.config.messages import parse
+from badminima.config.base import parse
 from badminima.diagnostics.inputs import Inputs
 from badminima.experiment.lineage import random_behind, root_of
 from badminima.experiment.paths import DIAGNOSTICS, RECORD, WEIGHTS, Paths

@@ -8,9 +8,14 @@ from pydantic import Field
 
 from badminima.config import ModelConfig, Section
 from badminima.config.base import Count, Number, Positive
-from badminima.config.names import STARTS
 from badminima.experiment.measured import is_of_tensor
 
+# Inits that need no training to be described.
+STARTS = {
+    "random": "fresh random weights",
+    "random_rescaled": "random weights with the norms of adversarial ones, tensor by tensor, but for the readout, which"
+    " is shrunk until the logits spread as theirs do",
+}
 CARD, PAGE, INDEX = "card.json", "card.md", "index.csv"
 # A prepared dataset in a zoo, beside the folders of the networks that were trained on it.
 DATA = "data.safetensors"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from badminima.config import ModelConfig
-from badminima.config.messages import parse
+from badminima.config.base import parse
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
 from badminima.experiment.lineage import root_of, run_behind

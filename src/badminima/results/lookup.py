@@ -5,7 +5,7 @@ from pathlib import Path
 
 from badminima.config import InitConfig
 from badminima.config.load import load_inits
-from badminima.config.names import FIXED
+from badminima.config.training import FIXED
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.storage.files import read_json

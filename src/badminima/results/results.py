@@ -21,8 +21,8 @@ import pandas as pd
 from badminima.analysis.claims import GROUPS
 from badminima.analysis.tables import StudyTables, read_study
 from badminima.config import Config, InitConfig, ModelConfig
+from badminima.config.base import parse
 from badminima.config.load import load_config
-from badminima.config.messages import parse
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import RECORD, TABLE_NAMES, WEIGHTS, Paths

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from badminima.config.base import NAME_PATTERN
-from badminima.config.messages import parse
+from badminima.config.base import NAME_PATTERN, parse
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import WEIGHTS

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from badminima.config import ToyConfig
-from badminima.config.messages import parse
+from badminima.config.base import parse
 from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, write_tensors
 from badminima.toy.network import Layers

@@ -15,7 +15,7 @@ from badminima.analysis.claims.evidence import toy_tables
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.statistics import estimate
 from badminima.analysis.tables import StudyTables
-from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
+from badminima.config.training import BASELINE_INIT, BASELINE_RECIPE
 from badminima.experiment.settings import FigureSettings, ToyFigureSettings
 from badminima.report.figures import Drawing
 from badminima.report.figures.mechanism import CANDIDATES, draw

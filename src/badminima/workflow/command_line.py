@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from badminima.config.plain import check_files
+from badminima.config.load import check_files
 from badminima.errors import UserError
 
 OPTIONS = ("--configfile", "--configfiles")

@@ -1,19 +1,17 @@
-"""The configuration: what it accepts, and what it says of what it doesn't."""
+"""The configuration: what it accepts, and what presets and overlays make of it."""
 
 import functools
 import json
-import math
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
 from badminima.analysis.claims.grids import claims_settings
 from badminima.config import Config
-from badminima.config.load import load_config
+from badminima.config.load import check_files, load_config, scalar_of
 from badminima.config.schema import REFERENCE, REGISTRIES, SCHEMA, reference_text, schema_text
 from badminima.data.confusing import zeroed_values
 from badminima.errors import UserError
@@ -23,7 +21,6 @@ from badminima.training.optimizer import rate_of_step
 from tests.configs import overlay, raw_config, with_presets
 from tests.conftest import REPOSITORY
 
-WITHOUT_SCALE = {"studies": {"scale": None}, "claims": {"control": None}}
 CONTROLS = ("demo", "overlays/controls")
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 
@@ -119,6 +116,22 @@ def test_every_control_has_a_figure_of_its_own(presets):
     assert {figure.study for figure in config.figures.values()} >= set(config.studies) - {"scale"}
 
 
+@pytest.mark.parametrize("text", ["1e-6", "1e16", "5e-4", "+3", "-0.5", "1E5", ".5", "7."])
+def test_what_looks_like_a_number_is_one(text):
+    assert scalar_of(text) == float(text)
+
+
+@pytest.mark.parametrize("text", ["1_000", "017", "1:30", "on", "yes", "0x10", "2026-01-01", "1e", "-", ""])
+def test_what_is_a_number_to_yaml_alone_stays_text(text):
+    assert scalar_of(text) == text
+
+
+def test_a_number_is_text_where_text_is_wanted():
+    config = load_config(overlay(raw_config(), {"studies": {"scale": {"question": "42"}}, "data": {"download_dir": 7}}))
+    assert config.studies["scale"].question == "42"
+    assert config.data.download_dir == "7"
+
+
 def test_numbers_and_truth_values_may_arrive_as_text():
     raw = overlay(raw_config(), {"training": {"epochs": "300"}, "recipes": {"da": {"augmentation": "true"}}})
     config = load_config(
@@ -144,19 +157,6 @@ def test_studies_run_on_the_grid_unless_they_say_otherwise():
     assert (scale.datasets, scale.seeds) == (["cifar100"], [1, 2])
 
 
-def test_a_study_without_any_seeds_says_where_they_may_stand():
-    raw = raw_config()
-    del raw["grid"]["seeds"]
-    message = r"studies\.ablation\.seeds: found nothing; expected some here or in grid\.seeds"
-    with pytest.raises(UserError, match=message):
-        load_config(raw)
-
-
-def test_a_figure_may_have_a_name_of_its_own():
-    config = load_config(overlay(raw_config(), {"figures": {"scale": {"kind": "ablation", "study": "scale"}}}))
-    assert config.figures["scale"].kind == "ablation"
-
-
 def test_resources_of_a_rule_that_names_none_are_the_default_ones():
     raw = overlay(raw_config(), {"resources": {"default": {"mem_mb": 123}, "train": None}})
     assert load_config(raw).resources.of("train").mem_mb == 123
@@ -174,341 +174,6 @@ def test_memory_and_time_double_up_to_their_limits_and_what_resumes_asks_for_the
     assert [limited.memory("train", attempt) for attempt in (1, 2, 3)] == [1000, 1500, 1500]
     assert [limited.runtime("train", attempt) for attempt in (1, 2, 3)] == [100, 200, 300]
     assert limited.runtime("train", 3, share=0.5) == 150
-
-
-def test_the_name_of_a_paper_init_is_kept_for_it():
-    raw = raw_config()
-    raw["inits"]["adversarial"] = {"kind": "random"}
-    raw["inits"]["true_labels"] = None
-    with pytest.raises(
-        UserError, match=r"inits\.adversarial\.kind: found 'random'; an init of this name has adversarial"
-    ):
-        load_config(overlay(raw, {"inits": {"random_rescaled": None}, **WITHOUT_SCALE}))
-
-
-def test_null_removes_an_entry():
-    config = load_config(overlay(raw_config(), WITHOUT_SCALE))
-    assert set(config.studies) == {"ablation"}
-
-
-def test_yaml_reads_5e_4_as_text_and_the_config_as_a_number():
-    raw = overlay(raw_config(), yaml.safe_load("recipes: {l2: {weight_decay: 5e-4}}"))
-    assert load_config(raw).recipes["l2"].weight_decay == 0.0005
-
-
-@pytest.mark.parametrize(
-    ("change", "key", "found", "allowed"),
-    [
-        ({"sede": 1}, "sede", "unknown key", "seed"),
-        ({"seed": "abc"}, "seed", "'abc'", "a whole number >= 0"),
-        ({"seed": -1}, "seed", "-1", "a whole number >= 0"),
-        ({"device": "tpu"}, "device", "'tpu'", "auto, cpu, cuda"),
-        ({"recipes": {"da": {"momentu": 1}}}, "recipes.da.momentu", "unknown key", "momentum"),
-        ({"recipes": {"da": {"momentum": 1.0}}}, "recipes.da.momentum", "1.0", "a number >= 0 and < 1"),
-        ({"recipes": {"da": {"augmentation": 1}}}, "recipes.da.augmentation", "1", "true or false"),
-        ({"recipes": [1]}, "recipes", "[1]", "a mapping"),
-        ({"recipes": {"A/b": {}}}, "recipes.A/b", "unfit name", "lower-case"),
-        ({"inits": {"adversarial": {"noise": 1.0}}}, "inits.adversarial.noise", "1.0", "< 1"),
-        ({"inits": {"adversarial": {"noise": -0.1}}}, "inits.adversarial.noise", "-0.1", ">= 0"),
-        ({"inits": {"adversarial": {"zeroing": "rows"}}}, "inits.adversarial.zeroing", "'rows'", "values, pixels"),
-        ({"inits": {"adversarial": {"label_fraction": -1}}}, "inits.adversarial.label_fraction", "-1", ">= 0 and <= 1"),
-        ({"inits": {"true_labels": {"label_fraction": 0.5}}}, "inits.true_labels.label_fraction", "0.5", "has 0.0"),
-        ({"inits": {"true_labels": {"epochs_like": None}}}, "inits.true_labels.epochs_like", "None", "has adversarial"),
-        (
-            {"inits": {"longer": {"kind": "adversarial", "replication": 1, "noise": 0, "epochs_like": "true_labels"}}},
-            "inits.longer.epochs_like",
-            "'true_labels'",
-            "allowed: adversarial",
-        ),
-        ({"inits": {"random_rescaled": {"logits": False}}}, "inits.random_rescaled.logits", "False", "has True"),
-        ({"inits": {"odd": {"kind": "rescaled", "start": "x"}}}, "inits.odd.start", "'x'", "random, adversarial"),
-        ({"studies": {"ablation": {"only": {"randm": ["m"]}}}}, "studies.ablation.only", "'randm'", "random"),
-        ({"studies": {"ablation": {"only": {"random": ["x"]}}}}, "studies.ablation.only.random", "'x'", "vanilla"),
-        ({"studies": {"scale": {"only": {"random": ["m"]}}}}, "studies.scale.only.random", "['m']", "some of vanilla"),
-        ({"inits": {"adversarial": {"label_fraction": 1.1}}}, "inits.adversarial.label_fraction", "1.1", "<= 1"),
-        ({"inits": {"odd": {"kind": "other"}}}, "inits.odd", "other", "adversarial, random, rescaled"),
-        ({"inits": {"odd": {"kind": "rescaled", "like": "x"}}}, "inits.odd.like", "'x'", "adversarial"),
-        ({"inits": {"odd": {"kind": "adversarial", "noise": 0}}}, "inits.odd.replication", "nothing", "required"),
-        ({"inits": {"end": {"kind": "run", "start": "x", "recipe": "da"}}}, "inits.end.start", "'x'", "adversarial"),
-        ({"inits": {"end": {"kind": "run", "start": "random", "recipe": "x"}}}, "inits.end.recipe", "'x'", "vanilla"),
-        ({"inits": {"end": {"kind": "run", "start": "random"}}}, "inits.end.recipe", "nothing", "required"),
-        (
-            {
-                "inits": {
-                    "a": {"kind": "run", "start": "b", "recipe": "da"},
-                    "b": {"kind": "run", "start": "a", "recipe": "l2"},
-                }
-            },
-            "inits.a.start",
-            "a -> b -> a",
-            "begin at an init of another kind",
-        ),
-        (
-            {"inits": {"a": {"kind": "run", "start": "a", "recipe": "da"}}},
-            "inits.a.start",
-            "a -> a",
-            "begin at an init of another kind",
-        ),
-        ({"datasets": {"mine": {"source": "mnist"}}}, "datasets.mine.source", "'mnist'", "digits"),
-        ({"data": {"local_dirs": {"mnist": "x"}}}, "data.local_dirs", "'mnist'", "digits"),
-        ({"models": {"big": {"architecture": "vit"}}}, "models.big.architecture", "'vit'", "resnet18"),
-        (
-            {"models": {"m": {"architecture": "mlp", "options": {"widths": 3}}}},
-            "models.m.options.widths",
-            "3",
-            "a list that is not empty",
-        ),
-        (
-            {"models": {"m": {"architecture": "mlp", "options": {"depth": 3}}}},
-            "models.m.options.depth",
-            "unknown key",
-            "widths",
-        ),
-        ({"datasets": {"d": {"source": "digits", "path": "x"}}}, "datasets.d.path", "'x'", "null"),
-        ({"datasets": {"cifar10": {"path": ""}}}, "datasets.cifar10.path", "''", "text"),
-        ({"datasets": {"cifar10": {"test_size": 0}}}, "datasets.cifar10.test_size", "0", ">= 1"),
-        ({"grid": {"datasets": ["mnist"]}}, "grid.datasets", "'mnist'", "cifar10"),
-        ({"grid": {"seeds": [0, 0]}}, "grid.seeds", "0 more than once", "once"),
-        ({"grid": {"seeds": 3}}, "grid.seeds", "3", "a list"),
-        ({"grid": {"recipes": ["m"]}}, "grid.recipes", "an unknown key", "datasets, models, seeds"),
-        ({"studies": {"ablation": {"datasets": ["mnist"]}}}, "studies.ablation.datasets", "'mnist'", "cifar10"),
-        ({"studies": {"ablation": {"recipes": ["sgd"]}}}, "studies.ablation.recipes", "'sgd'", "vanilla"),
-        ({"studies": {"ablation": {"seeds": [0, 1, 0]}}}, "studies.ablation.seeds", "0 more than once", "once"),
-        ({"studies": {"ablation": {"inits": ["random", "random"]}}}, "studies.ablation.inits", "'random' more", "once"),
-        (
-            {"models": {"m": {"architecture": "mlp", "options": {"widths": []}}}},
-            "models.m.options.widths",
-            "[]",
-            "not empty",
-        ),
-        (
-            {"models": {"m": {"architecture": "mlp", "options": {"widths": [0]}}}},
-            "models.m.options.widths.0",
-            "0",
-            ">= 1",
-        ),
-        (
-            {"datasets": {"cinic10": {"options": {"parts": 3}}}},
-            "datasets.cinic10.options.parts",
-            "unknown key",
-            "train_parts",
-        ),
-        (
-            {"datasets": {"restricted_imagenet": {"options": {"side": "64px"}}}},
-            "datasets.restricted_imagenet.options.side",
-            "'64px'",
-            "a whole number >= 8",
-        ),
-        ({"data": {"urls": {"cifar10": ["ftp://x"]}}}, "data.urls.cifar10.0", "'ftp://x'", "https?"),
-        ({"data": {"urls": {"mnist": ["http://x"]}}}, "data.urls", "'mnist'", "cifar10"),
-        ({"inits": {"random": {"gain": 0}}}, "inits.random.gain", "0", "> 0"),
-        ({"inits": {"random": {"gain": 4}}}, "inits.random.gain", "4", "1.0"),
-        (
-            {"inits": {"big": {"kind": "random", "gain": 4}, "adversarial": {"start": "big"}}},
-            "inits.adversarial.start",
-            "'big'",
-            "random",
-        ),
-        (
-            {"models": {"resnet18": {"options": {"stem": "large"}}}},
-            "models.resnet18.options.stem",
-            "'large'",
-            "small, imagenet",
-        ),
-        (
-            {"datasets": {"cinic10": {"options": {"train_parts": ["test"]}}}},
-            "datasets.cinic10.options.train_parts.0",
-            "'test'",
-            "train, valid",
-        ),
-        ({"statistics": {"confidence": 0.999}}, "statistics.resamples", "2000", "50000"),
-        ({"statistics": {"fitted_tolerance": 0}}, "statistics.fitted_tolerance", "0", "> 0"),
-        ({"recipes": {"vanilla": {"momentum": 0.9}}}, "recipes.vanilla", "'momentum': 0.9", "exactly these"),
-        ({"recipes": {"da": {"augmentation": False}}}, "recipes.da", "{}", "exactly these"),
-        ({"recipes": {"m": {"learning_rate_scale": 0.1}}}, "recipes.m", "learning_rate_scale", "exactly these"),
-        ({"recipes": {"label_noise": {}}}, "recipes.label_noise", "{}", "label_noise > 0"),
-        (
-            {"recipes": {"label_noise": {"label_noise": 0.2, "batch_size": 9}}},
-            "recipes.label_noise",
-            "9",
-            "nothing else",
-        ),
-        ({"recipes": {"label_noise_x3": {"label_noise": 0.2}}}, "recipes.label_noise_x3", "0.2", "at 3 times"),
-        (
-            {
-                "recipes": {
-                    "label_noise": {"label_noise": 0.2},
-                    "label_noise_x3": {"label_noise": 0.1, "learning_rate_scale": 3},
-                }
-            },
-            "recipes.label_noise_x3.label_noise",
-            "0.1",
-            "that of recipes.label_noise, 0.2",
-        ),
-        (
-            {"recipes": {"label_noise+m": {"label_noise": 0.2, "momentum": 0.5}}},
-            "recipes.label_noise+m",
-            "'momentum': 0.5",
-            "with momentum 0.9",
-        ),
-        (
-            {"recipes": {"label_noise_x4_batch_x4": {"label_noise": 0.2, "learning_rate_scale": 4, "batch_size": 128}}},
-            "recipes.label_noise_x4_batch_x4",
-            "'batch_size': 128",
-            "at 4 times the phase's learning rate and batch_size 512",
-        ),
-        ({"recipes": {"full_batch": {}}}, "recipes.full_batch.full_batch", "False", "true"),
-        (
-            {"inits": {"adversarial_end": {"kind": "run", "start": "random", "recipe": "vanilla"}}},
-            "inits.adversarial_end.start",
-            "'random'",
-            "adversarial",
-        ),
-        (
-            {"inits": {"full_batch_end": {"kind": "run", "start": "random", "recipe": "vanilla"}}},
-            "inits.full_batch_end.recipe",
-            "'vanilla'",
-            "full_batch",
-        ),
-        ({"studies": {"ablation": {"along": ["trac"]}}}, "studies.ablation.along", "'trac'", "sharpness"),
-        ({"studies": {"ablation": {"along": ["landscape"]}}}, "studies.ablation.along", "'landscape'", "sharpness"),
-        ({"diagnostics": []}, "diagnostics", "[]", "not empty"),
-        ({"diagnostics": ["norms"]}, "diagnostics", "['norms']", "figures.distance needs distance"),
-        (
-            {"figures": {"label_noise": {"study": "scale"}}},
-            "studies.scale.along",
-            "[]",
-            "figures.label_noise needs trace among them",
-        ),
-        ({"figures": {"far": {"kind": "distances", "study": "scale"}}}, "figures.far.kind", "'distances'", "distance"),
-        ({"results": "my results"}, "results", "'my results'", "text that matches"),
-        ({"results": "a&b"}, "results", "'a&b'", "text that matches"),
-        ({"studies": {"ablation": {"seeds": []}}}, "studies.ablation.seeds", "[]", "not empty"),
-        ({"figures": {"pie": {"study": "ablation"}}}, "figures", "'pie'", "curves, pretraining, ablation"),
-        ({"figures": {"curves": {"study": "x"}}}, "figures.curves.study", "'x'", "ablation"),
-        ({"figures": {"curves": {"recipes": ["x"]}}}, "figures.curves.recipes", "'x'", "vanilla"),
-        ({"figures": {"ablation": {"over": "gain"}}}, "figures.ablation.over", "'gain'", "not drawn over a setting"),
-        ({"figures": {"response": {"study": "ablation"}}}, "figures.response.over", "nothing", "momentum"),
-        (
-            {"figures": {"response": {"study": "ablation", "over": "replication"}}},
-            "figures.response.over",
-            "'replication'",
-            "momentum, weight_decay",
-        ),
-        ({"tables": {"pie": {"study": "ablation"}}}, "tables", "'pie'", "main, ablation"),
-        ({"tables": {"mine": {"kind": "pie", "study": "scale"}}}, "tables.mine.kind", "'pie'", "main, ablation"),
-        ({"tables": {"main": {"study": "x"}}}, "tables.main.study", "'x'", "ablation"),
-        ({"tables": {"main": {"inits": ["other"]}}}, "tables.main.inits", "'other'", "adversarial"),
-        ({"claims": {"study": "x"}}, "claims.study", "'x'", "ablation"),
-        ({"studies": {"scale": None}, "claims": {"control": "scale"}}, "claims.control", "'scale'", "ablation"),
-        ({"diagnostics": ["x"]}, "diagnostics", "'x'", "distance, norms"),
-        ({"training": {"milestones": [400]}}, "training.milestones", "[400]", "350"),
-        ({"training": {"milestones": [3, 2]}}, "training.milestones", "[3, 2]", "increasing"),
-        (
-            {"datasets": {"cifar10": {"augmentation": {"padding": 32}}}},
-            "datasets.cifar10.augmentation.padding",
-            "32",
-            "less than 32",
-        ),
-    ],
-)
-def test_a_mistake_is_told_in_one_line_with_key_value_and_what_is_allowed(change, key, found, allowed):
-    with pytest.raises(UserError) as error:
-        load_config(overlay(raw_config(), change))
-    message = str(error.value)
-    assert message.startswith(f"{key}: found ")
-    assert found in message.split(";")[0]
-    assert allowed in message.split(";")[1]
-    assert all(line.startswith(f"{key}: found ") for line in message.splitlines())
-
-
-LIST = "a list that is not empty, each value once"
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "told"),
-    [
-        ("trace.flip_probability", 1.5, ": found 1.5; allowed: a number > 0 and < 1"),
-        ("trace.products", 10, ": found 10; allowed: a whole number >= 6 and <= 99999 and a multiple of 3"),
-        ("sharpness.products", 0, ": found 0; allowed: a whole number >= 6 and <= 99999 and a multiple of 3"),
-        ("sharpness.rho", -1, ": found -1; allowed: a number > 0 and <= 1000000.0"),
-        ("sharpness.rho", True, ": found True; allowed: a number > 0 and <= 1000000.0"),
-        ("sharpness.draws", "many", ": found 'many'; allowed: a whole number >= 1 and <= 10000"),
-        ("sharpness.images", 0, ": found 0; allowed: a whole number >= 1"),
-        ("robustness.pgd_l2", [-3], ".0: found -3; allowed: a number > 0 and <= 1000000.0"),
-        ("robustness.pgd_l2", [True], ".0: found True; allowed: a number > 0 and <= 1000000.0"),
-        ("robustness.pgd_l2", 3, f": found 3; allowed: {LIST}"),
-        ("robustness.fgsm", [], f": found []; allowed: {LIST}"),
-        ("robustness.fgsm", [2, 2.0], f": found [2, 2.0]; allowed: {LIST}"),
-        ("robustness.fgsm", [256], ".0: found 256; allowed: a number > 0 and <= 255"),
-        ("robustness.zeroing", [1.1], ".0: found 1.1; allowed: a number > 0 and <= 1"),
-        ("robustness.gaussian", [0.1, "1e-1"], f": found [0.1, 0.1]; allowed: {LIST}"),
-        ("robustness.gaussian", [0.1, 0.1000000001], f": found [0.1, 0.1000000001]; allowed: {LIST}"),
-        ("robustness.gaussian", [math.nan], ".0: found nan; allowed: a number > 0 and <= 1000000.0"),
-        ("sharpness.rho", math.nan, ": found nan; allowed: a number > 0 and <= 1000000.0"),
-        ("sharpness.rho_adaptive", math.inf, ": found inf; allowed: a number > 0 and <= 1000000.0"),
-        ("sharpness.eigenvalues", 1_000_000_000, ": found 1000000000; allowed: a whole number >= 1 and <= 100"),
-        ("robustness.shift", [1.5], ".0: found 1.5; allowed: a whole number >= 1 and <= 2047"),
-        ("robustness.shift", [32], ": found [32]; expected less than 32, the side of the images of cifar10 in pixels"),
-        ("trace.rho", 1, ": found an unknown key; allowed: images, products, flip_probability, draws"),
-        ("units.images", 5, ": found an unknown key; allowed: none"),
-        ("functions.points", 1, ": found 1; allowed: a whole number >= 3 and <= 1001 and odd"),
-        ("functions.points", 10, ": found 10; allowed: a whole number >= 3 and <= 1001 and odd"),
-        ("privacy.resamples", 20, ": found 20; allowed: a whole number >= 100 and <= 1000000"),
-        ("landscape.path", 1, ": found 1; allowed: a whole number >= 2 and <= 1001"),
-        ("landscape.margin", -0.1, ": found -0.1; allowed: a number >= 0 and <= 100"),
-        (
-            "landscape.recipes",
-            ["no_such_recipe"],
-            ": found 'no_such_recipe'; allowed: vanilla, da, m, l2, da+m, da+l2, m+l2, da+m+l2",
-        ),
-    ],
-)
-def test_a_wrong_option_of_a_measurement_is_told_before_anything_runs(option, value, told):
-    family, _, name = option.partition(".")
-    with pytest.raises(UserError) as error:
-        load_config(overlay(raw_config(), {"measuring": {"options": {family: {name: value}}}}))
-    assert str(error.value) == f"measuring.options.{option}{told}"
-
-
-@pytest.mark.parametrize(
-    ("section", "entry", "option", "value", "told"),
-    [
-        ("datasets", "cinic10", "train_parts", [], f": found []; allowed: {LIST}"),
-        ("datasets", "cinic10", "train_parts", ["valid", "valid"], f": found ['valid', 'valid']; allowed: {LIST}"),
-        ("datasets", "restricted_imagenet", "side", 7, ": found 7; allowed: a whole number >= 8 and <= 2048"),
-        ("datasets", "cifar10", "side", 64, ": found an unknown key; allowed: none"),
-        ("models", "vgg16", "stem", "small", ": found an unknown key; allowed: norm, initialization"),
-        ("models", "vgg16", "norm", "layer", ": found 'layer'; allowed: batch, group, none"),
-        ("models", "resnet18", "stem", 3, ": found 3; allowed: small, imagenet"),
-    ],
-)
-def test_a_wrong_option_of_a_source_or_model_is_told_before_anything_runs(section, entry, option, value, told):
-    with pytest.raises(UserError) as error:
-        load_config(overlay(raw_config(), {section: {entry: {"options": {option: value}}}}))
-    assert str(error.value) == f"{section}.{entry}.options.{option}{told}"
-
-
-EVERY_OPTION = [
-    pytest.param(entry.options, name, id=f"{extension}.{name}")
-    for registry, _ in REGISTRIES
-    for extension, entry in registry.entries.items()
-    for name in entry.options.model_fields
-]
-
-
-@pytest.mark.parametrize(("section", "name"), EVERY_OPTION)
-def test_no_option_takes_a_number_that_cannot_be_meant(section, name):
-    default = section().model_dump()[name]
-    # Of images there may be as many as there are.
-    numbers = [math.nan, math.inf, -math.inf, -1, *([] if name == "images" else [10**12])]
-    numbers += [] if isinstance(default, bool) else [True]
-    for number in numbers:
-        with pytest.raises(ValidationError):
-            section.model_validate({name: [number] if isinstance(default, list) else number})
-    if isinstance(default, list) and name != "widths":  # a network may have layers of one width
-        with pytest.raises(ValidationError):
-            section.model_validate({name: [default[0], default[0]]})
 
 
 def test_options_are_kept_as_they_are_written():
@@ -547,36 +212,6 @@ def test_config_and_runs_import_neither_torch_nor_numpy():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"training": {"milestones": []}}, []),
-        ({"training": {"milestones": [349]}}, []),
-        ({"training": {"milestones": [350], "decay": "cosine_per_step"}}, []),
-        ({"training": {"milestones": [350]}}, ["training.milestones: the last epoch is one, so it is never reached"]),
-        (
-            {"pretraining": {"epochs": 250}},
-            ["pretraining.milestones: the last epoch is one, so it is never reached"],
-        ),
-        (
-            {"recipes": {"one": {"epochs": 1}}, "studies": {"scale": {"recipes": ["vanilla", "one"]}}},
-            ["recipes.one.epochs: a milestone, scaled to 1 epochs, is the last, so never reached"],
-        ),
-        (
-            {
-                "recipes": {"one": {"epochs": 1, "schedule": "cosine"}, "unused": {"epochs": 1}},
-                "studies": {"scale": {"recipes": ["vanilla", "one"]}},
-            },
-            [],
-        ),
-    ],
-)
-def test_a_milestone_that_is_never_reached_is_said_in_a_line(change, said):
-    lines: list[str] = []
-    load_config(overlay(raw_config(), change), lines.append)
-    assert lines == said
-
-
-@pytest.mark.parametrize(
     "repeated",
     [
         {"recipes": {"da+m+l2": {"extends": ["da", "m", "l2"]}, "da": {"augmentation": True}}},
@@ -599,3 +234,32 @@ def test_the_order_of_the_diagnostics_changes_no_settings():
     plain = with_presets("demo")
     turned = plain.model_copy(update={"diagnostics": plain.diagnostics[::-1]})
     assert diagnose_settings(turned, all_runs(plain)[0]) == diagnose_settings(plain, all_runs(plain)[0])
+
+
+def test_shipped_configs_and_quoted_text_are_accepted(tmp_path):
+    quoted = {"a": "017", "b": "1:30", "on": "2026-01-01", "c": [0, 10, 0.5]}
+    (tmp_path / "quoted.yaml").write_text(yaml.safe_dump(quoted))
+    (tmp_path / "config.json").write_text(json.dumps(quoted))
+    check_files([*tmp_path.iterdir(), REPOSITORY / "config.yaml", *(REPOSITORY / "presets").rglob("*.yaml")])
+
+
+def test_a_figure_a_table_and_the_zoo_leave_out_what_their_study_has_no_more():
+    without = {
+        "recipes": {"da+m+l2": None},
+        "studies": {"ablation": {"recipes": ["vanilla", "da"], "only": {"random_rescaled": None, "true_labels": None}}},
+        "zoo": {"recipes": ["vanilla", "l2"], "inits": ["adversarial"]},
+    }
+    said: list[str] = []
+    config = load_config(overlay(raw_config(), without), said.append)
+    assert config.figures["curves"].recipes == config.tables["main"].recipes == config.zoo.recipes == ["vanilla"]
+    assert "figures.curves.recipes: without da+m+l2; to have it, add it to studies.ablation.recipes" in said
+    assert {line.split(":")[0] for line in said} == {
+        *("figures.curves.recipes", "figures.robustness.recipes", "tables.main.recipes", "zoo.recipes")
+    }
+
+
+@pytest.mark.parametrize("recipes", [["da+m+l2"], ["vanilla", "vanila"]])
+def test_a_figure_of_which_nothing_is_left_and_a_misspelt_name_are_refused(recipes):
+    change = {"studies": {"ablation": {"recipes": ["vanilla"], "only": {"random_rescaled": None, "true_labels": None}}}}
+    with pytest.raises(UserError, match=r"figures\.curves\.recipes: found"):
+        load_config(overlay(raw_config(), {**change, "figures": {"curves": {"recipes": recipes}}}))

@@ -1,12 +1,22 @@
-"""Dose response: which names of a study stand where along a setting."""
+"""Doses and parts of a seed: what the inits and recipes of a figure or table differ in."""
 
 import pytest
 
 from badminima.config import FigureConfig
-from badminima.config.doses import Doses, doses_of, settings_varied
+from badminima.config.checks import doses_of
 from badminima.config.load import load_config
-from badminima.experiment.slices import figure_settings
-from tests.configs import overlay, raw_config
+from badminima.config.studies import Doses, SeedParts
+from badminima.errors import UserError
+from badminima.experiment.runs import Run
+from badminima.experiment.slices import (
+    confuse_settings,
+    figure_settings,
+    initialize_settings,
+    pretrain_settings,
+    table_settings,
+    train_settings,
+)
+from tests.configs import overlay, raw_config, with_presets
 
 VARIED = {
     "inits": {
@@ -75,13 +85,6 @@ def test_what_is_no_number_of_an_entry_cannot_be_drawn_over(config, over):
     assert doses(config, over) is None
 
 
-def test_a_message_can_name_what_could_be_drawn_over(config):
-    assert settings_varied(config, config.figures["mine"]) == [
-        *("gain", "replication", "noise"),
-        *("momentum", "weight_decay", "gradient_clipping"),
-    ]
-
-
 def test_a_figures_settings_hold_all_that_it_needs_of_the_config(config):
     assert figure_settings(config, "mine").doses == doses(config, "replication")
     assert figure_settings(config, "ablation").doses is None
@@ -91,3 +94,50 @@ def test_a_batch_size_that_is_the_phases_stands_along_it_too():
     small = {"recipes": {"batch_16": {"batch_size": 16}}, "studies": {"dose": {"recipes": ["vanilla", "batch_16"]}}}
     chosen = doses(load_config(overlay(overlay(raw_config(), VARIED), small)), "batch_size")
     assert chosen == Doses(over="batch_size", axis="recipes", series=[{"vanilla": 128, "batch_16": 16}])
+
+
+@pytest.fixture(scope="module")
+def crossed():
+    return with_presets("demo", "overlays/demo_seed_parts")
+
+
+def test_an_init_fixes_its_weights_and_its_confusing_set_and_the_order_is_the_runs(crossed):
+    name = "weights_1_set_2"
+    for seed in (0, 5):
+        assert initialize_settings(crossed, "digits", "mlp", "weights_1", seed).seed == 1
+        assert confuse_settings(crossed, "digits", name, seed).seed == 2
+        assert pretrain_settings(crossed, "digits", "mlp", name, seed).seed == seed
+        assert train_settings(crossed, Run("digits", "mlp", name, "vanilla", seed)).seed == seed
+
+
+def test_an_init_that_fixes_nothing_has_the_seed_of_its_run(crossed):
+    assert initialize_settings(crossed, "digits", "mlp", "random", 5).seed == 5
+    assert confuse_settings(crossed, "digits", "adversarial", 5).seed == 5
+
+
+def test_the_table_knows_the_seeds_of_its_inits_and_no_other_table_does(crossed):
+    parts = table_settings(crossed, "seed_parts").parts
+    assert len(parts) == 9
+    assert parts["weights_1_set_2"] == SeedParts(weights=1, confusing=2)
+    assert table_settings(with_presets("demo"), "main").parts is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inits": {"weights_1_set_2": {"replication": 14}}},
+        {"inits": {"weights_1_set_2": {"confusing_seed": 1}}},
+        {"inits": {"weights_1_set_2": {"confusing_seed": None}}},
+        {"inits": {"weights_1": {"seed": None}}},
+        {"inits": {"weights_1": {"gain": 2.0}}},
+        {"studies": {"seed_parts": {"seeds": [0]}}},
+        {"studies": {"seed_parts": {"inits": ["weights_0_set_0", "weights_0_set_1"]}}},
+        {"studies": {"seed_parts": {"inits": ["random", "adversarial"]}}},
+        {"studies": {"seed_parts": {"recipes": ["vanilla", "m"], "only": {"weights_1_set_2": ["m"]}}}},
+    ],
+    ids=lambda change: str(change)[:60],
+)
+def test_a_table_of_inits_that_do_not_cross_the_parts_is_refused(crossed, change):
+    raw = overlay(crossed.model_dump(), change)
+    with pytest.raises(UserError, match=r"tables\.seed_parts\.inits: found .*one for each pair"):
+        load_config(raw)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE, SCALE_CONTROL
 from badminima.config.studies import Region
+from badminima.config.training import BASELINE_INIT, BASELINE_RECIPE, SCALE_CONTROL
 from badminima.experiment.runs import Cell
 
 # What a claim is read from: one of the studies that ``claims`` in the config names, or the toy.

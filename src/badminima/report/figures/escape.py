@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from badminima.analysis.tables import StudyTables
-from badminima.config.names import BASELINE_INIT, BASELINE_RECIPE
+from badminima.config.training import BASELINE_INIT, BASELINE_RECIPE
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
 

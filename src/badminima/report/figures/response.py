@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
 from badminima.analysis.tables import StudyTables
-from badminima.config.doses import Doses
+from badminima.config.studies import Doses
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, style
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from badminima.analysis.tables import CELL_KEYS, StudyTables
-from badminima.config.names import BASELINE_INIT
+from badminima.config.training import BASELINE_INIT
 from badminima.experiment.settings import TableSettings
 from badminima.report.figures.style import cell_title, init_label, recipe_label, rows_of, settings_of
 from badminima.report.tables import Block, PaperTable

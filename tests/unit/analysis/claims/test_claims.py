@@ -13,9 +13,9 @@ from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims, verdict
 from badminima.analysis.statistics import Estimate
 from badminima.config import StudyConfig
-from badminima.config.names import STARTS
 from badminima.report.html import claims_page
 from badminima.report.wording import amount, plain_text
+from badminima.results.card import STARTS
 from tests.unit.study import INITS, STATISTICS, as_in_the_paper, made_up_study
 
 # One dataset and one model; which of its cells a made-up study has, its tables say.

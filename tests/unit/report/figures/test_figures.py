@@ -12,8 +12,8 @@ from PIL import Image
 
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import summarize_cells
-from badminima.config.doses import Doses
 from badminima.config.registry import FIGURES
+from badminima.config.studies import Doses
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import draw_figure, write_drawing
 from badminima.report.figures.style import COLOURS, look_of_inits, recipe_label

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from badminima.config.seed_parts import SeedParts
+from badminima.config.studies import SeedParts
 from badminima.experiment.settings import TableSettings
 from badminima.report.tables import make_table, write_table
 from tests.unit.study import STATISTICS, made_up_study
