@@ -1,6 +1,5 @@
 """The workflow as a module of another one, with a config of its own: imported, planned and run."""
 
-import json
 import re
 from pathlib import Path
 
