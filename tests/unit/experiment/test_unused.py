@@ -17,7 +17,7 @@ def test_an_entry_that_no_study_names_is_told():
         "inits": {"random_x2": {"kind": "random", "gain": 2.0}},
         "models": {"small": {"architecture": "mlp"}},
         "datasets": {"digits": {"source": "digits", "train_size": 1000}},
-        "studies": {"scale": {"recipes+": ["ema"]}},
+        "studies": {"scale": {"recipes": ["vanilla", "ema"]}},
     }
     assert told(own) == [
         f"{section}.{name}: no study uses it; add it to the {section} of one, or of the grid"
@@ -33,7 +33,7 @@ def test_what_stands_behind_a_start_is_used():
             "end": {"kind": "run", "start": "wide", "recipe": "long"},
             "like_wide": {"kind": "rescaled", "like": "wide"},
         },
-        "studies": {"scale": {"inits+": ["end", "like_wide"]}},
+        "studies": {"scale": {"inits": ["random", "end", "like_wide"]}},
     }
     assert told(own) == []
 
