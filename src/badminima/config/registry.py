@@ -260,7 +260,7 @@ FIGURES = Registry(
         "privacy": FigureEntry("panels:draw", needs=("privacy",), question="Do bad minima leak their training images?"),
         "units": FigureEntry("panels:draw", needs=("units",), question="Which units does a run use?"),
         "calibration": FigureEntry(
-            "calibration:draw", needs=("calibration",), question="Are bad minima as right as sure?"
+            "calibration:draw", needs=("calibration",), question="Are bad minima well calibrated?"
         ),
         "landscape": FigureEntry(
             "landscape:draw", needs=("landscape",), question="What does the loss around a run look like?"
@@ -271,7 +271,7 @@ FIGURES = Registry(
             question="How wide are the valleys of bad, good and escaped minima?",
         ),
         "measures": FigureEntry(
-            "measures:draw", whole_study=True, question="Which measure tells bad minima from good ones?"
+            "measures:draw", whole_study=True, question="Which measure distinguishes bad minima from good ones?"
         ),
         "scatter": FigureEntry("scatter:draw", question="How does the generalization gap grow with each measure?"),
         "escape": FigureEntry("escape:draw", outcomes=True, question="How much of the gap does each recipe close?"),
