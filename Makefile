@@ -64,9 +64,8 @@ format: .venv/.installed ## Apply the formatters.
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-schema: .venv/.installed ## Write the config schema, its reference page and the table of defaults from the typed model.
+schema: .venv/.installed ## Write the config schema and its reference page from the typed model.
 	$(BIN)/python -m badminima.config.schema
-	$(BIN)/python -m badminima.workflow.defaults
 
 pages: .venv/.installed ## Write the tables of README and docs/results/ from the CSV files in docs/data/.
 	$(BIN)/python docs/pages.py

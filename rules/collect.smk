@@ -65,7 +65,7 @@ rule collect:
         mem_mb=memory_of("collect"),
         runtime=runtime_of("collect"),
     params:
-        settings=tables_settings(slices.collect_settings),
+        settings=tables_settings(settings.CollectSettings.of),
         results=results_folder,
         tables=output_folder,
     shell:
@@ -93,7 +93,7 @@ rule collect_outcomes:
         mem_mb=memory_of("collect"),
         runtime=runtime_of("collect"),
     params:
-        settings=tables_settings(slices.outcomes_settings),
+        settings=tables_settings(settings.CollectSettings.of_outcomes),
         results=results_folder,
         tables=output_folder,
     shell:

@@ -36,7 +36,7 @@ from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import check_files, load_config
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
-from badminima.experiment import lineage, measured, paths, runs, slices
+from badminima.experiment import lineage, measured, paths, runs, settings
 from badminima.experiment.unused import unused
 from badminima.report.settings import explore_settings, headline_figure, report_settings
 from badminima.workflow.command_line import refused_config
@@ -153,17 +153,18 @@ def as_run(wildcards):
     return runs.Run(**{"recipe": "", **wildcards, "seed": int(wildcards.seed)})
 
 
-def settings_of(build, **stage):
-    """Return a parameter: the file of the settings that ``build`` derives from the config for a job.
+def settings_of(of, *stage):
+    """Return a parameter: the file of the settings that ``of`` cuts out of the config for a job.
 
-    They are the slice of the config that the job depends on, so a changed value reruns exactly what it touches.
+    They are what the job depends on, so a changed value reruns exactly what it touches.
     """
 
     def parameter(wildcards):
         if "recipe" in wildcards.keys():
-            return SETTINGS.path(build(CONFIG, as_run(wildcards), **stage))
-        named = {name: int(value) if name == "seed" else value for name, value in wildcards.items()}
-        return SETTINGS.path(build(CONFIG, **named))
+            return SETTINGS.path_of_job(of, CONFIG, as_run(wildcards), *stage)
+        # In the order of the path, which is that of the arguments.
+        names = [int(value) if name == "seed" else value for name, value in wildcards.items()]
+        return SETTINGS.path_of_job(of, CONFIG, *names)
 
     return parameter
 

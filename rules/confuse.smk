@@ -21,7 +21,7 @@ rule confuse:
         mem_mb=memory_of("confuse"),
         runtime=runtime_of("confuse"),
     params:
-        settings=settings_of(slices.confuse_settings),
+        settings=settings_of(settings.ConfuseSettings.of),
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --settings @{params.settings:q} --confusing {output.confusing:q}"
         " >> {log:q} 2>&1"

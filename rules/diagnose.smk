@@ -24,8 +24,8 @@ def compared_settings(recipes):
     """Return a parameter: the options that name the files of settings of these comparisons."""
 
     def options(wildcards):
-        settings = [slices.diagnose_settings(CONFIG, run, "compare") for run in runs_of(wildcards, recipes)]
-        return [f"--settings=@{SETTINGS.path(of_run)}" for of_run in settings]
+        of_runs = [settings.DiagnoseSettings.of(CONFIG, run, "compare") for run in runs_of(wildcards, recipes)]
+        return [f"--settings=@{SETTINGS.path(of_run)}" for of_run in of_runs]
 
     return options
 
@@ -60,7 +60,7 @@ rule diagnose:
         gpu=gpus_of("diagnose"),
         slot=1,
     params:
-        settings=settings_of(slices.diagnose_settings),
+        settings=settings_of(settings.DiagnoseSettings.of),
         pretraining=pretraining_options,
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} --weights {input.weights:q}"
@@ -130,7 +130,7 @@ rule landscape:
         runtime=runtime_of("diagnose", alone=True),
         gpu=gpus_of("diagnose"),
     params:
-        settings=settings_of(slices.diagnose_settings, stage="landscape"),
+        settings=settings_of(settings.DiagnoseSettings.of, "landscape"),
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --random {input.random:q} --start {input.start:q}"
         " --weights {input.weights:q} --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"

@@ -42,7 +42,7 @@ for figure in CONFIG.figures:
             mem_mb=memory_of("figures"),
             runtime=runtime_of("figures"),
         params:
-            settings=SETTINGS.path(slices.figure_settings(CONFIG, figure)),
+            settings=SETTINGS.path(settings.FigureSettings.of(CONFIG, figure)),
             tables=input_folder,
         shell:
             "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}"

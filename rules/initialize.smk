@@ -31,7 +31,7 @@ rule initialize:
         mem_mb=memory_of("initialize"),
         runtime=runtime_of("initialize"),
     params:
-        settings=settings_of(slices.initialize_settings),
+        settings=settings_of(settings.InitializeSettings.of),
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --settings @{params.settings:q} --weights {output.weights:q}"
         " >> {log:q} 2>&1"
@@ -58,7 +58,7 @@ rule rescale:
         mem_mb=memory_of("rescale"),
         runtime=runtime_of("rescale"),
     params:
-        settings=settings_of(slices.rescale_settings),
+        settings=settings_of(settings.RescaleSettings.of),
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} --like {input.like:q}"
         " --settings @{params.settings:q} --threads {threads} --weights {output.weights:q} >> {log:q} 2>&1"

@@ -22,7 +22,7 @@ rule prepare_data:
         mem_mb=memory_of("prepare_data"),
         runtime=runtime_of("prepare_data"),
     params:
-        settings=settings_of(slices.prepare_settings),
+        settings=settings_of(settings.PrepareSettings.of),
         not_shared=not_shared,
     shell:
         "python {input.script:q} --manifest {input.manifest:q} --settings @{params.settings:q} --threads {threads}"

@@ -38,7 +38,7 @@ rule pretrain:
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
-        settings=settings_of(slices.pretrain_settings),
+        settings=settings_of(settings.TrainSettings.of_pretraining),
         ends=ending_option,
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q} --start {input.start:q}"

@@ -30,7 +30,7 @@ for table in CONFIG.tables:
             mem_mb=memory_of("tables"),
             runtime=runtime_of("tables"),
         params:
-            settings=SETTINGS.path(slices.table_settings(CONFIG, table)),
+            settings=SETTINGS.path(settings.TableSettings.of(CONFIG, table)),
             tables=input_folder,
         shell:
             "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}"

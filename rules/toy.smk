@@ -26,7 +26,7 @@ if CONFIG.toy is not None:
             mem_mb=memory_of("toy"),
             runtime=runtime_of("toy"),
         params:
-            settings=SETTINGS.path(slices.toy_settings(CONFIG)),
+            settings=SETTINGS.path(settings.ToySettings.of(CONFIG)),
         shell:
             "python {input.script:q} --settings @{params.settings:q} --networks {output.networks:q} --csv {output.csv:q}"
             " --paths {output.paths:q} >> {log:q} 2>&1"
@@ -56,7 +56,7 @@ if CONFIG.toy is not None:
             mem_mb=memory_of("figures"),
             runtime=runtime_of("figures"),
         params:
-            settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
+            settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
         shell:
             "python {input.script:q} figure --networks {input.networks:q} --table {input.table:q}"
             " --settings @{params.settings:q} --pdf {output.pdf:q} --png {output.png:q}"
@@ -110,7 +110,7 @@ if CONFIG.toy is not None:
             mem_mb=memory_of("figures"),
             runtime=runtime_of("figures"),
         params:
-            settings=SETTINGS.path(slices.toy_figure_settings(CONFIG)),
+            settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
         shell:
             "python {input.script:q} mechanism --table {input.table:q} --paths {input.paths:q}"
             " --settings @{params.settings:q} --pdf {output.pdf:q} --png {output.png:q}"

@@ -34,7 +34,7 @@ rule train:
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
-        settings=settings_of(slices.train_settings),
+        settings=settings_of(settings.TrainSettings.of),
         pretraining=pretraining_options,
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} {params.pretraining:q}"

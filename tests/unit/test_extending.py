@@ -22,7 +22,6 @@ from badminima.errors import UserError
 from badminima.experiment.cost import cost_of_jobs
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import DiagnoseSettings, FigureSettings, TableSettings
-from badminima.experiment.slices import diagnose_settings
 from badminima.experiment.speeds import Device, Speed
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
@@ -65,7 +64,7 @@ def test_a_new_diagnostic_needs_its_file_its_options_and_a_registry_line(extend,
     raw = raw_config()
     raw["diagnostics"].append("sparsity")
     config = load_config(overlay(raw, {"measuring": {"options": {"sparsity": {"threshold": 0.01}}}}))
-    slice_ = diagnose_settings(config, Run("cifar10", "vgg16", "random", "vanilla", 0))
+    slice_ = DiagnoseSettings.of(config, Run("cifar10", "vgg16", "random", "vanilla", 0))
     assert slice_.measurements[-1] == "sparsity"
     assert slice_.options["sparsity"] == {"threshold": 0.01}
     with pytest.raises(

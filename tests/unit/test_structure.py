@@ -94,7 +94,7 @@ def test_what_rules_import_needs_neither_torch_nor_pandas():
     rules = (REPOSITORY / "rules" / "common.smk").read_text()
     lines = [line for line in rules.splitlines() if line.startswith("from badminima")]
     reached = reached_from(imported("\n".join(lines)))
-    assert "badminima.experiment.slices" in reached
+    assert "badminima.experiment.settings" in reached
     assert not reached & {"torch", "numpy", "pandas", "matplotlib"}
     outside = {module for module in reached if not module.startswith("badminima")} - sys.stdlib_module_names
     assert outside == {"yaml", "pydantic"}

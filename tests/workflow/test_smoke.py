@@ -22,7 +22,7 @@ from badminima.config.registry import DIAGNOSTICS
 from badminima.data.prepared import read_prepared
 from badminima.experiment.paths import RUN_FILES, Paths
 from badminima.experiment.runs import Run, all_runs
-from badminima.experiment.slices import figure_settings
+from badminima.experiment.settings import FigureSettings
 from badminima.models.weights import read_weights
 from badminima.report.figures import draw_figure
 from badminima.storage.tensorfiles import read_tensors
@@ -167,7 +167,7 @@ def test_measuring_loads_nothing_that_takes_long_and_is_not_needed(paths):
 
 @pytest.mark.parametrize("figure", ["curves", "ablation", "escape"])
 def test_figures_of_outcomes_show_what_the_tables_with_measurements_would(paths, config, figure):
-    drawing = draw_figure(read_study(paths.tables("ablation")), figure_settings(config, figure))
+    drawing = draw_figure(read_study(paths.tables("ablation")), FigureSettings.of(config, figure))
     shown = pd.read_csv(StringIO(drawing.shown.to_csv(index=False)), dtype=str)
     pd.testing.assert_frame_equal(pd.read_csv(paths.figure(figure, "csv"), dtype=str), shown)
 

@@ -3,6 +3,6 @@
 - Holds: ``sources`` (one module each), ``fetch``, ``download``, ``archives`` and ``image_files`` (raw files),
   ``prepared`` and ``confusing`` (each the writer and the reader of one file), ``items`` (what a training draws batches
   from), ``streaming``, ``augmentation``, ``normalization``.
-- Imports: ``config``, ``experiment.slices``, ``storage``, ``seeding``. Knows no network.
+- Imports: ``config``, ``experiment.settings``, ``storage``, ``seeding``. Knows no network.
 - Others use: ``read_prepared``, ``read_confusing``, ``items``, ``augmentation``, ``normalization``.
 """

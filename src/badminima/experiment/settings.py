@@ -1,29 +1,43 @@
 """Settings: what the results of each stage depend on, beside its files. Jobs read them as JSON.
 
-Pure and fast: no torch, no file access.
+A class per stage; its ``of`` cuts the settings of a job out of the config. Pure and fast: no torch, no file access.
+
+A job is run again when the text of its settings changes. Defaults are left out of it, so a new field that is off
+changes nothing; but a default that changes would go unseen, so its class gets a new ``revision``, which is never left
+out. Raise it too when the stage's code changes its results.
 """
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from badminima.config import (
+    AdversarialInit,
     AugmentationConfig,
+    Config,
     MeasuringConfig,
     ModelConfig,
     NumericsConfig,
     OptimizationConfig,
+    RandomInit,
     RecipeConfig,
+    RescaledInit,
     Section,
     StatisticsConfig,
     StudyConfig,
     ToyConfig,
     Zeroing,
 )
+from badminima.config.base import without_defaults
+from badminima.config.checks import doses_of, parts_of
+from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, TABLES, EntryWithOptions
 from badminima.config.studies import Doses, SeedParts
+from badminima.config.training import BASELINE_RECIPE
+from badminima.experiment.lineage import pretrained_inits
+from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
+from badminima.experiment.runs import Run
 
-# Every section of settings has a revision: raised by hand when the stage's code changes its results, so that old
-# results are made anew and no cache offers them.
 # Shared by what is measured at the end of a run and what is measured along its way.
 # 2: images are normalized as trainings normalize them, which rounds differently in the last bits.
 # 3: the noise covariance is that of the noise alone; standard errors; unbiased CKA.
@@ -46,6 +60,21 @@ class PrepareSettings(Section):
     evaluate_on: Literal["test", "validation"]
     root_seed: int
 
+    @classmethod
+    def of(cls, config: Config, dataset: str) -> Self:
+        """Return the settings of ``prepare_data``."""
+        entry = config.datasets[dataset]
+        return cls(
+            dataset=dataset,
+            source=entry.source,
+            options=_written(SOURCES.entry(entry.source), entry.options),
+            train_size=entry.train_size,
+            validation_size=entry.validation_size,
+            test_size=entry.test_size,
+            evaluate_on=entry.evaluate_on,
+            root_seed=config.seed,
+        )
+
 
 class ConfuseSettings(Section):
     """Settings of a confusing set, beside the prepared dataset."""
@@ -59,6 +88,21 @@ class ConfuseSettings(Section):
     root_seed: int
     seed: int
 
+    @classmethod
+    def of(cls, config: Config, dataset: str, init: str, seed: int) -> Self:
+        """Return the settings of ``confuse`` for an adversarial init."""
+        entry = config.inits[init]
+        assert isinstance(entry, AdversarialInit)
+        return cls(
+            dataset=dataset,
+            replication=entry.replication,
+            noise=entry.noise,
+            zeroing=entry.zeroing,
+            label_fraction=entry.label_fraction,
+            root_seed=config.seed,
+            seed=seed if entry.confusing_seed is None else entry.confusing_seed,
+        )
+
 
 class InitializeSettings(Section):
     """Settings of random initial weights, beside the shape of the data."""
@@ -71,6 +115,20 @@ class InitializeSettings(Section):
     root_seed: int
     seed: int
 
+    @classmethod
+    def of(cls, config: Config, dataset: str, model: str, init: str, seed: int) -> Self:
+        """Return the settings of ``initialize`` for a random init."""
+        entry = config.inits[init]
+        assert isinstance(entry, RandomInit)
+        return cls(
+            model=_model(config, model),
+            dataset=dataset,
+            model_name=model,
+            gain=entry.gain,
+            root_seed=config.seed,
+            seed=seed if entry.seed is None else entry.seed,
+        )
+
 
 class RescaleSettings(Section):
     """Settings of rescaled initial weights, beside the weights that they are made of and the data."""
@@ -80,6 +138,13 @@ class RescaleSettings(Section):
     norms: Literal["tensors", "total", "kept"] = "tensors"
     logits: bool = True
 
+    @classmethod
+    def of(cls, config: Config, dataset: str, model: str, init: str, seed: int) -> Self:
+        """Return the settings of ``rescale`` for a rescaled init."""
+        entry = config.inits[init]
+        assert isinstance(entry, RescaledInit)
+        return cls(model=_model(config, model), norms=entry.norms, logits=entry.logits)
+
 
 class AlongSettings(Section):
     """Settings of measurements at every evaluated epoch of a training."""
@@ -88,6 +153,13 @@ class AlongSettings(Section):
     measurements: list[str]
     images: int = MeasuringConfig().images
     options: dict[str, dict[str, Any]] = Field({})
+
+    @classmethod
+    def of(cls, config: Config, names: list[str]) -> Self | None:
+        """Return how something is measured along a training; None where nothing is."""
+        if not names:
+            return None
+        return cls(measurements=names, images=config.measuring.images, options=_options(config, names))
 
 
 class TrainSettings(Section):
@@ -123,6 +195,36 @@ class TrainSettings(Section):
         own = self.recipe.batch_size is not None
         return f"recipes.{self.recipe_name}.batch_size" if own else f"{self.phase}ing.batch_size"
 
+    @classmethod
+    def of(cls, config: Config, run: Run) -> Self:
+        """Return the settings of ``train``. Augmentation is part of them only where the recipe uses it."""
+        recipe = config.recipes[run.recipe]
+        return cls(
+            **_of_run(config, run),
+            phase="train",
+            recipe=recipe,
+            augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
+            optimization=config.training.with_recipe(recipe),
+            numerics=config.numerics,
+            along=AlongSettings.of(config, along_run(config, run)),
+        )
+
+    @classmethod
+    def of_pretraining(cls, config: Config, dataset: str, model: str, init: str, seed: int) -> Self:
+        """Return the settings of ``pretrain``: vanilla SGD on the confusing set, to its target or for given epochs."""
+        entry = config.inits[init]
+        assert isinstance(entry, AdversarialInit)
+        return cls(
+            **_of_run(config, Run(dataset, model, init, BASELINE_RECIPE, seed)),
+            phase="pretrain",
+            recipe=RecipeConfig(),
+            augmentation=None,
+            optimization=config.pretraining,
+            numerics=config.numerics,
+            along=AlongSettings.of(config, along_pretraining(config, dataset, model, init, seed)),
+            epochs_like=entry.epochs_like,
+        )
+
 
 class DiagnoseSettings(Section):
     """Settings of the measurements of a run, beside its files."""
@@ -140,6 +242,18 @@ class DiagnoseSettings(Section):
     images: int = MeasuringConfig().images
     options: dict[str, dict[str, Any]] = Field({})
 
+    @classmethod
+    def of(cls, config: Config, run: Run, stage: str = "diagnose") -> Self:
+        """Return the settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
+        names = measurements_of(config, stage)
+        return cls(
+            revision=LANDSCAPE_REVISION if stage == "landscape" else MEASUREMENTS_REVISION,
+            **_of_run(config, run),
+            measurements=names,
+            images=config.measuring.images,
+            options=_options(config, names),
+        )
+
 
 class CollectSettings(Section):
     """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
@@ -155,6 +269,24 @@ class CollectSettings(Section):
     trainings: dict[str, str] = Field({}, description="Folder -> settings file of the trainings, to compare with.")
     statistics: StatisticsConfig
     root_seed: int
+
+    @classmethod
+    def of(cls, config: Config, study: str) -> Self:
+        """Return the settings of ``collect``."""
+        entry = config.studies[study]
+        return cls(
+            study=entry,
+            pretrained=pretrained_inits(config, entry),
+            compared=compared_inits(config, entry),
+            landscapes=landscapes(config, entry),
+            statistics=config.statistics,
+            root_seed=config.seed,
+        )
+
+    @classmethod
+    def of_outcomes(cls, config: Config, study: str) -> Self:
+        """Return the settings of ``collect_outcomes``."""
+        return cls.of(config, study).model_copy(update={"measured": False, "compared": [], "landscapes": {}})
 
 
 class FigureSettings(Section):
@@ -173,6 +305,20 @@ class FigureSettings(Section):
     statistics: StatisticsConfig = StatisticsConfig()
     root_seed: int = 0
 
+    @classmethod
+    def of(cls, config: Config, figure: str) -> Self:
+        """Return the settings of a figure."""
+        entry = config.figures[figure]
+        study = config.studies[entry.study]
+        return cls(
+            kind=entry.kind or figure,
+            recipes=entry.recipes or study.recipes,
+            inits=entry.inits or study.inits,
+            doses=doses_of(config, entry, entry.over) if entry.over else None,
+            statistics=config.statistics,
+            root_seed=config.seed,
+        )
+
 
 class TableSettings(Section):
     """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order.
@@ -189,6 +335,21 @@ class TableSettings(Section):
     parts: dict[str, SeedParts] | None = None
     statistics: StatisticsConfig
 
+    @classmethod
+    def of(cls, config: Config, table: str) -> Self:
+        """Return the settings of a table for a paper."""
+        entry = config.tables[table]
+        study = config.studies[entry.study]
+        return cls(
+            kind=entry.kind or table,
+            name=table,
+            study=entry.study,
+            recipes=entry.recipes or study.recipes,
+            inits=entry.inits or study.inits,
+            parts=parts_of(config, entry) if TABLES.entry(entry.kind or table).of_parts else None,
+            statistics=config.statistics,
+        )
+
 
 class ToySettings(Section):
     """Settings of the toy experiment."""
@@ -196,6 +357,12 @@ class ToySettings(Section):
     revision: int = 1
     toy: ToyConfig
     root_seed: int
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the settings of ``toy``, where the config has it."""
+        assert config.toy is not None
+        return cls(toy=config.toy, root_seed=config.seed)
 
 
 class ToyFigureSettings(Section):
@@ -205,3 +372,40 @@ class ToyFigureSettings(Section):
     revision: int = 2
     statistics: StatisticsConfig
     root_seed: int
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the settings of ``fig_toy``."""
+        return cls(statistics=config.statistics, root_seed=config.seed)
+
+
+def _of_run(config: Config, run: Run) -> dict[str, Any]:
+    """Return what the settings of a training and of its measurements have in common."""
+    return {
+        "dataset": run.dataset,
+        "model_name": run.model,
+        "init": run.init,
+        "recipe_name": run.recipe,
+        "seed": int(run.seed),
+        "root_seed": config.seed,
+        "model": _model(config, run.model),
+        "device": config.device,
+    }
+
+
+def _options(config: Config, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the configured options of some diagnostics."""
+    given = config.measuring.options
+    written = {name: _written(DIAGNOSTICS.entry(name), given[name]) for name in names if name in given}
+    return {name: options for name, options in written.items() if options}
+
+
+def _model(config: Config, name: str) -> ModelConfig:
+    """Return a model with its options in one form."""
+    entry = config.models[name]
+    return entry.model_copy(update={"options": _written(ARCHITECTURES.entry(entry.architecture), entry.options)})
+
+
+def _written(extension: EntryWithOptions, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in one form, whatever their order and whether defaults are written out."""
+    return without_defaults(extension.options.model_validate(options))

@@ -2,6 +2,6 @@
 
 - Holds: the architectures, ``build`` (by name), ``weights`` (on disk and as arrays), ``initialization``, ``trained``
   (ready for use), ``dropout``.
-- Imports: ``config``, ``experiment.slices``, ``data.prepared``, ``storage``, ``seeding``.
+- Imports: ``config``, ``experiment.settings``, ``data.prepared``, ``storage``, ``seeding``.
 - Others use: ``build_model``, ``weights``, ``initialization``, ``trained_network``.
 """

@@ -13,8 +13,7 @@ from badminima.config import Config
 from badminima.config.base import without_defaults
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import study_runs
-from badminima.experiment.settings import CollectSettings
-from badminima.experiment.slices import pretrain_settings, train_settings
+from badminima.experiment.settings import CollectSettings, TrainSettings
 from badminima.storage.files import write_text
 
 
@@ -31,20 +30,29 @@ class SettingsFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._texts: dict[Path, str] = {}
-        self._known: dict[Any, str] = {}
+        self._of_jobs: dict[Any, str] = {}
 
     def path(self, settings: BaseModel) -> str:
         """Return the file of some settings, without their defaults; :meth:`write` makes it."""
         text = json.dumps(without_defaults(settings))
         return self._remember(text, text)
 
+    def path_of_job(self, of: Callable[..., BaseModel], config: Config, *job: Any) -> str:
+        """Return the file of the settings that ``of`` gives for a job; tables ask for that of a training again."""
+        if (of, job) not in self._of_jobs:
+            self._of_jobs[of, job] = self.path(of(config, *job))
+        return self._of_jobs[of, job]
+
     def with_trainings(self, config: Config, settings: CollectSettings) -> CollectSettings:
         """Return the settings of ``collect`` with the files of settings of all trainings that it reads."""
         paths, study = Paths(""), settings.study
         pretrained = product(study.datasets, study.models, settings.pretrained, study.seeds)
-        files = {str(paths.init(*one)): self._path_of(pretrain_settings, config, *one) for one in pretrained}
+        files = {
+            str(paths.init(*one)): self.path_of_job(TrainSettings.of_pretraining, config, *one) for one in pretrained
+        }
         files |= {
-            str(paths.run(run)): self._path_of(train_settings, config, run) for run in study_runs(study, settings.cells)
+            str(paths.run(run)): self.path_of_job(TrainSettings.of, config, run)
+            for run in study_runs(study, settings.cells)
         }
         return settings.model_copy(update={"trainings": files})
 
@@ -56,12 +64,6 @@ class SettingsFiles:
             sort_keys: whether it is the same file whatever the order of the keys.
         """
         return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=sort_keys))
-
-    def _path_of(self, build: Callable[..., BaseModel], config: Config, *job: Any) -> str:
-        """Return the file of the settings of a job; several tables ask for the same."""
-        if (build, job) not in self._known:
-            self._known[build, job] = self.path(build(config, *job))
-        return self._known[build, job]
 
     def write(self) -> None:
         """Write every file that was named and is not there yet."""

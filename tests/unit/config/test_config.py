@@ -16,7 +16,7 @@ from badminima.config.schema import REFERENCE, REGISTRIES, SCHEMA, reference_tex
 from badminima.data.confusing import zeroed_values
 from badminima.errors import UserError
 from badminima.experiment.runs import Run, all_runs
-from badminima.experiment.slices import diagnose_settings, train_settings
+from badminima.experiment.settings import DiagnoseSettings, TrainSettings
 from badminima.training.optimizer import rate_of_step
 from tests.configs import overlay, raw_config, with_presets
 from tests.conftest import REPOSITORY
@@ -63,7 +63,7 @@ def test_controls_go_on_top_of_any_preset_run_on_its_grid_and_take_its_strengths
     assert more.recipes["batch_x4"].batch_size == 4 * plain.training.batch_size
     assert more.inits["zeroing_0"] == plain.inits["adversarial"].model_copy(update={"noise": 0})
     for run in all_runs(plain):  # some are measured along the way, too
-        assert train_settings(more, run).model_copy(update={"along": None}) == train_settings(plain, run)
+        assert TrainSettings.of(more, run).model_copy(update={"along": None}) == TrainSettings.of(plain, run)
 
 
 @pytest.mark.parametrize("base", ["demo", "fashion", "cifar_small", "cifar_gpu", "paper"])
@@ -72,9 +72,9 @@ def test_filter_landscapes_go_on_top_of_any_preset_and_train_nothing_anew(base):
     assert all_runs(more) == all_runs(plain)
     assert more.figures.keys() - plain.figures.keys() == {"filter_landscape"}
     run = all_runs(plain)[0]
-    assert train_settings(more, run) == train_settings(plain, run)
-    assert diagnose_settings(more, run).measurements == [
-        *diagnose_settings(plain, run).measurements,
+    assert TrainSettings.of(more, run) == TrainSettings.of(plain, run)
+    assert DiagnoseSettings.of(more, run).measurements == [
+        *DiagnoseSettings.of(plain, run).measurements,
         "filter_landscape",
     ]
 
@@ -89,7 +89,7 @@ def test_five_splits_are_one_dataset_cut_five_times():
 def test_label_noise_as_published_has_the_settings_of_the_published_code():
     config = with_presets("overlays/label_noise_published")
     run = Run("cifar10", "resnet18", "adversarial_end", "label_noise", 0)
-    settings, whole = train_settings(config, run), train_settings(config, replace(run, recipe="full_batch"))
+    settings, whole = TrainSettings.of(config, run), TrainSettings.of(config, replace(run, recipe="full_batch"))
     # data.py, module.py and train.py of that code, with their defaults.
     assert settings.model.options == {"norm": "group"}  # Kaiming normal by outputs, as torchvision draws it
     phase = settings.optimization
@@ -205,7 +205,7 @@ def test_every_key_that_the_schema_requires_stands_in_the_paper_config():
 
 def test_config_and_runs_import_neither_torch_nor_numpy():
     code = (
-        "import sys, badminima.config.load, badminima.experiment.slices; print({'torch', 'numpy'} & set(sys.modules))"
+        "import sys, badminima.config.load, badminima.experiment.settings; print({'torch', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -233,7 +233,7 @@ def test_an_overlay_that_repeats_entries_moves_none(repeated):
 def test_the_order_of_the_diagnostics_changes_no_settings():
     plain = with_presets("demo")
     turned = plain.model_copy(update={"diagnostics": plain.diagnostics[::-1]})
-    assert diagnose_settings(turned, all_runs(plain)[0]) == diagnose_settings(plain, all_runs(plain)[0])
+    assert DiagnoseSettings.of(turned, all_runs(plain)[0]) == DiagnoseSettings.of(plain, all_runs(plain)[0])
 
 
 def test_shipped_configs_and_quoted_text_are_accepted(tmp_path):

@@ -8,13 +8,12 @@ from badminima.config.load import load_config
 from badminima.config.studies import Doses, SeedParts
 from badminima.errors import UserError
 from badminima.experiment.runs import Run
-from badminima.experiment.slices import (
-    confuse_settings,
-    figure_settings,
-    initialize_settings,
-    pretrain_settings,
-    table_settings,
-    train_settings,
+from badminima.experiment.settings import (
+    ConfuseSettings,
+    FigureSettings,
+    InitializeSettings,
+    TableSettings,
+    TrainSettings,
 )
 from tests.configs import overlay, raw_config, with_presets
 
@@ -86,8 +85,8 @@ def test_what_is_no_number_of_an_entry_cannot_be_drawn_over(config, over):
 
 
 def test_a_figures_settings_hold_all_that_it_needs_of_the_config(config):
-    assert figure_settings(config, "mine").doses == doses(config, "replication")
-    assert figure_settings(config, "ablation").doses is None
+    assert FigureSettings.of(config, "mine").doses == doses(config, "replication")
+    assert FigureSettings.of(config, "ablation").doses is None
 
 
 def test_a_batch_size_that_is_the_phases_stands_along_it_too():
@@ -104,22 +103,22 @@ def crossed():
 def test_an_init_fixes_its_weights_and_its_confusing_set_and_the_order_is_the_runs(crossed):
     name = "weights_1_set_2"
     for seed in (0, 5):
-        assert initialize_settings(crossed, "digits", "mlp", "weights_1", seed).seed == 1
-        assert confuse_settings(crossed, "digits", name, seed).seed == 2
-        assert pretrain_settings(crossed, "digits", "mlp", name, seed).seed == seed
-        assert train_settings(crossed, Run("digits", "mlp", name, "vanilla", seed)).seed == seed
+        assert InitializeSettings.of(crossed, "digits", "mlp", "weights_1", seed).seed == 1
+        assert ConfuseSettings.of(crossed, "digits", name, seed).seed == 2
+        assert TrainSettings.of_pretraining(crossed, "digits", "mlp", name, seed).seed == seed
+        assert TrainSettings.of(crossed, Run("digits", "mlp", name, "vanilla", seed)).seed == seed
 
 
 def test_an_init_that_fixes_nothing_has_the_seed_of_its_run(crossed):
-    assert initialize_settings(crossed, "digits", "mlp", "random", 5).seed == 5
-    assert confuse_settings(crossed, "digits", "adversarial", 5).seed == 5
+    assert InitializeSettings.of(crossed, "digits", "mlp", "random", 5).seed == 5
+    assert ConfuseSettings.of(crossed, "digits", "adversarial", 5).seed == 5
 
 
 def test_the_table_knows_the_seeds_of_its_inits_and_no_other_table_does(crossed):
-    parts = table_settings(crossed, "seed_parts").parts
+    parts = TableSettings.of(crossed, "seed_parts").parts
     assert len(parts) == 9
     assert parts["weights_1_set_2"] == SeedParts(weights=1, confusing=2)
-    assert table_settings(with_presets("demo"), "main").parts is None
+    assert TableSettings.of(with_presets("demo"), "main").parts is None
 
 
 @pytest.mark.parametrize(

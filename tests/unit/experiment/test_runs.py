@@ -7,13 +7,7 @@ from badminima.experiment import lineage, measured
 from badminima.experiment.lineage import random_behind, root_of, with_runs_behind
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run, all_runs, study_runs
-from badminima.experiment.slices import (
-    collect_settings,
-    confuse_settings,
-    figure_settings,
-    pretrain_settings,
-    train_settings,
-)
+from badminima.experiment.settings import CollectSettings, ConfuseSettings, FigureSettings, TrainSettings
 from tests.configs import overlay, raw_config
 
 RUN = Run("cifar10", "resnet18", "adversarial", "da+m", 3)
@@ -61,32 +55,32 @@ def test_runs_that_two_studies_share_are_one_run(config):
 
 def test_a_new_recipe_seed_or_init_changes_no_setting_of_another_run(config, larger_config):
     # Every random number of a run is drawn from streams that its settings name: equal settings, equal numbers.
-    assert train_settings(config, RUN) == train_settings(larger_config, RUN)
+    assert TrainSettings.of(config, RUN) == TrainSettings.of(larger_config, RUN)
     arguments = ("cifar10", "resnet18", "adversarial", 3)
-    assert pretrain_settings(config, *arguments) == pretrain_settings(larger_config, *arguments)
-    assert confuse_settings(config, "cifar10", "adversarial", 3) == confuse_settings(
+    assert TrainSettings.of_pretraining(config, *arguments) == TrainSettings.of_pretraining(larger_config, *arguments)
+    assert ConfuseSettings.of(config, "cifar10", "adversarial", 3) == ConfuseSettings.of(
         larger_config, "cifar10", "adversarial", 3
     )
 
 
 def test_pretraining_is_vanilla_whatever_the_recipes_say(config):
-    settings = pretrain_settings(config, "cifar10", "resnet18", "adversarial", 0)
+    settings = TrainSettings.of_pretraining(config, "cifar10", "resnet18", "adversarial", 0)
     assert (settings.recipe.momentum, settings.recipe.weight_decay, settings.augmentation) == (0, 0, None)
     assert settings.optimization == config.pretraining
 
 
 def test_augmentation_is_a_setting_only_where_the_recipe_uses_it(config):
-    assert train_settings(config, RUN).augmentation == config.datasets["cifar10"].augmentation
-    assert train_settings(config, Run("cifar10", "resnet18", "random", "m+l2", 0)).augmentation is None
+    assert TrainSettings.of(config, RUN).augmentation == config.datasets["cifar10"].augmentation
+    assert TrainSettings.of(config, Run("cifar10", "resnet18", "random", "m+l2", 0)).augmentation is None
 
 
 def test_collect_knows_which_inits_were_trained(config):
-    assert collect_settings(config, "scale").pretrained == ["adversarial"]
+    assert CollectSettings.of(config, "scale").pretrained == ["adversarial"]
 
 
 def test_a_figure_shows_its_study_unless_told_otherwise(config):
-    assert figure_settings(config, "curves").recipes == ["vanilla", "da+m+l2"]
-    assert figure_settings(config, "ablation").inits == ["random", "adversarial", "random_rescaled", "true_labels"]
+    assert FigureSettings.of(config, "curves").recipes == ["vanilla", "da+m+l2"]
+    assert FigureSettings.of(config, "ablation").inits == ["random", "adversarial", "random_rescaled", "true_labels"]
 
 
 def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_lacks_it():
@@ -181,7 +175,7 @@ def test_a_run_is_measured_along_for_all_studies_that_have_it():
     config, plain = load_config(overlay(raw_config(), changes)), load_config(raw_config())
 
     def names(init, recipe, seed):
-        settings = train_settings(config, Run("cifar10", "vgg16", init, recipe, seed)).along
+        settings = TrainSettings.of(config, Run("cifar10", "vgg16", init, recipe, seed)).along
         return settings and settings.measurements
 
     assert names("adversarial", "vanilla", 0) == ["distance", "norms", "units"]  # the registry's order
@@ -189,11 +183,11 @@ def test_a_run_is_measured_along_for_all_studies_that_have_it():
     assert names("random_rescaled", "vanilla", 7) == ["distance", "norms"]
     assert names("random_rescaled", "da", 1) is None
     arguments = ("cifar10", "vgg16", "adversarial")
-    assert pretrain_settings(config, *arguments, 0).along.measurements == ["distance", "norms", "units"]
+    assert TrainSettings.of_pretraining(config, *arguments, 0).along.measurements == ["distance", "norms", "units"]
     # The rescaled init takes its norms from that pretraining.
-    assert pretrain_settings(config, *arguments, 7).along.measurements == ["distance", "norms"]
-    assert pretrain_settings(config, *arguments, 9).along is None
+    assert TrainSettings.of_pretraining(config, *arguments, 7).along.measurements == ["distance", "norms"]
+    assert TrainSettings.of_pretraining(config, *arguments, 9).along is None
     # Where nothing is measured along, nothing depends on how it would be.
     fewer = load_config(overlay(raw_config(), {"measuring": {"images": 7, "options": {"units": {}}}}))
-    assert train_settings(fewer, RUN) == train_settings(plain, RUN)
-    assert train_settings(config, RUN).along.options == {}
+    assert TrainSettings.of(fewer, RUN) == TrainSettings.of(plain, RUN)
+    assert TrainSettings.of(config, RUN).along.options == {}

@@ -22,14 +22,13 @@ from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.diagnostics.record import record
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run, all_runs
-from badminima.experiment.slices import (
-    collect_settings,
-    confuse_settings,
-    diagnose_settings,
-    initialize_settings,
-    prepare_settings,
-    pretrain_settings,
-    train_settings,
+from badminima.experiment.settings import (
+    CollectSettings,
+    ConfuseSettings,
+    DiagnoseSettings,
+    InitializeSettings,
+    PrepareSettings,
+    TrainSettings,
 )
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
@@ -63,29 +62,29 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
     (dataset,) = config.studies["ablation"].datasets
     (model,) = config.studies["ablation"].models
     _, files = Digits().fetch(Path("unused"), None, [])
-    prepare(Digits().read(files), prepare_settings(config, dataset), paths.prepared(dataset), {"digits": "0" * 64})
+    prepare(Digits().read(files), PrepareSettings.of(config, dataset), paths.prepared(dataset), {"digits": "0" * 64})
     data = read_prepared(paths.prepared(dataset))
     for seed in config.studies["ablation"].seeds:
         start = paths.init(dataset, model, "random", seed) / "weights.safetensors"
-        settings = initialize_settings(config, dataset, model, "random", seed)
+        settings = InitializeSettings.of(config, dataset, model, "random", seed)
         write_weights(start, initialize(settings, read_prepared(paths.prepared(dataset), "pt")))
         confusing = paths.confusing(dataset, "adversarial", seed)
-        confuse(data, confuse_settings(config, dataset, "adversarial", seed), confusing)
+        confuse(data, ConfuseSettings.of(config, dataset, "adversarial", seed), confusing)
         output = paths.init(dataset, model, "adversarial", seed)
-        settings = pretrain_settings(config, dataset, model, "adversarial", seed)
+        settings = TrainSettings.of_pretraining(config, dataset, model, "adversarial", seed)
         train(settings, paths.prepared(dataset), start, output, 300, confusing)
     for run in all_runs(config):
         start = paths.init(run.dataset, run.model, run.init, run.seed) / "weights.safetensors"
         folder = paths.run(run)
-        train(train_settings(config, run), paths.prepared(dataset), start, folder, 300)
-        settings = diagnose_settings(config, run)
+        train(TrainSettings.of(config, run), paths.prepared(dataset), start, folder, 300)
+        settings = DiagnoseSettings.of(config, run)
         inputs = Inputs(folder / "weights.safetensors", start, paths.prepared(dataset))
         context = read_context(settings, inputs)
         measured = record(settings, inputs, config.diagnostics, diagnose(context, config.diagnostics))
         if not isinstance(config.inits[run.init], RandomInit):
             measured["values"]["sharpness.lambda"] = float("nan")  # as a measurement without a finite value leaves it
         write_json(folder / "diagnostics.json", measured)
-    tables = collect(paths, collect_settings(config, "ablation"))
+    tables = collect(paths, CollectSettings.of(config, "ablation"))
     write_tables(paths.tables("ablation"), tables)
     claims = evaluate_claims(CLAIMS, {"study": tables}, claims_settings(config))
     claims.to_csv(paths.results / "claims.csv", index=False)

@@ -18,8 +18,7 @@ from badminima.diagnostics.inputs import Inputs, read_context
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.records import origin, read_record
-from badminima.experiment.settings import AlongSettings, TrainSettings
-from badminima.experiment.slices import collect_settings, diagnose_settings
+from badminima.experiment.settings import AlongSettings, CollectSettings, DiagnoseSettings, TrainSettings
 from badminima.results.export import export
 from badminima.results.results import Results
 from badminima.storage.tensorfiles import read_tensors, stated_digest, write_tensors
@@ -78,7 +77,7 @@ def predictions_that_were_made_up(paths: Paths) -> None:
 
 
 def collected(results: Results) -> None:
-    collect(results.paths, collect_settings(results.config, "ablation"))
+    collect(results.paths, CollectSettings.of(results.config, "ablation"))
 
 
 def exported(results: Results) -> None:
@@ -92,7 +91,7 @@ def loaded(results: Results) -> None:
 def diagnosed(results: Results) -> None:
     paths, start = results.paths, results.weights_path(*NAME.split("/")[:4], RUN.seed, "start")
     inputs = Inputs(paths.run(RUN) / "weights.safetensors", start, paths.prepared("digits"))
-    read_context(diagnose_settings(results.config, RUN), inputs)
+    read_context(DiagnoseSettings.of(results.config, RUN), inputs)
 
 
 ALL = (collected, exported, loaded, diagnosed)
@@ -146,19 +145,19 @@ def test_the_start_and_what_stands_behind_it_are_those_that_the_run_was_made_fro
     for found, seed in ((own, 0), (other, 1)):
         found["start"] = paths.init("digits", "mlp", "adversarial", seed) / "weights.safetensors"
         found["random"] = paths.init("digits", "mlp", "random", seed) / "weights.safetensors"
-    settings = diagnose_settings(copied.config, RUN)
+    settings = DiagnoseSettings.of(copied.config, RUN)
     read_context(settings, Inputs(weights, **own))
     for role, text in (("confusing", "another confusing set"), ("start", "other start"), ("random", "other random")):
         with pytest.raises(UserError, match=rf"seed1.*: found {text}.*run\.json names"):
             read_context(settings, Inputs(weights, **{**own, role: other[role]}))
     baseline = paths.run(BASELINE) / "weights.safetensors"
     with pytest.raises(UserError, match=r"seed0\.safetensors: found another confusing set .*run\.json names none"):
-        read_context(diagnose_settings(copied.config, BASELINE), Inputs(baseline, confusing=own["confusing"]))
+        read_context(DiagnoseSettings.of(copied.config, BASELINE), Inputs(baseline, confusing=own["confusing"]))
 
 
 def test_a_run_is_compared_with_one_of_its_recipe_and_seed_alone(copied):
     paths = copied.paths
-    settings = diagnose_settings(copied.config, RUN, "compare")
+    settings = DiagnoseSettings.of(copied.config, RUN, "compare")
     weights, prepared = paths.run(RUN) / "weights.safetensors", paths.prepared("digits")
     read_context(settings, Inputs(weights, prepared=prepared, reference=paths.run(BASELINE) / "weights.safetensors"))
     other = paths.run(replace(BASELINE, seed=1))
@@ -171,7 +170,7 @@ def test_a_run_is_compared_with_one_of_its_recipe_and_seed_alone(copied):
 
 def test_a_run_with_other_settings_than_the_configs_is_in_no_table(copied, tmp_path):
     config, files = copied.config, SettingsFiles(tmp_path / "settings")
-    settings = files.with_trainings(config, collect_settings(config, "ablation"))
+    settings = files.with_trainings(config, CollectSettings.of(config, "ablation"))
     files.write()
     collect(copied.paths, settings)
     edited("run.json", settings__optimization__epochs=4)(copied.paths)
@@ -186,7 +185,7 @@ def test_a_run_with_other_settings_than_the_configs_is_in_no_table(copied, tmp_p
 
 def test_a_comparison_with_weights_that_no_run_ended_at_is_refused(copied):
     folder = copied.paths.run(RUN)
-    settings = collect_settings(copied.config, "ablation").model_copy(update={"compared": ["adversarial"]})
+    settings = CollectSettings.of(copied.config, "ablation").model_copy(update={"compared": ["adversarial"]})
     baselines = {run: copied.paths.run(replace(run, init="random")) for run in copied.trained}
     for run, baseline in baselines.items():
         if run.init == "adversarial":
@@ -285,7 +284,7 @@ def test_a_training_is_refused_before_its_first_step_where_its_start_is_another_
 
 def test_a_landscape_around_another_runs_end_is_refused(copied):
     paths = copied.paths
-    settings = collect_settings(copied.config, "ablation")
+    settings = CollectSettings.of(copied.config, "ablation")
     path = paths.run(RUN) / "landscape.csv"
     own, other = (stated_digest(paths.run(run) / "weights.safetensors") for run in (RUN, OTHER))
     reader = StudyReader(paths, settings)

@@ -16,7 +16,7 @@ from badminima.config import ModelConfig
 from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
-from badminima.experiment.slices import collect_settings
+from badminima.experiment.settings import CollectSettings
 from badminima.models.trained import trained_network
 from badminima.models.weights import Weights, read_weights
 from badminima.results.card import card_page
@@ -114,7 +114,7 @@ def test_whatever_stands_in_a_record_the_run_is_read_or_refused(run_copy, result
         shutil.copyfile(results.paths.run(RUN) / other, folder / other)
     content = json.loads((folder / name).read_text())
     (folder / name).write_text(json.dumps(spoil(content, data)))
-    in_one_line(lambda: list(StudyReader(run_copy.paths, collect_settings(results.config, "ablation")).runs([RUN])))
+    in_one_line(lambda: list(StudyReader(run_copy.paths, CollectSettings.of(results.config, "ablation")).runs([RUN])))
     in_one_line(lambda: card_page(make_card(run_copy, RUN)))
     in_one_line(lambda: run_copy.model(RUN.dataset, RUN.model, RUN.init, RUN.recipe, RUN.seed))
 

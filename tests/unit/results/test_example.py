@@ -12,7 +12,7 @@ from badminima.data.sources.digits import Digits
 from badminima.errors import UserError
 from badminima.experiment.records import name_of
 from badminima.experiment.runs import study_runs, zoo_study
-from badminima.experiment.slices import prepare_settings, train_settings
+from badminima.experiment.settings import PrepareSettings, TrainSettings
 from badminima.results.zoo import EXAMPLE, Verified
 from tests.configs import with_presets
 
@@ -35,12 +35,12 @@ def test_the_example_is_whole_and_small(example):
 def test_the_example_holds_what_its_preset_trains_today(example):
     assert set(example) == set(RUNS)
     for name, run in RUNS.items():
-        assert example[name].card.settings == train_settings(CONFIG, run).model_dump(mode="json")
+        assert example[name].card.settings == TrainSettings.of(CONFIG, run).model_dump(mode="json")
 
 
 def test_its_dataset_is_the_digits_as_its_preset_prepares_them(example, tmp_path):
     _, files = Digits().fetch(tmp_path, None, [])
-    prepare(Digits().read(files), prepare_settings(CONFIG, "digits"), tmp_path / "digits.safetensors", {})
+    prepare(Digits().read(files), PrepareSettings.of(CONFIG, "digits"), tmp_path / "digits.safetensors", {})
     brought, made = example[BAD].dataset(), read_prepared(tmp_path / "digits.safetensors")
     for part in ("train_images", "train_labels", "test_images", "test_labels"):
         assert np.array_equal(getattr(brought, part).numpy(), getattr(made, part))

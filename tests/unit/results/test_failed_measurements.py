@@ -8,7 +8,7 @@ import pytest
 from badminima.analysis.tables import collect, read_study, write_tables
 from badminima.diagnostics.diagnose import Measured
 from badminima.diagnostics.record import tell_failures
-from badminima.experiment.slices import collect_settings
+from badminima.experiment.settings import CollectSettings
 from badminima.report.html import failed_measurements, summary_page
 from badminima.results.card import card_page
 from badminima.results.export import make_card
@@ -30,7 +30,7 @@ def spoiled(demo_folder, tmp_path) -> Results:
 
 
 def test_tables_and_the_summary_tell_it(spoiled, tmp_path):
-    tables = collect(spoiled.paths, collect_settings(spoiled.config, "ablation"))
+    tables = collect(spoiled.paths, CollectSettings.of(spoiled.config, "ablation"))
     write_tables(tmp_path / "tables", tables)
     read = read_study(tmp_path / "tables")
     failed = read.runs[read.runs["failed"].notna()]

@@ -14,8 +14,7 @@ import badminima
 from badminima.config import ModelConfig
 from badminima.diagnostics.network import build_network
 from badminima.errors import UserError
-from badminima.experiment.settings import InitializeSettings
-from badminima.experiment.slices import diagnose_settings
+from badminima.experiment.settings import DiagnoseSettings, InitializeSettings
 from badminima.models.initialization import initialize
 from badminima.models.weights import write_weights
 from badminima.results.card import card_page
@@ -41,7 +40,7 @@ def test_a_copied_zoo_gives_the_runs_logits_bit_for_bit(results, copied):
             expected = results.model(*coordinates)(results.inputs("digits", images))
         # And as the measurements build it.
         network = build_network(
-            diagnose_settings(results.config, run), results.dataset("digits"), results.weights(*coordinates)
+            DiagnoseSettings.of(results.config, run), results.dataset("digits"), results.weights(*coordinates)
         )
         assert torch.equal(logits, expected)
         assert torch.equal(logits, network.logits(minimum.inputs(images)))

@@ -13,7 +13,7 @@ from badminima.config.load import load_config
 from badminima.data.augmentation import flip_labels
 from badminima.errors import UserError
 from badminima.experiment.runs import Run
-from badminima.experiment.slices import pretrain_settings, train_settings
+from badminima.experiment.settings import TrainSettings
 from badminima.training.gradients import clip
 from badminima.training.optimizer import SGD, learning_rate, rate_of_step
 from tests.configs import overlay, raw_config
@@ -194,13 +194,13 @@ def test_a_recipes_own_epochs_and_batches_take_the_place_of_the_phases_in_traini
     raw = overlay(raw_config(), {"recipes": {"short": {"epochs": 35, "batch_size": 7}}})
     config = load_config(overlay(raw, {"studies": {"scale": {"recipes": ["short", "vanilla"]}}}))
     own, plain = (
-        train_settings(config, Run("cifar10", "vgg16", "adversarial", recipe, 0)) for recipe in ("short", "vanilla")
+        TrainSettings.of(config, Run("cifar10", "vgg16", "adversarial", recipe, 0)) for recipe in ("short", "vanilla")
     )
     assert plain.optimization == config.training
     changed = {"epochs": 35, "batch_size": 7, "milestones": [15, 25], "evaluate_every": 1}
     assert own.optimization == config.training.model_copy(update=changed)
     assert (own.batch_size_key, plain.batch_size_key) == ("recipes.short.batch_size", "training.batch_size")
-    assert pretrain_settings(config, "cifar10", "vgg16", "adversarial", 0).optimization == config.pretraining
+    assert TrainSettings.of_pretraining(config, "cifar10", "vgg16", "adversarial", 0).optimization == config.pretraining
 
 
 def test_milestones_keep_their_share_of_the_epochs():
