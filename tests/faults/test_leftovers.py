@@ -15,8 +15,7 @@ import pandas as pd
 import pytest
 
 from badminima.report.figures import Drawing, write_drawing
-from badminima.storage.files import atomic_path, write_csv, write_json, write_text
-from badminima.storage.temporaries import _temporaries, temporary_folder
+from badminima.storage.files import _hidden_names, atomic_path, temporary_folder, write_csv, write_json, write_text
 from badminima.storage.tensorfiles import stream_tensors, write_tensors
 from badminima.training.restart import RestartPoints
 
@@ -64,7 +63,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 def write(writer: Callable[[Path], None], folder: Path, reached: object = None) -> None:
     """Write in a process of its own; with an event, stop before the file takes its place."""
-    _temporaries.cache_clear()  # what the parent found
+    _hidden_names.cache_clear()  # what the parent found
     if reached is not None:
 
         def stop(descriptor: int) -> None:
@@ -95,7 +94,7 @@ def written(writer, folder: Path) -> int:
 
 
 def temporaries(folder: Path) -> set[str]:
-    return {path.name for path in folder.rglob(".*") if path.name != ".lock"}
+    return {path.name for path in folder.rglob(".*")}
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -119,11 +118,3 @@ def test_what_a_living_process_writes_stays_and_is_gone_when_it_is_dead(kind, tm
     shutil.rmtree(tmp_path / "live" / "zoo", ignore_errors=True)  # a zoo replaces none
     assert written(WRITERS[kind], tmp_path / "live") == 0
     assert not temporaries(tmp_path)
-
-
-def test_a_folder_of_a_process_that_was_killed_before_it_held_a_lock_is_removed(tmp_path):
-    (tmp_path / ".zoo.1").mkdir()
-    (tmp_path / ".zoo.2").mkdir()
-    (tmp_path / ".zoo.2" / "precious").touch()  # not made by this code
-    assert written(a_zoo, tmp_path) == 0
-    assert temporaries(tmp_path) == {".zoo.2"}

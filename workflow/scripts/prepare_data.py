@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, Progress, one_line_errors, settings_option
+from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.config.base import parse
 from badminima.config.registry import SOURCES
 from badminima.data.prepared import prepare
@@ -22,16 +22,7 @@ def main(manifest: Path, settings: PrepareSettings, threads: int, prepared: Path
     files, digests = verified_files(manifest)
     options = parse(SOURCES.entry(settings.source).options, settings.options, f"datasets.{settings.dataset}.options.")
     raw = SOURCES.load(settings.source)().read(files, **dict(options))
-    progress: Progress | None = None
-
-    def report(done: int, total: int) -> None:
-        nonlocal progress
-        progress = progress or Progress(total, f"prepare {settings.dataset}", every=10.0)
-        progress.update(done, "images")
-
-    prepare(raw, settings, prepared, digests, threads, report)
-    if progress is not None:
-        progress.close()
+    prepare(raw, settings, prepared, digests, threads)
 
 
 if __name__ == "__main__":

@@ -40,11 +40,6 @@ class Form:
     grey: bool = False
     upright: bool = False
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """``(c, side, side)``."""
-        return 1 if self.grey else 3, self.side, self.side
-
 
 @dataclass(frozen=True)
 class Encoded:
@@ -56,43 +51,17 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class FileSplit:
-    """Image files in folders.
+class ImageFiles:
+    """A split of image files in a folder, or in a tar archive, which is read in its order without unpacking it.
 
     Attributes:
-        paths: a file for each image.
+        where: the folder or the archive, compressed or not.
+        names: of the file or the member of each image.
         labels: ``[n] int64``.
         form: what images become.
     """
 
-    paths: Sequence[str]
-    labels: np.ndarray
-    form: Form
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """``(c, side, side)``."""
-        return self.form.image_shape
-
-    def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the images at ``indices``, in their order."""
-        paths = [(position, Path(self.paths[index])) for position, index in enumerate(indices)]
-        encoded = (Encoded(position, str(path), path.read_bytes) for position, path in paths)
-        yield from decoded_chunks(encoded, self.form, threads)
-
-
-@dataclass(frozen=True)
-class TarSplit:
-    """Image files in a tar archive, read in the archive's order without unpacking it.
-
-    Attributes:
-        archive: the file, compressed or not.
-        names: the member for each image.
-        labels: ``[n] int64``.
-        form: what images become.
-    """
-
-    archive: Path
+    where: Path
     names: Sequence[str]
     labels: np.ndarray
     form: Form
@@ -100,17 +69,22 @@ class TarSplit:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """``(c, side, side)``."""
-        return self.form.image_shape
+        return 1 if self.form.grey else 3, self.form.side, self.form.side
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the images at ``indices``, in the archive's order."""
+        """Yield the images at ``indices``, in their order or that of the archive."""
         positions = {self.names[index]: position for position, index in enumerate(indices)}
-        yield from decoded_chunks(self._encoded(positions), self.form, threads)
+        encoded = self._files(positions) if self.where.is_dir() else self._members(positions)
+        yield from decoded_chunks(encoded, self.form, threads)
 
-    def _encoded(self, positions: dict[str, int]) -> Iterator[Encoded]:
-        for name, content in members(self.archive):
+    def _files(self, positions: dict[str, int]) -> Iterator[Encoded]:
+        for name, position in positions.items():
+            yield Encoded(position, str(self.where / name), (self.where / name).read_bytes)
+
+    def _members(self, positions: dict[str, int]) -> Iterator[Encoded]:
+        for name, content in members(self.where):
             if name in positions:
-                yield Encoded(positions[name], f"{self.archive}: {name}", partial(bytes, content))
+                yield Encoded(positions[name], f"{self.where}: {name}", partial(bytes, content))
 
 
 def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -142,8 +116,6 @@ def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iter
 def _decoded(image: Encoded, form: Form) -> np.ndarray | UserError:
     try:
         return decode(image.read(), image.where, form)
-    except OSError as error:
-        return UserError(image.where, error.strerror or error, "make this file readable")
     except UserError as error:
         return error
 

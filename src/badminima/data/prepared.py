@@ -6,7 +6,8 @@ held-out part stands under ``test``, and the digests of the raw files.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from badminima.cli import Progress
 from badminima.config.data import check_sizes
 from badminima.data.raw import told
 from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
@@ -22,10 +24,8 @@ from badminima.experiment.settings import PrepareSettings
 from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, require_tensors, stream_tensors
 
-FORMS = {
-    **{f"{part}.images": ("uint8", 4) for part in ("train", "test")},
-    **{f"{part}.labels": ("int64", 1) for part in ("train", "test")},
-}
+KINDS = {"images": ("uint8", 4), "labels": ("int64", 1)}
+FORMS = {f"{part}.{kind}": form for part in ("train", "test") for kind, form in KINDS.items()}
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class PreparedDataset:
 
     def __repr__(self) -> str:
         images = f"{len(self.train_images)} training and {len(self.test_images)} {self.evaluated_on} images"
-        return (
-            f"PreparedDataset({self.name!r}: {images} {list(self.train_images.shape[1:])}, {len(self.classes)} classes)"
-        )
+        return f"PreparedDataset({self.name!r}: {images} {[*self.image_shape]}, {len(self.classes)} classes)"
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -70,7 +68,6 @@ def prepare(
     path: Path,
     source_digests: Mapping[str, str],
     threads: int = 1,
-    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Choose the splits, write them and their statistics; memory does not grow with the dataset.
 
@@ -80,38 +77,36 @@ def prepare(
         path: the prepared file.
         source_digests: of the raw files, by role; kept in the metadata.
         threads: how many may decode images.
-        report: called with the images done and all images.
 
     Raises:
         UserError: if more images are asked for than there are, or one cannot be read.
     """
-    parts = _splits(raw, settings)
-    train, held_out = parts["train"], parts[settings.evaluate_on]
-    for name, part in (("training", train), (settings.evaluate_on, held_out)):
-        _check_classes(part, raw.classes, name, settings.dataset)
+    splits = _splits(raw, settings)
+    parts = {"train": splits["train"], "test": splits[settings.evaluate_on]}
     layout: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {}
-    for name, part in (("train", train), ("test", held_out)):
-        layout[f"{name}.images"] = (np.uint8, (len(part.indices), *part.split.image_shape))
-        layout[f"{name}.labels"] = (np.int64, (len(part.indices),))
+    for name, (split, indices) in parts.items():
+        _check_labels(split.labels[indices], raw.classes, name, settings)
+        layout[f"{name}.images"] = (np.uint8, (len(indices), *split.image_shape))
+        layout[f"{name}.labels"] = (np.int64, (len(indices),))
     metadata = {
         "name": settings.dataset,
         "classes": raw.classes,
         "evaluated_on": settings.evaluate_on,
         "source_digests": dict(source_digests),
     }
-    counts = np.zeros((train.split.image_shape[0], 256), dtype=np.int64)
+    counts = np.zeros((raw.train.image_shape[0], 256), dtype=np.int64)
     broken: list[UserError] = []
-    done, total = 0, len(train.indices) + len(held_out.indices)
-    with stream_tensors(path, layout, metadata) as tensors:
-        for name, part in (("train", train), ("test", held_out)):
-            tensors.put(f"{name}.labels", np.arange(len(part.indices)), part.split.labels[part.indices])
+    done, total = 0, sum(len(indices) for _, indices in parts.values())
+    progress = Progress(total, f"prepare {settings.dataset}", every=10.0)
+    with closing(progress), stream_tensors(path, layout, metadata) as tensors:
+        for name, (split, indices) in parts.items():
+            tensors.put(f"{name}.labels", np.arange(len(indices)), split.labels[indices])
             try:
-                for positions, images in part.split.chunks(part.indices, threads):
+                for positions, images in split.chunks(indices, threads):
                     tensors.put(f"{name}.images", positions, images)
-                    if name == "train":
-                        counts += value_counts(images)
+                    counts += value_counts(images) if name == "train" else 0
                     done += len(positions)
-                    report(done, total)
+                    progress.update(done, "images")
             except BrokenImagesError as error:
                 broken += error.images
         if broken:
@@ -156,10 +151,7 @@ def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) ->
     require_tensors(path, tensors, FORMS, "a prepared dataset")
     return PreparedDataset(
         name=metadata["name"],
-        train_images=tensors["train.images"],
-        train_labels=tensors["train.labels"],
-        test_images=tensors["test.images"],
-        test_labels=tensors["test.labels"],
+        **{name.replace(".", "_"): tensors[name] for name in FORMS},
         classes=tuple(metadata["classes"]),
         mean=tuple(metadata["mean"]),
         std=tuple(metadata["std"]),
@@ -201,15 +193,7 @@ def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray
     return shuffled[np.argsort(position, kind="stable")]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Some images of a split."""
-
-    split: Split
-    indices: np.ndarray
-
-
-def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
+def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, tuple[Split, np.ndarray]]:
     """Training, validation and test images; a dataset without an official test split is cut in three."""
     pool = raw.train
     size = len(pool.labels)
@@ -218,30 +202,19 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, _Part]:
     order = stratified_order(pool.labels, generator(settings.root_seed, "split", settings.dataset))
     # Sorted: a split is a set, and reading images in their stored order is faster.
     train, validation, rest = (np.sort(part) for part in np.split(order, [train_size, held_out]))
-    test = _Part(pool, rest) if raw.test is None else _Part(raw.test, np.arange(len(raw.test.labels)))
-    return {"train": _Part(pool, train), "validation": _Part(pool, validation), "test": _fewer(test, settings)}
+    test, indices = (pool, rest) if raw.test is None else (raw.test, np.arange(len(raw.test.labels)))
+    if settings.test_size is not None:
+        order = stratified_order(test.labels[indices], generator(settings.root_seed, "test", settings.dataset))
+        indices = indices[np.sort(order[: settings.test_size])]
+    return {"train": (pool, train), "validation": (pool, validation), "test": (test, indices)}
 
 
-def _check_classes(part: _Part, classes: Sequence[str], name: str, dataset: str) -> None:
+def _check_labels(labels: np.ndarray, classes: Sequence[str], part: str, settings: PrepareSettings) -> None:
     """Refuse a part with labels of no class, and one that lacks images of a class."""
-    labels = part.split.labels[part.indices]
+    where, name = f"datasets.{settings.dataset}", {"train": "training", "test": settings.evaluate_on}[part]
     if labels.min() < 0 or labels.max() >= len(classes):
         found = f"{name} labels from {labels.min()} to {labels.max()}"
-        raise UserError(f"datasets.{dataset}", found, f"expected 0 to {len(classes) - 1}, for {len(classes)} classes")
-    there = np.bincount(labels, minlength=len(classes))
-    lacking = [str(label) for label, count in zip(classes, there, strict=True) if not count]
-    if lacking:
-        raise UserError(
-            f"datasets.{dataset}",
-            told(f"no {name} images of classes", lacking),
-            "add images of them, take them out, or use more images",
-        )
-
-
-def _fewer(test: _Part, settings: PrepareSettings) -> _Part:
-    """Return ``test_size`` of the test images, or all where it is null."""
-    if settings.test_size is None:
-        return test
-    labels = test.split.labels[test.indices]
-    order = stratified_order(labels, generator(settings.root_seed, "test", settings.dataset))
-    return _Part(test.split, test.indices[np.sort(order[: settings.test_size])])
+        raise UserError(where, found, f"expected 0 to {len(classes) - 1}, for {len(classes)} classes")
+    if lacking := [str(label) for label, count in enumerate(np.bincount(labels, minlength=len(classes))) if not count]:
+        remedy = "add images of them, take them out, or use more images"
+        raise UserError(where, told(f"no {name} images of classes", lacking), remedy)

@@ -23,8 +23,7 @@ from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
 from badminima.results.card import CARD, COLUMNS, DATA, INDEX, PAGE, Card, card_page
 from badminima.results.results import Results
-from badminima.storage.files import atomic_path, file_sha256, write_csv, write_json, write_text
-from badminima.storage.temporaries import temporary_folder
+from badminima.storage.files import atomic_path, file_sha256, temporary_folder, write_csv, write_json, write_text
 from badminima.storage.tensorfiles import read_tensors
 
 # What a run's record says of where it was made.

@@ -1,31 +1,40 @@
-"""Writing results so that a reader sees a whole file or none."""
+"""Writing results so that a reader sees a whole file or none.
+
+A writer works on a temporary file beside the target, and holds a lock on it, which ends with its process however that
+ends. So a leftover is told from what another process is writing just now, on this machine or another, and whoever
+writes the same target next removes it.
+"""
 
 import csv
+import fcntl
 import json
 import math
 import os
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from hashlib import file_digest
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from badminima.errors import UserError
-from badminima.storage.temporaries import temporary_file
+
+# Ends the name of a temporary folder, which begins with that of the file that its writer has locked.
+FOLDER = ".folder"
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; flushed to disk and renamed to it if the block succeeds.
 
-    A failure inside the block removes the temporary file and leaves whatever stood at ``path`` untouched. What a
-    killed process left is removed first. The path ends like the target: writers such as matplotlib choose the format
-    by that.
+    A failure inside the block removes the temporary file and leaves whatever stood at ``path`` untouched. The path ends
+    like the target: writers such as matplotlib choose the format by that.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with temporary_file(path) as temporary:
+        with _temporary_file(path) as temporary:
             yield temporary
             with temporary.open("rb+") as handle:
                 os.fsync(handle.fileno())
@@ -33,6 +42,64 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         error.filename = error.filename or str(path)  # a failed write names no file
         raise
+
+
+@contextmanager
+def temporary_folder(target: Path) -> Iterator[Path]:
+    """Make a folder beside a target; if the block succeeds it takes the target's place, else it is removed.
+
+    Raises:
+        OSError: if there is something in the target.
+    """
+    with _temporary_file(target) as locked:
+        temporary = Path(f"{locked}{FOLDER}")
+        temporary.mkdir()
+        try:
+            yield temporary
+            temporary.replace(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _temporary_file(target: Path) -> Iterator[Path]:
+    """Make an empty file beside a target and hold its lock; it is removed at the end, unless it was renamed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(target)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    while True:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666)
+        with suppress(OSError):  # a file system without locks: leftovers stay there
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # One who took it for a leftover may have removed it before it was locked.
+        if os.fstat(descriptor).st_nlink:
+            break
+        os.close(descriptor)
+    try:
+        yield temporary
+    finally:
+        os.close(descriptor)
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what killed processes left of a target that they were writing."""
+    left = re.compile(rf"\.{re.escape(target.stem)}\.\d+{re.escape(target.suffix)}")
+    for name in filter(left.fullmatch, _hidden_names(target.parent)):
+        with suppress(OSError):  # gone already, still being written, or not ours to remove
+            descriptor = os.open(target.with_name(name), os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(target.with_name(name + FOLDER), ignore_errors=True)
+                target.with_name(name).unlink()
+            finally:
+                os.close(descriptor)
+
+
+@cache
+def _hidden_names(folder: Path) -> list[str]:
+    """List the hidden names in a folder as this process first found it: a folder may be large."""
+    return [name for name in os.listdir(folder) if name.startswith(".")] if folder.is_dir() else []
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,22 +133,18 @@ def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]])
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file; raises UserError if it is missing or may not be read."""
+    """Read a file; raises UserError if it is missing."""
     with readable(path):
         return path.read_bytes()
 
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what keeps a file from being read into a UserError."""
+    """Turn a file that is missing into a UserError."""
     try:
         yield
     except FileNotFoundError:
         raise UserError(path, "no such file", "run the stage that writes it first") from None
-    except IsADirectoryError:
-        raise UserError(path, "a folder", "expected a file") from None
-    except PermissionError:
-        raise UserError(path, "a file that may not be read", "ask its owner for the right (umask 077?)") from None
 
 
 def user_path(path: str | PathLike[str]) -> Path:
@@ -104,6 +167,4 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

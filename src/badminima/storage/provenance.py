@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -29,17 +30,12 @@ def provenance(device: torch.device) -> dict[str, object]:
 
 def code_revision() -> str | None:
     """Return the git revision of this code, with ``+changes`` if the tree differs; None outside a checkout."""
-    folder = Path(__file__).parent
+    git = partial(subprocess.run, cwd=Path(__file__).parent, check=True, capture_output=True, text=True)
     try:
-        revision = _git(folder, "rev-parse", "HEAD")
-        return revision + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+        revision = git(["git", "rev-parse", "HEAD"]).stdout.strip()
+        return revision + ("+changes" if git(["git", "status", "--porcelain", "--untracked-files=no"]).stdout else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _version(package: str) -> str | None:

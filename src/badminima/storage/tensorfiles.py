@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,9 +25,10 @@ DIGEST = "sha256"
 BLOCK = 1 << 20
 
 Layout = Mapping[str, tuple[Any, tuple[int, ...]]]
-# What safetensors calls the types that numpy has too.
-TYPES = {"BOOL": "?", **{f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)}}
-TYPES |= {f"F{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)}
+# What safetensors calls the types that numpy has too: their kinds, and their sizes in bytes.
+SIZES = [("I", (1, 2, 4, 8)), ("U", (1, 2, 4, 8)), ("F", (2, 4, 8))]
+TYPES = {f"{kind}{8 * size}": f"<{kind.lower()}{size}" for kind, sizes in SIZES for size in sizes} | {"BOOL": "?"}
+NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class TensorStream:
 
     metadata: dict[str, Any]
     _handle: BinaryIO
-    _shapes: Mapping[str, tuple[int, ...]]
-    _types: Mapping[str, np.dtype[Any]]
+    _layout: Layout
     _offsets: Mapping[str, int]
 
     def put(self, name: str, rows: np.ndarray, values: np.ndarray) -> None:
@@ -53,15 +52,15 @@ class TensorStream:
             rows: their positions along its first axis, ``[k]``.
             values: ``[k, ...]`` of the tensor's type.
         """
-        shape = self._shapes[name]
-        if values.shape != (len(rows), *shape[1:]) or values.dtype != self._types[name]:
-            raise ValueError(f"{name}: {values.dtype} {values.shape} does not fit {self._types[name]} {shape}")
+        kind, shape = self._layout[name]
+        if values.dtype != kind or values.shape != (len(rows), *shape[1:]):
+            raise ValueError(f"{name}: {values.dtype} {values.shape} does not fit {np.dtype(kind)} {shape}")
         stride = values[:1].nbytes
         # Neighbours go to the disk together.
         for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1):
             if len(run):
                 self._handle.seek(self._offsets[name] + int(rows[run[0]]) * stride)
-                self._handle.write(np.ascontiguousarray(values[run[0] : run[-1] + 1]).tobytes())
+                self._handle.write(values[run[0] : run[-1] + 1].tobytes())
 
     def put_whole(self, name: str, array: np.ndarray) -> None:
         """Write a whole tensor."""
@@ -101,26 +100,18 @@ def stream_tensors(path: Path, layout: Layout, metadata: Mapping[str, Any]) -> I
     Raises:
         OSError: if the disk refuses.
     """
-    types = {name: np.dtype(kind) for name, (kind, _) in layout.items()}
-    shapes = {name: tuple(shape) for name, (_, shape) in layout.items()}
-    # Wider types first: the format wants tensors without gaps, and so each stays aligned.
-    names = sorted(layout, key=lambda name: -types[name].itemsize)
     entries: dict[str, Any] = {}
-    starts, end = {}, 0
-    for name in names:
-        starts[name], end = end, end + prod(shapes[name]) * types[name].itemsize
-        entries[name] = {
-            "dtype": _type_name(types[name]),
-            "shape": list(shapes[name]),
-            "data_offsets": [starts[name], end],
-        }
+    end = 0
+    # Wider types first: the format wants tensors without gaps, and so each stays aligned.
+    for name, (kind, shape) in sorted(layout.items(), key=lambda item: -np.dtype(item[1][0]).itemsize):
+        start, end = end, end + prod(shape) * np.dtype(kind).itemsize
+        entries[name] = {"dtype": NAMES[np.dtype(kind)], "shape": list(shape), "data_offsets": [start, end]}
     room = len(json.dumps({"__metadata__": _as_text(metadata), **entries})) + METADATA_ROOM
     room += -room % 8
     with atomic_path(path) as temporary, temporary.open("wb+") as handle:
         handle.truncate(8 + room + end)
-        offsets = {name: 8 + room + start for name, start in starts.items()}
-        stream = TensorStream(dict(metadata), handle, shapes, types, offsets)
-        yield stream
+        offsets = {name: 8 + room + entry["data_offsets"][0] for name, entry in entries.items()}
+        yield (stream := TensorStream(dict(metadata), handle, layout, offsets))
         stated = {"__metadata__": _as_text(stream.metadata), **entries}
         stated["__metadata__"][DIGEST] = _digest(handle, 8 + room, stated)
         text = json.dumps(stated).encode()
@@ -144,10 +135,17 @@ def read_tensors(path: Path, framework: str = "numpy", verify: bool = False) -> 
     """
     with _one_line_errors(path):
         with safe_open(path, framework) as handle:
-            metadata = {key: json.loads(value) for key, value in (handle.metadata() or {}).items() if key != DIGEST}
             names = handle.keys() if framework != "numpy" else []
             tensors = {name: handle.get_tensor(name) for name in names}
-        header, begin = _read_header(path, verify)
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            header, begin = json.loads(file.read(size)), 8 + size
+            stated = header.pop("__metadata__", {})
+            digest = _digest_in(stated) if verify else ""
+            texts = {key: value for key, value in stated.items() if key != DIGEST}
+            if verify and _digest(file, begin, {"__metadata__": texts, **header}) != digest:
+                raise ValueError("its digest does not fit its content")
+        metadata = {key: json.loads(text) for key, text in texts.items()}
         return (tensors if framework != "numpy" else _mapped(path, header, begin)), metadata
 
 
@@ -157,8 +155,8 @@ def stated_digest(path: Path) -> str:
     Raises:
         UserError: if the file is missing or damaged, or states none.
     """
-    with _one_line_errors(path), path.open("rb") as handle:
-        return _stated(_parse_header(handle)[0])
+    with _one_line_errors(path), safe_open(path, "numpy") as handle:
+        return _digest_in(handle.metadata() or {})
 
 
 def require_tensors(path: Path, tensors: Mapping[str, Any], forms: Mapping[str, tuple[str, int]], what: str) -> None:
@@ -178,8 +176,8 @@ def require_tensors(path: Path, tensors: Mapping[str, Any], forms: Mapping[str, 
             raise UserError(path, f"no tensor {name}", f"expected {what}; run its stage again")
         found = str(tensors[name].dtype).removeprefix("torch."), len(tensors[name].shape)
         if found != (kind, axes):
-            told = f"{name} of type {found[0]} with {found[1]} axes"
-            raise UserError(path, told, f"expected {kind} with {axes}, as in {what}; run its stage again")
+            expected = f"expected {kind} with {axes}, as in {what}; run its stage again"
+            raise UserError(path, f"{name} of type {found[0]} with {found[1]} axes", expected)
 
 
 @contextmanager
@@ -190,51 +188,22 @@ def _one_line_errors(path: Path) -> Iterator[None]:
             path.open("rb").close()  # safetensors takes a file that may not be read for a missing one
             yield
     except (SafetensorError, ValueError, RecursionError) as error:
-        found = f"no tensor file, or a damaged one ({' '.join(str(error).split())})"
+        found = " ".join(f"no tensor file, or a damaged one ({error})".split())
         raise UserError(path, found, "delete it and run its stage again") from None
 
 
-def _read_header(path: Path, verify: bool) -> tuple[dict[str, Any], int]:
-    """Read the header of a valid file and where its data begin; raises ValueError if its digest does not fit."""
-    with path.open("rb") as handle:
-        header, begin = _parse_header(handle)
-        if verify:
-            stated = _stated(header)
-            del header["__metadata__"][DIGEST]
-            if _digest(handle, begin, header) != stated:
-                raise ValueError("its digest does not fit its content")
-    header.pop("__metadata__", None)
-    return header, begin
-
-
-def _parse_header(handle: BinaryIO) -> tuple[dict[str, Any], int]:
-    """Return the header of an open file and where its data begin; raises ValueError if there is none."""
-    head = handle.read(8)
-    (size,) = struct.unpack("<Q", head) if len(head) == 8 else (0,)
-    if not 0 < size <= os.fstat(handle.fileno()).st_size:
-        raise ValueError("no header")
-    header = json.loads(handle.read(size))
-    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
-        raise ValueError("no header")
-    return header, 8 + size
-
-
-def _stated(header: Mapping[str, Any]) -> str:
-    """Return the digest in a header; raises ValueError if there is none."""
-    stated = header.get("__metadata__", {}).get(DIGEST)
-    if not isinstance(stated, str):
+def _digest_in(metadata: Mapping[str, str]) -> str:
+    if DIGEST not in metadata:
         raise ValueError("it states no digest")
-    return stated
+    return metadata[DIGEST]
 
 
 def _mapped(path: Path, header: Mapping[str, Any], begin: int) -> dict[str, np.ndarray]:
     """Return the tensors of a valid file; safetensors itself would copy them into memory."""
-    if not any(entry["data_offsets"][1] for entry in header.values()):
-        content = np.empty(0, dtype=np.uint8)
-    else:
-        content = np.memmap(path, dtype=np.uint8, mode="c", offset=begin).view(np.ndarray)
+    is_empty = path.stat().st_size == begin  # of which there is no map
+    content = np.empty(0, np.uint8) if is_empty else np.memmap(path, np.uint8, "c", begin).view(np.ndarray)
     return {
-        name: content[slice(*entry["data_offsets"])].view(_numpy_type(entry["dtype"])).reshape(entry["shape"])
+        name: content[slice(*entry["data_offsets"])].view(TYPES[entry["dtype"]]).reshape(entry["shape"])
         for name, entry in header.items()
     }
 
@@ -246,18 +215,6 @@ def _digest(handle: BinaryIO, begin: int, header: Mapping[str, Any]) -> str:
     while block := handle.read(BLOCK):
         digest.update(block)
     return digest.hexdigest()
-
-
-def _type_name(kind: np.dtype[Any]) -> str:
-    """Return the safetensors name of a numpy type: ``F32``, ``U8``, ``BOOL``, ..."""
-    return "BOOL" if kind == np.bool_ else f"{kind.kind.upper()}{8 * kind.itemsize}"
-
-
-def _numpy_type(name: str) -> np.dtype[Any]:
-    """Return the numpy type of a safetensors type name; raises ValueError if there is none."""
-    if name not in TYPES:
-        raise ValueError(f"numbers of type {name}, which numpy lacks")
-    return np.dtype(TYPES[name])
 
 
 def _as_text(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -22,8 +22,7 @@ from torch import Tensor
 
 from badminima.errors import UserError
 from badminima.experiment.paths import RUN_FILES
-from badminima.storage.files import atomic_path
-from badminima.storage.temporaries import remove_leftovers
+from badminima.storage.files import atomic_path, remove_leftovers
 
 MAGIC = b"badminima restart point 1\n"
 # SLURM may start a job again on another node before the first one knows that it was given up.

@@ -138,7 +138,7 @@ def test_statistics_are_of_the_training_images_alone(prepared, evaluate_on):
 def test_the_log_tells_the_values_of_each_part_and_test_images_that_are_training_images(prepared, capsys):
     raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
     prepared(raw, settings(validation_size=50))
-    told = capsys.readouterr().err.splitlines()
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("d: ")]
     assert told[0].startswith("d: 50 training images, values from ")
     assert told[1] == "d: 7 test images, values from 0 to 6, mean 3.0"
     training = numbers(prepared(raw, settings(validation_size=50))[0]["train.images"])

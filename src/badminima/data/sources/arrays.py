@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from badminima.data.raw import damage_named, some
-from badminima.data.sources.base import CHUNK, Origin, RawDataset
+from badminima.data.sources.base import ArraySplit, Origin, RawDataset
 from badminima.errors import UserError
 
 # Names of images and labels, in any case of letters; the first pair of a part that is there is read.
@@ -30,18 +30,14 @@ Layout = Literal["auto", "channels_last", "channels_first"]
 
 
 @dataclass(frozen=True)
-class _Split:
-    """Images of any layout and scale, made into bytes a chunk at a time.
+class _Split(ArraySplit):
+    """Images of any layout and scale, ``[n, h, w, c]`` or ``[n, c, h, w]``, made into bytes a chunk at a time.
 
     Attributes:
-        images: ``[n, h, w, c]`` or ``[n, c, h, w]``.
-        labels: ``[n] int64``.
         channels_last: which of the two.
         factor: what values are multiplied by.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
     channels_last: bool
     factor: float
 
@@ -53,12 +49,10 @@ class _Split:
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the images at ``indices`` as bytes."""
-        for start in range(0, len(indices), CHUNK):
-            chunk = indices[start : start + CHUNK]
-            images = self.images[chunk]
+        for positions, images in super().chunks(indices, threads):
             if images.dtype != np.uint8:
                 images = np.rint(images * self.factor).astype(np.uint8)
-            yield np.arange(start, start + len(chunk)), images.transpose(0, 3, 1, 2) if self.channels_last else images
+            yield positions, images.transpose(0, 3, 1, 2) if self.channels_last else images
 
 
 class Arrays:
@@ -170,30 +164,18 @@ def _factor(images: dict[str, np.ndarray], where: Path) -> float:
     """Return what brings all images to 0..255; raise UserError if their scale is unknown or not one."""
     found, scales = [], set()
     for name, values in images.items():
-        low, high, is_whole = _range(values, name, where)
+        low, high = float(values.min()), float(values.max())
         found.append(f"{name} ({values.dtype}) from {low:g} to {high:.8g}")
         if values.dtype.kind in "fb" and low >= 0 and high <= UNIT + ROUNDING:
             scales.add(BYTE)
         # Bytes of which none is above 1, and floats such as 1.3, may be of either scale.
-        elif low >= 0 and UNIT < high <= BYTE and (is_whole or high > BYTE / 2):
+        elif low >= 0 and UNIT < high <= BYTE and (high > BYTE / 2 or (values == np.rint(values)).all()):
             scales.add(1.0)
         else:
             scales.add(0.0)
     if len(scales) > 1 or 0.0 in scales:
         raise UserError(where, " and ".join(found), SCALES)
     return scales.pop()
-
-
-def _range(values: np.ndarray, name: str, where: Path) -> tuple[float, float, bool]:
-    """Return the smallest and the largest value, and whether all are whole numbers."""
-    low, high, is_whole = np.inf, -np.inf, True
-    for start in range(0, len(values), CHUNK):
-        chunk = values[start : start + CHUNK]
-        if not np.isfinite(chunk).all():
-            raise UserError(where, f"values in {name} that are not finite", SCALES)
-        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
-        is_whole = is_whole and bool((chunk == np.rint(chunk)).all())
-    return low, high, is_whole
 
 
 def _positions(labels: np.ndarray, classes: np.ndarray, where: Path) -> np.ndarray:

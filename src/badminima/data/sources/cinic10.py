@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from badminima.data.download import Published, download
-from badminima.data.images import FileSplit, Form, TarSplit
+from badminima.data.images import Form, ImageFiles
 from badminima.data.raw import list_images, members
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
@@ -65,7 +65,7 @@ class Cinic10:
                     names[folder].append(member)
         else:
             for role, path in files.items():
-                names[role] = [str(path / image) for image in list_images(path, (".png",)).images]
+                names[role] = [str(path.absolute() / image) for image in list_images(path, (".png",)).images]
         for role, found in names.items():
             if not found:
                 where = files.get("archive", files.get(role))
@@ -78,6 +78,4 @@ def _split(files: dict[str, Path], names: dict[str, list[str]], parts: Sequence[
     folders = [(label, sorted(names[f"{part}/{name}"])) for part in parts for label, name in enumerate(CLASSES)]
     labels = np.repeat([label for label, _ in folders], [len(found) for _, found in folders])
     paths = [file for _, found in folders for file in found]
-    if "archive" in files:
-        return TarSplit(files["archive"], paths, labels, Form(SIDE))
-    return FileSplit(paths, labels, Form(SIDE))
+    return ImageFiles(files.get("archive", Path("/")), paths, labels, Form(SIDE))

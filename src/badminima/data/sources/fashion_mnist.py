@@ -42,23 +42,19 @@ class FashionMNIST:
                 archive.name.removesuffix(".gz"): download(archive, folder, mirrors, "fashion_mnist")
                 for archive in self.archives
             }
-        files = {name: _find(local_dir, name) for name in self.digests}
-        for name, path in files.items():
-            if sha256(_content(path)).hexdigest() != self.digests[name]:
-                raise UserError(path, "content that is not Fashion-MNIST's", "expected the published file")
+        files = {}
+        for name, digest in self.digests.items():
+            files[name] = local_dir / name if (local_dir / name).is_file() else local_dir / f"{name}.gz"
+            if not files[name].is_file():
+                remedy = "expected a folder of the four IDX files of Fashion-MNIST"
+                raise UserError(local_dir, f"no {name} or {name}.gz", remedy)
+            if sha256(_content(files[name])).hexdigest() != digest:
+                raise UserError(files[name], "content that is not Fashion-MNIST's", "expected the published file")
         return "local", files
 
     def read(self, files: dict[str, Path]) -> RawDataset:
         """Images ``[n, 1, 28, 28]``."""
         return RawDataset(_split(files, "train"), _split(files, "t10k"), self.classes)
-
-
-def _find(folder: Path, name: str) -> Path:
-    """Return the file called ``name`` in ``folder``, plain or gzip'd."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise UserError(folder, f"no {name} or {name}.gz", "expected a folder of the four IDX files of Fashion-MNIST")
 
 
 def _content(path: Path) -> bytes:

@@ -3,11 +3,12 @@
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from os.path import commonpath
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from badminima.data.images import FileSplit, Form, TarSplit
+from badminima.data.images import Form, ImageFiles
 from badminima.data.raw import list_images, some, told
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
@@ -70,9 +71,7 @@ class ImageFolder:
 def _split(names: dict[str, list[str]], classes: list[str], where: Path, form: Form) -> Split:
     labels = np.repeat(np.arange(len(classes)), [len(names.get(name, [])) for name in classes])
     images = [image for name in classes for image in names.get(name, [])]
-    if where.is_dir():
-        return FileSplit([str(where / image) for image in images], labels, form)
-    return TarSplit(where, images, labels, form)
+    return ImageFiles(where, images, labels, form)
 
 
 def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]:
@@ -88,7 +87,9 @@ def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]
     if not images:
         raise UserError(where, "no PNG, JPEG or WebP files", LAYOUT)
     paths = {image: PurePosixPath(image).parts for image in images}
-    top = _top(list(paths.values()))
+    # Folders around the parts or classes: those that all images are in.
+    around = PurePosixPath(commonpath(images)).parts
+    top = around.index(TRAIN) if TRAIN in around else max(0, min(len(around), min(map(len, paths.values())) - 2))
     inside = {image: path[top:] for image, path in paths.items()}
     heads = {path[0] for path in inside.values()}
     in_parts = TRAIN in heads
@@ -109,13 +110,3 @@ def _arranged(images: list[str], where: Path) -> dict[str, dict[str, list[str]]]
     if len(parts[TRAIN]) < 2:
         raise UserError(where, f"images of {some(list(parts[TRAIN]))} alone", "expected two classes or more")
     return parts
-
-
-def _top(paths: list[tuple[str, ...]]) -> int:
-    """Return how many folders lie around the parts or classes: those that all images are in."""
-    top = 0
-    while all(len(path) > top + 2 for path in paths) and len({path[top] for path in paths}) == 1:
-        if paths[0][top] == TRAIN:
-            break
-        top += 1
-    return top

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from badminima.data.images import FileSplit, Form
+from badminima.data.images import Form, ImageFiles
 from badminima.data.raw import list_images, told
 from badminima.data.sources.base import Origin, RawDataset, Split
 from badminima.errors import UserError
@@ -74,12 +74,11 @@ class RestrictedImageNet:
 
 
 def _split(files: dict[str, Path], part: str, side: int) -> Split:
-    paths: list[str] = []
-    labels: list[int] = []
+    images: list[tuple[str, int]] = []
     for role, folder in files.items():
         role_part, name, _ = role.split("/")
         if role_part == part:
-            found = [str(folder / image) for image in list_images(folder, ENDINGS).images]
-            paths += found
-            labels += [list(SUPER_CLASSES).index(name)] * len(found)
-    return FileSplit(paths, np.array(labels, dtype=np.int64), Form(side, resize=True))
+            label = list(SUPER_CLASSES).index(name)
+            images += [(str(folder.absolute() / image), label) for image in list_images(folder, ENDINGS).images]
+    paths, labels = zip(*images, strict=True)
+    return ImageFiles(Path("/"), paths, np.array(labels, dtype=np.int64), Form(side, resize=True))
