@@ -24,7 +24,7 @@ def measured_runs(wildcards):
 def collected_pretraining(wildcards):
     """Return the records and histories of every trained init of a study."""
     study = CONFIG.studies[wildcards.study]
-    return pretraining_records(study, lineage.pretrained_inits(CONFIG, study))
+    return pretraining_records(study, runs.pretrained_inits(CONFIG, study))
 
 
 def collected_landscapes(wildcards):

@@ -36,8 +36,7 @@ from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
 from badminima.config.load import check_files, load_config
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
-from badminima.experiment import lineage, measured, paths, runs, settings
-from badminima.experiment.unused import unused
+from badminima.experiment import measured, paths, runs, settings
 from badminima.report.settings import explore_settings, headline_figure, report_settings
 from badminima.workflow.command_line import refused_config
 from badminima.workflow.contents import content_digest
@@ -83,7 +82,7 @@ try:
 except UserError as error:
     sys.exit(refused_config(error, workflow.config_settings.replace_workflow_config))
 
-for line in unused(CONFIG, map(load_configfile, (REPOSITORY / "config.yaml", *SHIPPED)), own_configs()):
+for line in runs.unused(CONFIG, map(load_configfile, (REPOSITORY / "config.yaml", *SHIPPED)), own_configs()):
     warn_once(line)
 
 PATHS = paths.Paths(CONFIG.results)
@@ -181,12 +180,12 @@ def start_weights(wildcards):
 
 def random_weights(wildcards):
     """Return the random weights that the init called {init} is made from."""
-    return weights_of_init(wildcards, lineage.random_behind(CONFIG.inits, wildcards.init))
+    return weights_of_init(wildcards, runs.random_behind(CONFIG.inits, wildcards.init))
 
 
 def pretraining_files(wildcards):
     """Return the files of the pretraining behind the start of a run, where there is one."""
-    root = lineage.root_of(CONFIG.inits, wildcards.init)
+    root = runs.root_of(CONFIG.inits, wildcards.init)
     if not isinstance(CONFIG.inits[root], AdversarialInit):
         return {}
     return {
@@ -202,7 +201,7 @@ def pretraining_options(wildcards, input):
 
 def training_group(wildcards):
     """On a cluster a run and its measurements share one job, but not with the run whose end point it starts from."""
-    behind = lineage.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
+    behind = runs.with_runs_behind(CONFIG.inits, [as_run(wildcards)])[1:]
     return f"training_{len(behind)}" if behind else "training"
 
 

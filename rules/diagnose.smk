@@ -14,7 +14,7 @@ def compared_runs(recipes):
         found = runs_of(wildcards, recipes)
         return {
             "weights": [PATHS.run(run) / paths.WEIGHTS for run in found],
-            "references": [PATHS.run(lineage.reference_of(CONFIG, run)) / paths.WEIGHTS for run in found],
+            "references": [PATHS.run(runs.reference_of(CONFIG, run)) / paths.WEIGHTS for run in found],
         }
 
     return files

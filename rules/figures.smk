@@ -50,7 +50,7 @@ for figure in CONFIG.figures:
 
 
 # A figure of data rather than of tables.
-EXAMPLE = lineage.confusing_example(CONFIG)
+EXAMPLE = runs.confusing_example(CONFIG)
 CONFUSING_FIGURES = []
 
 

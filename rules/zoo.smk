@@ -6,7 +6,7 @@ def exported_files(wildcards):
     study = runs.zoo_study(CONFIG)
     compared = measured.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
     names = [paths.WEIGHTS, paths.RECORD, paths.DIAGNOSTICS]
-    roots = dict.fromkeys(lineage.root_of(CONFIG.inits, init) for init in study.inits)
+    roots = dict.fromkeys(runs.root_of(CONFIG.inits, init) for init in study.inits)
     pretrained = [init for init in roots if isinstance(CONFIG.inits[init], AdversarialInit)]
     return [
         *[PATHS.prepared(dataset) for dataset in study.datasets],

@@ -14,9 +14,8 @@ import pytest
 import yaml
 
 from badminima.config import AdversarialInit
-from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.paths import Paths
-from badminima.experiment.runs import all_runs
+from badminima.experiment.runs import all_runs, pretrained_inits
 from tests.checkout import Checkout, make_checkout
 from tests.slurm.cluster import ENDS_WITH_ITS_PARENT, Cluster
 

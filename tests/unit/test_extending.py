@@ -19,7 +19,7 @@ from badminima.config.schema import reference_text, schema_text
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.diagnose import diagnose
 from badminima.errors import UserError
-from badminima.experiment.cost import cost_of_jobs
+from badminima.experiment.plan import cost_of_jobs
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import DiagnoseSettings, FigureSettings, TableSettings
 from badminima.experiment.speeds import Device, Speed

@@ -12,11 +12,10 @@ from badminima.analysis.claims import GROUPS
 from badminima.analysis.claims.grids import claim_targets, undecidable
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.config.registry import ARCHITECTURES, FIGURES
-from badminima.experiment.lineage import confusing_example
 from badminima.experiment.measured import compared_inits
-from badminima.experiment.plan import Machine, plan
-from badminima.experiment.runs import all_runs, study_runs, zoo_study
-from badminima.experiment.speeds import Device, Speed
+from badminima.experiment.plan import plan
+from badminima.experiment.runs import all_runs, confusing_example, study_runs, zoo_study
+from badminima.experiment.speeds import Device, Machine, Speed
 from tests.conftest import REPOSITORY
 
 # Some figures are of studies or measurements of their own, which a config has or has not.

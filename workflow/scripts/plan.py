@@ -8,10 +8,9 @@ import click
 from badminima.analysis.claims.grids import claim_targets
 from badminima.cli import INPUT_FILE, one_line_errors
 from badminima.config.load import load_config
-from badminima.experiment.cost import not_measured
-from badminima.experiment.plan import Machine, plan, planned_device
-from badminima.experiment.plan_text import plan_text
-from badminima.experiment.speeds import read_devices
+from badminima.experiment.paths import Paths
+from badminima.experiment.plan import Epochs, plan, plan_text
+from badminima.experiment.speeds import Machine, planned_device, read_devices
 from badminima.workflow.machine import device_here
 
 
@@ -27,9 +26,10 @@ def main(config_file: Path, cores: int, gpus: int, cluster_jobs: int | None, tab
     here = device_here(config.device)
     device = planned_device(config, read_devices(tables), here)
     machine = Machine(cores, gpus, cluster_jobs)
-    rows = plan(config, device, machine, claim_targets(config))
+    epochs = Epochs(Paths(config_file.parent))
+    rows = plan(config, device, machine, claim_targets(config), epochs)
     shown = here if cluster_jobs is None else None
-    click.echo(plan_text(rows, device, machine.devices(config, device), shown, not_measured(config, device)))
+    click.echo(plan_text(rows, config, device, machine.devices(config, device), shown, epochs))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from badminima.config import AdversarialInit, Config, RandomInit, StudyConfig
 from badminima.config.options import LandscapeOptions
 from badminima.config.registry import DIAGNOSTICS
-from badminima.experiment.lineage import pretrained_inits, random_behind
-from badminima.experiment.runs import Run, study_runs, zoo_study
+from badminima.experiment.runs import Run, pretrained_inits, random_behind, study_runs, zoo_study
 
 # Between what is measured and the one tensor or layer that it is measured of: ``distance.relative@0.weight``.
 TENSOR = "@"

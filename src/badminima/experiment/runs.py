@@ -1,13 +1,14 @@
-"""Runs: a run is one training (dataset, model, init, recipe, seed), a study a grid of them.
+"""Runs: a run is one training (dataset, model, init, recipe, seed), a study a grid of them; and what they start from.
 
 Two studies that hold the same run share it, because it has the same path.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
-from badminima.config import Config, StudyConfig
+from badminima.config import AdversarialInit, Config, InitConfig, RandomInit, RescaledInit, RunInit, StudyConfig
 
 # All seeds of one init and recipe, for a dataset and model that are known.
 Cell = tuple[str, str]
@@ -41,3 +42,120 @@ def zoo_study(config: Config) -> StudyConfig:
     study = config.studies[config.claims.study]
     chosen = {"recipes": config.zoo.recipes, "inits": config.zoo.inits, "seeds": config.zoo.seeds or study.seeds[:1]}
     return study.model_copy(update={axis: names for axis, names in chosen.items() if names})
+
+
+def run_behind(inits: Mapping[str, InitConfig], run: Run) -> Run | None:
+    """Return the run whose end point a run starts from, if its init is one."""
+    entry = inits.get(run.init)
+    return replace(run, init=entry.start, recipe=entry.recipe) if isinstance(entry, RunInit) else None
+
+
+def with_runs_behind(inits: Mapping[str, InitConfig], runs: list[Run]) -> list[Run]:
+    """Return some runs and all that they rest on, each once."""
+    found = dict.fromkeys(runs)
+    for run in runs:
+        while (behind := run_behind(inits, run)) is not None:
+            found[behind] = None
+            run = behind
+    return list(found)
+
+
+def root_of(inits: Mapping[str, InitConfig], init: str) -> str:
+    """Return the init at the root of a chain of runs; an init that is no end of a run is its own."""
+    while isinstance(entry := inits.get(init), RunInit):
+        init = entry.start
+    return init
+
+
+def random_behind(inits: Mapping[str, InitConfig], init: str) -> str:
+    """Return the random init that an init is, or is made of in the end."""
+    while not isinstance(entry := inits[init], RandomInit):
+        init = entry.start
+    return init
+
+
+def reference_of(config: Config, run: Run) -> Run:
+    """Return the run that a run is compared with: the same recipe and seed from the random weights behind its init."""
+    assert not isinstance(config.inits[run.init], RandomInit)
+    return replace(run, init=random_behind(config.inits, run.init))
+
+
+def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:
+    """Return the pretrainings that the inits of a study are, or are made of."""
+    return list(dict.fromkeys(behind for name in study.inits if (behind := pretraining_behind(config, name))))
+
+
+def pretraining_behind(config: Config, init: str) -> str | None:
+    """Return the adversarial init that an init is, takes its scale from, is made of, or comes from through runs."""
+    root = root_of(config.inits, init)
+    entry = config.inits[root]
+    candidates = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
+    return next((name for name in candidates if isinstance(config.inits[name], AdversarialInit)), None)
+
+
+def pretrainings_needed(config: Config, init: str) -> list[str]:
+    """Return the adversarial inits that are trained before runs from an init can start."""
+    root = root_of(config.inits, init)
+    entry = config.inits[root]
+    made_of = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
+    found = {name: made for name in made_of if isinstance(made := config.inits[name], AdversarialInit)}
+    ends = [made.epochs_like for made in found.values() if made.epochs_like is not None]
+    return list(dict.fromkeys([*found, *ends]))
+
+
+def confusing_example(config: Config) -> tuple[str, str, int] | None:
+    """Dataset, init and seed of the confusing set that is drawn: the first of the claims' study with random labels."""
+    study = config.studies[config.claims.study]
+    random = [
+        name
+        for name in study.inits
+        if isinstance(init := config.inits[name], AdversarialInit) and init.label_fraction > 0
+    ]
+    return (study.datasets[0], random[0], study.seeds[0]) if random else None
+
+
+def unused(config: Config, shipped: Iterable[Any], own: list[Any]) -> list[str]:
+    """Return a line for each entry that files of the user's own add and no study needs.
+
+    Args:
+        config: the merged configuration.
+        shipped: the contents of the repository's config files, whose entries a copy may leave aside; read only where
+            something is unused.
+        own: the contents of the user's own config files, and of ``--config``.
+    """
+    needed = _needed(config)
+    found = [
+        (section, name)
+        for section in ("datasets", "models", "inits", "recipes")
+        for name in getattr(config, section)
+        if name not in needed[section] and any(name in _entries(content, section) for content in own)
+    ]
+    known = list(shipped) if found else []
+    return [
+        f"{section}.{name}: no study uses it; add it to the {section} of one, or of the grid"
+        for section, name in found
+        if not any(name in _entries(content, section) for content in known)
+    ]
+
+
+def _entries(content: Any, section: str) -> Mapping[str, Any]:
+    """Return the entries of a section; those of a file that is no config, as importing workflows have, are none."""
+    entries = content.get(section) if isinstance(content, Mapping) else None
+    return entries if isinstance(entries, Mapping) else {}
+
+
+def _needed(config: Config) -> dict[str, set[str]]:
+    """Return the entries that runs are made of, and those behind their starts."""
+    runs = all_runs(config)
+    recipes, waiting = {run.recipe for run in runs}, {run.init for run in runs}
+    inits: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        inits.add(name)
+        entry = config.inits[name]
+        behind = {getattr(entry, field, None) for field in ("start", "like", "epochs_like")}
+        waiting |= {other for other in behind if other is not None} - inits
+        if isinstance(entry, RunInit):
+            recipes.add(entry.recipe)
+    datasets, models = {run.dataset for run in runs}, {run.model for run in runs}
+    return {"datasets": datasets, "models": models, "inits": inits, "recipes": recipes}

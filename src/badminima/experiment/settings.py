@@ -1,16 +1,14 @@
 """Settings: what the results of each stage depend on, beside its files. Jobs read them as JSON.
 
-A class per stage; its ``of`` cuts the settings of a job out of the config. Pure and fast: no torch, no file access.
-
+A class per stage; its ``of`` cuts the settings of a job out of the config. No torch, no file access.
 A job is run again when the text of its settings changes. Defaults are left out of it, so a new field that is off
-changes nothing; but a default that changes would go unseen, so its class gets a new ``revision``, which is never left
-out. Raise it too when the stage's code changes its results.
+changes nothing. Raise the ``revision``, which is never left out, when a default or the stage's results change.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from badminima.config import (
     AdversarialInit,
@@ -34,9 +32,8 @@ from badminima.config.checks import doses_of, parts_of
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, TABLES, EntryWithOptions
 from badminima.config.studies import Doses, SeedParts
 from badminima.config.training import BASELINE_RECIPE
-from badminima.experiment.lineage import pretrained_inits
 from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
-from badminima.experiment.runs import Run
+from badminima.experiment.runs import Run, pretrained_inits
 
 # Shared by what is measured at the end of a run and what is measured along its way.
 # 2: images are normalized as trainings normalize them, which rounds differently in the last bits.
@@ -183,12 +180,6 @@ class TrainSettings(Section):
     along: AlongSettings | None = None
     epochs_like: str | None = Field(None, description="Of a pretraining: the init whose number of epochs it trains.")
 
-    @model_validator(mode="after")
-    def _augmentation_is_said_twice(self) -> "TrainSettings":
-        if self.recipe.augmentation != (self.augmentation is not None):
-            raise ValueError("augmentation is to be given exactly where recipe.augmentation is true")
-        return self
-
     @property
     def batch_size_key(self) -> str:
         """The key of the config that the batch size comes from, for messages."""
@@ -292,8 +283,7 @@ class CollectSettings(Section):
 class FigureSettings(Section):
     """Settings of a figure, beside its study's tables: the recipes and inits that it shows, in order.
 
-    A response also depends on where some of them stand along the setting that it is drawn over; statistics are those
-    of what a figure computes itself.
+    A response also depends on the doses that it is drawn over; statistics are those of what a figure computes itself.
     """
 
     # 2: seeds beside their mean, intervals on the scale of their axis.
@@ -323,7 +313,7 @@ class FigureSettings(Section):
 class TableSettings(Section):
     """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order.
 
-    A table of a seed's parts also depends on which of them its inits fix.
+    A table of a seed's parts depends on which of them its inits fix.
     """
 
     revision: int = 1
@@ -368,7 +358,6 @@ class ToySettings(Section):
 class ToyFigureSettings(Section):
     """Settings of the toy's figure, beside its results: how intervals are computed."""
 
-    # 2: recipes in words.
     revision: int = 2
     statistics: StatisticsConfig
     root_seed: int

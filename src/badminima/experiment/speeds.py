@@ -1,10 +1,13 @@
-"""Read the tables of ``make bench``: how fast devices train, evaluate, measure and start."""
+"""What was measured of devices: how fast they train, evaluate, measure and start. Written by `make bench`."""
 
 import csv
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from badminima.config import Config
+from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
 
 CPU = "cpu"
@@ -21,13 +24,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one diagnostic of one architecture, at the default options.
-
-    Attributes:
-        seconds: device-seconds.
-        images: the config's ``measuring.images``.
-        pixels: of an image.
-    """
+    """Device-seconds of one diagnostic of one architecture at the default options, for ``measuring.images``."""
 
     seconds: float
     images: int
@@ -59,6 +56,52 @@ class Device:
         """Whether jobs on it use no GPU."""
         return is_cpu(self.name)
 
+    def nearest(self, architecture: str) -> str:
+        """Return an architecture if it was measured, or else the measured one nearest in parameters."""
+        if architecture in self.speeds:
+            return architecture
+        return nearest(architecture, self.speeds.keys() & ARCHITECTURES.names)
+
+    def speed(self, architecture: str) -> Speed:
+        """Return the speed of an architecture; one that was not measured is estimated from its parameters."""
+        like = self.nearest(architecture)
+        speed = self.speeds[like]
+        larger = 1.0 if like == architecture else parameters_of(architecture) / parameters_of(like)
+        return Speed(speed.training / larger, speed.evaluation / larger, speed.pixels)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A place that runs jobs side by side.
+
+    Attributes:
+        cores: CPU cores, on a machine.
+        gpus: GPUs, on a machine.
+        cluster_jobs: jobs at once, on a cluster.
+    """
+
+    cores: int = 1
+    gpus: int = 1
+    cluster_jobs: int | None = None
+
+    def devices(self, config: Config, device: Device) -> float:
+        """Return how many devices work at once: GPUs, or as many as a CPU's threads go into the cores."""
+        threads = config.resources.of("train").threads
+        if device.is_cpu:
+            return (self.cores if self.cluster_jobs is None else self.cluster_jobs * threads) / device.threads
+        return self.cluster_jobs or max(1, min(self.gpus, self.cores // threads))
+
+
+def parameters_of(architecture: str) -> int:
+    """Return the parameters of an architecture at its default options."""
+    return ARCHITECTURES.entry(architecture).parameters
+
+
+def nearest(architecture: str, known: Iterable[str]) -> str:
+    """Return the known architecture nearest to another one in parameters."""
+    own = parameters_of(architecture)
+    return min(sorted(known), key=lambda name: abs(math.log(parameters_of(name) / own)))
+
 
 def is_cpu(device: str) -> bool:
     """Tell whether a device is a CPU by its name."""
@@ -66,27 +109,58 @@ def is_cpu(device: str) -> bool:
 
 
 def read_devices(tables: Iterable[Path]) -> dict[str, Device]:
-    """Return the devices that were measured, by name; of two rows for the same, the later one counts.
+    """Return the devices whose speed was measured, by name; of two rows for the same, the later one counts.
 
     Args:
-        tables: CSV files of ``benchmarks/training.py``, ``measurements.py`` and ``startup.py``, in any order. A row
-            with an empty speed counts as not measured, a device without speeds too.
+        tables: CSV files of ``benchmarks/training.py``, ``measurements.py`` and ``startup.py``, in any order.
 
     Raises:
         UserError: if a file is missing or no such table.
     """
-    rows = [row for table in tables for row in _read(table)]
-    names = dict.fromkeys(row.device for row in rows if isinstance(row.measured, Speed))
-    return {name: _device(name, [row for row in rows if row.device == name]) for name in names}
+    rows = [row for table in tables for row in _rows(table)]
+    names = dict.fromkeys(row["device"] for row in rows if "train_images_per_second" in row)
+    return {name: _device(name, [row for row in rows if row["device"] == name]) for name in names}
 
 
-def find_device(devices: Collection[str], name: str, key: str = "plan.device") -> str:
+def _rows(table: Path) -> list[dict[str, str]]:
+    """Return the rows of a table; a speed without a number was not measured."""
+    if not table.exists():
+        raise UserError(table, "no such file", "run `make bench` first, or name another table")
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"start_seconds", "diagnostic", "train_images_per_second"} & rows[0].keys():
+        raise UserError(table, "no benchmark table", "expected what `make bench` writes")
+    numbers = ("train_images_per_second", "evaluate_images_per_second")
+    return [row for row in rows if all(row.get(name, "measured") for name in numbers)]
+
+
+def _device(name: str, rows: list[dict[str, str]]) -> Device:
+    """Put the rows of one device together, a CPU's seconds as those of as many threads as its last speed has."""
+    last = next(row for row in reversed(rows) if "train_images_per_second" in row)
+    threads = int(last["threads"] or 1)
+    speeds: dict[str, Speed] = {}
+    timings: dict[str, dict[str, Timing]] = {}
+    start = 0.0
+    for row in rows:
+        share = int(row["threads"] or 1) / threads if is_cpu(name) else 1.0
+        if "start_seconds" in row:
+            start = float(row["start_seconds"]) * share
+            continue
+        architecture, size = row["case"].split()
+        pixels = math.prod(map(int, size.split("x")))
+        if "diagnostic" in row:
+            timing = Timing(float(row["seconds"]) * share, int(row["images"]), pixels)
+            timings.setdefault(row["diagnostic"], {})[architecture] = timing
+        else:
+            train, evaluate = float(row["train_images_per_second"]), float(row["evaluate_images_per_second"])
+            speeds[architecture] = Speed(train / share, evaluate / share, pixels)
+    # A diagnostic is scaled by training speeds.
+    known = {name: {case: of[case] for case in of if case in speeds} for name, of in timings.items()}
+    return Device(name, threads, last["precision"], speeds, {name: of for name, of in known.items() if of}, start)
+
+
+def find_device(devices: Collection[str], name: str) -> str:
     """Return the device called ``name``, or the only one with that in its name, in capitals or not.
-
-    Args:
-        devices: the devices that were measured.
-        name: the device that is wanted.
-        key: where it was named, for the message.
 
     Raises:
         UserError: if it is none of them, or could be several.
@@ -96,71 +170,16 @@ def find_device(devices: Collection[str], name: str, key: str = "plan.device") -
     if len(exact or found) == 1:
         return (exact or found)[0]
     problem = f"which is part of {', '.join(found)}" if found else "which was not measured"
-    raise UserError(
-        key, f"{name!r}, {problem}", f"measured: {', '.join(devices)} (name one of them, or run `make bench` there)"
-    )
+    remedy = f"measured: {', '.join(devices)} (name one of them, or run `make bench` there)"
+    raise UserError("plan.device", f"{name!r}, {problem}", remedy)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row of a table: a speed, the time of a diagnostic, or the seconds that a job needs to start."""
+def planned_device(config: Config, devices: Mapping[str, Device], here: str) -> Device:
+    """Return the device to reckon with: ``plan.device``, or else the one that this machine computes on.
 
-    device: str
-    threads: int
-    measured: Speed | Timing | float
-    architecture: str = ""
-    diagnostic: str = ""
-    precision: str = ""
-
-
-def _read(table: Path) -> list[_Row]:
-    """Return the rows of a table that have a number; raise UserError if it is none of the three kinds."""
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
-        rows = [_parse(line) for line in lines]
-    except FileNotFoundError:
-        raise UserError(table, "no such file", "run `make bench` first, or name another table") from None
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(table, f"no benchmark table ({error})", "expected what `make bench` writes") from None
-    if not lines:
-        raise UserError(table, "no rows", "expected what `make bench` writes")
-    return [row for row in rows if row is not None]
-
-
-def _parse(line: dict[str, str]) -> _Row | None:
-    """Return a row, or None where its speed is empty."""
-    device, threads = line["device"], int(line["threads"] or 1)
-    if "start_seconds" in line:
-        return _Row(device, threads, float(line["start_seconds"]))
-    architecture, size = line["case"].split()
-    height, width = size.split("x")
-    pixels = int(height) * int(width)
-    if "diagnostic" in line:
-        timing = Timing(float(line["seconds"]), int(line["images"]), pixels)
-        return _Row(device, threads, timing, architecture, line["diagnostic"])
-    training, evaluation = line["train_images_per_second"], line["evaluate_images_per_second"]
-    if not (training and evaluation):
-        return None
-    speed = Speed(float(training), float(evaluation), pixels)
-    return _Row(device, threads, speed, architecture, precision=line["precision"])
-
-
-def _device(name: str, rows: list[_Row]) -> Device:
-    """Put the rows of one device together, a CPU's seconds as those of as many threads as its last speed has."""
-    last = next(row for row in reversed(rows) if isinstance(row.measured, Speed))
-    speeds: dict[str, Speed] = {}
-    timings: dict[str, dict[str, Timing]] = {}
-    start = 0.0
-    for row in rows:
-        share, measured = (row.threads / last.threads if is_cpu(name) else 1.0), row.measured
-        if isinstance(measured, Speed):
-            speeds[row.architecture] = Speed(measured.training / share, measured.evaluation / share, measured.pixels)
-        elif isinstance(measured, Timing):
-            timing = Timing(measured.seconds * share, measured.images, measured.pixels)
-            timings.setdefault(row.diagnostic, {})[row.architecture] = timing
-        else:
-            start = measured * share
-    # A diagnostic is scaled by training speeds.
-    known = {name: {case: of[case] for case in of if case in speeds} for name, of in timings.items()}
-    return Device(name, last.threads, last.precision, speeds, {name: of for name, of in known.items() if of}, start)
+    Where the config computes on the CPU, it is one, whatever GPU is named. Raises UserError if it was not measured.
+    """
+    named = devices[find_device(devices, config.plan.device)] if config.plan.device else None
+    if named is not None and (named.is_cpu or config.device != CPU):
+        return named
+    return devices[find_device(devices, CPU if config.device == CPU else here)]

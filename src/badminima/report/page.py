@@ -19,9 +19,8 @@ from badminima.analysis.claims import CLAIMS, GROUPS, Claim
 from badminima.analysis.claims.evidence import toy_tables
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.data.prepared import read_prepared, repeated_images
-from badminima.experiment.lineage import with_runs_behind
 from badminima.experiment.paths import RECORD, Paths
-from badminima.experiment.runs import Run
+from badminima.experiment.runs import Run, with_runs_behind
 from badminima.report import wording
 from badminima.report.figures.style import init_label, recipe_label
 from badminima.report.html import render

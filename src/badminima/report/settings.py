@@ -11,8 +11,7 @@ from badminima.analysis.claims import Role
 from badminima.analysis.claims.grids import claimed_study, replications
 from badminima.config import Config, InitConfig, OptimizationConfig, RunInit, Section, StatisticsConfig
 from badminima.config.registry import FIGURES
-from badminima.experiment.lineage import confusing_example, with_runs_behind
-from badminima.experiment.runs import all_runs
+from badminima.experiment.runs import all_runs, confusing_example, with_runs_behind
 
 
 class ReportFigure(Section):

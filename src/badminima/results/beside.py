@@ -6,9 +6,8 @@ from pathlib import Path
 from badminima.config import AdversarialInit
 from badminima.config.base import parse
 from badminima.diagnostics.inputs import Inputs
-from badminima.experiment.lineage import random_behind, root_of
 from badminima.experiment.paths import DIAGNOSTICS, RECORD, WEIGHTS, Paths
-from badminima.experiment.runs import Run
+from badminima.experiment.runs import Run, random_behind, root_of
 from badminima.experiment.settings import DiagnoseSettings, TrainSettings
 from badminima.results.lookup import recorded_inits
 from badminima.storage.files import read_json

@@ -16,10 +16,9 @@ from badminima.config import ModelConfig
 from badminima.config.base import parse
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
-from badminima.experiment.lineage import root_of, run_behind
 from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, PREDICTIONS, RECORD, WEIGHTS
 from badminima.experiment.records import RunRecord, read_measurements, read_pretraining, read_record
-from badminima.experiment.runs import Run
+from badminima.experiment.runs import Run, root_of, run_behind
 from badminima.models.weights import read_weights
 from badminima.results.card import CARD, COLUMNS, DATA, INDEX, PAGE, Card, card_page
 from badminima.results.results import Results

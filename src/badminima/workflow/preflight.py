@@ -9,7 +9,7 @@ from pathlib import Path
 from badminima.config import Config
 from badminima.config.registry import SOURCES
 from badminima.errors import UserError
-from badminima.experiment.cost import cost_of_jobs
+from badminima.experiment.plan import cost_of_jobs
 from badminima.experiment.runs import Run
 from badminima.experiment.speeds import Device, is_cpu, read_devices
 from badminima.storage.files import user_path
@@ -71,7 +71,7 @@ def check_cost(
 ) -> None:
     """Raise UserError if jobs on this machine would take more device-hours than ``plan.local_hours`` allows.
 
-    Models that were not measured count nothing. A GPU or CPU that was not measured counts as another one.
+    Models that were not measured are estimated. A GPU or CPU that was not measured counts as another one.
 
     Args:
         config: the configuration.
@@ -84,11 +84,9 @@ def check_cost(
     if limit is None or not (trainings or pretrainings):
         return
     device = _like(device_here(config.device), read_devices(speeds))
-    known_trainings, known_pretrainings = (
-        [run for run in runs if config.models[run.model].architecture in device.speeds]
-        for runs in (trainings, pretrainings)
-    )
-    cost = cost_of_jobs(config, known_trainings, known_pretrainings, device)
+    if not device.speeds:
+        return
+    cost = cost_of_jobs(config, trainings, pretrainings, device)
     hours = (cost.training + cost.measuring) / 3600
     if hours <= limit:
         return

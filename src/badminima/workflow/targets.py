@@ -16,7 +16,7 @@ from badminima.analysis.claims import GROUPS, claims_of
 from badminima.analysis.claims.grids import undecidable
 from badminima.config import Config
 from badminima.config.registry import FIGURES
-from badminima.experiment.lineage import confusing_example
+from badminima.experiment.runs import confusing_example
 
 # The targets that stand for an entry of the config: how their names begin, and the section that has the entries.
 SECTIONS = {"fig_": "figures", "table_": "tables"}

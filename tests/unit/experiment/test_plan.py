@@ -6,9 +6,10 @@ import pytest
 
 from badminima.config.load import load_config
 from badminima.errors import UserError
-from badminima.experiment.plan import Machine, PlanRow, plan, planned_device
-from badminima.experiment.plan_text import duration, plan_text
-from badminima.experiment.speeds import Device, Speed, Timing, find_device, read_devices
+from badminima.experiment.paths import Paths
+from badminima.experiment.plan import Epochs, PlanRow, duration, plan, plan_text
+from badminima.experiment.speeds import Device, Machine, Speed, Timing, find_device, planned_device, read_devices
+from badminima.storage.files import write_json
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
 
@@ -130,9 +131,30 @@ def test_a_start_trained_as_long_as_another_pays_for_both_pretrainings_once():
     assert counts(both) == (2, 2)
 
 
-def test_a_model_that_was_not_measured_is_named():
-    with pytest.raises(UserError, match="no measured speed of resnet18 on NVIDIA X; measured: vgg16"):
-        rows(config(), Device("NVIDIA X", speeds={"vgg16": SPEEDS["vgg16"]}))
+def test_a_model_that_was_not_measured_is_estimated_from_the_nearest_in_parameters():
+    known = Device("NVIDIA X", speeds={"resnet50": Speed(500.0, 2000.0, 1024), "mlp": Speed(1e9, 1e9, 64)})
+    # ResNet18 has 11,173,962 parameters where ResNet50 has 23,520,842.
+    faster = 23_520_842 / 11_173_962
+    speeds = {**SPEEDS, "resnet18": Speed(500.0 * faster, 2000.0 * faster, 1024)}
+    assert total(config(), known).training == pytest.approx(total(config(), replace(GPU, speeds=speeds)).training)
+    text = plan_text(plan(config(), known, Machine()), config(), known, 1, None, Epochs())
+    assert "\nresnet18 was not measured on it: estimated from the parameters of resnet50; `make bench`\n" in text
+
+
+def test_a_pretraining_likely_takes_the_epochs_of_finished_ones_or_of_a_network_of_its_size(tmp_path):
+    paths = Paths(tmp_path)
+    likely = {}
+    for finished in ((), (40,), (50, 70, 90)):
+        for seed, epochs in enumerate(finished):
+            write_json(paths.init("cifar10", "resnet18", "adversarial", seed) / "run.json", {"epochs": epochs})
+        likely[finished] = plan(config(), GPU, Machine(), epochs=Epochs(paths))[-1].likely
+    vanilla = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
+    # 30 epochs of ResNet18 where none has finished; evaluated every 25 epochs.
+    for finished, epochs in (((), 30), ((40,), 40), ((50, 70, 90), 70)):
+        pretraining = epochs * 500_000 / 1000 + (1 + -(-epochs // 25)) * 510_000 / 4000
+        assert likely[finished] == pytest.approx((2 * vanilla + pretraining) / 3600)
+    text = plan_text(plan(config(), GPU, Machine()), config(), GPU, 1, None, Epochs(paths))
+    assert "after 70 of 350 epochs,\nas finished ones here did (1 of 1)" in text
 
 
 def test_an_end_point_pays_for_the_runs_behind_it_once():
@@ -147,9 +169,7 @@ def test_an_end_point_pays_for_the_runs_behind_it_once():
     assert counts(with_one) == (4, 1)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "a,b\n1,2\n", "case,images,diagnostic,seconds,device,threads\nmlp,1,x,1,cpu,1\n"]
-)
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n"])
 def test_another_table_is_refused(tmp_path, content):
     (tmp_path / "x.csv").write_text(content)
     with pytest.raises(UserError, match="expected what `make bench` writes"):
@@ -248,31 +268,32 @@ def test_starts_are_paid_by_all_jobs_and_shared_by_the_cores():
     # random weights; tables and those of outcomes, 14 figures and the confusing copies, 2 tables for papers, 3 pages,
     # 4 of the toy.
     assert one.starting == pytest.approx((7 + 4 + 2 + 14 + 1 + 2 + 3 + 4) * 5.0 / 3600)
-    assert one.wall_clock == pytest.approx(one.training + one.starting)
-    assert total(config(), PAIR, Machine(cores=1)).wall_clock == pytest.approx(2 * one.wall_clock)
+    assert one.at_most == pytest.approx(one.training + one.starting)
+    assert total(config(), PAIR, Machine(cores=1)).at_most == pytest.approx(2 * one.at_most)
 
 
 def test_gpus_work_side_by_side_as_far_as_cores_go_and_one_run_takes_its_time():
     seeds = config(studies={"ablation": {"seeds": [0, 1, 2, 3], "inits": ["random"]}})
-    alone = total(seeds).wall_clock
-    assert total(seeds, machine=Machine(cores=8, gpus=2)).wall_clock == pytest.approx(alone / 2)
-    assert total(seeds, machine=Machine(cores=4, gpus=2)).wall_clock == pytest.approx(alone)
-    assert total(seeds, machine=Machine(cluster_jobs=200)).wall_clock == pytest.approx(alone / 4)
+    alone = total(seeds).at_most
+    assert total(seeds, machine=Machine(cores=8, gpus=2)).at_most == pytest.approx(alone / 2)
+    assert total(seeds, machine=Machine(cores=4, gpus=2)).at_most == pytest.approx(alone)
+    assert total(seeds, machine=Machine(cluster_jobs=200)).at_most == pytest.approx(alone / 4)
 
 
 def test_a_plan_reads_answer_first_and_has_a_row_for_targets_of_one_cost():
-    figure = PlanRow("fig_curves", 60, 6, 0.4, 0.0, 0.1, 0.5, 0.02)
+    figure = PlanRow("fig_curves", 60, 6, 0.25, 0.5, 0.4, 0.0, 0.1, 0.02)
     alike = [replace(figure, target=f"fig_{number:020}") for number in range(9)]
-    whole = PlanRow("all", 1_060, 6, 3000.0, 0.4, 0.1, 70.0, 3.05)
-    text = plan_text([figure, *alike, whole], GPU, 8, "cpu", ["start"])
+    whole = PlanRow("all", 1_060, 6, 50.0, 70.0, 3000.0, 0.4, 0.1, 3.05)
+    text = plan_text([figure, *alike, whole], config(figures=ONLY_CURVES), GPU, 8, "cpu", Epochs())
     lines = text.splitlines()
-    assert lines[0] == "all: at most 3 days on NVIDIA X, 3.0 GB of disk; 1,060 trainings after 6 pretrainings"
+    likely, disk = "all: likely 2 days, at most 3 days on NVIDIA X", "3.0 GB of disk"
+    assert lines[0] == f"{likely}, {disk}; 1,060 trainings after 6 pretrainings"
     assert lines[1].endswith("; 8 at once; jobs on this machine would compute on cpu")
-    assert lines[2] == "not measured on it, so not counted: start"
-    assert lines[4].split() == ["wall", "clock", "training", "measuring", "starting", "disk", "target"]
-    assert lines[5].split() == ["3", "days", "125", "days", "24", "min", "6", "min", "3.0", "GB", "all"]
-    assert lines[6].split()[:10] == ["30", "min", "24", "min", "-", "6", "min", "20", "MB", "fig_curves,"]
-    assert all(len(line) <= 100 for line in lines)
+    assert lines[2].startswith("not measured on it, so not counted: ")
+    assert lines[4].split() == ["likely", "at", "most", "training", "measuring", "starting", "disk", "target"]
+    assert lines[5].split() == ["2", "days", "3", "days", "125", "days", "24", "min", "6", "min", "3.0", "GB", "all"]
+    assert lines[6].split()[:4] == ["15", "min", "30", "min"]
+    assert all(len(line) <= 100 for line in lines[4:])
     assert text.count("fig_") == 10
 
 
@@ -286,4 +307,5 @@ def test_a_duration_reads_in_its_own_unit(hours, text):
 
 @pytest.mark.parametrize(("device", "here"), [(GPU, "NVIDIA X"), (PAIR, "cpu"), (GPU, None)])
 def test_where_jobs_run_on_what_is_reckoned_with_nothing_is_said(device, here):
-    assert "would compute" not in plan_text([PlanRow("all", 1, 0, 1.0, 0.0, 0.0, 1.0, 0.1)], device, 1, here, [])
+    row = PlanRow("all", 1, 0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.1)
+    assert "would compute" not in plan_text([row], config(), device, 1, here, Epochs())

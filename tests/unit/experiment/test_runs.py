@@ -3,10 +3,9 @@
 import pytest
 
 from badminima.config.load import load_config
-from badminima.experiment import lineage, measured
-from badminima.experiment.lineage import random_behind, root_of, with_runs_behind
+from badminima.experiment import measured, runs
 from badminima.experiment.paths import Paths
-from badminima.experiment.runs import Run, all_runs, study_runs
+from badminima.experiment.runs import Run, all_runs, random_behind, root_of, study_runs, unused, with_runs_behind
 from badminima.experiment.settings import CollectSettings, ConfuseSettings, FigureSettings, TrainSettings
 from tests.configs import overlay, raw_config
 
@@ -86,8 +85,8 @@ def test_a_figure_shows_its_study_unless_told_otherwise(config):
 def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_lacks_it():
     raw = overlay(raw_config(), {"studies": {"scale": {"inits": ["random", "random_rescaled"]}}})
     config = load_config(raw)
-    assert lineage.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
-    assert lineage.pretraining_behind(config, "random") is None
+    assert runs.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
+    assert runs.pretraining_behind(config, "random") is None
 
 
 def test_what_an_init_is_made_of_whichever_way_its_scale_is_taken():
@@ -97,14 +96,14 @@ def test_what_an_init_is_made_of_whichever_way_its_scale_is_taken():
         "adversarial_shrunk": {"kind": "rescaled", "start": "adversarial", "like": "random", "logits": False},
     }
     config = load_config(overlay(raw_config(), {"inits": inits}))
-    behind = {name: lineage.random_behind(config.inits, name) for name in config.inits}
+    behind = {name: runs.random_behind(config.inits, name) for name in config.inits}
     assert behind.pop("random_x2") == behind.pop("random_x2_logits") == "random_x2"
     assert set(behind.values()) == {"random"}
-    pretrained = {name: lineage.pretraining_behind(config, name) for name in config.inits}
+    pretrained = {name: runs.pretraining_behind(config, name) for name in config.inits}
     assert pretrained["adversarial_shrunk"] == pretrained["random_rescaled"] == "adversarial"
     assert pretrained["true_labels"] == "true_labels"
     assert pretrained["random_x2_logits"] is None
-    assert lineage.pretrainings_needed(config, "true_labels") == ["true_labels", "adversarial"]
+    assert runs.pretrainings_needed(config, "true_labels") == ["true_labels", "adversarial"]
 
 
 def test_an_init_with_fewer_recipes_has_no_other_runs(config):
@@ -148,7 +147,7 @@ def test_a_chain_of_runs_leads_back_to_what_it_began_with(chained):
         "adversarial",
     ]
     assert {random_behind(inits, name) for name in inits} == {"random"}
-    behind = {name: lineage.pretraining_behind(chained, name) for name in inits}
+    behind = {name: runs.pretraining_behind(chained, name) for name in inits}
     assert behind["momentum_end"] is behind["random"] is None
     assert {behind[name] for name in ("adversarial_end", "rescaled_end", "later")} == {"adversarial"}
 
@@ -163,10 +162,10 @@ def test_a_run_rests_on_the_runs_behind_its_init_whether_a_study_has_them_or_not
 def test_a_run_from_an_end_point_is_compared_with_its_recipe_from_the_random_weights_at_the_root(chained):
     for init in ("momentum_end", "later", "rescaled_end"):
         run = Run("cifar10", "vgg16", init, "l2", 1)
-        assert lineage.reference_of(chained, run) == Run("cifar10", "vgg16", "random", "l2", 1)
+        assert runs.reference_of(chained, run) == Run("cifar10", "vgg16", "random", "l2", 1)
     study = chained.studies["ablation"]
     assert measured.compared_inits(chained, study) == study.inits[1:]
-    assert lineage.pretrained_inits(chained, study) == ["adversarial"]
+    assert runs.pretrained_inits(chained, study) == ["adversarial"]
 
 
 def test_a_run_is_measured_along_for_all_studies_that_have_it():
@@ -191,3 +190,45 @@ def test_a_run_is_measured_along_for_all_studies_that_have_it():
     fewer = load_config(overlay(raw_config(), {"measuring": {"images": 7, "options": {"units": {}}}}))
     assert TrainSettings.of(fewer, RUN) == TrainSettings.of(plain, RUN)
     assert TrainSettings.of(config, RUN).along.options == {}
+
+
+def told(own: dict) -> list[str]:
+    return unused(load_config(overlay(raw_config(), own)), [raw_config(), {"recipes": {"adam": {}}}], [{}, own])
+
+
+def test_an_entry_that_no_study_names_is_told():
+    own = {
+        "recipes": {"sam": {"sam": 0.05}, "ema": {"ema": 0.99}, "adam": {"optimizer": "adam"}},
+        "inits": {"random_x2": {"kind": "random", "gain": 2.0}},
+        "models": {"small": {"architecture": "mlp"}},
+        "datasets": {"digits": {"source": "digits", "train_size": 1000}},
+        "studies": {"scale": {"recipes": ["vanilla", "ema"]}},
+    }
+    assert told(own) == [
+        f"{section}.{name}: no study uses it; add it to the {section} of one, or of the grid"
+        for section, name in (("datasets", "digits"), ("models", "small"), ("inits", "random_x2"), ("recipes", "sam"))
+    ]
+
+
+def test_what_stands_behind_a_start_is_used():
+    own = {
+        "recipes": {"long": {"epochs": 9}},
+        "inits": {
+            "wide": {"kind": "random", "gain": 2.0},
+            "end": {"kind": "run", "start": "wide", "recipe": "long"},
+            "like_wide": {"kind": "rescaled", "like": "wide"},
+        },
+        "studies": {"scale": {"inits": ["random", "end", "like_wide"]}},
+    }
+    assert told(own) == []
+
+
+def test_what_the_shipped_files_have_is_not_told():
+    own = {"grid": {"datasets": ["cifar10"]}, "datasets": {"cifar100": {"train_size": 100}}}
+    assert told(own) == []
+    assert unused(load_config(overlay(raw_config(), {"recipes": {"sam": {"sam": 0.05}}})), [raw_config()], [{}]) == []
+
+
+def test_the_config_of_an_importing_workflow_may_have_any_form():
+    config = load_config(overlay(raw_config(), {"recipes": {"sam": {"sam": 0.05}}}))
+    assert unused(config, [raw_config()], [None, [1], {"recipes": 3}, {"recipes": "sam"}]) == []

@@ -10,9 +10,8 @@ from pydantic import Field
 from badminima.analysis.claims import CLAIMS, GROUPS, Claim, Role, claims_of
 from badminima.config import AdversarialInit, Config, RunInit, Section, StatisticsConfig, StudyConfig
 from badminima.config.options import TraceOptions
-from badminima.experiment.lineage import pretrained_inits, pretraining_behind
 from badminima.experiment.plan import TargetRuns
-from badminima.experiment.runs import study_runs
+from badminima.experiment.runs import pretrained_inits, pretraining_behind, study_runs
 from badminima.experiment.settings import CollectSettings
 
 FEW_REPLICATIONS = "fewer than two adversarial inits that differ in R alone"
