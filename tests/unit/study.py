@@ -7,7 +7,7 @@ from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
 from badminima.analysis.tables import StudyTables, summarize_cells
 from badminima.config import StatisticsConfig
-from badminima.report.figures.robustness import KINDS
+from badminima.report.figures.lines import KINDS
 
 RECIPES = ["vanilla", "da", "m", "l2", "da+m", "da+l2", "m+l2", "da+m+l2"]
 INITS = ["random", "adversarial", "random_rescaled"]

@@ -244,7 +244,7 @@ FIGURES = Registry(
     "figure",
     "badminima.report.figures",
     {
-        "curves": FigureEntry("curves:draw", outcomes=True, question="How do accuracies grow along training?"),
+        "curves": FigureEntry("lines:draw_curves", outcomes=True, question="How do accuracies grow along training?"),
         "pretraining": FigureEntry(
             "pretraining:draw",
             outcomes=True,
@@ -255,7 +255,9 @@ FIGURES = Registry(
         "distance": FigureEntry("panels:draw", needs=("distance", "norms"), question="How far does each run travel?"),
         "complexity": FigureEntry("panels:draw", needs=("complexity",), question="Are bad minima more complex?"),
         "sharpness": FigureEntry("panels:draw", needs=("sharpness",), question="Are bad minima sharper?"),
-        "robustness": FigureEntry("robustness:draw", needs=("robustness",), question="Are bad minima less robust?"),
+        "robustness": FigureEntry(
+            "lines:draw_robustness", needs=("robustness",), question="Are bad minima less robust?"
+        ),
         "memory": FigureEntry("panels:draw", needs=("memory", "privacy"), question="What is left of the wrong labels?"),
         "privacy": FigureEntry("panels:draw", needs=("privacy",), question="Do bad minima leak their training images?"),
         "units": FigureEntry("panels:draw", needs=("units",), question="Which units does a run use?"),
@@ -273,7 +275,9 @@ FIGURES = Registry(
         "measures": FigureEntry(
             "measures:draw", whole_study=True, question="Which measure distinguishes bad minima from good ones?"
         ),
-        "scatter": FigureEntry("scatter:draw", question="How does the generalization gap grow with each measure?"),
+        "scatter": FigureEntry(
+            "measures:draw_scatter", question="How does the generalization gap grow with each measure?"
+        ),
         "escape": FigureEntry("escape:draw", outcomes=True, question="How much of the gap does each recipe close?"),
         "response": FigureEntry("response:draw", outcomes=True, over=True),
         "label_noise": FigureEntry("label_noise:draw", along=("trace",), outcomes=True),

@@ -5,7 +5,6 @@ the measure. plotly draws it, whose script the page carries, so it loads nothing
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -31,19 +30,8 @@ CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage
 
 # Colour and marker of each init.
 Looks = Mapping[str, tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A part of a plot: one (dataset, model).
-
-    Attributes:
-        rows: those of a table.
-        place: its row and column in the plot.
-    """
-
-    rows: pd.DataFrame
-    place: Mapping[str, int]
+# The rows of one (dataset, model), and where its panel is: row and column.
+Panel = tuple[pd.DataFrame, Mapping[str, int]]
 
 
 def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str]) -> str:
@@ -79,11 +67,11 @@ def accuracies(runs: pd.DataFrame) -> go.Figure:
     recipes = [recipe_label(recipe) for recipe in dict.fromkeys(runs["recipe"])]
     figure, panels = _panels(runs, max(HEIGHT, TOP + BOTTOM + RECIPE * len(recipes)))
     label, looks = accuracy_label(runs), _looks(runs)
-    for panel in panels:
-        for _, members in panel.rows.groupby("init", sort=False):
+    for rows, place in panels:
+        for _, members in rows.groupby("init", sort=False):
             names = [recipe_label(recipe) for recipe in members["recipe"]]
             points = _points(members, looks, 100 * members["test_accuracy"], names, label)
-            figure.add_trace(points.update(hovertemplate="%{text}<extra></extra>"), **panel.place)
+            figure.add_trace(points.update(hovertemplate="%{text}<extra></extra>"), **place)
     _name_once(figure)
     figure.update_yaxes(categoryorder="array", categoryarray=recipes[::-1])
     return figure.update_xaxes(title_text=label)
@@ -99,8 +87,8 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
     figure, panels = _panels(histories)
     looks = _looks(histories)
     drawn: list[tuple[str, str]] = []
-    for panel in panels:
-        for keys, run in panel.rows.groupby(RUN_KEYS, sort=False):
+    for rows, place in panels:
+        for keys, run in rows.groupby(RUN_KEYS, sort=False):
             init, recipe, seed = map(str, keys[2:])
             line = go.Scatter(
                 x=run["epoch"],
@@ -112,7 +100,7 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
                 text=f"{init_label(init)}, {recipe_label(recipe)}, seed {seed}",
                 hovertemplate="%{text}<br>epoch %{x}: %{y:.2f}%<extra></extra>",
             )
-            figure.add_trace(line, **panel.place)
+            figure.add_trace(line, **place)
             drawn.append((init, recipe))
     changes = {recipe: _shown_lines(drawn, recipe) for _, recipe in drawn}
     for place, trace in enumerate(figure.data):
@@ -129,10 +117,10 @@ def measured(runs: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     figure, panels = _panels(runs)
     accuracy, looks = accuracy_label(runs), _looks(runs)
     shown = []
-    for panel in panels:
-        for _, members in panel.rows.groupby("init", sort=False):
+    for rows, place in panels:
+        for _, members in rows.groupby("init", sort=False):
             y = 100 * members["test_accuracy"]
-            figure.add_trace(_points(members, looks, members[measures[0]], y, accuracy), **panel.place)
+            figure.add_trace(_points(members, looks, members[measures[0]], y, accuracy), **place)
             shown.append(members)
     _name_once(figure)
     titles = [f"{axis.plotly_name}.title.text" for axis in figure.select_xaxes()]
@@ -175,8 +163,7 @@ def _panels(table: pd.DataFrame, height: int = HEIGHT) -> tuple[go.Figure, list[
     # Below all panels, where a phone has room for it.
     figure.update_layout(legend={"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"})
     return figure, [
-        Panel(rows, {"row": line + 1, "col": column + 1})
-        for (_, rows), (line, column) in zip(groups, places, strict=True)
+        (rows, {"row": line + 1, "col": column + 1}) for (_, rows), (line, column) in zip(groups, places, strict=True)
     ]
 
 

@@ -8,7 +8,7 @@ from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
-from badminima.report.figures.lines import draw_range, explain_lines, medians, rows_from
+from badminima.report.figures.lines import draw_range, explain_lines, medians
 
 ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
 TRAIN = "train_accuracy"
@@ -35,11 +35,11 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     rows = [tuple(row) for row in points[ROW].drop_duplicates().itertuples(index=False)]
     figure, grid = plt.subplots(len(rows), 5, figsize=(style.PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
     for line, row in zip(grid, rows, strict=True):
-        of_row = rows_from(curves, row)
+        of_row = style.rows_of(curves, row)
         for axes, statistic in zip([*line[:3], line[4]], [*STATISTICS, TRAIN], strict=True):
             _draw_curves(axes, of_row[of_row["statistic"] == statistic], settings)
             axes.set_xlabel("epoch")
-        _draw_scatter(line[3], rows_from(points, row), settings)
+        _draw_scatter(line[3], style.rows_of(points, row), settings)
         line[3].set_xlabel(COVARIANCE_LABEL)
         for axes, label in zip(
             line, (style.accuracy_label(tables.runs), HESSIAN_LABEL, COVARIANCE_LABEL), strict=False

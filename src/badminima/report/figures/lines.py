@@ -1,16 +1,130 @@
-"""Lines with bands, as several figures draw them."""
+"""Figures of lines with bands, and what several figures draw alike.
 
-from collections.abc import Iterable
+``fig_curves`` shows train and test accuracy against epochs; ``fig_robustness`` accuracy against the strength of
+attacks, of noise, and of the data's own corruptions.
+"""
+
 from itertools import product
 from typing import Any
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from badminima.analysis.tables import CELL_KEYS
+from badminima.analysis.tables import CELL_KEYS, RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
-from badminima.report.figures import style
+from badminima.report.figures import Drawing, nothing_to_draw, style
+
+ACCURACIES = ["train_accuracy", "test_accuracy"]
+# Where the stretched axis would be infinite, in percent.
+BEYOND = 102
+PREFIX = "robustness."
+KINDS = {
+    "fgsm": "FGSM: radius, $\\ell_\\infty$ (1/255)",
+    "pgd_linf": "PGD: radius, $\\ell_\\infty$ (1/255)",
+    "pgd_l2": "PGD: radius, $\\ell_2$ (pixels 0 to 1)",
+    "gaussian": "Gaussian noise: sd (pixels 0 to 1)",
+    "shift": "shift (pixels)",
+    "zeroing": "fraction of values zeroed",
+}
+COLUMNS = 3
+
+
+def draw_curves(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Draw a row per (dataset, model): train left, test right; lines are means over seeds, bands their range.
+
+    The axis is stretched towards 100%, so that chance at epoch 0 and a point at the end are both to be seen. Vertical
+    lines mark drops of the learning rate.
+    """
+    histories = style.of_figure(tables.histories, settings)
+    shown = _summary(histories)
+    rows = style.settings_of(shown)
+    figure, grid = plt.subplots(
+        len(rows), 2, figsize=(style.PAGE_WIDTH, 2.5 * len(rows) + 0.7), squeeze=False, sharex="row", sharey="row"
+    )
+    for line, setting in zip(grid, rows, strict=True):
+        labels = ["train accuracy (%)", style.accuracy_label(tables.runs)]
+        for axes, statistic, label in zip(line, ACCURACIES, labels, strict=True):
+            chosen = style.rows_of(shown[shown["statistic"] == statistic], setting)
+            draw_lines(axes, chosen, "epoch", settings, spread=True)
+            axes.set_ylabel(label)
+            _stretch(axes)
+            _mark_drops(axes, style.rows_of(histories, setting))
+            axes.set_title(style.cell_title(*setting))
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+    style.legend_of_lines(figure, grid[0, 0], len(settings.inits), handlelength=2.6)
+    explain_lines(figure, "mean", "band: their range", int(shown["seeds"].max()), "dotted: the learning rate drops")
+    return Drawing(figure, shown)
+
+
+def _stretch(axes: Axes) -> None:
+    """Show 0 to 100%, stretched towards 100."""
+    axes.set_yscale(
+        "function",
+        functions=(lambda percent: -np.log10(np.maximum(BEYOND - percent, 1e-9)), lambda place: BEYOND - 10.0**-place),
+    )
+    axes.set_ylim(0, 100.5)
+    axes.set_yticks([0, 50, 80, 90, 95, 100])
+
+
+def _mark_drops(axes: Axes, histories: pd.DataFrame) -> None:
+    """Dotted lines at the last evaluated epochs before the learning rate fell to a half or less."""
+    ordered = histories.sort_values([*RUN_KEYS, "epoch"])
+    of_run = ordered.groupby(RUN_KEYS, sort=False)
+    falls = of_run["lr"].shift(-1) <= ordered["lr"] / 2
+    for epoch in sorted(ordered.loc[falls, "epoch"].unique()):
+        axes.axvline(epoch, color="#777777", linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
+
+
+def _summary(histories: pd.DataFrame) -> pd.DataFrame:
+    """Mean and range over seeds of each accuracy at each evaluated epoch."""
+    tidy = histories.melt(
+        id_vars=[*CELL_KEYS, "epoch"], value_vars=ACCURACIES, var_name="statistic", value_name="value"
+    )
+    groups = tidy.groupby([*CELL_KEYS, "statistic", "epoch"], sort=False)["value"]
+    return groups.agg(mean="mean", low="min", high="max", seeds="size").reset_index()
+
+
+def draw_robustness(tables: StudyTables, settings: FigureSettings) -> Drawing:
+    """Two rows of three panels per (dataset, model), one for each way of disturbing the test images."""
+    shown = _strengths(tables, settings)
+    if shown.empty:
+        return nothing_to_draw("no run has robustness: see costs.csv", shown)
+    panels = [
+        (setting, kind) for setting in style.settings_of(tables.runs) for kind in KINDS if (shown["kind"] == kind).any()
+    ]
+    rows = -(-len(panels) // COLUMNS)
+    figure, grid = plt.subplots(rows, COLUMNS, figsize=(style.PAGE_WIDTH, 1.9 * rows + 0.6), squeeze=False, sharey=True)
+    for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
+        draw_lines(axes, style.rows_of(shown[shown["kind"] == kind], setting), "strength", settings)
+        axes.set_ylim(0, 101)
+        axes.set_xlabel(KINDS[kind])
+        if kind == panels[0][1]:
+            axes.set_title(style.cell_title(*setting))
+    style.hide(grid.flat[len(panels) :])
+    for line in grid:
+        line[0].set_ylabel("test accuracy (%)")
+    style.legend_of_lines(figure, grid[0, 0], len(settings.inits), handlelength=2.6)
+    band = f"band: {settings.statistics.confidence:.0%} interval"
+    explain_lines(figure, "mean", band, int((shown["seeds"] - shown["diverged"]).max()))
+    return Drawing(figure, shown)
+
+
+def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
+    """Cells of every kind and strength, strength 0 being the clean accuracy."""
+    cells = style.of_figure(tables.cells, settings)
+    cells = cells[cells["statistic"].str.startswith(PREFIX)]
+    if cells.empty:
+        return cells
+    parts = cells["statistic"].str.removeprefix(PREFIX).str.rpartition("_")
+    measured = cells.assign(kind=parts[0], strength=pd.to_numeric(parts[2], errors="coerce"))
+    clean = cells[cells["statistic"] == f"{PREFIX}clean"].assign(strength=0.0)
+    kinds = [kind for kind in KINDS if (measured["kind"] == kind).any()]
+    shown = pd.concat([measured[measured["kind"].isin(kinds)], *(clean.assign(kind=kind) for kind in kinds)])
+    return shown.sort_values(["dataset", "model", "kind", "init", "recipe", "strength"], ignore_index=True)
 
 
 def medians(histories: pd.DataFrame, statistics: list[str]) -> pd.DataFrame:
@@ -19,12 +133,6 @@ def medians(histories: pd.DataFrame, statistics: list[str]) -> pd.DataFrame:
     tidy = histories.melt(id_vars=keys, value_vars=statistics, var_name="statistic", value_name="value").dropna()
     groups = tidy.groupby([*CELL_KEYS, "statistic", "epoch"], sort=False)["value"]
     return groups.agg(value="median", low="min", high="max", seeds="size").reset_index()
-
-
-def rows_from(table: pd.DataFrame, start: Iterable[str]) -> pd.DataFrame:
-    """Return the rows of a table of one (dataset, model) or (dataset, model, init)."""
-    keys = dict(zip(CELL_KEYS, start, strict=False))
-    return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
 
 
 def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: str, **look: Any) -> None:

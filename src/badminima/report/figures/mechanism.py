@@ -10,7 +10,7 @@ from badminima.analysis.mechanism import ACCURACY, paths_table, verdicts_table
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
-from badminima.report.figures.lines import draw_range, explain_lines, medians, rows_from
+from badminima.report.figures.lines import draw_range, explain_lines, medians
 
 # Candidates: name in the history -> name for readers.
 CANDIDATES = {
@@ -56,7 +56,7 @@ def draw(tables: StudyTables, settings: FigureSettings, candidates: Mapping[str,
     height = 1.75 * rows * len(starts) + 0.6
     figure, grid = plt.subplots(rows * len(starts), COLUMNS, figsize=(style.PAGE_WIDTH, height), squeeze=False)
     for block, start in zip(grid.reshape(len(starts), -1), starts, strict=True):
-        of_start = (rows_from(table, start) for table in (curves, paths, verdicts))
+        of_start = (style.rows_of(table, start) for table in (curves, paths, verdicts))
         _draw_block(list(block), settings, {name: candidates[name] for name in names}, *of_start)
         block[0].set_ylabel(style.accuracy_label(tables.runs))
         block[0].set_title(f"{style.cell_title(*start[:2])}:\nfrom {style.init_label(start[2])}", loc="left")

@@ -126,9 +126,10 @@ def settings_of(table: pd.DataFrame) -> list[tuple[str, str]]:
     return list(table[["dataset", "model"]].drop_duplicates().itertuples(index=False, name=None))
 
 
-def rows_of(table: pd.DataFrame, setting: tuple[str, str]) -> pd.DataFrame:
-    """Return the rows of one (dataset, model)."""
-    return table[(table["dataset"] == setting[0]) & (table["model"] == setting[1])]
+def rows_of(table: pd.DataFrame, start: Iterable[str]) -> pd.DataFrame:
+    """Return the rows of a table of one (dataset, model) or (dataset, model, init)."""
+    keys = dict(zip(CELL_KEYS, start, strict=False))
+    return table[(table[list(keys)] == pd.Series(keys)).all(axis=1)]
 
 
 def percent(table: pd.DataFrame) -> pd.DataFrame:

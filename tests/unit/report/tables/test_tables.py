@@ -10,6 +10,7 @@ import pytest
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.tables import summarize_cells
 from badminima.config.registry import TABLES
+from badminima.config.studies import SeedParts
 from badminima.experiment.settings import TableSettings
 from badminima.report.tables import make_table, write_table
 from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
@@ -24,8 +25,10 @@ def tables():
     return made_up_study(lambda init, recipe: 0.9 - (LOSS[init] if recipe == "vanilla" else 0))
 
 
-def settings(kind: str, recipes=RECIPES, inits=INITS, study="ablation") -> TableSettings:
-    return TableSettings(kind=kind, name=kind, study=study, recipes=recipes, inits=inits, statistics=STATISTICS)
+def made(tables, kind: str, recipes=RECIPES, inits=INITS, study="ablation", parts=None):
+    """Make a table of some tables."""
+    asked = {"kind": kind, "name": kind, "study": study, "recipes": recipes, "inits": list(inits), "parts": parts}
+    return make_table(tables, TableSettings(**asked, statistics=STATISTICS))
 
 
 def with_runs(tables, runs):
@@ -55,14 +58,14 @@ def text_of(table, row, column) -> list[str]:
 
 @pytest.mark.parametrize("kind", OF_CELLS)
 def test_a_table_shows_the_recipes_and_inits_it_was_asked_for_in_that_order(tables, kind):
-    table = make_table(tables, settings(kind, ["da+m+l2", "vanilla"], ["adversarial", "random"]))
+    table = made(tables, kind, ["da+m+l2", "vanilla"], ["adversarial", "random"])
     accuracy = table.shown[table.shown["statistic"] == "test_accuracy"]
     assert accuracy["init"].tolist() == ["adversarial"] * 2 + ["random"] * 2
     assert accuracy["recipe"].tolist() == ["da+m+l2", "vanilla"] * 2
 
 
 def test_a_cell_is_its_mean_in_percent_over_its_interval(tables):
-    table = make_table(tables, settings("main"))
+    table = made(tables, "main")
     cell = tables.cells.query("init == 'adversarial' and recipe == 'vanilla' and statistic == 'test_accuracy'").iloc[0]
     assert text_of(table, ("digits", "mlp"), ("adversarial", "vanilla")) == [
         f"{100 * cell['mean']:.1f}",
@@ -72,16 +75,16 @@ def test_a_cell_is_its_mean_in_percent_over_its_interval(tables):
     assert "95% intervals" in table.note
 
 
-def test_the_csv_holds_the_numbers_that_are_shown(tables, tmp_path):
-    table = make_table(tables, settings("ablation"))
-    write_table(table, *(tmp_path / f"t.{extension}" for extension in ("tex", "csv", "html")))
-    shown = pd.read_csv(tmp_path / "t.csv")
+def test_the_csv_holds_the_numbers_that_are_shown_and_the_same_tables_give_the_same_bytes(tables, tmp_path):
+    table = made(tables, "ablation")
+    assert written(table, tmp_path) == written(made(tables, "ablation"), tmp_path / "again")
+    shown = pd.read_csv(tmp_path / "table.csv")
     assert shown["statistic"].value_counts().to_dict() == {"test_accuracy": 24, "cost": 16}
     pd.testing.assert_frame_equal(shown, table.shown)
 
 
 def test_costs_are_those_of_gaps_and_random_weights_have_none(tables):
-    table = make_table(tables, settings("ablation"))
+    table = made(tables, "ablation")
     cost = tables.gaps.query("difference == 'cost' and init == 'adversarial' and recipe == 'vanilla'").iloc[0]
     assert cost["mean"] == pytest.approx(0.2, abs=0.02)
     assert text_of(table, ("vanilla",), ("cost (points)", "adversarial"))[0] == f"{100 * cost['mean']:.1f}"
@@ -91,31 +94,31 @@ def test_costs_are_those_of_gaps_and_random_weights_have_none(tables):
 def test_train_accuracy_stands_where_a_run_does_not_fit_and_nowhere_else(tables):
     runs = tables.runs.copy()
     runs.loc[runs.query("init == 'random' and recipe == 'l2' and seed == 2").index, "train_accuracy"] = 0.97
-    table = make_table(with_runs(tables, runs), settings("ablation"))
+    table = made(with_runs(tables, runs), "ablation")
     assert text_of(table, ("L2",), ("test accuracy (%)", "random"))[-1] == "train 99.0"
     assert sum(text.startswith("train") for text in table.blocks[0].text.to_numpy().ravel()) == 1
     assert "99.9% or more" in table.note
-    assert "Train accuracy" not in make_table(tables, settings("ablation")).note
+    assert "Train accuracy" not in made(tables, "ablation").note
 
 
 def test_a_cell_with_a_diverged_run_has_no_mean_and_the_note_says_why(tables):
-    table = make_table(with_a_diverged_run(tables), settings("ablation"))
+    table = made(with_a_diverged_run(tables), "ablation")
     assert text_of(table, ("DA",), ("test accuracy (%)", "adversarial")) == ["1/3 diverged"]
     assert text_of(table, ("DA",), ("cost (points)", "adversarial"))[0].endswith("(n = 2)")
     assert "non-finite" in table.note
-    assert "non-finite" not in make_table(tables, settings("ablation")).note
+    assert "non-finite" not in made(tables, "ablation").note
 
 
 @pytest.mark.parametrize("kind", OF_CELLS)
 def test_one_seed_has_no_interval_and_the_note_says_so(kind):
-    table = make_table(made_up_study(lambda init, recipe: 0.9, seeds=1), settings(kind))
+    table = made(made_up_study(lambda init, recipe: 0.9, seeds=1), kind)
     assert not any("[" in text for text in table.blocks[0].text.to_numpy().ravel())
     assert table.note.startswith("One seed")
 
 
 def test_a_study_from_random_weights_alone_has_no_costs():
     study = made_up_study(lambda init, recipe: 0.9, inits=["random"])
-    table = make_table(study, settings("ablation", inits=["random"]))
+    table = made(study, "ablation", inits=["random"])
     assert {group for group, _ in table.blocks[0].text.columns} == {"test accuracy (%)"}
     assert "Cost" not in table.blocks[0].caption
 
@@ -125,30 +128,25 @@ def test_each_network_of_an_ablation_has_a_block_and_a_label_of_its_own(tables, 
         name: pd.concat([table, table.assign(model="other_net")], ignore_index=True)
         for name, table in (("runs", tables.runs), ("cells", tables.cells), ("gaps", tables.gaps))
     }
-    texts = written(make_table(replace(tables, **both), settings("ablation")), tmp_path)
+    texts = written(made(replace(tables, **both), "ablation"), tmp_path)
     assert texts["tex"].count(r"\begin{table}") == texts["html"].count("<table") == 2
     assert r"\label{tab:ablation-digits-mlp}" in texts["tex"]
     assert r"other\_net" in texts["tex"]
 
 
 def test_names_and_percent_signs_are_escaped(tables, tmp_path):
-    texts = written(make_table(tables, settings("main", study="label_noise")), tmp_path)
+    texts = written(made(tables, "main", study="label_noise"), tmp_path)
     body = texts["tex"].split("\n", 1)[1]
     assert r"label\_noise" in body
     assert r"(\%)" in body
     assert all(body[at - 1] == "\\" for at, character in enumerate(body) if character in "%_")
 
 
-def test_the_same_tables_give_the_same_bytes(tables, tmp_path):
-    one, other = (written(make_table(tables, settings("ablation")), tmp_path / name) for name in "ab")
-    assert one == other
-
-
 @pytest.mark.parametrize("kind", OF_CELLS)
 def test_latex_compiles_in_a_plain_article_with_booktabs(tables, tmp_path, kind):
     if shutil.which("pdflatex") is None:
         pytest.skip("needs pdflatex")
-    written(make_table(with_a_diverged_run(tables), settings(kind, study="label_noise")), tmp_path)
+    written(made(with_a_diverged_run(tables), kind, study="label_noise"), tmp_path)
     (tmp_path / "paper.tex").write_text(
         r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table}\end{document}"
     )
@@ -159,3 +157,40 @@ def test_latex_compiles_in_a_plain_article_with_booktabs(tables, tmp_path, kind)
         text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+PARTS = {
+    f"weights_{weights}_set_{confusing}": SeedParts(weights=weights, confusing=confusing)
+    for weights in (0, 1)
+    for confusing in (0, 1)
+}
+
+
+@pytest.fixture(scope="module")
+def parted():
+    """A study in which the confusing set decides almost everything."""
+    return made_up_study(
+        lambda init, recipe: 0.8 + 0.1 * PARTS[init].confusing, recipes=["vanilla"], inits=list(PARTS), images=20_000
+    )
+
+
+def test_the_part_of_a_seed_that_decides_has_the_share_and_every_part_a_row(parted, tmp_path):
+    table = made(parted, "seed_parts", ["vanilla"], PARTS, parts=PARTS)
+    shown = table.shown.set_index("part")
+    assert shown["levels"].fillna(0).to_dict() == {"weights": 2, "confusing": 2, "seed": 3, "together": 0}
+    assert shown.loc["confusing", "share"] > 0.99
+    assert shown["share"].sum() == pytest.approx(1)
+    (block,) = table.blocks
+    rows = [row for row, _ in block.text.index]
+    assert rows == ["random weights", "confusing set", "order of the images", "several together"]
+    assert block.text["vanilla"]["sd (points)"].iloc[1] == f"{100 * shown.loc['confusing', 'variance'] ** 0.5:.2f}"
+    assert "12 runs" in table.note
+    written(table, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table.csv"), table.shown)
+
+
+def test_a_diverged_run_leaves_no_numbers_of_parts_and_is_counted(parted):
+    runs = parted.runs.assign(status=["diverged", *parted.runs["status"][1:]])
+    table = made(replace(parted, runs=runs), "seed_parts", ["vanilla"], PARTS, parts=PARTS)
+    assert table.shown["share"].isna().all()
+    assert set(table.blocks[0].text["vanilla"]["sd (points)"]) == {"1/12 diverged"}
