@@ -54,19 +54,15 @@ def test_every_measure_can_be_chosen_and_missing_values_are_left_out(tables):
     assert all(value is None for trace in of_random for value in trace)
 
 
-def test_accuracies_are_named_after_the_split_that_they_are_of(tables):
-    for plot in plots_of(replace(tables, runs=tables.runs.assign(evaluated_on="validation"))).values():
+def test_accuracies_are_named_after_their_split_and_inits_of_the_users_own_look_different(tables):
+    own = {init: f"own_{init}" for init in INITS}
+    runs = tables.runs.assign(evaluated_on="validation").replace(own)
+    for plot in plots_of(replace(tables, runs=runs, histories=tables.histories.replace(own))).values():
         titles = {axis.title.text for axis in (*plot.select_xaxes(), *plot.select_yaxes())}
         assert "validation accuracy (%)" in titles
-        assert "test accuracy (%)" not in titles
-        assert not any("test accuracy" in text for trace in plot.data for text in trace.text)
-
-
-def test_inits_of_the_users_own_look_different(tables):
-    own = {init: f"own_{init}" for init in INITS}
-    for plot in plots_of(
-        replace(tables, runs=tables.runs.replace(own), histories=tables.histories.replace(own))
-    ).values():
+        assert not any(
+            "test accuracy" in text for text in [*titles, *(text for trace in plot.data for text in trace.text)] if text
+        )
         colours = {trace.name: (trace.marker.color or trace.line.color) for trace in plot.data}
         assert len(set(colours.values())) == len(INITS)
 
@@ -84,20 +80,19 @@ def test_many_networks_have_panels_in_several_rows(tables, models):
     assert all(plot.layout[name.partition(".")[0]].title.text for name in change)
 
 
-def test_runs_that_cannot_be_drawn_are_counted(tables):
+def test_runs_that_cannot_be_drawn_are_counted_and_questions_are_text(tables):
     runs = tables.runs.copy()
     runs.loc[:1, "test_accuracy"] = float("nan")
-    html = explore_page({"ablation": replace(tables, runs=runs)}, {})
-    assert "which are not drawn: 2." in html
-    assert "not drawn" not in explore_page({"ablation": tables}, {})
-
-
-def test_the_page_draws_in_a_browser_and_may_load_nothing(tables, tmp_path):
+    assert "which are not drawn: 2." in explore_page({"ablation": replace(tables, runs=runs)}, {})
     html = explore_page({"ablation": tables}, {"ablation": "Is <script> text?"})
+    assert "not drawn" not in html
     assert "Is &lt;script&gt; text?" in html
     assert "default-src 'none'" in html
+
+
+def test_the_page_draws_in_a_browser(tables, tmp_path):
     page = tmp_path / "explore.html"
-    page.write_text(html)
+    page.write_text(explore_page({"ablation": tables}, {}))
     seen = in_chromium(page, tmp_path)
     assert seen["console"] == []
     for width in WIDTHS:
