@@ -103,8 +103,8 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
             figure.add_trace(line, **place)
             drawn.append((init, recipe))
     changes = {recipe: _shown_lines(drawn, recipe) for _, recipe in drawn}
-    for place, trace in enumerate(figure.data):
-        trace.update({name: values[place] for name, values in next(iter(changes.values())).items()})
+    for number, trace in enumerate(figure.data):
+        trace.update({name: values[number] for name, values in next(iter(changes.values())).items()})
     buttons = [
         {"label": recipe_label(recipe), "method": "restyle", "args": [change]} for recipe, change in changes.items()
     ]
