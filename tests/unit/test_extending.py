@@ -19,10 +19,8 @@ from badminima.config.schema import reference_text, schema_text
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.diagnose import diagnose
 from badminima.errors import UserError
-from badminima.experiment.plan import cost_of_jobs
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import DiagnoseSettings, FigureSettings, TableSettings
-from badminima.experiment.speeds import Device, Speed
 from badminima.models.build import build_model
 from badminima.models.weights import weights_of
 from badminima.report.figures import draw_figure
@@ -88,14 +86,8 @@ def test_a_new_model_needs_its_file_its_options_and_a_registry_line(extend):
     assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert model[1].out_features == 5
     default = build_model(ModelConfig(architecture="shallow"), (1, 8, 8), 10)
-    entry = registry.ARCHITECTURES.entry("shallow")
-    assert sum(tensor.numel() for tensor in default.parameters()) == entry.parameters
-    config = load_config(overlay(raw_config(), {"models": models}))
-    run = Run("cifar10", "shallow", "random", "vanilla", 0)
-    assert (
-        cost_of_jobs(config, [run], [], Device("x", speeds={"shallow": Speed(1000.0, 4000.0, 1024)})).gigabytes
-        > 4e-9 * entry.parameters
-    )
+    parameters = registry.ARCHITECTURES.entry("shallow").parameters
+    assert sum(tensor.numel() for tensor in default.parameters()) == parameters
     models["shallow"]["options"]["width"] = 0
     with pytest.raises(UserError, match=r"^models\.shallow\.options\.width: found 0; allowed: a whole number >= 1$"):
         load_config(overlay(raw_config(), {"models": models}))
@@ -104,9 +96,7 @@ def test_a_new_model_needs_its_file_its_options_and_a_registry_line(extend):
 def test_a_new_dataset_needs_its_file_and_a_registry_line(extend, rng, tmp_path):
     extend("data/sources/rings.py", "SOURCES", "rings")
     datasets = {"rings": {"source": "rings", "train_size": 500}}
-    config = load_config(overlay(raw_config(), {"datasets": datasets}))
-    run = Run("rings", "vgg16", "random", "vanilla", 0)
-    assert cost_of_jobs(config, [run], [], Device("x", speeds={"vgg16": Speed(1000.0, 4000.0, 1024)})).training > 0
+    assert load_config(overlay(raw_config(), {"datasets": datasets})).datasets["rings"].source == "rings"
     images, labels = rng.integers(0, 256, (20, 1, 8, 8), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "rings.npz", images=images, labels=labels)
     source = registry.SOURCES.load("rings")()
