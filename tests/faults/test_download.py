@@ -20,7 +20,7 @@ import pytest
 from badminima.data import download as module
 from badminima.data.download import Published, download
 from badminima.data.raw import fetch
-from badminima.data.sources import cifar, cinic10
+from badminima.data.sources import cifar
 from badminima.errors import UserError
 from tests import generated
 from tests.conftest import REPOSITORY
@@ -269,8 +269,3 @@ def test_an_unpacked_archive_that_a_kill_left_half_done_is_replaced(site, rng, m
     manifest = fetch("cifar10", site.folder, None, [site.mirror.address])
     Path(manifest["files"]["data_batch_3"]["path"]).write_bytes(b"half")
     assert fetch("cifar10", site.folder, None, [site.mirror.address]) == manifest
-
-
-def test_official_addresses_are_https_or_those_of_torchvision():
-    for source in (cifar.Cifar10, cifar.Cifar100, cinic10.Cinic10):
-        assert all(address.startswith("https://") for address in source.archive.addresses)

@@ -72,45 +72,38 @@ class ImageFiles:
         return 1 if self.form.grey else 3, self.form.side, self.form.side
 
     def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the images at ``indices``, in their order or that of the archive."""
-        positions = {self.names[index]: position for position, index in enumerate(indices)}
-        encoded = self._files(positions) if self.where.is_dir() else self._members(positions)
-        yield from decoded_chunks(encoded, self.form, threads)
+        """Yield the images at ``indices``, in their order or that of the archive.
 
-    def _files(self, positions: dict[str, int]) -> Iterator[Encoded]:
-        for name, position in positions.items():
-            yield Encoded(position, str(self.where / name), (self.where / name).read_bytes)
+        Args:
+            indices: which images, ``[m] int64``.
+            threads: decoding threads; PIL lets them run side by side.
 
-    def _members(self, positions: dict[str, int]) -> Iterator[Encoded]:
-        for name, content in members(self.where):
-            if name in positions:
-                yield Encoded(positions[name], f"{self.where}: {name}", partial(bytes, content))
+        Yields:
+            Positions in ``indices`` ``[k]`` and images ``[k, c, side, side] uint8``.
 
+        Raises:
+            BrokenImagesError: after all that can be read, if some can't.
+        """
+        encoded = self._encoded({self.names[index]: position for position, index in enumerate(indices)})
+        broken: list[UserError] = []
+        with ThreadPoolExecutor(threads) as pool:
+            while chunk := list(islice(encoded, CHUNK)):
+                results = list(zip(chunk, pool.map(partial(_decoded, form=self.form), chunk), strict=True))
+                broken += [result for _, result in results if isinstance(result, UserError)]
+                whole = {image.position: result for image, result in results if isinstance(result, np.ndarray)}
+                if whole:
+                    yield np.array(list(whole)), np.stack(list(whole.values()))
+        if broken:
+            raise BrokenImagesError(broken)
 
-def decoded_chunks(encoded: Iterator[Encoded], form: Form, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Decode images a chunk at a time.
-
-    Args:
-        encoded: the images.
-        form: what they become.
-        threads: decoding threads; PIL lets them run side by side.
-
-    Yields:
-        Positions ``[k]`` and images ``[k, c, side, side] uint8``.
-
-    Raises:
-        BrokenImagesError: after all that can be read, if some can't.
-    """
-    broken: list[UserError] = []
-    with ThreadPoolExecutor(threads) as pool:
-        while chunk := list(islice(encoded, CHUNK)):
-            results = list(zip(chunk, pool.map(partial(_decoded, form=form), chunk), strict=True))
-            broken += [result for _, result in results if isinstance(result, UserError)]
-            whole = {image.position: result for image, result in results if isinstance(result, np.ndarray)}
-            if whole:
-                yield np.array(list(whole)), np.stack(list(whole.values()))
-    if broken:
-        raise BrokenImagesError(broken)
+    def _encoded(self, positions: dict[str, int]) -> Iterator[Encoded]:
+        if self.where.is_dir():
+            for name, position in positions.items():
+                yield Encoded(position, str(self.where / name), (self.where / name).read_bytes)
+        else:
+            for name, content in members(self.where):
+                if name in positions:
+                    yield Encoded(positions[name], f"{self.where}: {name}", partial(bytes, content))
 
 
 def _decoded(image: Encoded, form: Form) -> np.ndarray | UserError:

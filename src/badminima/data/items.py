@@ -11,7 +11,6 @@ share one normalization: the same images give the same bits everywhere.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import psutil
@@ -32,21 +31,6 @@ MEMORY_SHARE = 0.5
 AHEAD = 2
 
 
-class Source(Protocol):
-    """Where raw images come from."""
-
-    def chunks(self, groups: list[Tensor], on_device: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Raw images and zero masks of groups of items, one group after the other.
-
-        Args:
-            groups: items of each group, ``[k] int64``, on the CPU.
-            on_device: the same on the device.
-
-        Yields:
-            Images ``[k, h, w, c] uint8`` and masks ``[k, ceil(c * h * w / 8)] uint8`` or None, on the device.
-        """
-
-
 @dataclass(frozen=True)
 class Resident:
     """Images on the device.
@@ -62,7 +46,15 @@ class Resident:
     replication: int
 
     def chunks(self, groups: list[Tensor], on_device: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Gathered on the device."""
+        """Yield raw images and zero masks of groups of items, one group after the other.
+
+        Args:
+            groups: items of each group, ``[k] int64``, on the CPU.
+            on_device: the same on the device.
+
+        Yields:
+            Images ``[k, h, w, c] uint8`` and masks ``[k, ceil(c * h * w / 8)] uint8`` or None, on the device.
+        """
         for items in on_device:
             images = self.images.index_select(0, items // self.replication if self.replication > 1 else items)
             yield images, None if self.masks is None else self.masks.index_select(0, items)
@@ -85,7 +77,7 @@ class Streamed:
     device: torch.device
 
     def chunks(self, groups: list[Tensor], on_device: list[Tensor]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Read ahead by a thread, through pinned memory where the device is a GPU."""
+        """Yield the same, read ahead by a thread, through pinned memory where the device is a GPU."""
         with ThreadPoolExecutor(1) as reader:
             waiting: list[Future[tuple[Tensor, Tensor | None]]] = []
             for group in groups:
@@ -122,7 +114,7 @@ class Items:
         mean, std: per channel on the scale 0..255, ``[c]``, on the device.
     """
 
-    source: Source
+    source: Resident | Streamed
     labels: Tensor
     image_shape: tuple[int, int, int]
     mean: Tensor
@@ -196,9 +188,8 @@ def training_items(dataset: PreparedDataset, confusing: ConfusingSet | None, dev
     replication = confusing.facts.replication
     images = len(dataset.train_labels)
     if len(confusing.labels) != images * replication:
-        raise UserError(
-            "confusing set", f"{len(confusing.labels)} items", f"expected {replication} for each of {images} images"
-        )
+        expected = f"expected {replication} for each of {images} images"
+        raise UserError("confusing set", f"{len(confusing.labels)} items", expected)
     return make_items(dataset, dataset.train_images, confusing.labels, device, confusing.masks, replication)
 
 
@@ -270,9 +261,7 @@ def network_inputs(images: Tensor | np.ndarray, mean: Sequence[float], std: Sequ
     """
     raw = torch.as_tensor(images)
     if raw.dtype != torch.uint8 or raw.ndim != 4 or raw.shape[1] != len(mean):
-        shape = "x".join(str(side) for side in raw.shape)
-        raise UserError(
-            "images", f"{str(raw.dtype).removeprefix('torch.')} {shape}", f"expected uint8 n x {len(mean)} x h x w"
-        )
+        found = f"{str(raw.dtype).removeprefix('torch.')} {'x'.join(map(str, raw.shape))}"
+        raise UserError("images", found, f"expected uint8 n x {len(mean)} x h x w")
     normalized = normalize(raw, *(values.view(-1, 1, 1) for values in byte_statistics(mean, std, raw.device)))
     return normalized.contiguous(memory_format=torch.channels_last)

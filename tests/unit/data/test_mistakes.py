@@ -191,9 +191,9 @@ def test_files_that_are_not_the_published_ones(tmp_path, made_of, rng, monkeypat
         content.extractall(tmp_path, filter="data")
     # Unpickled, this would run a command.
     (tmp_path / "cifar-10-batches-py" / "data_batch_2").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
-    refused("data_batch_2: found another content", lambda: made_of("cifar10", tmp_path))
+    refused("data_batch_2: found no published file", lambda: made_of("cifar10", tmp_path))
     (tmp_path / "cifar-10-batches-py" / "data_batch_2").unlink()
-    refused("data_batch_2: found no such file", lambda: made_of("cifar10", tmp_path))
+    refused("data_batch_2: found no published file", lambda: made_of("cifar10", tmp_path))
 
 
 def test_an_imagenet_without_some_classes_or_images(tmp_path, made_of, rng, capsys):
@@ -217,7 +217,7 @@ def test_an_imagenet_without_some_classes_or_images(tmp_path, made_of, rng, caps
 def test_a_cinic_without_images(tmp_path, made_of):
     for part, name in ((part, name) for part in cinic10.PARTS for name in cinic10.CLASSES):
         (tmp_path / part / name).mkdir(parents=True)
-    refused("no PNG files in train/airplane; expected CINIC-10's folders", lambda: made_of("cinic10", tmp_path))
+    refused("train/airplane: found no PNG files; expected CINIC-10's images", lambda: made_of("cinic10", tmp_path))
 
 
 def test_files_that_changed_after_they_were_fetched(tmp_path, made_of, rng, monkeypatch):

@@ -1,9 +1,19 @@
-"""The interface of dataset sources to ``fetch_data`` and ``prepare_data``."""
+"""The interface of dataset sources to ``fetch_data`` and ``prepare_data``.
+
+A source is a class with two methods:
+
+- ``fetch(download_dir, local_dir, mirrors)`` makes the raw files available and verifies them. Downloads go to
+  ``download_dir``; ``local_dir`` is None, or a folder that already holds the files, or an archive of them, and nothing
+  is downloaded then; ``mirrors`` are addresses of folders that hold the published archives, tried before the official
+  one. It returns how they were had, and the path of each file or folder by its role. It raises UserError if a file is
+  missing, damaged or not the published one, or cannot be downloaded.
+- ``read(files, **options)`` returns a :class:`RawDataset` of what was fetched, by role. The options are checked: the
+  source's section in ``config/options.py`` holds their defaults. It raises UserError if a file cannot be read.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -86,35 +96,3 @@ class RawDataset:
     train: Split
     test: Split | None
     classes: tuple[str, ...]
-
-
-class Source(Protocol):
-    """A dataset source."""
-
-    def fetch(
-        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
-    ) -> tuple[Origin, dict[str, Path]]:
-        """Make the raw files available and verify them.
-
-        Args:
-            download_dir: where downloads go.
-            local_dir: a folder that already holds the files, or an archive of them; nothing is downloaded then.
-            mirrors: addresses of folders that hold the published archives, tried before the official one.
-
-        Returns:
-            How they were had, and the path of each file or folder by its role.
-
-        Raises:
-            UserError: if a file is missing, damaged or not the published one, or cannot be downloaded.
-        """
-
-    def read(self, files: dict[str, Path], **options: Any) -> RawDataset:
-        """Read what ``fetch`` found.
-
-        Args:
-            files: paths by role, as fetched.
-            options: the source's options, checked (its section in ``config/options.py`` holds their defaults).
-
-        Raises:
-            UserError: if a file cannot be read.
-        """

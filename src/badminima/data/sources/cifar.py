@@ -36,8 +36,7 @@ class Cifar10:
         for unpacked in () if local_dir is None else (local_dir / folder, local_dir):
             if unpacked.is_dir() and unpacked.name == folder:
                 if unfit := self._unfit(unpacked):
-                    found = "another content than the published one" if unfit.is_file() else "no such file"
-                    raise UserError(unfit, found, f"expected what {self.archive.name} holds")
+                    raise UserError(unfit, "no published file", f"expected what {self.archive.name} holds")
                 return "local", self._files(unpacked)
         download_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(download_dir / f".{folder}.lock", mode=SHARED):

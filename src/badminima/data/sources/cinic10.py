@@ -66,10 +66,8 @@ class Cinic10:
         else:
             for role, path in files.items():
                 names[role] = [str(path.absolute() / image) for image in list_images(path, (".png",)).images]
-        for role, found in names.items():
-            if not found:
-                where = files.get("archive", files.get(role))
-                raise UserError(where, f"no PNG files in {role}", "expected CINIC-10's folders")
+                if not names[role]:
+                    raise UserError(path, "no PNG files", "expected CINIC-10's images")
         train, test = (_split(files, names, parts) for parts in (train_parts, ["test"]))
         return RawDataset(train, test, CLASSES)
 

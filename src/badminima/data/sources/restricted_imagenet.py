@@ -49,8 +49,8 @@ class RestrictedImageNet:
             for name, (first, last, classes) in SUPER_CLASSES.items():
                 found = [path for path in there if first <= path.name <= last]
                 if len(found) != classes:
-                    some = f"{len(found)} folders from {first} to {last}, instead of {classes} classes"
-                    raise UserError(local_dir / subfolder, some, LAYOUT)
+                    few = f"{len(found)} folders from {first} to {last}, instead of {classes} classes"
+                    raise UserError(local_dir / subfolder, few, LAYOUT)
                 folders |= {f"{part}/{name}/{path.name}": path for path in found}
         counts = {role: len(list_images(folder, ENDINGS).images) for role, folder in folders.items()}
         if empty := [str(folders[role].relative_to(local_dir)) for role, count in counts.items() if not count]:
