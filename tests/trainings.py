@@ -6,12 +6,11 @@ import torch
 from badminima.config import ModelConfig
 from badminima.errors import Interrupted
 from badminima.experiment.settings import InitializeSettings
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import Weights
-from badminima.training.hooks import Hooks
-from badminima.training.interruption import Interruption
-from badminima.training.restart import RestartPoints
-from badminima.training.stage import run_training
+from badminima.training.engine import Hooks
+from badminima.training.job import run_training
+from badminima.training.restart import Interruption, RestartPoints
 
 MODELS = {
     "mlp": ModelConfig(architecture="mlp", options={"widths": [32]}),

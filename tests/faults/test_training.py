@@ -18,7 +18,7 @@ from badminima.data.confusing import confuse
 from badminima.data.prepared import read_prepared
 from badminima.experiment.paths import RUN_FILES
 from badminima.experiment.settings import ConfuseSettings, InitializeSettings, TrainSettings
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import read_weights, write_weights
 from tests.faults.jobs import Job, assert_same, undisturbed, wait_for_restart_point
 
@@ -267,8 +267,8 @@ def test_damaged_inputs_are_named(pretraining, tmp_path, which, damage):
 
 def test_evaluation_that_does_not_fit_into_memory_is_halved(job, monkeypatch, capsys, digits_on_torch):
     from badminima.data.items import make_items
-    from badminima.training.evaluation import Evaluator
     from badminima.training.numerics import Numerics
+    from badminima.training.record import Evaluator
 
     class Large(torch.nn.Module):
         def forward(self, images):
@@ -280,5 +280,5 @@ def test_evaluation_that_does_not_fit_into_memory_is_halved(job, monkeypatch, ca
     items = make_items(digits_on_torch, digits_on_torch.test_images, digits_on_torch.test_labels, cpu)
     evaluate = Evaluator(Numerics(cpu, "fp32", "none", True))
     assert evaluate(Large(), items).predicted.shape == (len(items),)
-    assert evaluate.batch_size == 64
-    assert "evaluating in batches of 64 from now on" in capsys.readouterr().err
+    assert evaluate.batch.images == 64
+    assert "64 images at a time for evaluation from now on" in capsys.readouterr().err

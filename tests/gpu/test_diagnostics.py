@@ -9,8 +9,8 @@ import torch
 
 from badminima.config.registry import DIAGNOSTICS
 from badminima.diagnostics.context import Context
+from badminima.diagnostics.hessian import Hessian, Landscape
 from badminima.diagnostics.network import build_network
-from badminima.diagnostics.sharpness import Hessian, Landscape
 from benchmarks.measurements import make_context
 
 pytestmark = pytest.mark.gpu

@@ -14,10 +14,10 @@ from badminima.data import items
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
 from badminima.experiment.settings import InitializeSettings, TrainSettings
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import write_weights
 from badminima.training.graphs import CAPTURED
-from badminima.training.stage import run_training
+from badminima.training.job import run_training
 from tests.faults.jobs import Job, assert_same, undisturbed, wait_for_restart_point
 from tests.trainings import CLOCKS, RECIPES, finish, same
 

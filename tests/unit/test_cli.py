@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from badminima.experiment.settings import InitializeSettings
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import write_weights
 from tests.conftest import REPOSITORY
 

@@ -5,9 +5,7 @@ from pathlib import Path
 import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, SettingsType, gpus_option, one_line_errors, threads_option
-from badminima.diagnostics.diagnose import diagnose
-from badminima.diagnostics.inputs import Inputs, read_context
-from badminima.diagnostics.record import record, tell_failures
+from badminima.diagnostics.diagnose import Inputs, diagnose, read_context, record, tell_failures
 from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.storage.files import write_json

@@ -12,9 +12,7 @@ import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
 from badminima.config.registry import DIAGNOSTICS
-from badminima.diagnostics.diagnose import diagnose
-from badminima.diagnostics.inputs import Inputs, read_context
-from badminima.diagnostics.record import record, tell_failures
+from badminima.diagnostics.diagnose import Inputs, diagnose, read_context, record, tell_failures
 from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.results.beside import beside, settings_beside

@@ -7,7 +7,7 @@ import click
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
 from badminima.data.prepared import read_prepared
 from badminima.experiment.settings import InitializeSettings
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import write_weights
 
 

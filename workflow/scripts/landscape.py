@@ -6,7 +6,7 @@ import click
 
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, gpus_option, one_line_errors, settings_option, threads_option
 from badminima.diagnostics.context import Skipped
-from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.diagnostics.diagnose import Inputs, read_context
 from badminima.diagnostics.landscape import COLUMNS, landscape
 from badminima.experiment.records import OF_WEIGHTS
 from badminima.experiment.settings import DiagnoseSettings

@@ -7,7 +7,7 @@ import click
 from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option, threads_option
 from badminima.data.prepared import read_prepared
 from badminima.experiment.settings import RescaleSettings
-from badminima.models.rescaling import rescale
+from badminima.models.starts import rescale
 from badminima.models.weights import read_weights, write_weights
 from badminima.training.numerics import begin_job
 

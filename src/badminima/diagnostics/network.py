@@ -1,10 +1,8 @@
 """Share between measurements of a network: the network, the images that it is measured on, its outputs."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +10,11 @@ from torch import Tensor, nn
 from badminima.config import NumericsConfig
 from badminima.data.items import byte_statistics, network_inputs, normalize
 from badminima.data.prepared import PreparedDataset
-from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.batchnorm import recompute_statistics, statistics_batches
 from badminima.models.build import build_model
 from badminima.models.weights import Weights, load_weights
-from badminima.storage.device import choose_device
+from badminima.storage.device import BatchSize, choose_device
 from badminima.training.numerics import set_up
 
 # Images at a time, where memory allows. A GPU wants large batches; on a CPU they fall out of the cache.
@@ -25,52 +22,6 @@ BATCH = {"cuda": 2048, "cpu": 256}
 # Images that BatchNorm statistics are computed of at a time. Part of their definition: layers behind another BatchNorm
 # are given values that it normalized per batch.
 STATISTICS_BATCH = {"cuda": 1024, "cpu": 256}
-
-Result = TypeVar("Result")
-
-
-@dataclass
-class BatchSize:
-    """How many images are computed on at a time: halved where they do not fit into memory, and it stays so.
-
-    Attributes:
-        images: how many.
-        purpose: of the computation, for the message: "out of memory: so many images at a time for ...".
-    """
-
-    images: int
-    purpose: str
-
-    def fit(self, compute: Callable[[int], Result], available: int) -> Result:
-        """Call a function with a number of images; where it does not fit, call it anew with half of it.
-
-        Args:
-            compute: takes how many images to compute on at a time.
-            available: how many there are.
-
-        Raises:
-            UserError: if memory does not suffice for one image.
-        """
-        while True:
-            size = min(self.images, available)
-            try:
-                return compute(size)
-            except torch.OutOfMemoryError:
-                if size <= 1:
-                    raise UserError(
-                        "memory",
-                        f"too little for {self.purpose} of one image",
-                        "choose a smaller model or free the device",
-                    ) from None
-            # Outside of the handler, whose traceback keeps tensors alive.
-            self.images = size // 2
-            torch.cuda.empty_cache()
-            message = f"out of memory: {self.images} images at a time for {self.purpose} from now on"
-            print(message, file=sys.stderr, flush=True)
-
-    def concatenated(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        """Return what a function makes of ``images [n, ...]`` batch by batch, ``[n, ...]``."""
-        return self.fit(lambda size: torch.cat([function(part) for part in torch.split(images, size)]), len(images))
 
 
 def forward_batch(device: torch.device) -> BatchSize:

@@ -12,7 +12,8 @@ from badminima.config.options import RobustnessOptions
 from badminima.data.confusing import zeroed_values
 from badminima.diagnostics.attacks import Classify, ascend, draw_start, frozen, move_by_sign, pgd
 from badminima.diagnostics.context import Context
-from badminima.diagnostics.network import BatchSize, thin_out
+from badminima.diagnostics.network import thin_out
+from badminima.storage.device import BatchSize
 
 # One level of an 8-bit image: the unit of l-infinity radii; everything else is on the scale 0..1.
 LEVEL = 1 / 255

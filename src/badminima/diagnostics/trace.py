@@ -10,9 +10,10 @@ from torch.func import functional_call, vjp, vmap
 
 from badminima.config.options import TraceOptions
 from badminima.diagnostics.context import Context, Skipped
-from badminima.diagnostics.estimates import Estimate
-from badminima.diagnostics.network import BatchSize, thin_out
-from badminima.diagnostics.sharpness import Landscape, hessian_trace
+from badminima.diagnostics.hessian import Landscape, hessian_trace
+from badminima.diagnostics.hessian import Sampled as Estimate
+from badminima.diagnostics.network import thin_out
+from badminima.storage.device import BatchSize
 
 # Numbers in the gradients of single images that are computed at a time: on a CPU few, for its cache.
 GRADIENT_NUMBERS = {"cuda": 2**30, "cpu": 2**23}

@@ -1,7 +1,7 @@
 """Networks: one file per family, built by name, and their weights on disk.
 
-- Holds: the architectures, ``build`` (by name), ``weights`` (on disk and as arrays), ``initialization``, ``trained``
-  (ready for use), ``dropout``.
+- Holds: the architectures, ``build`` (by name, and trained networks ready for use), ``weights`` (on disk and as
+  arrays), ``starts`` (the weights that runs start from), ``batchnorm``.
 - Imports: ``config``, ``experiment.settings``, ``data.prepared``, ``storage``, ``seeding``.
-- Others use: ``build_model``, ``weights``, ``initialization``, ``trained_network``.
+- Others use: ``build``, ``weights``, ``starts``.
 """

@@ -6,7 +6,7 @@ from torch import nn
 from torchvision.models import DenseNet
 
 from badminima.config.options import Initialization, Stem
-from badminima.models.layers import draw_weights
+from badminima.models.build import draw_weights
 
 GROWTH_RATE = 12
 

@@ -4,7 +4,7 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from badminima.config.options import Initialization, Norm, Stem
-from badminima.models.layers import draw_weights, norm_layer
+from badminima.models.build import draw_weights, norm_layer
 
 
 def resnet18(

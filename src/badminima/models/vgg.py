@@ -4,7 +4,7 @@ from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
 from badminima.config.options import Initialization, Norm
-from badminima.models.layers import draw_weights, norm_layer
+from badminima.models.build import draw_weights, norm_layer
 
 # Five 2x2 poolings: the smallest side that leaves a pixel.
 SMALLEST_SIDE = 32

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from badminima.config import AdversarialInit
 from badminima.config.base import parse
-from badminima.diagnostics.inputs import Inputs
+from badminima.diagnostics.diagnose import Inputs
 from badminima.experiment.paths import DIAGNOSTICS, RECORD, WEIGHTS, Paths
 from badminima.experiment.runs import Run, random_behind, root_of
 from badminima.experiment.settings import DiagnoseSettings, TrainSettings

@@ -219,7 +219,7 @@ class Results:
         Raises:
             UserError: if there is no such run, or a file of it or of its dataset is missing, damaged or of another.
         """
-        from badminima.models.trained import trained_network
+        from badminima.models.build import trained_network
 
         path = self.weights_path(dataset, model, init, recipe, seed, at)
         record = self._record(dataset, model, init, recipe, seed)

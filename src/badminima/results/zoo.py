@@ -134,7 +134,7 @@ class Minimum:
         Raises:
             UserError: if a file is missing or not the one that was exported.
         """
-        from badminima.models.trained import trained_network
+        from badminima.models.build import trained_network
 
         channels, height, width = self.card.image_shape
         shape, classes = (channels, height, width), len(self.card.classes)

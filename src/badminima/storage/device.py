@@ -1,23 +1,28 @@
-"""The device that a job computes on: a GPU of the node with few jobs on it, or the CPU."""
+"""The device that a job computes on: a GPU of the node with few jobs on it, or the CPU; and its memory."""
 
 import os
 import platform
 import re
+import sys
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import torch
 from filelock import FileLock, Timeout
+from torch import Tensor
 
 from badminima.errors import UserError
 
 # The executor plugin starts a step inside the job, which knows its GPUs under another name than the job.
 SLURM_GPU_VARIABLES = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
+Result = TypeVar("Result")
 # The lock of this process on its card, held until it ends.
 _held: list[FileLock] = []
 
@@ -120,6 +125,50 @@ def missing_kernels(built: Sequence[str], capability: tuple[int, int]) -> str | 
 def describe(device: torch.device) -> str:
     """Return the name of a device: that of the GPU, or the CPU's architecture."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
+
+
+@dataclass
+class BatchSize:
+    """How many images are computed on at a time: halved where they do not fit into memory, and it stays so.
+
+    Attributes:
+        images: how many.
+        purpose: of the computation, for the message: "out of memory: so many images at a time for ...".
+    """
+
+    images: int
+    purpose: str
+
+    def fit(self, compute: Callable[[int], Result], available: int) -> Result:
+        """Call a function with a number of images; where it does not fit, call it anew with half of it.
+
+        Args:
+            compute: takes how many images to compute on at a time.
+            available: how many there are.
+
+        Raises:
+            UserError: if memory does not suffice for one image.
+        """
+        while True:
+            size = min(self.images, available)
+            try:
+                return compute(size)
+            except torch.OutOfMemoryError:
+                if size <= 1:
+                    raise UserError(
+                        "memory",
+                        f"too little for {self.purpose} of one image",
+                        "choose a smaller model or free the device",
+                    ) from None
+            # Outside of the handler, whose traceback keeps tensors alive.
+            self.images = size // 2
+            torch.cuda.empty_cache()
+            message = f"out of memory: {self.images} images at a time for {self.purpose} from now on"
+            print(message, file=sys.stderr, flush=True)
+
+    def concatenated(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        """Return what a function makes of ``images [n, ...]`` batch by batch, ``[n, ...]``."""
+        return self.fit(lambda size: torch.cat([function(part) for part in torch.split(images, size)]), len(images))
 
 
 def _is_held(path: Path) -> bool:

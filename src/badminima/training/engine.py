@@ -7,30 +7,52 @@ epoch, and the rest of its state is in its restart points.
 
 import math
 import time
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 
 import torch
-from pydantic import TypeAdapter
 from torch import nn
 
 from badminima.data.augmentation import AugmentationDraws, draw_augmentation, flip_labels
 from badminima.data.items import Items
 from badminima.errors import GOES_ON, Interrupted
 from badminima.experiment.settings import TrainSettings
-from badminima.models.weights import weights_of
+from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
-from badminima.training.evaluation import Evaluation, Evaluator
 from badminima.training.graphs import Learner
-from badminima.training.history import HistoryRow, Outcome, Process, this_process
-from badminima.training.hooks import NO_HOOKS, Hooks
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import rate_of_step
-from badminima.training.restart import State, require_like
+from badminima.training.record import Evaluation, Evaluator, HistoryRow, Outcome, Process, this_process
+from badminima.training.restart import Interruption, RestartPoints, State
 from badminima.training.step import Step
 
-HISTORY = TypeAdapter(list[HistoryRow])
+# Measures a network in training by its weights: name -> number.
+Measure = Callable[[Weights], dict[str, float]]
+
+
 # A pretraining whose running accuracy is farther than this from its target is not evaluated in full.
 NEAR_TARGET = 0.05
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The companions of a training.
+
+    Attributes:
+        report: called with every evaluated epoch.
+        measure: called with the weights at every evaluated epoch; its numbers become columns of the history. It leaves
+            torch's global state as it is. None: nothing more.
+        points: where to go on from, and where to leave restart points; None: nowhere.
+        interruption: asks for an early end; needs ``points``.
+    """
+
+    report: Callable[[HistoryRow], None] = lambda row: None
+    measure: Measure | None = None
+    points: RestartPoints | None = None
+    interruption: Interruption | None = None
+
+
+NO_HOOKS = Hooks()
 
 
 class Training:
@@ -92,7 +114,7 @@ class Training:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             # What is not drawn by name (dropout, mixup); in restart points too.
             torch.manual_seed(integer_seed(self.settings.root_seed, *self._stream_name("network")))
-            state = None if self.hooks.points is None else self.hooks.points.load(self._require_fit)
+            state = None if self.hooks.points is None else self.hooks.points.load()
             if state is not None:
                 self._restore(state)
                 self.outcome.restarts += 1
@@ -131,36 +153,12 @@ class Training:
         self.learn.correct.copy_(state["correct"])
         self.outcome.history = [HistoryRow(**row) for row in state["history"]]
         self.outcome.restarts = state["restarts"]
-        # Restart points of older versions do not say.
-        self.outcome.processes = [Process(**process) for process in state.get("processes", [])]
+        self.outcome.processes = [Process(**process) for process in state["processes"]]
         self._seconds_before, self._started = state["seconds"], time.perf_counter()
         self._training_seconds, self._trained_images = state["training_seconds"], state["trained_images"]
         torch.set_rng_state(state["random"])
         if len(state["random_cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state["random_cuda"])
-
-    def _require_fit(self, state: State) -> None:
-        """Raise ValueError, or whatever comes of a wrong type, if a state is none that this training could be in."""
-        own = self.state()
-        if self.step.accumulation is not None:
-            seen = state["step"]["accumulation"]["seen"]
-            own["step"]["accumulation"] = {"seen": 0, "sums": list(self.model.parameters()) if seen else []}
-        # These grow, or are those of other devices.
-        free = ("history", "processes", "random_cuda")
-        fixed, like = ({name: part for name, part in each.items() if name not in free} for each in (state, own))
-        require_like(fixed, like)
-        torch.Generator().set_state(state["random"])
-        if not all(one.dtype == torch.uint8 for one in state["random_cuda"]):
-            raise ValueError("state.random_cuda is not of this training's form")
-        for process in state.get("processes", []):
-            Process(**process)
-        evaluated = [row.epoch for row in HISTORY.validate_python(state["history"])]
-        epoch, batch, count = state["epoch"], state["batch"], state["step"]["count"]
-        batches, epochs = (epoch - 1) * self.batches + batch, self.settings.optimization.epochs
-        done = count == batches if self.step.accumulation is None else count <= batches
-        ordered = evaluated[:1] == [0] and evaluated == sorted({*evaluated}) and evaluated[-1] <= epoch
-        if not (1 <= epoch <= epochs and 1 <= batch <= self.batches and done and ordered):
-            raise ValueError(f"epoch {epoch} of {epochs}, batch {batch} of {self.batches}, step {count}: cannot be")
 
     def _is_over(self) -> bool:
         done = self.batch == 0 and self.epoch == self.settings.optimization.epochs

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,23 +13,30 @@ from badminima.config import OptimizationConfig, RecipeConfig
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
-class Optimizer(Protocol):
+class Optimizer:
     """Moves parameters down a gradient, and remembers gradients.
 
     Weight decay acts on every parameter, BatchNorm's and biases too, as in the paper's published code.
+
+    Attributes:
+        memory: what a step changes beside the parameters, by name.
     """
+
+    memory: dict[str, list[Tensor]]
 
     def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
         """One step; gradients in the order of the parameters, and the rate ``[]``, on their device."""
+        raise NotImplementedError
 
     def tensors(self) -> list[Tensor]:
         """Return what a step changes beside the parameters."""
+        return [tensor for tensors in self.memory.values() for tensor in tensors]
 
-    def state(self) -> dict[str, Any]:
-        """Return its state, for restart points."""
-
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, memory: dict[str, list[Tensor]]) -> None:
         """Remember what another one did, of the same parameters on any device; no tensor changes its address."""
+        for name, tensors in self.memory.items():
+            for tensor, saved in zip(tensors, memory[name], strict=True):
+                tensor.copy_(saved)
 
 
 def optimizer_of(parameters: list[Tensor], recipe: RecipeConfig) -> Optimizer:
@@ -38,7 +44,7 @@ def optimizer_of(parameters: list[Tensor], recipe: RecipeConfig) -> Optimizer:
     return SGD(parameters, recipe) if recipe.optimizer == "sgd" else Adam(parameters, recipe)
 
 
-class SGD:
+class SGD(Optimizer):
     """torch's SGD by its functional form.
 
     The class ``torch.optim.SGD`` does the same arithmetic, but its first use imports torch's compiler: 3 seconds
@@ -54,7 +60,7 @@ class SGD:
         self.momentum = recipe.momentum
         self.weight_decay = recipe.weight_decay
         # From zero the first step gives the gradient itself, as torch's does. Without momentum there are none.
-        self.buffers = [torch.zeros_like(one, requires_grad=False) for one in parameters] if recipe.momentum else []
+        self.memory = {"momentum": _zeros(parameters) if recipe.momentum else []}
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
@@ -63,7 +69,7 @@ class SGD:
         sgd(
             self.parameters,
             list(gradients),
-            list(self.buffers) if self.buffers else [None] * len(self.parameters),
+            list(self.memory["momentum"]) or [None] * len(self.parameters),
             fused=on_cuda or None,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
@@ -73,21 +79,8 @@ class SGD:
             maximize=False,
         )
 
-    def tensors(self) -> list[Tensor]:
-        """Return what a step changes beside the parameters."""
-        return self.buffers
 
-    def state(self) -> dict[str, Any]:
-        """Return the running gradients; none without momentum."""
-        return {"momentum": self.buffers}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from such a state; no tensor changes its address."""
-        for buffer, saved in zip(self.buffers, state["momentum"], strict=True):
-            buffer.copy_(saved)
-
-
-class Adam:
+class Adam(Optimizer):
     """torch's Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019), by their functional form as SGD.
 
     Args:
@@ -99,9 +92,8 @@ class Adam:
         self.parameters = parameters
         self.weight_decay = recipe.weight_decay
         self.decoupled = recipe.optimizer == "adamw"
-        self.means = [torch.zeros_like(parameter, requires_grad=False) for parameter in parameters]
-        self.squares = [torch.zeros_like(parameter, requires_grad=False) for parameter in parameters]
-        self.steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
+        steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
+        self.memory = {"means": _zeros(parameters), "squares": _zeros(parameters), "steps": steps}
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
@@ -110,10 +102,10 @@ class Adam:
         adam(
             self.parameters,
             list(gradients),
-            self.means,
-            self.squares,
+            self.memory["means"],
+            self.memory["squares"],
             [],
-            self.steps,
+            self.memory["steps"],
             fused=on_cuda or None,
             decoupled_weight_decay=self.decoupled,
             amsgrad=False,
@@ -125,19 +117,9 @@ class Adam:
             maximize=False,
         )
 
-    def tensors(self) -> list[Tensor]:
-        """Return what a step changes beside the parameters."""
-        return [*self.means, *self.squares, *self.steps]
 
-    def state(self) -> dict[str, Any]:
-        """Return running means of gradients and of their squares, and the steps that these are corrected for."""
-        return {"means": self.means, "squares": self.squares, "steps": self.steps}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from such a state; no tensor changes its address."""
-        for name in ("means", "squares", "steps"):
-            for tensor, saved in zip(getattr(self, name), state[name], strict=True):
-                tensor.copy_(saved)
+def _zeros(parameters: list[Tensor]) -> list[Tensor]:
+    return [torch.zeros_like(parameter, requires_grad=False) for parameter in parameters]
 
 
 def learning_rate(optimization: OptimizationConfig, recipe: RecipeConfig, epoch: int) -> float:

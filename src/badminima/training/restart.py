@@ -6,33 +6,40 @@ one before it is kept until then and after. Each begins with a digest of its con
 """
 
 import io
-import math
 import os
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
 
 from badminima.errors import UserError
 from badminima.experiment.paths import RUN_FILES
 from badminima.storage.files import atomic_path, remove_leftovers
 
 MAGIC = b"badminima restart point 1\n"
+
 # SLURM may start a job again on another node before the first one knows that it was given up.
 REQUEUE_SECONDS = 120.0
+
 NEXT, NEWEST, PREVIOUS = "next.pt", "newest.pt", "previous.pt"
 
-# What a look at a state raises that is none: a file may have the right digest and any content.
-UNFIT = (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError)
 
 State = dict[str, Any]
+
+# SIGUSR1 is what SLURM can be asked to send before a job's time is up.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+# Seconds after which a second Ctrl-C ends the process without a restart point.
+PATIENCE = 3.0
 
 
 class RestartPoints:
@@ -96,25 +103,17 @@ class RestartPoints:
             except OSError as error:
                 _say(f"{self.folder}: no restart point could be written ({error.strerror}); training goes on without")
 
-    def load(self, check: Callable[[State], None]) -> State | None:
-        """Return the newest restart point that is whole, of this identity and fit; tell why others are not used.
-
-        Args:
-            check: raises an error if a state is none that the training could go on from.
-        """
-        for name in (NEXT, NEWEST, PREVIOUS):
-            path = self.folder / name
+    def load(self) -> State | None:
+        """Return the newest restart point that is whole and of this identity; say why others are not used."""
+        for path in (self.folder / name for name in (NEXT, NEWEST, PREVIOUS)):
             if not path.exists():
                 continue
             try:
                 found = _read(path)
-                differences = _differences(self.identity, found["identity"])
-                if not differences:
-                    check(found["state"])
-            except UNFIT as error:
-                _say(f"{path}: damaged ({_reason(error)}); not used")
+            except ValueError as error:
+                _say(f"{path}: damaged ({error}); not used")
                 continue
-            if differences:
+            if differences := _differences(self.identity, found["identity"]):
                 _say(f"{path}: of another training ({'; '.join(differences)}); not used")
                 continue
             state: State = found["state"]
@@ -129,43 +128,11 @@ class RestartPoints:
 
 def _read(path: Path) -> dict[str, Any]:
     """Return a restart point; raises ValueError if it is not whole."""
-    content = path.read_bytes()
-    head = len(MAGIC) + 65
-    if not content.startswith(MAGIC) or len(content) < head:
-        raise ValueError("not a restart point")
-    payload = content[head:]
-    if sha256(payload).hexdigest().encode() != content[len(MAGIC) : head - 1]:
+    head, _, content = path.read_bytes().removeprefix(MAGIC).partition(b"\n")
+    if sha256(content).hexdigest().encode() != head:
         raise ValueError("its digest does not fit")
-    try:
-        found: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises many kinds on foreign content
-        raise ValueError(_reason(error)) from None
+    found: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
     return found
-
-
-def require_like(found: Any, own: Any, name: str = "state") -> None:
-    """Make sure that a part of a restart point has the form of a training's own: keys, lengths, types, shapes.
-
-    Raises:
-        ValueError: if it has not; the message names the part.
-    """
-    if isinstance(own, Tensor):
-        fits = isinstance(found, Tensor) and (found.shape, found.dtype) == (own.shape, own.dtype)
-    elif isinstance(own, Mapping):
-        fits = isinstance(found, Mapping) and found.keys() == own.keys()
-    elif isinstance(own, list | tuple):
-        fits = isinstance(found, list | tuple) and len(found) == len(own)
-    elif isinstance(own, int):
-        fits = type(found) is type(own) and found >= 0
-    elif isinstance(own, float):
-        fits = isinstance(found, float) and math.isfinite(found) and found >= 0
-    else:
-        fits = found is None if own is None else isinstance(found, type(own))
-    if not fits:
-        raise ValueError(f"{name} is not of this training's form")
-    if isinstance(own, Mapping | list | tuple):
-        for key, part in own.items() if isinstance(own, Mapping) else enumerate(own):
-            require_like(found[key], part, f"{name}.{key}")
 
 
 def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -189,10 +156,38 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _reason(error: Exception) -> str:
-    """Return an error in one line."""
-    return f"{'' if isinstance(error, ValueError) else f'{type(error).__name__}: '}{' '.join(str(error).split())}"
-
-
 def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
+
+
+class Interruption:
+    """Remembers the signal that asked for the end.
+
+    Attributes:
+        signal_name: its name, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signal_name: str | None = None
+        self._since = 0.0
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        # Schedulers deliver a signal more than once; only Ctrl-C again after a while means "at once".
+        patience_is_over = self.signal_name == "SIGINT" and time.monotonic() - self._since > PATIENCE
+        if number == signal.SIGINT and patience_is_over:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        if self.signal_name is None:
+            self.signal_name, self._since = signal.Signals(number).name, time.monotonic()
+
+
+@contextmanager
+def watch_signals() -> Iterator[Interruption]:
+    """Catch the signals while the block runs."""
+    interruption = Interruption()
+    before = {number: signal.signal(number, interruption._handle) for number in SIGNALS}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

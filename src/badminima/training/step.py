@@ -10,8 +10,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from badminima.config import RecipeConfig
-from badminima.training.gradients import Accumulation, Gradients, Plain, SharpnessAware, clip
-from badminima.training.interventions import KeptNorms, PartialDecay
+from badminima.training.gradients import Accumulation, Gradients, KeptNorms, PartialDecay, Plain, SharpnessAware, clip
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import optimizer_of
 
@@ -120,7 +119,7 @@ class Step:
         """All that the next steps depend on, beside the network."""
         return {
             "count": self.count,
-            "optimizer": self.optimizer.state(),
+            "optimizer": self.optimizer.memory,
             "accumulation": None if self.accumulation is None else self.accumulation.state(),
             "average": None if self.average is None else self.average.module.state_dict(),
             **({} if self.kept is None else {"norms": self.kept.norms}),

@@ -10,9 +10,7 @@ from badminima.config import ModelConfig, OptimizationConfig
 from badminima.config.registry import ARCHITECTURES, ArchitectureEntry
 from badminima.data.confusing import confuse, read_confusing
 from badminima.data.prepared import read_prepared
-from badminima.diagnostics.along import measure_along
-from badminima.diagnostics.diagnose import diagnose
-from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.diagnostics.diagnose import Inputs, diagnose, measure_along, read_context
 from badminima.errors import Interrupted
 from badminima.experiment.records import origin
 from badminima.experiment.settings import (
@@ -22,13 +20,12 @@ from badminima.experiment.settings import (
     InitializeSettings,
     TrainSettings,
 )
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import read_weights, write_weights
-from badminima.training.hooks import Hooks
-from badminima.training.interruption import Interruption
+from badminima.training.engine import Hooks
+from badminima.training.job import identity, run_training, write_run
 from badminima.training.numerics import kept
-from badminima.training.restart import RestartPoints
-from badminima.training.stage import identity, run_training, write_run
+from badminima.training.restart import Interruption, RestartPoints
 
 MEASURED = ["distance", "sharpness", "units"]
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from badminima.config import ModelConfig
-from badminima.diagnostics.double_backward import FastDoubleBackward
+from badminima.diagnostics.hessian import FastDoubleBackward
 from badminima.models.build import build_model
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from badminima.config import ModelConfig
+from badminima.diagnostics.complexity import fold_batchnorm
 from badminima.diagnostics.context import Skipped
-from badminima.diagnostics.folding import fold_batchnorm
 from badminima.models.build import build_model
 
 BATCHNORM = nn.BatchNorm1d | nn.BatchNorm2d

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from badminima.diagnostics.inputs import Inputs
+from badminima.diagnostics.diagnose import Inputs
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
 from badminima.results.beside import beside

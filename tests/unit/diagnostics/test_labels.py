@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from badminima.data.confusing import confuse, read_confusing
-from badminima.diagnostics.confused import draw_items
 from badminima.diagnostics.context import Skipped
-from badminima.diagnostics.labels import measure
+from badminima.diagnostics.memory import draw_items
+from badminima.diagnostics.memory import labels as measure
 from badminima.experiment.settings import ConfuseSettings
 
 

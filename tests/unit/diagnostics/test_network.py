@@ -7,9 +7,10 @@ from torch import nn
 from badminima.config.registry import DIAGNOSTICS
 from badminima.diagnostics import network, robustness, sharpness
 from badminima.diagnostics.context import Context
-from badminima.diagnostics.network import BatchSize, statistics_batches
-from badminima.diagnostics.sharpness import Hessian, Landscape
+from badminima.diagnostics.hessian import Hessian, Landscape
+from badminima.diagnostics.network import statistics_batches
 from badminima.errors import UserError
+from badminima.storage.device import BatchSize
 
 OPTIONS = {
     "sharpness": {"images": 50, "products": 6, "draws": 2},

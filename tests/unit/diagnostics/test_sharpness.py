@@ -10,15 +10,9 @@ from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics import sharpness
 from badminima.diagnostics.context import Skipped
+from badminima.diagnostics.hessian import Hessian, Landscape, hessian_trace
 from badminima.diagnostics.network import Sample, thin_out
-from badminima.diagnostics.sharpness import (
-    Hessian,
-    Landscape,
-    hessian_trace,
-    largest_sigma,
-    top_eigenvalues,
-    worst_rise,
-)
+from badminima.diagnostics.sharpness import largest_sigma, top_eigenvalues, worst_rise
 
 
 def generator(seed: int = 0) -> torch.Generator:

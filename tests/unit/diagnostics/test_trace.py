@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy
 from badminima.data.augmentation import flip_labels
 from badminima.diagnostics import trace
 from badminima.diagnostics.diagnose import diagnose
+from badminima.diagnostics.hessian import Hessian, Landscape
 from badminima.diagnostics.network import Sample
-from badminima.diagnostics.sharpness import Hessian, Landscape
 from badminima.diagnostics.trace import flip_law, measure, noise_covariance
 from badminima.models.weights import Weights
 

@@ -6,7 +6,7 @@ import pytest
 from badminima.config import ModelConfig
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.diagnose import diagnose
-from badminima.diagnostics.distance import angle
+from badminima.diagnostics.weights import angle
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.weights import Weights
 

@@ -13,7 +13,7 @@ from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
 from badminima.experiment.settings import InitializeSettings
 from badminima.models.build import build_model, check_batch
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.vgg import pad_to
 from badminima.models.weights import load_weights, read_weights, weights_of, write_weights
 from badminima.training.optimizer import SGD

@@ -10,10 +10,8 @@ from badminima.config import ModelConfig
 from badminima.data.items import network_inputs
 from badminima.errors import UserError
 from badminima.experiment.settings import InitializeSettings, RescaleSettings
-from badminima.models.initialization import initialize
-from badminima.models.outputs import loss, spread, training_logits
-from badminima.models.rescaling import rescale
-from badminima.models.trained import trained_network
+from badminima.models.build import trained_network
+from badminima.models.starts import initialize, loss, rescale, spread, training_logits
 from badminima.models.weights import Weights
 
 CPU = torch.device("cpu")

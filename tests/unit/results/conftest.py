@@ -17,9 +17,7 @@ from badminima.config.load import load_config
 from badminima.data.confusing import confuse
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.digits import Digits
-from badminima.diagnostics.diagnose import diagnose
-from badminima.diagnostics.inputs import Inputs, read_context
-from badminima.diagnostics.record import record
+from badminima.diagnostics.diagnose import Inputs, diagnose, read_context, record
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run, all_runs
 from badminima.experiment.settings import (
@@ -30,7 +28,7 @@ from badminima.experiment.settings import (
     PrepareSettings,
     TrainSettings,
 )
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import write_weights
 from badminima.results.export import export
 from badminima.results.results import Results

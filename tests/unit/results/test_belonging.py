@@ -13,8 +13,7 @@ import pytest
 import badminima
 from badminima.analysis.reading import StudyReader
 from badminima.analysis.tables import collect
-from badminima.diagnostics.along import measure_along
-from badminima.diagnostics.inputs import Inputs, read_context
+from badminima.diagnostics.diagnose import Inputs, measure_along, read_context
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.records import origin, read_record

@@ -17,7 +17,7 @@ from badminima.data.confusing import read_confusing
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
 from badminima.experiment.settings import CollectSettings
-from badminima.models.trained import trained_network
+from badminima.models.build import trained_network
 from badminima.models.weights import Weights, read_weights
 from badminima.results.card import card_page
 from badminima.results.export import export, make_card

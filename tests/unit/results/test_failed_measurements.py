@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from badminima.analysis.tables import collect, read_study, write_tables
-from badminima.diagnostics.diagnose import Measured
-from badminima.diagnostics.record import tell_failures
+from badminima.diagnostics.diagnose import Measurements as Measured
+from badminima.diagnostics.diagnose import tell_failures
 from badminima.experiment.settings import CollectSettings
 from badminima.report.html import failed_measurements, summary_page
 from badminima.results.card import card_page

@@ -15,7 +15,7 @@ from badminima.config import ModelConfig
 from badminima.diagnostics.network import build_network
 from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings, InitializeSettings
-from badminima.models.initialization import initialize
+from badminima.models.starts import initialize
 from badminima.models.weights import write_weights
 from badminima.results.card import card_page
 from badminima.results.export import export

@@ -15,15 +15,14 @@ from badminima.data.items import make_items, training_items
 from badminima.errors import UserError
 from badminima.experiment.records import MadeFrom, read_record
 from badminima.experiment.settings import ConfuseSettings, InitializeSettings, TrainSettings
-from badminima.models.build import build_model
-from badminima.models.initialization import initialize
-from badminima.models.trained import trained_network
+from badminima.models.build import build_model, trained_network
+from badminima.models.starts import initialize
 from badminima.models.weights import weights_of
-from badminima.training.evaluation import Evaluator
-from badminima.training.hooks import Hooks
+from badminima.training.engine import Hooks
+from badminima.training.job import identity, run_training, write_run
 from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD, learning_rate
-from badminima.training.stage import identity, run_training, write_run
+from badminima.training.record import Evaluator
 
 CPU = torch.device("cpu")
 ON_CPU = Numerics(CPU, "fp32", "none", True)

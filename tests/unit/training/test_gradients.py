@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.config import RecipeConfig
-from badminima.models.dropout import add_dropout
+from badminima.models.build import add_dropout
 from badminima.training.gradients import Accumulation, SharpnessAware
 from badminima.training.numerics import Numerics
 from badminima.training.step import Step

@@ -170,7 +170,7 @@ def test_a_network_that_cannot_be_recorded_runs_call_by_call_and_says_so(monkeyp
 
 def test_a_training_takes_that_way_from_its_config(digits, digits_on_torch, train_settings, tmp_path):
     from badminima.experiment.settings import TrainSettings
-    from badminima.training.stage import run_training
+    from badminima.training.job import run_training
     from tests.trainings import first_weights
 
     ends = {}

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from badminima.config import RecipeConfig
-from badminima.training.interventions import KeptNorms
+from badminima.training.gradients import KeptNorms
 from badminima.training.numerics import Numerics
 from badminima.training.step import Step
 

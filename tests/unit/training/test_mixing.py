@@ -8,8 +8,7 @@ from torch.nn.functional import cross_entropy
 from badminima.config import ModelConfig, RecipeConfig
 from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
-from badminima.models.build import build_model
-from badminima.models.dropout import add_dropout
+from badminima.models.build import add_dropout, build_model
 from badminima.training.numerics import Numerics
 from badminima.training.step import Step, mixing_of
 

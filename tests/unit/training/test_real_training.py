@@ -9,9 +9,9 @@ from badminima.config import ModelConfig, OptimizationConfig, RecipeConfig
 from badminima.data.prepared import prepare, read_prepared
 from badminima.data.sources.fashion_mnist import FashionMNIST
 from badminima.experiment.settings import InitializeSettings, PrepareSettings, TrainSettings
-from badminima.models.initialization import initialize
-from badminima.training.hooks import Hooks
-from badminima.training.stage import run_training
+from badminima.models.starts import initialize
+from badminima.training.engine import Hooks
+from badminima.training.job import run_training
 from tests.conftest import DEBIAN_FOLDER
 
 

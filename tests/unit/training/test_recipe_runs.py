@@ -16,15 +16,13 @@ from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfi
 from badminima.data.items import make_items
 from badminima.errors import UserError
 from badminima.experiment.settings import TrainSettings
-from badminima.models.build import build_model
-from badminima.models.initialization import shrink_and_perturb
-from badminima.models.trained import trained_network
+from badminima.models.build import build_model, trained_network
+from badminima.models.starts import shrink_and_perturb
 from badminima.models.weights import Weights, read_weights, weights_of, write_weights
 from badminima.seeding import integer_seed
-from badminima.training.engine import Training
-from badminima.training.evaluation import Evaluator
+from badminima.training.job import run_training
 from badminima.training.numerics import Numerics
-from badminima.training.stage import run_training
+from badminima.training.record import Evaluator
 from badminima.training.step import Average, Step
 from tests.conftest import REPOSITORY
 from tests.trainings import CLOCKS, MODELS, RECIPES, finish, first_weights, same
@@ -67,16 +65,6 @@ def test_the_record_names_each_process_with_its_threads_and_the_epoch_that_it_be
     # Each does five batches; an epoch has eight.
     assert [process["epoch"] for process in record["processes"]] == [0, 1, 2, 2, 3, 4, 4]
     assert {process["device"] for process in record["processes"]} == {record["device"]}
-
-
-def test_a_restart_point_that_does_not_name_its_process_is_gone_on_from(train, monkeypatch):
-    state = Training.state
-    monkeypatch.setattr(
-        Training, "state", lambda self: {name: part for name, part in state(self).items() if name != "processes"}
-    )
-    record = train({}, break_off=5).record
-    assert record["restarts"] == 6
-    assert len(record["processes"]) == 1
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -1,16 +1,18 @@
-"""How far a run travelled, in total, per tensor, and with the common scale removed."""
+"""The weights of a run: how far they travelled, their norms, and what the first ones compute."""
 
 import numpy as np
 
-from badminima.diagnostics.context import Context
+from badminima.diagnostics.context import Context, Skipped
+from badminima.diagnostics.network import build_network
 from badminima.experiment.measured import of_tensor
+from badminima.models.starts import loss, spread, training_logits
 
 
-def measure(context: Context) -> dict[str, float]:
+def distance(context: Context) -> dict[str, float]:
     """Distance between start ``w0`` and end ``w``, over parameters alone (no BatchNorm statistics).
 
     - ``distance.total``: Frobenius norm ``|w - w0|``.
-    - ``distance.relative``: ``|w - w0| / |w0|``, the paper's measure of travel.
+    - ``distance.relative``: ``|w - w0| / |w0|``, the paper's distance of travel.
     - ``distance.angle``: the angle between ``w0`` and ``w`` in degrees. Weight decay shrinks all weights, which
       counts as distance; the angle is blind to a common scale.
     - ``distance.cosine``: the cosine of that angle.
@@ -52,3 +54,36 @@ def angle(first: np.ndarray, second: np.ndarray) -> float:
 
 def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator > 0 else float("nan")
+
+
+def norms(context: Context) -> dict[str, float]:
+    """Frobenius norms over parameters alone (no BatchNorm statistics).
+
+    - ``norm.start``, ``norm.end``: of all parameters together.
+    - ``norm.end@tensor``: of one tensor at the end.
+    """
+    measured = {
+        "norm.start": float(np.linalg.norm(context.start.vector())),
+        "norm.end": float(np.linalg.norm(context.end.vector())),
+    }
+    for name, tensor in context.end.parameters.items():
+        measured[of_tensor("norm.end", name)] = float(np.linalg.norm(tensor.astype(np.float64)))
+    return measured
+
+
+def start_loss(context: Context) -> dict[str, float]:
+    """Loss and logits of the start, on at most 1,000 training images with their true labels.
+
+    BatchNorm's statistics are those of these images (:func:`badminima.models.starts.training_logits`).
+
+    - ``start.loss``: mean cross entropy in nats; ``log(classes)`` where all logits are equal.
+    - ``start.logit_spread``: standard deviation of the logits over images and classes together.
+
+    Raises:
+        Skipped: if the start's weights are not finite.
+    """
+    if not context.start.is_finite():
+        raise Skipped("the start's weights are not finite")
+    network = build_network(context.settings, context.data, context.start)
+    logits, labels = training_logits(network.model, context.data, network.device)
+    return {"start.loss": loss(logits, labels), "start.logit_spread": spread(logits)}
