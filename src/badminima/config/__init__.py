@@ -53,7 +53,7 @@ class Config(Section):
     results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+][A-Za-z0-9_./+-]*$", max_length=1000)] = Field(
         "results", description="Folder that everything is written to."
     )
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="Root seed of every random stream.")
+    seed: int = Field(0, ge=0, description="Root seed of every random stream.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one, else cpu.")
     numerics: NumericsConfig = NumericsConfig()
     restart: RestartConfig = RestartConfig()
@@ -66,9 +66,7 @@ class Config(Section):
     training: OptimizationConfig = OptimizationConfig()
     grid: GridConfig = GridConfig()
     studies: dict[Name, StudyConfig]
-    diagnostics: Annotated[list[str], Field(min_length=1)] = Field(
-        ["distance", "norms"], description="Measurements made on every run."
-    )
+    diagnostics: list[str] = Field(["distance", "norms"], min_length=1, description="Measurements made on every run.")
     measuring: MeasuringConfig = MeasuringConfig()
     figures: dict[Name, FigureConfig]
     tables: dict[Name, TableConfig] = Field({}, description="Tables for papers.")

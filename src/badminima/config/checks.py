@@ -53,9 +53,9 @@ def _twice(where: str, values: Sequence[object]) -> Mistakes:
             yield UserError(where, f"{value!r} more than once", "give each value once")
 
 
-def _raised(validate: Callable[[], object]) -> Mistakes:
+def _raised(validate: Callable[..., object], *given: object) -> Mistakes:
     try:
-        validate()
+        validate(*given)
     except UserErrors as mistakes:
         yield from mistakes.errors
     except UserError as mistake:
@@ -208,14 +208,13 @@ def _datasets(config: Config) -> Mistakes:
     """Check a dataset's options, and that its source has as many images."""
     for name, dataset in config.datasets.items():
         source = SOURCES.entry(dataset.source)
-        wrong = list(_raised(lambda: parse(source.options, dataset.options, f"datasets.{name}.options.")))  # noqa: B023
+        wrong = list(_raised(parse, source.options, dataset.options, f"datasets.{name}.options."))
         yield from wrong
         if dataset.path is not None and source.origin == "embedded":
             yield UserError(f"datasets.{name}.path", repr(dataset.path), "its source has its files already: null")
         is_local = source.origin == "local" or dataset.path is not None or dataset.source in config.data.local_dirs
         if not wrong and (source.verified or not is_local):
-            published = source.published(dataset.options)
-            yield from _raised(lambda: check_sizes(name, dataset, *published))  # noqa: B023
+            yield from _raised(check_sizes, name, dataset, *source.published(dataset.options))
 
 
 def _options(config: Config) -> Mistakes:
@@ -225,7 +224,7 @@ def _options(config: Config) -> Mistakes:
         *((f"measuring.options.{n}.", DIAGNOSTICS.entry(n), given) for n, given in config.measuring.options.items()),
     ]
     for where, entry, given in sections:
-        yield from _raised(lambda: parse(entry.options, given, where))  # noqa: B023
+        yield from _raised(parse, entry.options, given, where)
     surveyed = config.measuring.options.get("landscape", {}).get("recipes", [])
     yield from _unknown("measuring.options.landscape.recipes", surveyed, config.recipes)
 

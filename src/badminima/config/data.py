@@ -23,7 +23,7 @@ class DataConfig(Section):
 class AugmentationConfig(Section):
     """Data augmentation (DA): random crop after zero-padding, random horizontal flip (paper, section A)."""
 
-    padding: Annotated[int, Field(ge=0)] = Field(4, description="Zero-padding on each side before the crop, in pixels.")
+    padding: int = Field(4, ge=0, description="Zero-padding on each side before the crop, in pixels.")
     horizontal_flip: bool = Field(True, description="Mirror each image left to right with probability 1/2.")
 
 
@@ -38,13 +38,9 @@ class DatasetConfig(Section):
         "download.",
     )
     train_size: Count | None = Field(None, description="Training images to use, drawn evenly over classes; null: all.")
-    validation_size: Annotated[int, Field(ge=0)] = Field(
-        0, description="Images held out of training, for choosing settings without looking at the test set."
-    )
+    validation_size: int = Field(0, ge=0, description="Images held out of training, to choose settings on.")
     test_size: Count | None = Field(None, description="Test images to use, drawn evenly over classes; null: all.")
-    evaluate_on: Literal["test", "validation"] = Field(
-        "test", description="Which held-out images the 'test' columns of this config's runs are measured on."
-    )
+    evaluate_on: Literal["test", "validation"] = Field("test", description="What the 'test' columns are measured on.")
     augmentation: AugmentationConfig = AugmentationConfig()
 
 

@@ -71,17 +71,14 @@ class Cinic10Options(Options):
 class RestrictedImageNetOptions(Options):
     """Options of Restricted ImageNet."""
 
-    side: Annotated[int, Field(ge=8, le=2048)] = Field(64, description="Height and width of the images, in pixels.")
+    side: int = Field(64, ge=8, le=2048, description="Height and width of the images, in pixels.")
 
 
 class ImageFolderOptions(Options):
     """Options of a folder of images."""
 
-    side: Annotated[int, Field(ge=8, le=2048)] = Field(32, description="Height and width of the images, in pixels.")
-    resize: StrictBool = Field(
-        True,
-        description="Resize the shorter side of other images to it and crop the centre; false: refuse other images.",
-    )
+    side: int = Field(32, ge=8, le=2048, description="Height and width of the images, in pixels.")
+    resize: StrictBool = Field(True, description="Resize the shorter side and crop; false: refuse other sizes.")
     grey: StrictBool = Field(False, description="Read images as one channel of grey; false: as red, green and blue.")
 
 
@@ -154,9 +151,7 @@ class SharpnessOptions(Options):
     """Options of the sharpness measures."""
 
     images: Count = Field(500, description="Training images that they are measured on, at most.")
-    eigenvalues: Annotated[int, Field(ge=1, le=100)] = Field(
-        1, description="How many of the Hessian's largest eigenvalues."
-    )
+    eigenvalues: int = Field(1, ge=1, le=100, description="How many of the Hessian's largest eigenvalues.")
     products: Products = Field(45, description="Hessian-vector products for the trace.")
     rho: Size = Field(0.05, description="Radius of SAM's ball.")
     rho_adaptive: Size = Field(0.5, description="Radius of ASAM's ball, relative to each parameter.")
@@ -168,22 +163,14 @@ class RobustnessOptions(Options):
 
     images: Count = Field(1000, description="Test images that they are measured on, at most.")
     fgsm: Annotated[list[Levels], *ONCE] = Field([2, 4, 8], description="Radii of FGSM, in units of 1/255.")
-    pgd_linf: Annotated[list[Levels], *ONCE] = Field(
-        [2, 4, 8], description="Radii of PGD in the maximum norm, in units of 1/255."
-    )
+    pgd_linf: Annotated[list[Levels], *ONCE] = Field([2, 4, 8], description="Radii in the maximum norm, in 1/255.")
     pgd_l2: Annotated[list[Size], *ONCE] = Field(
         [0.25, 0.5, 1.0], description="Radii of PGD in the Euclidean norm of an image with values 0 to 1."
     )
     steps: Steps = Field(20, description="Steps of PGD.")
-    gaussian: Annotated[list[Size], *ONCE] = Field(
-        [0.05, 0.1, 0.2], description="Standard deviations of normal noise on values 0 to 1."
-    )
-    shift: Annotated[list[Annotated[int, Field(ge=1, le=2047)]], *ONCE] = Field(
-        [1, 2], description="Shifts, in pixels."
-    )
-    zeroing: Annotated[list[Fraction], *ONCE] = Field(
-        [0.1, 0.3, 0.5], description="Fractions of an image's values that are set to zero."
-    )
+    gaussian: Annotated[list[Size], *ONCE] = Field([0.05, 0.1, 0.2], description="Deviations of noise on values 0-1.")
+    shift: Annotated[list[Annotated[int, Field(ge=1, le=2047)]], *ONCE] = Field([1, 2], description="Shifts in pixels.")
+    zeroing: Annotated[list[Fraction], *ONCE] = Field([0.1, 0.3, 0.5], description="Fractions of values set to zero.")
 
 
 class TraceOptions(Options):
@@ -204,21 +191,19 @@ class TraceOptions(Options):
 class PrivacyOptions(Options):
     """Options of membership inference."""
 
-    resamples: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
-        1000, description="Bootstrap resamples behind the intervals."
-    )
+    resamples: int = Field(1000, ge=100, le=1_000_000, description="Bootstrap resamples behind the intervals.")
 
 
 class GradientsOptions(Options):
     """Options of the gradients of single images."""
 
-    images: Annotated[int, Field(ge=2)] = Field(100, description="Training images; memory holds a gradient of each.")
+    images: int = Field(100, ge=2, description="Training images; memory holds a gradient of each.")
 
 
 class CalibrationOptions(Options):
     """Options of calibration."""
 
-    bins: Annotated[int, Field(ge=2, le=100)] = Field(15, description="Bins of confidence, of equal width.")
+    bins: int = Field(15, ge=2, le=100, description="Bins of confidence, of equal width.")
 
 
 class FunctionsOptions(Options):
@@ -230,9 +215,7 @@ class FunctionsOptions(Options):
 class LandscapeOptions(Options):
     """Options of the loss around a run."""
 
-    recipes: Annotated[list[Name], *ONCE] = Field(
-        ["vanilla", "da+m+l2"], description="Recipes whose runs are surveyed, in studies that have them."
-    )
+    recipes: Annotated[list[Name], *ONCE] = Field(["vanilla", "da+m+l2"], description="Recipes that are surveyed.")
     path: Points = Field(15, description="Points on each half of the path from the random weights to the end.")
     plane: Points = Field(21, description="Points along each side of the plane's grid.")
     margin: Annotated[Number, Field(ge=0, le=100), NUMBER] = Field(
@@ -244,7 +227,7 @@ class FilterLandscapeOptions(Options):
     """Options of the loss along filter-normalized directions."""
 
     images: Count = Field(500, description="Training images that it is measured on, at most.")
-    directions: Annotated[int, Field(ge=1, le=100)] = Field(2, description="Random directions, each drawn anew.")
+    directions: int = Field(2, ge=1, le=100, description="Random directions, each drawn anew.")
     points: Odd = Field(21, description="Points along each direction; odd, so that one is the end of the run.")
     radius: Annotated[Number, Field(gt=0, le=100), NUMBER] = Field(
         1.0, description="How far each line goes to both sides, in norms of the filters."

@@ -94,20 +94,20 @@ class FigureEntry(Entry):
     """A kind of figure.
 
     Attributes:
+        question: what it answers, whatever its study asks; empty: the study's question.
         needs: the diagnostics that it shows.
         along: the diagnostics that it shows along the path of its study's runs or pretrainings.
         outcomes: whether it shows accuracies and histories alone, so that nothing is measured for it.
         whole_study: whether it shows all of a study, so that recipes and inits cannot be chosen.
         over: whether it is drawn over a numeric setting, which its entry in the config names.
-        question: what it answers, whatever its study asks; empty: the study's question.
     """
 
+    question: str = ""
     needs: tuple[str, ...] = ()
     along: tuple[str, ...] = ()
     outcomes: bool = False
     whole_study: bool = False
     over: bool = False
-    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -244,55 +244,42 @@ FIGURES = Registry(
     "figure",
     "badminima.report.figures",
     {
-        "curves": FigureEntry("lines:draw_curves", outcomes=True, question="How do accuracies grow along training?"),
+        "curves": FigureEntry("lines:draw_curves", "How do accuracies grow along training?", outcomes=True),
         "pretraining": FigureEntry(
-            "pretraining:draw",
-            outcomes=True,
-            whole_study=True,
-            question="How does a network learn random labels by heart?",
+            "pretraining:draw", "How does a network learn random labels by heart?", outcomes=True, whole_study=True
         ),
         "ablation": FigureEntry("panels:draw_ablation", outcomes=True),
-        "distance": FigureEntry("panels:draw", needs=("distance", "norms"), question="How far does each run travel?"),
-        "complexity": FigureEntry("panels:draw", needs=("complexity",), question="Are bad minima more complex?"),
-        "sharpness": FigureEntry("panels:draw", needs=("sharpness",), question="Are bad minima sharper?"),
-        "robustness": FigureEntry(
-            "lines:draw_robustness", needs=("robustness",), question="Are bad minima less robust?"
-        ),
-        "memory": FigureEntry("panels:draw", needs=("memory", "privacy"), question="What is left of the wrong labels?"),
-        "privacy": FigureEntry("panels:draw", needs=("privacy",), question="Do bad minima leak their training images?"),
-        "units": FigureEntry("panels:draw", needs=("units",), question="Which units does a run use?"),
-        "calibration": FigureEntry(
-            "calibration:draw", needs=("calibration",), question="Are bad minima well calibrated?"
-        ),
-        "landscape": FigureEntry(
-            "landscape:draw", needs=("landscape",), question="What does the loss around a run look like?"
-        ),
+        "distance": FigureEntry("panels:draw", "How far does each run travel?", needs=("distance", "norms")),
+        "complexity": FigureEntry("panels:draw", "Are bad minima more complex?", needs=("complexity",)),
+        "sharpness": FigureEntry("panels:draw", "Are bad minima sharper?", needs=("sharpness",)),
+        "robustness": FigureEntry("lines:draw_robustness", "Are bad minima less robust?", needs=("robustness",)),
+        "memory": FigureEntry("panels:draw", "What is left of the wrong labels?", needs=("memory", "privacy")),
+        "privacy": FigureEntry("panels:draw", "Do bad minima leak their training images?", needs=("privacy",)),
+        "units": FigureEntry("panels:draw", "Which units does a run use?", needs=("units",)),
+        "calibration": FigureEntry("calibration:draw", "Are bad minima well calibrated?", needs=("calibration",)),
+        "landscape": FigureEntry("landscape:draw", "What does the loss around a run look like?", needs=("landscape",)),
         "filter_landscape": FigureEntry(
             "landscape:draw_filters",
+            "How wide are the valleys of bad, good and escaped minima?",
             needs=("filter_landscape",),
-            question="How wide are the valleys of bad, good and escaped minima?",
         ),
-        "measures": FigureEntry(
-            "measures:draw", whole_study=True, question="Which measure distinguishes bad minima from good ones?"
-        ),
-        "scatter": FigureEntry(
-            "measures:draw_scatter", question="How does the generalization gap grow with each measure?"
-        ),
-        "escape": FigureEntry("escape:draw", outcomes=True, question="How much of the gap does each recipe close?"),
+        "measures": FigureEntry("measures:draw", "Which measure tells bad minima from good ones?", whole_study=True),
+        "scatter": FigureEntry("measures:draw_scatter", "How does the generalization gap grow with each measure?"),
+        "escape": FigureEntry("escape:draw", "How much of the gap does each recipe close?", outcomes=True),
         "response": FigureEntry("response:draw", outcomes=True, over=True),
         "label_noise": FigureEntry("label_noise:draw", along=("trace",), outcomes=True),
         "mechanism": FigureEntry(
             "mechanism:draw",
+            "What changes on the way out of a bad minimum?",
             along=("gradients", "units", "norms", "distance"),
             outcomes=True,
-            question="What changes on the way out of a bad minimum?",
         ),
         "memorisation": FigureEntry(
             "pretraining:draw_memorisation",
+            "What does a pretraining learn first?",
             along=("distance", "labels"),
             outcomes=True,
             whole_study=True,
-            question="What does a pretraining learn first?",
         ),
     },
 )

@@ -12,8 +12,8 @@ Seeds = Annotated[list[Seed], Field(min_length=1)]
 class GridConfig(Section):
     """The grid that studies run on unless they name another."""
 
-    datasets: Annotated[list[Name], Field(min_length=1)] = Field([], description="Datasets.")
-    models: Annotated[list[Name], Field(min_length=1)] = Field([], description="Models.")
+    datasets: list[Name] = Field([], min_length=1, description="Datasets.")
+    models: list[Name] = Field([], min_length=1, description="Models.")
     seeds: Seeds = Field([], description="Seeds.")
 
 
@@ -21,25 +21,27 @@ class GridConfig(Section):
 Region = Literal["above", "within"]
 
 
+# Sorted, so that its order changes no command.
+Only = Annotated[
+    dict[Name, Annotated[list[Name], Field(min_length=1)] | None],
+    AfterValidator(lambda only: dict(sorted(only.items()))),
+]
+
+
 class StudyConfig(Section):
     """A named grid of runs that answers one question: the product of its lists, without what ``only`` leaves out."""
 
     question: Text = Field(description="What the study answers, in one sentence.")
-    datasets: Annotated[list[Name], Field(min_length=1)] = Field([], description="Datasets; without: the grid's.")
-    models: Annotated[list[Name], Field(min_length=1)] = Field([], description="Models; without: the grid's.")
+    datasets: list[Name] = Field([], min_length=1, description="Datasets; without: the grid's.")
+    models: list[Name] = Field([], min_length=1, description="Models; without: the grid's.")
     inits: Annotated[list[Name], Field(min_length=1)]
     recipes: Annotated[list[Name], Field(min_length=1)]
     seeds: Seeds = Field([], description="Seeds; without: the grid's.")
-    only: Annotated[
-        dict[Name, Annotated[list[Name], Field(min_length=1)] | None],
-        AfterValidator(lambda only: dict(sorted(only.items()))),
-    ] = Field(
+    only: Only = Field(
         {},
         description="Init -> those of the study's recipes that it is trained by; without an entry, or null: by all.",
     )
-    along: list[str] = Field(
-        [], description="Measurements made at every evaluated epoch of its runs, and of its inits' pretrainings."
-    )
+    along: list[str] = Field([], description="Measured at every evaluated epoch of its runs and pretrainings.")
 
     def has(self, init: str, recipe: str) -> bool:
         """Tell whether the grid has the cell of an init and a recipe."""
@@ -53,25 +55,19 @@ class MeasuringConfig(Section):
     options: dict[Name, dict[str, Any]] = Field({}, description="Options of each measurement.")
 
 
-class FigureConfig(Section):
-    """A figure: what is drawn, of which study, and optionally which of its recipes and inits."""
-
-    kind: str | None = Field(None, description="The kind of figure; null: the one that the entry is named after.")
-    study: Name
-    recipes: list[Name] | None = Field(None, description="Recipes to draw; null: all of the study's.")
-    inits: list[Name] | None = Field(None, description="Inits to draw; null: all of the study's.")
-    over: str | None = Field(
-        None, description="Of a response: the number that its inits, or else its recipes, differ in, along x."
-    )
-
-
 class TableConfig(Section):
-    """A table for a paper: what is tabulated, of which study, and optionally which of its recipes and inits."""
+    """A table for a paper: its kind, its study, and optionally which of the study's recipes and inits."""
 
-    kind: str | None = Field(None, description="The kind of table; null: the one that the entry is named after.")
+    kind: str | None = Field(None, description="Null: the kind that the entry is named after.")
     study: Name
     recipes: list[Name] | None = Field(None, description="Recipes to show; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to show; null: all of the study's.")
+
+
+class FigureConfig(TableConfig):
+    """A figure: its kind, its study, and optionally which of the study's recipes and inits."""
+
+    over: str | None = Field(None, description="Of a response: the number on x, which inits or recipes differ in.")
 
 
 class Doses(Section):
@@ -103,18 +99,12 @@ class SeedParts(Section):
 class StatisticsConfig(Section):
     """Intervals and verdicts."""
 
-    confidence: Annotated[Number, Field(gt=0.5, lt=1)] = Field(0.95, description="Coverage of the intervals.")
-    resamples: Annotated[int, Field(ge=100)] = Field(2000, description="Bootstrap resamples.")
+    confidence: Number = Field(0.95, gt=0.5, lt=1, description="Coverage of the intervals.")
+    resamples: int = Field(2000, ge=100, description="Bootstrap resamples.")
     margin: Positive = Field(0.01, description="Accuracy difference below which two recipes count as equal.")
-    ratio_margin: Annotated[Number, Field(gt=1)] = Field(
-        1.25, description="Factor up to which, either way, two measurements count as equal (claim b9)."
-    )
-    fitted_tolerance: Annotated[Number, Field(gt=0, lt=1)] = Field(
-        0.001, description="Training error below which a run counts as having fitted its training set."
-    )
-    kept_tolerance: Annotated[Number, Field(gt=0, lt=1)] = Field(
-        0.05, description="Training error up to which a run with label noise counts as not having collapsed (claims b)."
-    )
+    ratio_margin: Number = Field(1.25, gt=1, description="Factor within which measurements count as equal (b9).")
+    fitted_tolerance: Number = Field(0.001, gt=0, lt=1, description="Training error of a run that counts as fitted.")
+    kept_tolerance: Number = Field(0.05, gt=0, lt=1, description="As fitted_tolerance, for runs with label noise (b).")
 
 
 class PlanConfig(Section):
@@ -131,8 +121,7 @@ class PlanConfig(Section):
         "those in `benchmarks/`.",
     )
     local_hours: Annotated[Number, Field(gt=0)] | None = Field(
-        24,
-        description="Device-hours above which trainings are not started without a cluster; null: no limit.",
+        24, description="Device-hours above which trainings are not started without a cluster; null: no limit."
     )
 
 
@@ -142,16 +131,10 @@ class ClaimsConfig(Section):
     study: Name = Field(description="Claims 1 to 5: inits random and adversarial.")
     control: Name | None = Field(
         None,
-        description="The controls: vanilla SGD from random, adversarial, random_rescaled and true_labels; null: that "
-        "of study.",
+        description="The controls: vanilla SGD from random, adversarial, random_rescaled, true_labels; null: in study.",
     )
-    replication: Name | None = Field(
-        None, description="Claim 6: vanilla SGD from adversarial inits that differ in their replication alone."
-    )
-    label_noise: Name | None = Field(
-        None,
-        description="Claims b: recipes vanilla, label_noise, label_noise_x3 from adversarial_end and full_batch_end.",
-    )
+    replication: Name | None = Field(None, description="Claim 6: vanilla from inits that differ in replication alone.")
+    label_noise: Name | None = Field(None, description="Claims b: label_noise from adversarial_end and full_batch_end.")
 
 
 class ZooConfig(Section):
@@ -160,9 +143,7 @@ class ZooConfig(Section):
     recipes: list[Name] | None = Field(None, description="Recipes to export; null: all of the study's.")
     inits: list[Name] | None = Field(None, description="Inits to export; null: all of the study's.")
     seeds: list[Seed] | None = Field(None, description="Seeds to export; null: the first.")
-    data: bool = Field(
-        False, description="Export the prepared datasets too; leave it off for images that you may not pass on."
-    )
+    data: bool = Field(False, description="Export prepared datasets too: only images that you may pass on.")
 
 
 class ResourceConfig(Section):
@@ -181,9 +162,7 @@ class ResourcesConfig(Section):
     their restart points.
     """
 
-    max_runtime: Count | None = Field(
-        None, description="Minutes that no job asks for more than, a training with its measurements; null: no limit."
-    )
+    max_runtime: Count | None = Field(None, description="Most minutes of a job, measurements included; null: any.")
     max_mem_mb: Count | None = Field(None, description="Memory that no job asks for more than; null: no limit.")
     default: ResourceConfig = ResourceConfig()
     prepare_data: ResourceConfig | None = None

@@ -16,13 +16,9 @@ class ToyPretraining(Section):
 
     learning_rate: Positive = 0.03
     epochs: Count = Field(100_000, description="Epochs at most; the published code's number.")
-    patience: Count = Field(
-        10_000, description="Epochs without improvement of the loss before the learning rate shrinks."
-    )
-    factor: Annotated[Number, Field(gt=0, lt=1)] = Field(0.3, description="What the learning rate is multiplied by.")
-    target_accuracy: Annotated[Number, Field(gt=0, le=1)] = Field(
-        1.0, description="Accuracy on the random labels that ends it; looked at every 100 epochs."
-    )
+    patience: Count = Field(10_000, description="Epochs without a lower loss before the learning rate shrinks.")
+    factor: Number = Field(0.3, gt=0, lt=1, description="What the learning rate is multiplied by.")
+    target_accuracy: Number = Field(1.0, gt=0, le=1, description="Ends at this accuracy; checked every 100 epochs.")
 
 
 class ToyRun(Section):
@@ -63,16 +59,16 @@ class ToyConfig(Section):
     separation: Number = Field(0.65, description="Distance that each class is moved by, left or right.")
     copies: Count = Field(2, description="DA: jittered copies of each training point, drawn once.")
     jitter: Positive = Field(0.1, description="DA: standard deviation of the copies around their point.")
-    widths: Annotated[list[Count], Field(min_length=1)] = Field([100, 100], description="Units of each hidden layer.")
+    widths: list[Count] = Field([100, 100], min_length=1, description="Units of each hidden layer.")
     batch_size: Count = Field(10, description="Points of a batch; divides the number of training points.")
     pretraining: ToyPretraining = ToyPretraining()
-    runs: Annotated[dict[Name, ToyRun], Field(min_length=1)] = Field(
-        TOY_RUNS, description="Trainings by name, in the order of the figure; an overlay that gives any gives all."
+    runs: dict[Name, ToyRun] = Field(
+        TOY_RUNS,
+        min_length=1,
+        description="Trainings by name, in the order of the figure; an overlay that gives any gives all.",
     )
-    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
-        [0, 1, 2, 3, 4], description="Each draws its own points, labels and weights; the first is shown."
+    seeds: list[Seed] = Field(
+        [0, 1, 2, 3, 4], min_length=1, description="Each draws its own points, labels and weights; the first is shown."
     )
-    animated: Annotated[list[Name], Field(min_length=1)] = Field(
-        ["vanilla", "da", "da+m+l2"], description="Runs of the animation, side by side."
-    )
-    frames: Annotated[int, Field(ge=2)] = Field(60, description="Pictures of the animation.")
+    animated: list[Name] = Field(["vanilla", "da", "da+m+l2"], min_length=1, description="Runs side by side.")
+    frames: int = Field(60, ge=2, description="Pictures of the animation.")

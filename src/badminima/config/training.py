@@ -34,16 +34,9 @@ class AdversarialInit(Section):
         description="Zero single channel values (published code), all channels of a pixel (prose), or pixels drawn "
         "with replacement (Damian et al.'s code), of which some are drawn twice.",
     )
-    label_fraction: Annotated[Number, Field(ge=0, le=1)] = Field(
-        1.0, description="Fraction of the copies with a random label; the others keep their image's. 0: true labels."
-    )
-    epochs_like: Name | None = Field(
-        None,
-        description="The adversarial init whose pretraining's number of epochs it trains for; null: until its target.",
-    )
-    confusing_seed: Seed | None = Field(
-        None, description="Seed of the confusing set, the same one in all runs; null: each run's own."
-    )
+    label_fraction: Number = Field(1.0, ge=0, le=1, description="Share of copies with a random label; 0: true labels.")
+    epochs_like: Name | None = Field(None, description="Train as many epochs as this init; null: to the target.")
+    confusing_seed: Seed | None = Field(None, description="Seed of all runs' confusing set; null: each run's own.")
 
 
 class RescaledInit(Section):
@@ -56,9 +49,7 @@ class RescaledInit(Section):
         "tensors",
         description="Take the norm of each tensor, that of all together by one common factor, or keep the norms.",
     )
-    logits: bool = Field(
-        True, description="Scale the last linear layer after that, until the logits have the other init's spread."
-    )
+    logits: bool = Field(True, description="Then scale the last linear layer until the logits spread alike.")
 
 
 class RunInit(Section):
@@ -93,41 +84,24 @@ class RecipeConfig(Section):
     """A regularizer set; everything off is vanilla SGD."""
 
     augmentation: bool = Field(False, description="DA: the dataset's augmentation.")
-    momentum: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="M: heavy-ball momentum coefficient.")
-    weight_decay: Annotated[Number, Field(ge=0)] = Field(0.0, description="L2: coefficient of weight decay.")
+    momentum: Number = Field(0.0, ge=0, lt=1, description="M: heavy-ball momentum coefficient.")
+    weight_decay: Number = Field(0.0, ge=0, description="L2: coefficient of weight decay.")
     weight_decay_of: Literal["all", "readout", "hidden"] = Field(
         "all", description="What decays: all parameters, those of the last linear layer, or all but those."
     )
-    keep_norms: bool = Field(
-        False, description="Scale each tensor of weights back to its norm at the start, after every step."
-    )
+    keep_norms: bool = Field(False, description="After every step scale each weight tensor back to its first norm.")
     learning_rate_scale: Positive = Field(1.0, description="Factor on the phase's learning rate, for controls.")
-    label_noise: Annotated[Number, Field(ge=0, lt=1)] = Field(
-        0.0, description="Probability that a label is replaced by a random other class, drawn anew at every step."
-    )
-    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = Field(
-        0.0, description="Share of the target that is spread evenly over all classes."
-    )
+    label_noise: Number = Field(0.0, ge=0, lt=1, description="Probability of a random other label, drawn every step.")
+    label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Share of the target spread evenly over all classes.")
     gradient_clipping: Positive | None = Field(None, description="Largest norm of a step's gradient; null: any.")
     schedule: Literal["steps", "cosine", "constant"] = Field(
         "steps",
         description="Learning rate: by the phase's decay, half a cosine to 0 over all epochs, or constant.",
     )
-    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(
-        0.0, description="Probability that an input of the last linear layer is zeroed, in training."
-    )
-    mixup: Positive | None = Field(
-        None,
-        description="Images and labels are blended in pairs, by a share from Beta(alpha, alpha); null: they are not.",
-    )
-    cutmix: Positive | None = Field(
-        None,
-        description="As mixup, with a rectangle of the other image pasted in; null: without. One of the two at most.",
-    )
-    sam: Positive | None = Field(
-        None,
-        description="Sharpness-aware minimization: rho, how far uphill the gradient is taken; null: at the weights.",
-    )
+    dropout: Number = Field(0.0, ge=0, lt=1, description="Probability that an input of the last layer is zeroed.")
+    mixup: Positive | None = Field(None, description="Alpha of the Beta that blends pairs of images; null: without.")
+    cutmix: Positive | None = Field(None, description="As mixup, pasting a rectangle; one of the two at most.")
+    sam: Positive | None = Field(None, description="Rho of sharpness-aware minimization; null: without.")
     optimizer: Literal["sgd", "adam", "adamw"] = Field(
         "sgd",
         description="adam adds weight decay to the gradient, adamw decays the weights apart; both without momentum.",
@@ -135,20 +109,11 @@ class RecipeConfig(Section):
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
         None, description="Decay per step of an average of the weights, which is evaluated and kept; null: no average."
     )
-    shrink: Annotated[Number, Field(gt=0, le=1)] = Field(
-        1.0, description="Factor on the start weights, before the first step."
-    )
-    perturb: Annotated[Number, Field(ge=0)] = Field(
-        0.0, description="Share of fresh random weights that is added to the start weights, before the first step."
-    )
-    full_batch: bool = Field(
-        False, description="Gradient descent: a step an epoch, with the mean gradient of all items in batches."
-    )
+    shrink: Number = Field(1.0, gt=0, le=1, description="Factor on the start weights, before the first step.")
+    perturb: Number = Field(0.0, ge=0, description="Share of fresh random weights added before the first step.")
+    full_batch: bool = Field(False, description="Gradient descent: a step an epoch, with the mean gradient.")
     batch_size: Count | None = Field(None, description="In place of the phase's; null: the phase's.")
-    epochs: Count | None = Field(
-        None,
-        description="In place of the phase's, whose milestones and evaluate_every are scaled by it; null: the phase's.",
-    )
+    epochs: Count | None = Field(None, description="Null: the phase's. Milestones and evaluate_every scale with it.")
 
 
 class OptimizationConfig(Section):
@@ -169,16 +134,10 @@ class OptimizationConfig(Section):
         description="How the learning rate falls: at the milestones, or by half a cosine to 0 over all steps after the "
         "warm-up.",
     )
-    warmup: Annotated[Number, Field(ge=0, lt=1)] = Field(
-        0.0, description="Share of all steps over which the learning rate first grows from 0, linearly."
-    )
-    drop_last: bool = Field(
-        False, description="Leave out the last batch of an epoch where it is smaller; evaluations see all items."
-    )
+    warmup: Number = Field(0.0, ge=0, lt=1, description="Share of all steps over which the rate grows from 0.")
+    drop_last: bool = Field(False, description="Leave out a smaller last batch; evaluations see all items.")
     evaluate_every: Count = Field(1, description="Epochs between evaluations; the last epoch is always evaluated.")
-    target_accuracy: Annotated[Number, Field(gt=0, le=1)] = Field(
-        1.0, description="Training accuracy that counts as fitting the data."
-    )
+    target_accuracy: Number = Field(1.0, gt=0, le=1, description="Training accuracy that counts as fitting the data.")
 
     def batches(self, items: int) -> int:
         """Return the number of batches of an epoch over so many items."""
