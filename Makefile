@@ -4,7 +4,7 @@ CORES ?= 2
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 EXAMPLE := src/badminima/results/example
-DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml --logger badminima
+DEMO := $(SNAKEMAKE) --configfile presets/demo.yaml
 
 .PHONY: test-gpu test-slurm test-slurm-quick bench test-slow help demo example notebook test lint format schema pages docs lock clean
 

@@ -22,6 +22,10 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
+# The config files that the command names.
+NAMED_CONFIGS = list(workflow.configfiles)
+
+
 # Beside this file, wherever Snakemake is started.
 configfile: str(Path(workflow.current_basedir) / "config.yaml")
 
@@ -49,14 +53,12 @@ onstart:
 
 
 onsuccess:
-    print_ending()
-
-
-onerror:
-    print(FAILURES.report(), file=sys.stderr)
+    for line in ending(made_files(workflow), PATHS):
+        logger.info(line, extra={"event": "ending"})
 
 
 rule figures:
+    """Draw every configured figure."""
     input:
         [PATHS.figure(name, extension) for name in CONFIG.figures for extension in FIGURE_FORMATS],
         CONFUSING_FIGURES,
@@ -64,6 +66,7 @@ rule figures:
 
 
 rule tables:
+    """Make the tables of every study, and those for papers."""
     input:
         [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, paths.SUMMARY]],
         [PATHS.paper_table(name, extension) for name in CONFIG.tables for extension in PAPER_TABLE_FORMATS],
@@ -77,6 +80,7 @@ include: "rules/start.smk"
 
 
 rule all:
+    """Make figures, tables, claims and the report: the default."""
     default_target: IS_DEFAULT
     input:
         rules.figures.input,
@@ -86,7 +90,13 @@ rule all:
         rules.record_config.output,
 
 
-# Said beside Snakemake's refusal of a target that is not there.
-FAILURES.names = {rule.name for rule in workflow.rules if not rule.has_wildcards()} - {"record_config", "toy"}
-FAILURES.presets = CHECKOUT / "presets"
-FAILURES.lacking = {f"claim_{group}": undecidable(CONFIG, group) for group in claims.GROUPS if group not in DECIDABLE}
+# The logger says beside Snakemake's refusal of an unknown target what may have been meant.
+logger.info(
+    "",
+    extra={
+        "event": "targets",
+        "names": list(targets()),
+        "presets": CHECKOUT / "presets",
+        "lacking": {f"claim_{group}": undecidable(CONFIG, group) for group in claims.GROUPS if group not in DECIDABLE},
+    },
+)

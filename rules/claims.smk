@@ -48,13 +48,14 @@ def claims_options(wildcards, input):
 
 
 rule claims:
+    """Decide each claim of the papers: effect, interval and verdict."""
     input:
         study=claimed_tables("study"),
         control=claimed_tables("control"),
         replication=claimed_tables("replication"),
         label_noise=claimed_tables("label_noise"),
         toy=claimed_tables("toy"),
-        script=SCRIPTS / "claims.py",
+        script=script("claims"),
     output:
         csv=PATHS.all_verdicts("csv"),
         html=report(
@@ -70,8 +71,7 @@ rule claims:
         "../envs/analysis.yaml"
     threads: threads_of("claims")
     resources:
-        mem_mb=memory_of("claims"),
-        runtime=runtime_of("claims"),
+        **needs("claims"),
     params:
         settings=SETTINGS.path(claims_settings(CONFIG)),
         tables=claims_options,
@@ -80,32 +80,22 @@ rule claims:
         " >> {log:q} 2>&1"
 
 
-rule collect_claim:
+use rule collect_outcomes as collect_claim with:
     input:
-        # The script finds them by the study's grid: their names would not fit on a command line.
         claim_runs,
         claim_pretraining,
-        script=SCRIPTS / "collect.py",
+        script=script("collect"),
     output:
         [PATHS.claims("{claim}") / table for table in [*TABLES, paths.SUMMARY]],
     log:
         LOGS / "claims" / "collect_{claim}.log",
     wildcard_constraints:
         claim=one_of(DECIDABLE),
-    localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    threads: threads_of("collect")
-    resources:
-        mem_mb=memory_of("collect"),
-        runtime=runtime_of("collect"),
+    priority: 0
     params:
         settings=claim_file,
         results=results_folder,
         tables=output_folder,
-    shell:
-        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
-        " >> {log:q} 2>&1"
 
 
 for group in DECIDABLE:
@@ -116,7 +106,7 @@ for group in DECIDABLE:
             f"claim_{group}"
         input:
             **{role: claimed_tables("toy") if role == "toy" else claim_tables(group)},
-            script=SCRIPTS / "claims.py",
+            script=script("claims"),
         output:
             csv=PATHS.verdicts(group, "csv"),
             html=PATHS.verdicts(group, "html"),
@@ -127,8 +117,7 @@ for group in DECIDABLE:
             "../envs/analysis.yaml"
         threads: threads_of("claims")
         resources:
-            mem_mb=memory_of("claims"),
-            runtime=runtime_of("claims"),
+            **needs("claims"),
         params:
             group=group,
             settings=SETTINGS.path(claims_settings(CONFIG)),

@@ -39,46 +39,12 @@ def tables_settings(build):
     return lambda wildcards: SETTINGS.path(SETTINGS.with_trainings(CONFIG, build(CONFIG, wildcards.study)))
 
 
-rule collect:
-    input:
-        # The script finds them by the study's grid: their names would not fit on a command line.
-        trained_runs,
-        measured_runs,
-        collected_pretraining,
-        collected_landscapes,
-        script=SCRIPTS / "collect.py",
-    output:
-        [PATHS.tables("{study}") / table for table in TABLES],
-        summary=report(
-            PATHS.tables("{study}") / paths.SUMMARY,
-            caption="../report/summary.rst",
-            category="Tables",
-            labels={"table": "summary", "study": "{study}"},
-        ),
-    log:
-        LOGS / "collect" / "{study}.log",
-    localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    threads: threads_of("collect")
-    resources:
-        mem_mb=memory_of("collect"),
-        runtime=runtime_of("collect"),
-    params:
-        settings=tables_settings(settings.CollectSettings.of),
-        results=results_folder,
-        tables=output_folder,
-    shell:
-        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
-        " >> {log:q} 2>&1"
-
-
 rule collect_outcomes:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
         trained_runs,
         collected_pretraining,
-        script=SCRIPTS / "collect.py",
+        script=script("collect"),
     output:
         [PATHS.outcomes("{study}") / table for table in [*TABLES, paths.SUMMARY]],
     log:
@@ -90,8 +56,7 @@ rule collect_outcomes:
         "../envs/analysis.yaml"
     threads: threads_of("collect")
     resources:
-        mem_mb=memory_of("collect"),
-        runtime=runtime_of("collect"),
+        **needs("collect"),
     params:
         settings=tables_settings(settings.CollectSettings.of_outcomes),
         results=results_folder,
@@ -99,3 +64,27 @@ rule collect_outcomes:
     shell:
         "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
         " >> {log:q} 2>&1"
+
+
+use rule collect_outcomes as collect with:
+    input:
+        trained_runs,
+        measured_runs,
+        collected_pretraining,
+        collected_landscapes,
+        script=script("collect"),
+    output:
+        [PATHS.tables("{study}") / table for table in TABLES],
+        summary=report(
+            PATHS.tables("{study}") / paths.SUMMARY,
+            caption="../report/summary.rst",
+            category="Tables",
+            labels={"table": "summary", "study": "{study}"},
+        ),
+    log:
+        LOGS / "collect" / "{study}.log",
+    priority: 0
+    params:
+        settings=tables_settings(settings.CollectSettings.of),
+        results=results_folder,
+        tables=output_folder,

@@ -13,19 +13,15 @@ atexit.register(gc.freeze)
 # Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
 REPOSITORY = Path(workflow.current_basedir).parent
 SOURCE = REPOSITORY / "src"
-# Relative, so that a moved checkout does not look like changed inputs; a module's prefix would move relative paths.
-CHECKOUT = REPOSITORY if workflow.modifier.path_modifier.prefix else Path(os.path.relpath(REPOSITORY))
-SCRIPTS = CHECKOUT / "workflow" / "scripts"
+# Relative, so that a moved checkout does not look like changed inputs.
+CHECKOUT = Path(os.path.relpath(REPOSITORY))
 # Asked before there are rules: a workflow that imports this one may have a default target of its own.
 IS_DEFAULT = workflow.default_target is None
 
-# The workflow runs the library beside it, installed or not. The default profile, or a logger, may have loaded
-# another.
+# The workflow runs the library beside it, installed or not; so do its jobs, with the Python that runs Snakemake.
 sys.path.insert(0, str(SOURCE))
-loaded = sys.modules.get("badminima")
-if loaded is not None and Path(loaded.__file__).resolve().parents[1] != SOURCE.resolve():
-    for module in [name for name in sys.modules if name.partition(".")[0] == "badminima"]:
-        del sys.modules[module]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
@@ -38,24 +34,22 @@ from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import measured, paths, runs, settings
 from badminima.report.settings import explore_settings, headline_figure, report_settings
-from badminima.workflow.command_line import refused_config
 from badminima.workflow.contents import content_digest
-from badminima.workflow.environment import check_cache, check_place, use_checkout
 from badminima.workflow.environment import hand_over_config, planned_config
-from badminima.workflow.failures import Failures
+from badminima.workflow.handles import runs_in_a_job
 from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles
+from badminima.workflow.targets import CLAIM_WORDS, help_text, question_of
 
-try:
-    check_place(REPOSITORY)
-    if workflow.workflow_settings.cache is not None and workflow.is_main_process:
-        check_cache(os.environ)
-except UserError as error:
-    sys.exit(str(error))
 
-use_checkout(SOURCE)
-PLUGINS = workflow.logger_manager.get_log_handlers()
-FAILURES = Failures(logger, any(plugin.writes_to_stream for plugin in PLUGINS))
+def beside(path):
+    """Return an input of this checkout's; a workflow that imports this one with a prefix leaves it in its place."""
+    return local(str(CHECKOUT / path))
+
+
+def script(stage):
+    """Return the command of a stage."""
+    return beside(f"workflow/scripts/{stage}.py")
 
 
 def warn_once(line):
@@ -64,13 +58,8 @@ def warn_once(line):
         logger.warning(f"config: {line}")
 
 
-SHIPPED = sorted((REPOSITORY / "presets").resolve().rglob("*.yaml"))
-
-
-def own_configs():
-    """Return what the user adds to the shipped config files: the content of other files, and of --config."""
-    named = [Path(file).resolve() for file in workflow.config_settings.configfiles or []]
-    return [workflow.config_settings.config, *(load_configfile(file) for file in named if file not in SHIPPED)]
+SHIPPED = [(REPOSITORY / "config.yaml").resolve(), *sorted((REPOSITORY / "presets").resolve().rglob("*.yaml"))]
+LOADED = {Path(file).resolve() for file in workflow.configfiles}
 
 
 try:
@@ -80,9 +69,10 @@ try:
         check_files(map(Path, workflow.configfiles))
     CONFIG = load_config(inherited or config, warn_once)
 except UserError as error:
-    sys.exit(refused_config(error, workflow.config_settings.replace_workflow_config))
+    sys.exit("\n".join(f"config: {line}" for line in str(error).splitlines()))
 
-for line in runs.unused(CONFIG, map(load_configfile, (REPOSITORY / "config.yaml", *SHIPPED)), own_configs()):
+# Those that were loaded come first: reading all of them takes a moment.
+for line in runs.unused(CONFIG, map(load_configfile, sorted(SHIPPED, key=lambda file: file not in LOADED))):
     warn_once(line)
 
 PATHS = paths.Paths(CONFIG.results)
@@ -91,7 +81,6 @@ SETTINGS = SettingsFiles(Path(".snakemake", "settings"))
 if workflow.is_main_process:
     hand_over_config(SETTINGS.path_of_config(config, sort_keys=False))
 LOGS = PATHS.results / "logs"
-BENCHMARKS = PATHS.results / "benchmarks"
 # What was measured of devices; the user's own tables come last and count first.
 SPEEDS = [*sorted((CHECKOUT / "benchmarks").glob("*.csv")), *(CHECKOUT / table for table in CONFIG.plan.speeds)]
 # A run as a path pattern: the same code names a run's files and the wildcards in rules.
@@ -100,15 +89,17 @@ RUN_NAME = "{dataset}/{model}/{init}/{recipe}/seed{seed}"
 INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
 
 
+# The rules that a GPU computes for.
+ON_GPUS = ("pretrain", "train", "diagnose")
 # The rules whose jobs write restart points.
 RESUMED = ("train", "pretrain")
 # What runs and their measurements, which share a job on a cluster, may each have of its time.
 MINUTES = {rule: CONFIG.resources.of(rule).runtime for rule in ("train", "diagnose")}
-RUNS_IN_A_JOB = workflow.group_settings.group_components.get("training", 1)
+RUNS_IN_A_JOB = runs_in_a_job(workflow)
 SHARES = {rule: minutes / sum(MINUTES.values()) / RUNS_IN_A_JOB for rule, minutes in MINUTES.items()}
 
-# Between-workflow caching, where --cache and SNAKEMAKE_OUTPUT_CACHE ask for it; it excludes benchmark files.
-CACHED = workflow.workflow_settings.cache is not None
+# Between-workflow caching: where there is no place for it, --cache is refused, and Snakemake would warn of the rules.
+CACHED = "SNAKEMAKE_OUTPUT_CACHE" in os.environ
 
 
 def run_files(folder):
@@ -131,20 +122,18 @@ def threads_of(rule):
     return CONFIG.resources.of(rule).threads
 
 
-def memory_of(rule):
-    """Memory of a rule: a guess, that doubles with every attempt."""
-    return lambda wildcards, attempt: CONFIG.resources.memory(rule, attempt)
+def needs(rule, alone=False):
+    """Return the resources of a rule, guesses of which memory doubles with every attempt.
 
-
-def runtime_of(rule, alone=False):
-    """Minutes of a rule: a guess too, but an attempt that goes on where the last one ended needs no more."""
+    So do minutes, but for an attempt that goes on where the last one ended.
+    """
     share = 1 if alone else SHARES.get(rule, 1)
-    return lambda wildcards, attempt: CONFIG.resources.runtime(rule, attempt, rule in RESUMED, share)
-
-
-def gpus_of(rule):
-    """GPUs of a rule."""
-    return CONFIG.resources.of(rule).gpu
+    gpus = CONFIG.resources.of(rule).gpu
+    return {
+        "mem_mb": lambda wildcards, attempt: CONFIG.resources.memory(rule, attempt),
+        "runtime": lambda wildcards, attempt: CONFIG.resources.runtime(rule, attempt, rule in RESUMED, share),
+        **({"gpu": gpus} if rule in ON_GPUS else {}),
+    }
 
 
 def as_run(wildcards):

@@ -3,7 +3,7 @@
 
 rule confuse:
     input:
-        script=SCRIPTS / "confuse.py",
+        script=script("confuse"),
         prepared=PATHS.prepared("{dataset}"),
     output:
         confusing=PATHS.confusing("{dataset}", "{init}", "{seed}"),
@@ -18,8 +18,7 @@ rule confuse:
         "../envs/training.yaml"
     threads: threads_of("confuse")
     resources:
-        mem_mb=memory_of("confuse"),
-        runtime=runtime_of("confuse"),
+        **needs("confuse"),
     params:
         settings=settings_of(settings.ConfuseSettings.of),
     shell:

@@ -39,7 +39,7 @@ def compared_options(wildcards, input, output):
 rule diagnose:
     input:
         unpack(pretraining_files),
-        script=SCRIPTS / "diagnose.py",
+        script=script("diagnose"),
         prepared=PATHS.prepared("{dataset}"),
         start=start_weights,
         weights=PATHS.run(RUN) / paths.WEIGHTS,
@@ -47,17 +47,13 @@ rule diagnose:
         diagnostics=PATHS.run(RUN) / paths.DIAGNOSTICS,
     log:
         LOGS / "diagnose" / f"{RUN_NAME}.log",
-    benchmark:
-        BENCHMARKS / "diagnose" / f"{RUN_NAME}.tsv"
     group:
         training_group
     conda:
         "../envs/training.yaml"
     threads: threads_of("diagnose")
     resources:
-        mem_mb=memory_of("diagnose"),
-        runtime=runtime_of("diagnose"),
-        gpu=gpus_of("diagnose"),
+        **needs("diagnose"),
         slot=1,
     params:
         settings=settings_of(settings.DiagnoseSettings.of),
@@ -78,23 +74,19 @@ for number, (recipes, inits) in enumerate(measured.compared_together(CONFIG).ite
             name
         input:
             unpack(compared_runs(recipes)),
-            script=SCRIPTS / "compare.py",
+            script=script("compare"),
             prepared=PATHS.prepared("{dataset}"),
         output:
             comparisons=[PATHS.run(replace(RUN, recipe=recipe)) / paths.COMPARISON for recipe in recipes],
         log:
             LOGS / name / f"{INIT_NAME}.log",
-        benchmark:
-            BENCHMARKS / name / f"{INIT_NAME}.tsv"
         wildcard_constraints:
             init=one_of(inits),
         conda:
             "../envs/training.yaml"
         threads: threads_of("diagnose")
         resources:
-            mem_mb=memory_of("diagnose"),
-            runtime=runtime_of("diagnose", alone=True),
-            gpu=gpus_of("diagnose"),
+            **needs("diagnose", alone=True),
         params:
             settings=compared_settings(recipes),
             runs=compared_options,
@@ -109,7 +101,7 @@ for number, (recipes, inits) in enumerate(measured.compared_together(CONFIG).ite
 
 rule landscape:
     input:
-        script=SCRIPTS / "landscape.py",
+        script=script("landscape"),
         prepared=PATHS.prepared("{dataset}"),
         random=random_weights,
         start=start_weights,
@@ -118,17 +110,13 @@ rule landscape:
         landscape=PATHS.run(RUN) / paths.LANDSCAPE,
     log:
         LOGS / "landscape" / f"{RUN_NAME}.log",
-    benchmark:
-        BENCHMARKS / "landscape" / f"{RUN_NAME}.tsv"
     wildcard_constraints:
         init=inits_of(AdversarialInit),
     conda:
         "../envs/training.yaml"
     threads: threads_of("diagnose")
     resources:
-        mem_mb=memory_of("diagnose"),
-        runtime=runtime_of("diagnose", alone=True),
-        gpu=gpus_of("diagnose"),
+        **needs("diagnose", alone=True),
     params:
         settings=settings_of(settings.DiagnoseSettings.of, "landscape"),
     shell:

@@ -26,7 +26,7 @@ def mirrors(wildcards):
 
 rule fetch_data:
     input:
-        script=SCRIPTS / "fetch_data.py",
+        script=script("fetch_data"),
     output:
         manifest=PATHS.manifest("{dataset}"),
     log:
@@ -36,8 +36,7 @@ rule fetch_data:
         "../envs/training.yaml"
     threads: threads_of("fetch_data")
     resources:
-        mem_mb=memory_of("fetch_data"),
-        runtime=runtime_of("fetch_data"),
+        **needs("fetch_data"),
         # Resources, not parameters: where verified files come from is no reason to make anything again.
         download_dir=CONFIG.data.download_dir,
         local_dir=local_dir,

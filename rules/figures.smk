@@ -5,6 +5,19 @@ FIGURE_FORMATS = ["pdf", "png", "svg", "csv"]
 HEADLINE = headline_figure(CONFIG)
 
 
+# The end of every command that draws.
+DRAWN = " --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
+
+
+def drawing(name, study, label=None, kind=None):
+    """Return the files of a figure, and what Snakemake's own report says of it."""
+    files = {extension: PATHS.figure(name, extension) for extension in FIGURE_FORMATS}
+    labels = {"figure": label or name, "study": study}
+    return files | {
+        "png": report(files["png"], caption=f"../report/fig_{kind or name}.rst", category="Figures", labels=labels)
+    }
+
+
 def drawn_tables(figure):
     """Return the folder of the tables that a figure is drawn from."""
     entry = CONFIG.figures[figure]
@@ -19,17 +32,9 @@ for figure in CONFIG.figures:
             f"fig_{figure}"
         input:
             [drawn_tables(figure) / table for table in TABLES],
-            script=SCRIPTS / "figures.py",
+            script=script("fig"),
         output:
-            pdf=PATHS.figure(figure, "pdf"),
-            png=report(
-                PATHS.figure(figure, "png"),
-                caption=f"../report/fig_{CONFIG.figures[figure].kind or figure}.rst",
-                category="Figures",
-                labels={"figure": figure, "study": CONFIG.figures[figure].study},
-            ),
-            svg=PATHS.figure(figure, "svg"),
-            csv=PATHS.figure(figure, "csv"),
+            **drawing(figure, CONFIG.figures[figure].study, kind=CONFIG.figures[figure].kind),
         log:
             LOGS / "figures" / f"{figure}.log",
         # Before measurements, and the headline before others.
@@ -39,14 +44,12 @@ for figure in CONFIG.figures:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=memory_of("figures"),
-            runtime=runtime_of("figures"),
+            **needs("figures"),
         params:
             settings=SETTINGS.path(settings.FigureSettings.of(CONFIG, figure)),
             tables=input_folder,
         shell:
-            "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}"
-            " --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
+            "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}" + DRAWN
 
 
 # A figure of data rather than of tables.
@@ -58,20 +61,13 @@ if EXAMPLE is not None:
     CONFUSING_FIGURES += [PATHS.figure("confusing", extension) for extension in FIGURE_FORMATS]
 
     rule fig_confusing:
+        """What does a pretraining have to fit?"""
         input:
-            script=SCRIPTS / "confusing_figure.py",
+            script=script("fig_confusing"),
             prepared=PATHS.prepared(EXAMPLE[0]),
             confusing=PATHS.confusing(*EXAMPLE),
         output:
-            pdf=PATHS.figure("confusing", "pdf"),
-            png=report(
-                PATHS.figure("confusing", "png"),
-                caption="../report/fig_confusing.rst",
-                category="Figures",
-                labels={"figure": "confusing", "study": "data"},
-            ),
-            svg=PATHS.figure("confusing", "svg"),
-            csv=PATHS.figure("confusing", "csv"),
+            **drawing("confusing", "data"),
         log:
             LOGS / "figures" / "confusing.log",
         localrule: True
@@ -79,8 +75,6 @@ if EXAMPLE is not None:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=memory_of("figures"),
-            runtime=runtime_of("figures"),
+            **needs("figures"),
         shell:
-            "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q}"
-            " --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
+            "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q}" + DRAWN

@@ -13,7 +13,7 @@ def like_weights(wildcards):
 
 rule initialize:
     input:
-        script=SCRIPTS / "initialize.py",
+        script=script("initialize"),
         prepared=PATHS.prepared("{dataset}"),
     output:
         weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
@@ -28,8 +28,7 @@ rule initialize:
         "../envs/training.yaml"
     threads: threads_of("initialize")
     resources:
-        mem_mb=memory_of("initialize"),
-        runtime=runtime_of("initialize"),
+        **needs("initialize"),
     params:
         settings=settings_of(settings.InitializeSettings.of),
     shell:
@@ -39,7 +38,7 @@ rule initialize:
 
 rule rescale:
     input:
-        script=SCRIPTS / "rescale.py",
+        script=script("rescale"),
         prepared=PATHS.prepared("{dataset}"),
         start=direction_weights,
         like=like_weights,
@@ -55,8 +54,7 @@ rule rescale:
         "../envs/training.yaml"
     threads: threads_of("rescale")
     resources:
-        mem_mb=memory_of("rescale"),
-        runtime=runtime_of("rescale"),
+        **needs("rescale"),
     params:
         settings=settings_of(settings.RescaleSettings.of),
     shell:

@@ -8,7 +8,7 @@ def not_shared(wildcards):
 
 rule prepare_data:
     input:
-        script=SCRIPTS / "prepare_data.py",
+        script=script("prepare_data"),
         manifest=rules.fetch_data.output.manifest,
     output:
         prepared=PATHS.prepared("{dataset}"),
@@ -19,8 +19,7 @@ rule prepare_data:
         "../envs/training.yaml"
     threads: threads_of("prepare_data")
     resources:
-        mem_mb=memory_of("prepare_data"),
-        runtime=runtime_of("prepare_data"),
+        **needs("prepare_data"),
     params:
         settings=settings_of(settings.PrepareSettings.of),
         not_shared=not_shared,

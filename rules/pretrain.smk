@@ -15,7 +15,7 @@ def ending_option(wildcards, input):
 rule pretrain:
     input:
         unpack(ending_record),
-        script=SCRIPTS / "pretrain.py",
+        script=script("pretrain"),
         prepared=PATHS.prepared("{dataset}"),
         confusing=rules.confuse.output.confusing,
         start=random_weights,
@@ -32,9 +32,7 @@ rule pretrain:
         "../envs/training.yaml"
     threads: threads_of("pretrain")
     resources:
-        mem_mb=memory_of("pretrain"),
-        runtime=runtime_of("pretrain"),
-        gpu=gpus_of("pretrain"),
+        **needs("pretrain"),
         # A resource, not a parameter: a changed interval is no reason to train again.
         restart_seconds=CONFIG.restart.seconds,
     params:
@@ -45,10 +43,3 @@ rule pretrain:
         " {params.ends:q}"
         " --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
         ' --restart-seconds {resources.restart_seconds} --output "$(dirname {output.weights:q})" >> {log:q} 2>&1'
-
-
-# Snakemake forbids a benchmark on a rule whose outputs may come from a cache.
-if not CACHED:
-    pretraining = rules.pretrain.rule
-    pretraining.benchmark_modifier = pretraining.log_modifier
-    pretraining.benchmark = BENCHMARKS / "pretrain" / f"{INIT_NAME}.tsv"

@@ -1,7 +1,7 @@
 # Everything that was found -> one page for readers; another to look closer at runs; and Snakemake's own report of how it
 # was made.
 
-TEMPLATES = CHECKOUT / "src" / "badminima" / "report" / "templates"
+TEMPLATES = "src/badminima/report/templates"
 
 
 def page_files():
@@ -15,7 +15,7 @@ def page_files():
 def overlays():
     """Return the config files that the command line names, as one types them here."""
     here = Path.cwd()
-    files = [Path(file) for file in workflow.config_settings.configfiles or []]
+    files = map(Path, NAMED_CONFIGS)
     return [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
 
 
@@ -34,15 +34,16 @@ rule record_config:
 
 
 rule report:
+    """Write one page for readers: the answer, the claims and every figure."""
     input:
         # The script finds all of them, and the records of the runs behind the tables, in the results folder.
         rules.claims.output,
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
         page_files(),
-        sorted(CHECKOUT.glob("report/fig_*.rst")),
-        [TEMPLATES / name for name in ("report.html", "report.css", "macros.html")],
-        terms=CHECKOUT / "docs" / "reference" / "glossary.md",
-        script=SCRIPTS / "report.py",
+        [beside(f"report/{file.name}") for file in sorted(REPOSITORY.glob("report/fig_*.rst"))],
+        [beside(f"{TEMPLATES}/{name}") for name in ("report.html", "report.css", "macros.html")],
+        terms=beside("docs/reference/glossary.md"),
+        script=script("report"),
     output:
         html=PATHS.page("report"),
     log:
@@ -52,8 +53,7 @@ rule report:
         "../envs/analysis.yaml"
     threads: threads_of("report")
     resources:
-        mem_mb=memory_of("report"),
-        runtime=runtime_of("report"),
+        **needs("report"),
     params:
         settings=SETTINGS.path(report_settings(CONFIG, overlays())),
         results=output_folder,
@@ -64,10 +64,11 @@ rule report:
 
 
 rule explore:
+    """Write a page to look closer at the runs of each study."""
     input:
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
-        TEMPLATES / "explore.html",
-        script=SCRIPTS / "explore.py",
+        beside(f"{TEMPLATES}/explore.html"),
+        script=script("explore"),
     output:
         html=PATHS.page("explore"),
     log:
@@ -77,8 +78,7 @@ rule explore:
         "../envs/analysis.yaml"
     threads: threads_of("report")
     resources:
-        mem_mb=memory_of("report"),
-        runtime=runtime_of("report"),
+        **needs("report"),
     params:
         settings=SETTINGS.path(explore_settings(CONFIG)),
         results=output_folder,
@@ -88,6 +88,7 @@ rule explore:
 
 
 rule provenance:
+    """Write Snakemake's own report: every job, its code and its duration."""
     input:
         rules.figures.input,
         rules.tables.input,

@@ -10,7 +10,7 @@ for table in CONFIG.tables:
             f"table_{table}"
         input:
             [PATHS.outcomes(CONFIG.tables[table].study) / name for name in TABLES],
-            script=SCRIPTS / "tables.py",
+            script=script("table"),
         output:
             tex=PATHS.paper_table(table, "tex"),
             csv=PATHS.paper_table(table, "csv"),
@@ -27,8 +27,7 @@ for table in CONFIG.tables:
             "../envs/analysis.yaml"
         threads: threads_of("tables")
         resources:
-            mem_mb=memory_of("tables"),
-            runtime=runtime_of("tables"),
+            **needs("tables"),
         params:
             settings=SETTINGS.path(settings.TableSettings.of(CONFIG, table)),
             tables=input_folder,

@@ -9,22 +9,19 @@ if CONFIG.toy is not None:
 
     rule toy:
         input:
-            script=SCRIPTS / "toy.py",
+            script=script("toy"),
         output:
             networks=PATHS.toy_networks,
             csv=PATHS.toy_table,
             paths=PATHS.toy_paths,
         log:
             LOGS / "toy.log",
-        benchmark:
-            BENCHMARKS / "toy.tsv"
         localrule: True
         conda:
             "../envs/analysis.yaml"
         threads: threads_of("toy")
         resources:
-            mem_mb=memory_of("toy"),
-            runtime=runtime_of("toy"),
+            **needs("toy"),
         params:
             settings=SETTINGS.path(settings.ToySettings.of(CONFIG)),
         shell:
@@ -32,20 +29,13 @@ if CONFIG.toy is not None:
             " --paths {output.paths:q} >> {log:q} 2>&1"
 
     rule fig_toy:
+        """What do the boundaries of the toy look like?"""
         input:
-            script=SCRIPTS / "toy_figure.py",
+            script=script("fig_toy"),
             networks=rules.toy.output.networks,
             table=rules.toy.output.csv,
         output:
-            pdf=PATHS.figure("toy", "pdf"),
-            png=report(
-                PATHS.figure("toy", "png"),
-                caption="../report/fig_toy.rst",
-                category="Figures",
-                labels={"figure": "toy", "study": "toy"},
-            ),
-            svg=PATHS.figure("toy", "svg"),
-            csv=PATHS.figure("toy", "csv"),
+            **drawing("toy", "toy"),
         log:
             LOGS / "figures" / "toy.log",
         localrule: True
@@ -53,18 +43,17 @@ if CONFIG.toy is not None:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=memory_of("figures"),
-            runtime=runtime_of("figures"),
+            **needs("figures"),
         params:
             settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
         shell:
-            "python {input.script:q} figure --networks {input.networks:q} --table {input.table:q}"
-            " --settings @{params.settings:q} --pdf {output.pdf:q} --png {output.png:q}"
-            " --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
+            "python {input.script:q} --networks {input.networks:q} --table {input.table:q}"
+            " --settings @{params.settings:q}" + DRAWN
 
     rule anim_toy:
+        """How do they escape (a GIF)?"""
         input:
-            script=SCRIPTS / "toy_figure.py",
+            script=script("anim_toy"),
             networks=rules.toy.output.networks,
         output:
             gif=report(
@@ -80,26 +69,18 @@ if CONFIG.toy is not None:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=memory_of("figures"),
-            runtime=runtime_of("figures"),
+            **needs("figures"),
         shell:
-            "python {input.script:q} animation --networks {input.networks:q} --gif {output.gif:q} >> {log:q} 2>&1"
+            "python {input.script:q} --networks {input.networks:q} --gif {output.gif:q} >> {log:q} 2>&1"
 
     rule fig_toy_mechanism:
+        """What changes on the way out of the toy's bad minima?"""
         input:
-            script=SCRIPTS / "toy_figure.py",
+            script=script("fig_toy_mechanism"),
             table=rules.toy.output.csv,
             paths=rules.toy.output.paths,
         output:
-            pdf=PATHS.figure("toy_mechanism", "pdf"),
-            png=report(
-                PATHS.figure("toy_mechanism", "png"),
-                caption="../report/fig_toy_mechanism.rst",
-                category="Figures",
-                labels={"figure": "toy, mechanism", "study": "toy"},
-            ),
-            svg=PATHS.figure("toy_mechanism", "svg"),
-            csv=PATHS.figure("toy_mechanism", "csv"),
+            **drawing("toy_mechanism", "toy", "toy, mechanism"),
         log:
             LOGS / "figures" / "toy_mechanism.log",
         localrule: True
@@ -107,11 +88,9 @@ if CONFIG.toy is not None:
             "../envs/analysis.yaml"
         threads: threads_of("figures")
         resources:
-            mem_mb=memory_of("figures"),
-            runtime=runtime_of("figures"),
+            **needs("figures"),
         params:
             settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
         shell:
-            "python {input.script:q} mechanism --table {input.table:q} --paths {input.paths:q}"
-            " --settings @{params.settings:q} --pdf {output.pdf:q} --png {output.png:q}"
-            " --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
+            "python {input.script:q} --table {input.table:q} --paths {input.paths:q}"
+            " --settings @{params.settings:q}" + DRAWN

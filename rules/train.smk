@@ -9,15 +9,13 @@ def along_files(wildcards):
 rule train:
     input:
         unpack(along_files),
-        script=SCRIPTS / "train.py",
+        script=script("train"),
         prepared=PATHS.prepared("{dataset}"),
         start=start_weights,
     output:
         **run_files(PATHS.run(RUN)),
     log:
         LOGS / "train" / f"{RUN_NAME}.log",
-    benchmark:
-        BENCHMARKS / "train" / f"{RUN_NAME}.tsv"
     # The figures of outcomes, the headline among them, wait for trainings alone: they go before measurements.
     priority: 3
     group:
@@ -26,9 +24,7 @@ rule train:
         "../envs/training.yaml"
     threads: threads_of("train")
     resources:
-        mem_mb=memory_of("train"),
-        runtime=runtime_of("train"),
-        gpu=gpus_of("train"),
+        **needs("train"),
         # Runs that share a job take turns: slurm/config.yaml allows one slot.
         slot=1,
         # A resource, not a parameter: a changed interval is no reason to train again.

@@ -35,12 +35,13 @@ def exported_options(wildcards):
 
 
 rule zoo:
+    """Export weights of bad and good minima with a card each."""
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
         exported_files,
         # Says where the runs started. Never ancient(): it would mark the file for every other rule too.
         rules.record_config.output.config,
-        script=SCRIPTS / "zoo.py",
+        script=script("zoo"),
     output:
         zoo=directory(PATHS.zoo),
     log:
@@ -50,8 +51,7 @@ rule zoo:
         "../envs/analysis.yaml"
     threads: threads_of("zoo")
     resources:
-        mem_mb=memory_of("zoo"),
-        runtime=runtime_of("zoo"),
+        **needs("zoo"),
     params:
         chosen=exported_options,
         results=output_folder,

@@ -1,14 +1,17 @@
-"""Share between the commands in ``workflow/scripts/``: options, one-line errors, progress."""
+"""Make the commands in ``workflow/scripts/`` from the functions of their stages: options, one-line errors, progress."""
 
 import atexit
 import functools
 import gc
+import inspect
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 import yaml
@@ -38,6 +41,26 @@ class UserPath(click.Path):
 INPUT_FILE = UserPath(dir_okay=False, path_type=Path)
 OUTPUT_FILE = UserPath(dir_okay=False, writable=True, path_type=Path)
 FOLDER = UserPath(file_okay=False, path_type=Path)
+# Annotations of a stage's parameters.
+ARGUMENT = "argument"
+Input = Annotated[Path, INPUT_FILE]
+Output = Annotated[Path, OUTPUT_FILE]
+Folder = Annotated[Path, FOLDER]
+Count = Annotated[int, click.IntRange(min=1)]
+Gpus = Annotated[int, click.IntRange(min=0)]
+Seconds = Annotated[float, click.FloatRange(min=0)]
+# What parameters mean that many stages have, and an option of each drawing.
+MEANINGS = {
+    "settings": "What the result depends on beside its inputs: YAML, JSON or @FILE; .snakemake/settings/ has examples.",
+    "threads": "CPU threads.",
+    "gpus": "GPUs that the job was given: with one, it fails where torch can't use it.",
+    "restart_seconds": "Time between restart points.",
+    "prepared": "The prepared dataset.",
+    "pdf": "Output: the figure.",
+    "png": "Output: the figure.",
+    "svg": "Output: the figure.",
+    "csv": "Output: what it shows.",
+}
 # sysexits.h: a failure that may pass. Says "interrupted, start me again" to whoever looks at exit codes.
 EXIT_CODE = 75
 
@@ -109,34 +132,45 @@ def _settings_in(content: Any) -> Any:
     return content["settings"] if isinstance(content, dict) and "settings" in content else content
 
 
-def settings_option(model: type[BaseModel], required: bool = True) -> Callable[[Command], Command]:
-    """Return the ``--settings`` option of a stage: all that its result depends on beside its input files."""
-    return click.option(
-        "--settings",
-        type=SettingsType(model),
-        required=required,
-        help=f"{model.__name__} as YAML or JSON, or @FILE; .snakemake/settings/ and run.json hold examples.",
-    )
+def command(stage: Command) -> click.Command:
+    """Make a command from a stage: an option for each parameter.
+
+    A parameter's annotation says what the option takes: a settings section, ``Input``, a tuple for an option that may
+    be repeated; an ``ARGUMENT`` has no name on the command line. The docstring of the stage's module is the help,
+    and its ``Args`` that of the options.
+    """
+    text, _, arguments = inspect.cleandoc(stage.__globals__["__doc__"]).partition("\n\nArgs:\n")
+    found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", arguments, re.MULTILINE)
+    meanings = MEANINGS | {name: re.sub(r"\s+", " ", words[0].upper() + words[1:]) for name, words in found}
+    hints = get_type_hints(stage, include_extras=True)
+    made: Any = one_line_errors(stage)
+    for name, parameter in reversed(list(inspect.signature(stage).parameters.items())):
+        kind, is_repeated = _type_of(hints[name])
+        if ARGUMENT in getattr(hints[name], "__metadata__", ()):
+            made = click.argument(name, type=kind)(made)
+            continue
+        is_required = parameter.default is parameter.empty
+        more: dict[str, Any] = {} if is_required else {"default": parameter.default}
+        more |= {"is_flag": True} if kind is bool else {"type": kind, "multiple": is_repeated}
+        shown = not is_required and isinstance(parameter.default, int | float) and kind is not bool
+        option = click.option(
+            f"--{name.replace('_', '-')}", name, required=is_required, help=meanings[name], show_default=shown, **more
+        )
+        made = option(made)
+    return click.command(stage.__name__, help=text)(made)
 
 
-def drawing_options(command: Command) -> Command:
-    """Add the options of a command that draws: the figure in three formats, and what it shows."""
-    outputs = {"--pdf": "the figure", "--png": "the figure", "--svg": "the figure", "--csv": "what it shows"}
-    for name, what in reversed(outputs.items()):
-        command = click.option(name, type=OUTPUT_FILE, required=True, help=f"Output: {what}.")(command)
-    return command
-
-
-def threads_option(command: Command) -> Command:
-    """Add the ``--threads`` option of a stage that computes with torch."""
-    kind = click.IntRange(min=1)
-    return click.option("--threads", type=kind, default=1, show_default=True, help="CPU threads.")(command)
-
-
-def gpus_option(command: Command) -> Command:
-    """Add the ``--gpus`` option of a stage that can use one."""
-    text = "GPUs that the job was given: with one, it fails where torch can't use it."
-    return click.option("--gpus", type=click.IntRange(min=0), default=0, show_default=True, help=text)(command)
+def _type_of(hint: Any) -> tuple[Any, bool]:
+    """Return what click converts a parameter by, and whether its option may be repeated."""
+    if get_origin(hint) is UnionType:
+        hint = next(one for one in get_args(hint) if one is not type(None))
+    if get_origin(hint) is tuple:
+        return _type_of(get_args(hint)[0])[0], True
+    if get_origin(hint) is Literal:
+        return click.Choice(get_args(hint)), False
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return SettingsType(hint), False
+    return hint.__metadata__[0] if get_origin(hint) is Annotated else hint, False
 
 
 class Progress:

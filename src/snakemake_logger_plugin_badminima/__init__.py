@@ -1,14 +1,16 @@
-"""A logger of Snakemake's that shows how far the trainings are: ``snakemake --logger badminima``.
+"""The one place that talks to people while Snakemake runs: ``profiles/default`` names it as the logger.
 
-Snakemake finds it by its name. On a terminal it shows a bar, elsewhere a line every few seconds; each figure is named
-when it is there, warnings and errors are shown, and a failed job is named at once. While no job
-finishes, it shows one that runs, with the last line of its log.
+It shows progress (a bar on a terminal, else a line every few seconds; while no job ends, the last line of the log of
+one that runs), each figure when it is there, warnings and
+errors; at the end each failed job with the end of its log, or what the workflow says that it has made. ``--quiet all``
+leaves errors and failed jobs; a dry run is Snakemake's own output.
 
 Snakemake imports this before it reads a Snakefile, which says where the library lies: so nothing of that is imported
 until jobs are planned.
 """
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -22,30 +24,53 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 if TYPE_CHECKING:
     from badminima.cli import Progress
+    from badminima.workflow.failures import Failure
 
 # What is counted beside jobs, by the rule that makes it, in the order that it is made.
 COUNTED = {"pretrain": "pretrainings", "train": "trainings"}
 # Seconds between two lines where there is no terminal, and between two looks at what runs.
 EVERY = 15.0
+# The rules that print something in a moment.
+QUICK = {"help", "plan", "config"}
+# Events of the workflow's own: the targets that there are, and a line of what was made.
+TARGETS, ENDING = "targets", "ending"
+# Exceptions that only repeat that a job's command has failed.
+JOB_EXCEPTIONS = ("RuleException", "CalledProcessError", "SpawnedJobError")
+NO_RULE = re.compile(r"No rule to produce (\S+)")
+# How messages without an event begin that tell nobody anything.
+NOISE = re.compile(
+    r"WorkflowError:\nAt least one job|Building DAG|Config file |Using shell|Conda env|Singularity|Group jobs|"
+    r"Select jobs|Complete log|Elapsed time|Removing output|Shutting down|Exiting because|SLURM run ID|"
+    r"Job .* has been submitted|Cleaning up SLURM|Assuming|$"
+)
 
 
 class LogHandler(LogHandlerBase):
-    """Count finished jobs, pretrainings and trainings of those that are planned."""
+    """Show progress, failures and the ending."""
 
     def __post_init__(self) -> None:
         """Begin with nothing planned."""
+        quiet = {choice.name for choice in getattr(self.common_settings, "quiet", None) or ()}
+        self._is_dry = bool(getattr(self.common_settings, "dryrun", False))
+        self._shows_news = "ALL" not in quiet
+        self._shows_progress = not quiet & {"ALL", "PROGRESS"}
+        self._targets: Mapping[str, Any] | None = None
         self._planned: dict[str, int] = {}
         self._running: dict[int, tuple[str, list[str], list[str]]] = {}
+        self._has_started = False
         self._finished: list[str] = []
+        self._failures: dict[tuple[str, ...], Failure] = {}
+        self._signals: dict[int | None, str | None] = {}
+        self._has_errors = False
         self._since = time.monotonic()
         self._progress: Progress | None = None
-        self._news: set[str] = set()
-        self._closed = threading.Event()
+        self._said: set[str] = set()
+        self._is_over = threading.Event()
 
     @property
     def writes_to_stream(self) -> bool:
-        """Take the place of Snakemake's own messages."""
-        return True
+        """Take the place of Snakemake's own messages, but in a dry run."""
+        return not self._is_dry
 
     @property
     def writes_to_file(self) -> bool:
@@ -71,28 +96,40 @@ class LogHandler(LogHandlerBase):
         """Take in one message of Snakemake's."""
         content = record.__dict__
         event = content.get("event")
-        if event == LogEvent.RUN_INFO and self._progress is None:
+        if event == TARGETS:
+            self._targets = content
+        elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
+            self._fail(content)
+        elif record.levelno >= logging.ERROR:
+            self._error(record)
+        elif self._is_dry or record.levelno < logging.INFO:
+            pass
+        elif event == LogEvent.RUN_INFO and not self._planned:
             self._begin(content["stats"])
         elif event == LogEvent.JOB_INFO:
+            self._has_started = True
             self._running[content["jobid"]] = (content["rule_name"], list(content["output"]), list(content["log"]))
         elif event == LogEvent.JOB_FINISHED:
             self._finish(content["job_id"])
-        elif event == LogEvent.JOB_ERROR:
-            self._running.pop(content["jobid"], None)
-            self._say(f"failed: rule {content['rule_name']}, log: {', '.join(content['log'])}")
-        elif is_news(record):
+        elif self._shows_news and (event in (None, ENDING) or record.levelno >= logging.WARNING):
+            text = record.getMessage()
             # Of a SIGTERM Snakemake tells again with each job that ends.
-            if record.getMessage() not in self._news:
-                self._news.add(record.getMessage())
-                self._say(record.getMessage())
-        elif event != LogEvent.GROUP_ERROR and record.levelno >= logging.WARNING:
-            self._say(record.getMessage())
+            if text not in self._said and (event == ENDING or not NOISE.match(text)):
+                self._said.add(text)
+                self._say(text)
 
     def close(self) -> None:
-        """Leave the terminal in order."""
-        self._closed.set()
+        """Say how it ended, and leave the terminal in order."""
+        self._is_over.set()
         if self._progress is not None:
             self._progress.close()
+        if self._failures:
+            from badminima.workflow.failures import report
+
+            self._say(report(self._failures.values()))
+        elif self._has_started and not self._has_errors and len(self._finished) < sum(self._planned.values()):
+            self._say("stopped; the same command goes on")
+        self._failures, self._has_started = {}, False
         super().close()
 
     def _begin(self, stats: dict[str, Any]) -> None:
@@ -101,30 +138,66 @@ class LogHandler(LogHandlerBase):
         self._planned = {rule: int(count) for rule, count in stats.items() if rule != "total"}
         self._since = time.monotonic()
         jobs = sum(self._planned.values())
-        among = [f"{self._count(self._planned, rule)} {name}" for rule, name in self._counted()]
-        self._say(f"jobs: {jobs}" + (f", among them {' and '.join(among)}" if among else ""))
-        self._progress = Progress(jobs, "jobs", every=EVERY)
-        threading.Thread(target=self._watch, daemon=True).start()
+        if self._shows_progress and {rule.rpartition("_")[2] for rule in self._planned} - QUICK:
+            among = [f"{self._count(self._planned, rule)} {name}" for rule, name in self._counted()]
+            self._say(f"jobs: {jobs}" + (f", among them {' and '.join(among)}" if among else ""))
+            self._progress = Progress(jobs, "jobs", every=EVERY)
+            threading.Thread(target=self._watch, args=[self._progress], daemon=True).start()
 
-    def _watch(self) -> None:
+    def _watch(self, progress: "Progress") -> None:
         """Show the job that has run longest, again and again."""
-        while not self._closed.wait(EVERY):
-            if self._progress is not None and (running := list(self._running.values())):
+        while not self._is_over.wait(EVERY):
+            if running := list(self._running.values()):
                 rule, _, logs = running[0]
-                self._progress.update(len(self._finished), f"{rule}: {_last_line(logs)}")
+                progress.update(len(self._finished), ": ".join(filter(None, (rule, _last_line(logs)))))
 
     def _finish(self, job: int) -> None:
         rule, outputs, _ = self._running.pop(job, ("", [], []))
         self._finished.append(rule)
-        for path in outputs:
-            if path.endswith(".png"):
-                self._say(f"figure {path}")
         if self._progress is not None:
+            for path in outputs:
+                if path.endswith(".png"):
+                    self._say(f"figure {path}")
             done = Counter(self._finished)
             counted = [
                 f"{name} {self._count(done, rule)}/{self._count(self._planned, rule)}" for rule, name in self._counted()
             ]
             self._progress.update(len(self._finished), ", ".join([*counted, self._left()]))
+
+    def _fail(self, content: Mapping[str, Any]) -> None:
+        """Remember a job that failed; a group fails as a whole, so of its jobs those that say why, or all."""
+        from badminima.workflow.failures import Failure
+
+        self._running.pop(content.get("jobid", -1), None)
+        if content.get("indent"):
+            return  # a member of a group, which has been taken in
+        if content["event"] == LogEvent.GROUP_ERROR:
+            members = [Failure.of_event(job, content["aux_logs"]) for job in content["job_error_info"]]
+            failed = [member for member in members if member.gives_reason] or members
+        else:
+            failed = [Failure.of_event(content, signal_name=self._signals.pop(content.get("thread"), None))]
+        for failure in failed:
+            self._failures[failure.rule, *map(str, failure.outputs)] = failure
+            if self._progress is not None:
+                self._say(f"failed: {failure.job}; log: {', '.join(map(str, failure.logs))}")
+
+    def _error(self, record: logging.LogRecord) -> None:
+        """Show an error that is no failed job's, with what may have been meant by a target that is not there."""
+        text = record.getMessage()
+        if record.__dict__.get("exception") in JOB_EXCEPTIONS:
+            from badminima.workflow.failures import signal_in
+
+            # Said just before the job is named, in the thread that waited for it.
+            self._signals[record.thread] = signal_in(text)
+        elif not NOISE.match(text):
+            self._has_errors = True
+            if not self._is_dry:
+                self._say(text)
+            missing = NO_RULE.search(text)
+            if missing and self._targets is not None:
+                from badminima.workflow.targets import advice
+
+                self._say(advice(missing[1], *(self._targets[key] for key in ("names", "presets", "lacking"))))
 
     def _left(self) -> str:
         """Return about how long it will take still, as if the jobs to come were like those done."""
@@ -141,17 +214,13 @@ class LogHandler(LogHandlerBase):
         return sum(count for rule, count in counts.items() if rule.rpartition("_")[2] == counted)
 
     def _say(self, text: str) -> None:
-        from tqdm import tqdm
+        if text:
+            from tqdm import tqdm
 
-        tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
+            tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
 
 
 def _last_line(logs: list[str]) -> str:
     """Return the last line of a job's log; empty if there is none yet."""
     lines = [line for log in logs if Path(log).is_file() for line in Path(log).read_text(errors="replace").splitlines()]
     return lines[-1].strip() if lines else ""
-
-
-def is_news(record: logging.LogRecord) -> bool:
-    """Return whether a message says that there is nothing to do, or that no more will be started after a SIGTERM."""
-    return record.getMessage().startswith(("Nothing to be done", "Will exit after finishing"))

@@ -28,7 +28,7 @@ def run(script: str, *arguments: object, **options) -> subprocess.CompletedProce
 
 def run_here(script: str, *arguments: object) -> Result:
     """Run a command that ends before it works, in this process."""
-    main = runpy.run_path(str(REPOSITORY / "workflow" / "scripts" / script))["main"]
+    main = runpy.run_path(str(REPOSITORY / "workflow" / "scripts" / script))[script.removesuffix(".py")]
     return CliRunner().invoke(main, list(map(str, arguments)), prog_name=script)
 
 
@@ -52,6 +52,9 @@ def test_every_command_explains_itself(script):
     done = run_here(script, "--help")
     assert done.exit_code == 0
     assert "Usage:" in done.stdout
+    stage = (REPOSITORY / "workflow" / "scripts" / script).read_text()
+    for name in re.findall(r"^    (\w+): (?!dict)", stage.partition('"""\n\n')[0], re.MULTILINE):
+        assert name == "results" or f"--{name.replace('_', '-')}" in done.stdout
 
 
 def test_measuring_says_which_weights_are_missing(tmp_path):

@@ -15,6 +15,6 @@ def checkout(tmp_path_factory) -> Untouched:
 def smoke(tmp_path_factory) -> Checkout:
     """A checkout in which the smoke preset has run to the end, report included."""
     checkout = make_checkout(tmp_path_factory.mktemp("smoke"))
-    done = checkout.snakemake("--configfile", "presets/smoke.yaml", "--logger", "badminima", "--", "all", "provenance")
+    done = checkout.snakemake("--configfile", "presets/smoke.yaml", "--", "all", "provenance")
     (checkout.folder / "shown.txt").write_text(done.stderr)
     return checkout

@@ -11,7 +11,7 @@ from tests.checkout import Checkout, make_checkout
 RUN = "results/smoke/runs/digits/mlp/random/da+m+l2/seed0"
 ARGUMENTS = [
     *("--cores", "1", "--configfile", "presets/smoke.yaml", "--config", "training={epochs: 4000, milestones: []}"),
-    *("restart={seconds: 1}", "--logger", "badminima", "--", f"{RUN}/weights.safetensors"),
+    *("restart={seconds: 1}", "--", f"{RUN}/weights.safetensors"),
 ]
 
 

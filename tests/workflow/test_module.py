@@ -49,9 +49,6 @@ onstart:
 
 onsuccess:
     badminima.onsuccess()
-
-onerror:
-    badminima.onerror()
 """
 SECOND = """
 module again:
@@ -154,7 +151,8 @@ def test_a_module_with_a_prefix_in_a_subfolder_trains_reports_and_exports(checko
 def test_the_importing_workflow_says_why_a_job_of_the_modules_failed(checkout, tmp_path):
     wrong = {"data": {"local_dirs": {"fashion_mnist": str(tmp_path)}}, "datasets": {"f": {"source": "fashion_mnist"}}}
     other = importing(tmp_path, checkout.folder / "Snakefile", wrong)
-    done = other.snakemake("--quiet", "all", "--", "results/smoke/data/f.manifest.json", check=False)
+    options = ("--logger", "badminima", "--quiet", "all")
+    done = other.snakemake(*options, "--", "results/smoke/data/f.manifest.json", check=False)
     assert done.returncode == 1
     assert "rule badminima_fetch_data, fetch_data/f\n" in done.stderr
     assert "found no train-images-idx3-ubyte" in done.stderr

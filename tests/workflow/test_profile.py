@@ -7,7 +7,6 @@ import pytest
 import yaml
 from snakemake.profiles import ProfileConfigFileParser
 
-from badminima.workflow.command_line import config_files
 from tests.checkout import Checkout
 from tests.conftest import REPOSITORY
 
@@ -35,7 +34,9 @@ def test_the_profile_names_all_rules_that_ask_for_a_gpu(edited: str) -> None:
     rules = (REPOSITORY / "rules").glob("*.smk")
     text = "\n".join(path.read_text() for path in rules)
     assert named == {
-        rule for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S) if "gpus_of" in body
+        rule
+        for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S)
+        if "{resources.gpu}" in body
     } | {"compare"}  # made in a loop
 
 
@@ -55,7 +56,9 @@ def test_all_cores_are_taken_unless_the_command_says_how_many_jobs_run_or_where(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", command.split())
     with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile:
-        assert ProfileConfigFileParser().parse(profile).get("cores") == cores
+        settings = ProfileConfigFileParser().parse(profile)
+    assert settings.get("cores") == cores
+    assert settings["logger"] == "badminima"
 
 
 def test_all_cores_are_taken_nowhere_where_a_profile_comes_from_the_shell(monkeypatch):
@@ -63,31 +66,3 @@ def test_all_cores_are_taken_nowhere_where_a_profile_comes_from_the_shell(monkey
     monkeypatch.setenv("SNAKEMAKE_PROFILE", "slurm")
     with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile:
         assert "cores" not in ProfileConfigFileParser().parse(profile)
-
-
-@pytest.mark.parametrize(
-    ("command", "line"),
-    [
-        ("snakemake --configfile presets/dmeo.yaml -- all", "presets/dmeo.yaml: found no such file; did you mean "),
-        ("snakemake --configfile presets/demo.yaml all", "all: found no such file; a target stands before the option"),
-        ("snakemake -n --configfiles=presets/dmeo.yaml", "presets/dmeo.yaml: found no such file; did you mean "),
-        ("snakemake --configfile presets", "presets: found a folder; "),
-        # The shell opens ~ in a word of its own alone, and Snakemake never does.
-        ("snakemake --configfile=~/mine.yaml", "~/mine.yaml: found no such file; expected a config file"),
-        ("snakemake --configfile absent/mine.yml", "absent/mine.yml: found no such file; expected a config file"),
-    ],
-)
-def test_a_wrong_config_file_ends_in_one_line(monkeypatch, tmp_path, command, line):
-    (tmp_path / "mine.yaml").write_text("seed: 1")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(REPOSITORY)
-    monkeypatch.setattr("sys.argv", command.split())
-    with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile, pytest.raises(SystemExit) as end:
-        ProfileConfigFileParser().parse(profile)
-    assert str(end.value).startswith(f"--configfile: {line}")
-    assert "dmeo" not in command or str(end.value).endswith("presets/demo.yaml?")
-
-
-def test_files_behind_the_option_end_where_another_begins():
-    command = ["--configfile", "a.yaml", "b.yaml", "--config", "seed=1", "--configfiles=c.yaml", "all", "-n"]
-    assert list(config_files(command)) == ["a.yaml", "b.yaml", "c.yaml"]

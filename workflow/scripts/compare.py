@@ -1,39 +1,31 @@
-"""Compare trained networks with their references, one after the other, each into a file of its own."""
+"""Compare trained networks with their references, one after the other, each into a file of its own.
 
-from pathlib import Path
+Args:
+    weights: weights that a run ended at; repeat.
+    reference: the weights to compare them with; repeat.
+    settings: its settings; repeat.
+    comparison: output: its comparison (JSON); repeat.
+"""
 
 import click
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, SettingsType, gpus_option, one_line_errors, threads_option
+from badminima.cli import Count, Gpus, Input, Output, command
 from badminima.diagnostics.diagnose import Inputs, diagnose, read_context, record, tell_failures
-from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.storage.files import write_json
 from badminima.training.numerics import begin_job
 
 
-@click.command(help=__doc__)
-@click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
-@click.option("--weights", type=INPUT_FILE, multiple=True, required=True, help="Weights a run ended at; repeat.")
-@click.option("--reference", type=INPUT_FILE, multiple=True, help="The weights to compare them with; repeat.")
-@click.option("--settings", type=SettingsType(DiagnoseSettings), multiple=True, help="Its settings; repeat.")
-@click.option("--comparison", type=OUTPUT_FILE, multiple=True, help="Output: its comparison (JSON); repeat.")
-@threads_option
-@gpus_option
-@one_line_errors
-def main(
-    prepared: Path,
-    weights: tuple[Path, ...],
-    reference: tuple[Path, ...],
+@command
+def compare(
+    prepared: Input,
+    weights: tuple[Input, ...],
+    reference: tuple[Input, ...],
     settings: tuple[DiagnoseSettings, ...],
-    comparison: tuple[Path, ...],
-    threads: int,
-    gpus: int,
+    comparison: tuple[Output, ...],
+    threads: Count = 1,
+    gpus: Gpus = 0,
 ) -> None:
-    given = {"--reference": reference, "--settings": settings, "--comparison": comparison}
-    for option, values in given.items():
-        if len(values) != len(weights):
-            raise UserError(option, f"{len(values)} of them", f"give one for each of the {len(weights)} --weights")
     begin_job(settings[0].device, gpus, threads)
     for end, other, of_run, output in zip(weights, reference, settings, comparison, strict=True):
         inputs = Inputs(end, prepared=prepared, reference=other)
@@ -44,4 +36,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    compare()

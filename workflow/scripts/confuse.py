@@ -1,23 +1,21 @@
-"""Build the confusing set of a dataset (the paper's Algorithm 1)."""
+"""Build the confusing set of a dataset (the paper's Algorithm 1).
 
-from pathlib import Path
+Args:
+    confusing: output: labels and zero masks (safetensors).
+"""
 
 import click
 
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option
-from badminima.data.confusing import confuse
+from badminima.cli import Input, Output, command
+from badminima.data import confusing as algorithm
 from badminima.data.prepared import read_prepared
 from badminima.experiment.settings import ConfuseSettings
 
 
-@click.command(help=__doc__)
-@click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
-@settings_option(ConfuseSettings)
-@click.option("--confusing", type=OUTPUT_FILE, required=True, help="Output: labels and zero masks (safetensors).")
-@one_line_errors
-def main(prepared: Path, settings: ConfuseSettings, confusing: Path) -> None:
+@command
+def confuse(prepared: Input, settings: ConfuseSettings, confusing: Output) -> None:
     dataset = read_prepared(prepared)
-    facts = confuse(dataset, settings, confusing)
+    facts = algorithm.confuse(dataset, settings, confusing)
     copies = len(dataset.train_labels) * settings.replication
     click.echo(
         f"{copies} copies, {facts.conflicting_copies} identical to one with another label; "
@@ -26,4 +24,4 @@ def main(prepared: Path, settings: ConfuseSettings, confusing: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    confuse()

@@ -1,30 +1,27 @@
-"""Give weights the scale of others: their norms, their spread of logits, or both."""
+"""Give weights the scale of others: their norms, their spread of logits, or both.
 
-from pathlib import Path
+Args:
+    start: weights whose directions are kept.
+    like: weights whose scale is taken.
+    weights: output: the weights (safetensors).
+"""
 
-import click
-
-from badminima.cli import INPUT_FILE, OUTPUT_FILE, one_line_errors, settings_option, threads_option
+from badminima.cli import Count, Input, Output, command
 from badminima.data.prepared import read_prepared
 from badminima.experiment.settings import RescaleSettings
-from badminima.models.starts import rescale
+from badminima.models import starts
 from badminima.models.weights import read_weights, write_weights
 from badminima.training.numerics import begin_job
 
 
-@click.command(help=__doc__)
-@click.option("--prepared", type=INPUT_FILE, required=True, help="The prepared dataset.")
-@click.option("--start", type=INPUT_FILE, required=True, help="Weights whose directions are kept.")
-@click.option("--like", type=INPUT_FILE, required=True, help="Weights whose scale is taken.")
-@settings_option(RescaleSettings)
-@threads_option
-@click.option("--weights", type=OUTPUT_FILE, required=True, help="Output: the weights (safetensors).")
-@one_line_errors
-def main(prepared: Path, start: Path, like: Path, settings: RescaleSettings, threads: int, weights: Path) -> None:
+@command
+def rescale(
+    prepared: Input, start: Input, like: Input, settings: RescaleSettings, weights: Output, threads: Count = 1
+) -> None:
     begin_job("cpu", 0, threads)
-    made = rescale(settings, read_weights(start), read_weights(like), read_prepared(prepared, "pt"))
+    made = starts.rescale(settings, read_weights(start), read_weights(like), read_prepared(prepared, "pt"))
     write_weights(weights, made)
 
 
 if __name__ == "__main__":
-    main()
+    rescale()

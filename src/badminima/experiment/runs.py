@@ -114,27 +114,24 @@ def confusing_example(config: Config) -> tuple[str, str, int] | None:
     return (study.datasets[0], random[0], study.seeds[0]) if random else None
 
 
-def unused(config: Config, shipped: Iterable[Any], own: list[Any]) -> list[str]:
-    """Return a line for each entry that files of the user's own add and no study needs.
+def unused(config: Config, shipped: Iterable[Any]) -> list[str]:
+    """Return a line for each entry that no study needs and that no shipped config file has: it is the user's own.
 
     Args:
         config: the merged configuration.
-        shipped: the contents of the repository's config files, whose entries a copy may leave aside; read only where
-            something is unused.
-        own: the contents of the user's own config files, and of ``--config``.
+        shipped: the contents of the repository's config files; read only while something is left that they may have.
     """
     needed = _needed(config)
+    sections = ("datasets", "models", "inits", "recipes")
     found = [
-        (section, name)
-        for section in ("datasets", "models", "inits", "recipes")
-        for name in getattr(config, section)
-        if name not in needed[section] and any(name in _entries(content, section) for content in own)
+        (section, name) for section in sections for name in getattr(config, section) if name not in needed[section]
     ]
-    known = list(shipped) if found else []
+    for content in shipped if found else ():
+        found = [(section, name) for section, name in found if name not in _entries(content, section)]
+        if not found:
+            break
     return [
-        f"{section}.{name}: no study uses it; add it to the {section} of one, or of the grid"
-        for section, name in found
-        if not any(name in _entries(content, section) for content in known)
+        f"{section}.{name}: no study uses it; add it to the {section} of one, or of the grid" for section, name in found
     ]
 
 

@@ -2,11 +2,15 @@
 
 import os
 import platform
+import resource
 import subprocess
+import sys
+import time
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import psutil
 import torch
 
 from badminima.storage.device import describe
@@ -24,7 +28,20 @@ def provenance(device: torch.device) -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
         "revision": code_revision(),
+        "account": account(),
         "slurm": {name: os.environ[name] for name in SLURM_VARIABLES if name in os.environ},
+    }
+
+
+def account() -> dict[str, float]:
+    """Return what this process and its children took so far: time on the wall and of the CPU, and peak memory."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    # Linux counts KiB, macOS bytes.
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return {
+        "wall_seconds": round(time.time() - psutil.Process().create_time(), 2),
+        "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in used), 2),
+        "peak_mib": round(max(one.ru_maxrss for one in used) / unit, 1),
     }
 
 

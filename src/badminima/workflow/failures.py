@@ -1,21 +1,16 @@
-"""Tell why jobs failed, however quiet Snakemake was asked to be."""
+"""Find out why a job failed: from its log, from the signal that ended it, and from what the executor says."""
 
 import errno
-import logging
 import os
 import re
 import shutil
 import signal
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from logging.handlers import QueueHandler
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from badminima.errors import GOES_ON
-from badminima.workflow.targets import advice, is_unknown
 
 # How much of a log is shown: errors are one line each, a traceback is a few.
 LINES = 8
@@ -31,10 +26,7 @@ REASON = re.compile(r"([A-Za-z_]\w*\.)*(\w*(Error|Exception)|KeyboardInterrupt)\
 MESSAGE = "Error: "
 # What an executor says after the reason: the command that it sent a job by, or where to look further.
 AFTER_REASON = re.compile(r"\n\s*sbatch call:.*|\s*For further error details see the cluster.*", re.DOTALL)
-NO_RULE = re.compile(r"No rule to produce (\S+)")
-# Exceptions of Snakemake that only repeat that a job's command has failed, with how it ended: by a signal, or as its
-# shell says that it did.
-JOB_EXCEPTIONS = ("RuleException", "CalledProcessError", "SpawnedJobError")
+# How a command ended: by a signal, or as its shell says that it did.
 DIED = re.compile(r"died with <Signals\.(SIG\w+)|returned non-zero exit status (\d+)")
 SHELL_SIGNAL = 128
 # Who sends these wants the job to stop, and not because of anything it did.
@@ -117,6 +109,8 @@ class Failure:
             lines.append("stopped; the same command goes on")
         elif not self.gives_reason and self.signal:
             lines.append(meaning_of(self.signal))
+        elif not lines and not any(log.exists() for log in self.logs):
+            lines.append("it did not start, or another machine has its log; Snakemake passes on no reason")
         elif not lines:
             lines.append("its log says nothing")
         if self._disk_is_full() and not any(NO_SPACE in line for line in lines):
@@ -139,97 +133,19 @@ class Failure:
         return folder is not None and shutil.disk_usage(folder).free < FULL
 
 
-class Failures(logging.Handler):
-    """Remember the failed jobs that Snakemake's log names, and let no error go unsaid.
-
-    ``--quiet rules`` and ``--quiet all`` drop Snakemake's block about a failed job, and ``--quiet all`` drops every
-    other error too, such as a misspelt target. The latter are printed here at once, failed jobs by :meth:`report`.
-
-    Args:
-        logger: Snakemake's logger.
-        is_shown: whether a logger plugin writes to the terminal, in place of Snakemake's own handler.
-
-    Attributes:
-        names: the targets that there are, once all rules are read.
-        presets: the folder of presets, which may have more targets.
-        lacking: why the config can't make targets that it might have, by their names.
-    """
-
-    names: Collection[str] = ()
-    presets = Path("presets")
-    lacking: Mapping[str, str] = MappingProxyType({})
-
-    def __init__(self, logger: logging.Logger, is_shown: bool = False) -> None:
-        super().__init__(logging.ERROR)
-        self._logger = logger
-        self._plugin_shows = is_shown
-        self._failures: dict[tuple[str, tuple[Path, ...]], Failure] = {}
-        self._other_errors = 0
-        self._said: dict[str, str] = {}
-        self._signals: dict[int | None, str | None] = {}
-        logger.addHandler(self)
-
-    def listen(self, executor: Any) -> None:
-        """Hear what an executor says of jobs that it sends as one: Snakemake's log leaves it out."""
-        pass_on = executor.print_job_error
-
-        def print_job_error(job_info: Any, msg: str | None = None, **more: Any) -> None:
-            if job_info.job.is_group() and msg:
-                self._said[job_info.job.groupid] = msg
-            pass_on(job_info, msg, **more)
-
-        executor.print_job_error = print_job_error
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Take in one message of Snakemake's."""
-        content = record.__dict__
-        event = getattr(content.get("event"), "value", None)
-        if event == "group_error":
-            said = self._said.pop(content["groupid"], None)
-            members = [
-                Failure.of_event(job | {"rule_msg": said}, content["aux_logs"]) for job in content["job_error_info"]
-            ]
-            # A group fails as a whole: name the jobs that say why, or all where none does.
-            for failure in [member for member in members if member.gives_reason] or members:
-                self._add(failure)
-        elif event == "job_error":
-            if not content["indent"]:  # else a member of a group, which has been taken in
-                self._add(Failure.of_event(content, signal_name=self._signals.pop(record.thread, None)))
-        elif content.get("exception") in JOB_EXCEPTIONS:
-            # Said just before the job is named, in the thread that waited for it.
-            self._signals[record.thread] = signal_in(record.getMessage())
-        else:
-            self._other_errors += 1
-            if not self._is_shown(record):
-                print(record.getMessage(), file=sys.stderr, flush=True)
-            missing = NO_RULE.search(record.getMessage())
-            if missing and is_unknown(missing[1], self.names):
-                print(advice(missing[1], self.names, self.presets, self.lacking), file=sys.stderr, flush=True)
-
-    def report(self) -> str:
-        """Return a paragraph for each failed job: its rule and run, the last lines of its log, and where that is."""
-        known = list(self._failures.values())
-        # With --keep-incomplete the outputs of a failed job are there too: then all are named.
-        failures = [failure for failure in known if not failure.was_retried] or known
-        if not failures:
-            return "failed; see the error above" if self._other_errors else "stopped; the same command goes on"
-        paragraphs = [f"{len(failures)} job{'s' * (len(failures) > 1)} did not complete:"]
-        alike: dict[tuple[str, ...], list[Failure]] = {}
-        for failure in failures:
-            alike.setdefault((failure.rule, *failure.lines()), []).append(failure)
-        for (_, *lines), (first, *others) in alike.items():
-            logs = [f"log: {log}" for log in first.logs if log.exists()]
-            more = [f"and {len(others):,} more with the same end"] if others else []
-            paragraphs.append("\n    ".join([first.job, *lines, *logs, *more]))
-        return "\n".join(paragraphs)
-
-    def _add(self, failure: Failure) -> None:
-        self._failures[failure.rule, failure.outputs] = failure
-
-    def _is_shown(self, record: logging.LogRecord) -> bool:
-        # A plugin's messages go through a queue, which passes everything whatever becomes of it.
-        others = [one for one in self._logger.handlers if one is not self and not isinstance(one, QueueHandler)]
-        return self._plugin_shows or any(handler.filter(record) for handler in others)
+def report(failures: Collection[Failure]) -> str:
+    """Return a paragraph for each failed job: its rule and run, the end of its log, and where that is."""
+    # With --keep-incomplete the outputs of a failed job are there too: then all are named.
+    failed = [failure for failure in failures if not failure.was_retried] or list(failures)
+    paragraphs = [f"{len(failed)} job{'s' * (len(failed) > 1)} did not complete:"]
+    alike: dict[tuple[str, ...], list[Failure]] = {}
+    for failure in failed:
+        alike.setdefault((failure.rule, *failure.lines()), []).append(failure)
+    for (_, *lines), (first, *others) in alike.items():
+        logs = [f"log: {log}" for log in first.logs if log.exists()]
+        more = [f"and {len(others):,} more with the same end"] if others else []
+        paragraphs.append("\n    ".join([first.job, *lines, *logs, *more]))
+    return "\n".join(paragraphs)
 
 
 def reason_of(message: str | None) -> str | None:

@@ -34,8 +34,7 @@ class SettingsFiles:
 
     def path(self, settings: BaseModel) -> str:
         """Return the file of some settings, without their defaults; :meth:`write` makes it."""
-        text = json.dumps(without_defaults(settings))
-        return self._remember(text, text)
+        return self.path_of_text(json.dumps(without_defaults(settings)))
 
     def path_of_job(self, of: Callable[..., BaseModel], config: Config, *job: Any) -> str:
         """Return the file of the settings that ``of`` gives for a job; tables ask for that of a training again."""
@@ -64,6 +63,10 @@ class SettingsFiles:
             sort_keys: whether it is the same file whatever the order of the keys.
         """
         return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=sort_keys))
+
+    def path_of_text(self, text: str) -> str:
+        """Return the file of a text; :meth:`write` makes it."""
+        return self._remember(text, text)
 
     def write(self) -> None:
         """Write every file that was named and is not there yet."""

@@ -9,7 +9,15 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
 from badminima.config import ModelConfig
-from badminima.diagnostics.functions import LinearPath, disagreement, layer_features, linear_cka, loss_barrier, mean_kl, unbiased_cka
+from badminima.diagnostics.functions import (
+    LinearPath,
+    disagreement,
+    layer_features,
+    linear_cka,
+    loss_barrier,
+    mean_kl,
+    unbiased_cka,
+)
 from badminima.diagnostics.network import Sample
 from badminima.errors import UserError
 from badminima.models.batchnorm import recompute_statistics

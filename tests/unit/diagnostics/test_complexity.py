@@ -11,7 +11,16 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
-from badminima.diagnostics.complexity import convolution_norm, fisher_rao, layer_norms, margin, measure, operator_norm, path_norm, reshaped_norm
+from badminima.diagnostics.complexity import (
+    convolution_norm,
+    fisher_rao,
+    layer_norms,
+    margin,
+    measure,
+    operator_norm,
+    path_norm,
+    reshaped_norm,
+)
 from badminima.models.weights import Weights
 
 

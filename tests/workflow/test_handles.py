@@ -1,0 +1,76 @@
+"""What is taken from Snakemake beside its documented interface is there, and does what it is taken for."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+SNAKEFILE = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY / "src")!r})
+from badminima.errors import UserError
+from badminima.workflow import handles
+
+onstart:
+    print("planned", *sorted(job.rule.name for job in handles.planned_jobs(workflow)), file=sys.stderr)
+    before = workflow.scheduler.job_rate_limiter
+    handles.lift_job_rate_limit(workflow)
+    print("limit", before is not None, workflow.scheduler.job_rate_limiter is not None, file=sys.stderr)
+    print("runs", handles.runs_in_a_job(workflow), file=sys.stderr)
+    try:
+        handles.check_slurm(workflow)
+    except UserError as error:
+        sys.exit(str(error))
+
+onsuccess:
+    print("made", *sorted(map(str, handles.made_files(workflow))), file=sys.stderr)
+
+rule all:
+    input: "there.txt", "new.txt"
+
+rule there:
+    output: "there.txt"
+    shell: "touch {{output}}"
+
+rule new:
+    output: "new.txt"
+    shell: "touch {{output}}"
+"""
+
+
+@pytest.fixture
+def snakemake(tmp_path, monkeypatch):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "there.txt").touch()
+    (tmp_path / "bin").mkdir()
+    for name in ("bash", "sh", "touch", "uname", "env", "which"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    def run(*arguments: str) -> list[str]:
+        command = [sys.executable, "-m", "snakemake", "--quiet", "all", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr.splitlines()
+
+    return run
+
+
+def test_planned_jobs_and_made_files_are_known_and_the_rate_is_no_longer_limited(snakemake):
+    said = snakemake("--cores", "1", "--group-components", "training=3")
+    assert said == ["planned all new", "limit True False", "runs 3", "made new.txt there.txt"]
+
+
+def test_a_limit_that_somebody_asked_for_stays(snakemake):
+    assert "limit True True" in snakemake("--cores", "1", "--max-jobs-per-timespan", "7/1s")
+
+
+def test_without_slurm_or_its_accounting_a_line_says_what_to_do(snakemake, tmp_path):
+    slurm = ["--executor", "slurm", "--jobs", "1"]
+    assert "executor slurm: found no program sbatch; log in to a cluster" in snakemake(*slurm)[-1]
+    for name, script in {"sbatch": "", "sinfo": "", "sacct": "echo storage is disabled >&2; exit 1"}.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    line = snakemake(*slurm)[-1]
+    assert "slurm-status-command: found 'sacct', which answers: storage is disabled; without accounting" in line
