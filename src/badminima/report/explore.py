@@ -55,7 +55,7 @@ def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str
 
 
 def plots_of(tables: StudyTables) -> dict[str, go.Figure]:
-    """Return a study's plots by title: accuracies of its runs, their curves, and any measure against the accuracy."""
+    """Return a study's plots by title: accuracies, curves, measures against accuracy."""
     runs, label = tables.runs, accuracy_label(tables.runs)
     measures = [name for name in runs.columns if is_measure(name) and runs[name].notna().any()]
     plots = {"Accuracy of each run": accuracies(runs), "Curves": curves(tables.histories, label)}
@@ -63,7 +63,7 @@ def plots_of(tables: StudyTables) -> dict[str, go.Figure]:
 
 
 def accuracies(runs: pd.DataFrame) -> go.Figure:
-    """Plot the held-out accuracy of each run, a line per recipe, a panel per (dataset, model)."""
+    """Plot each run's held-out accuracy: a panel per (dataset, model), a row per recipe."""
     recipes = [recipe_label(recipe) for recipe in dict.fromkeys(runs["recipe"])]
     figure, panels = _panels(runs, max(HEIGHT, TOP + BOTTOM + RECIPE * len(recipes)))
     label, looks = accuracy_label(runs), _looks(runs)
@@ -113,7 +113,7 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
 
 
 def measured(runs: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
-    """Plot held-out accuracy against a measure, a point per run; a menu chooses the measure."""
+    """Plot held-out accuracy against the measure that a menu chooses, a point per run."""
     figure, panels = _panels(runs)
     accuracy, looks = accuracy_label(runs), _looks(runs)
     shown = []
@@ -135,7 +135,7 @@ def measured(runs: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
 
 
 def _shown_lines(drawn: Sequence[tuple[str, str]], recipe: str) -> dict[str, list[bool]]:
-    """Say of each line, an (init, recipe), whether it is seen, and whether it stands for its init in the legend."""
+    """Say of each line (init, recipe) whether it is visible, and named in the legend."""
     first = {init: place for place, (init, own) in reversed(list(enumerate(drawn))) if own == recipe}
     return {
         "visible": [own == recipe for _, own in drawn],
@@ -144,7 +144,7 @@ def _shown_lines(drawn: Sequence[tuple[str, str]], recipe: str) -> dict[str, lis
 
 
 def _panels(table: pd.DataFrame, height: int = HEIGHT) -> tuple[go.Figure, list[Panel]]:
-    """Return an empty plot and its panels, one per (dataset, model), a few in each row."""
+    """Return an empty plot and its panels, one per (dataset, model)."""
     groups = list(table.groupby(["dataset", "model"], sort=False))
     lines, columns = -(-len(groups) // ABREAST), min(len(groups), ABREAST)
     places = [divmod(number, ABREAST) for number in range(len(groups))]

@@ -1,4 +1,4 @@
-"""HTML by jinja2: the environment of all pages, a study at a glance, and a table of verdicts."""
+"""HTML by jinja2: the templates of all pages, a study's summary, the verdicts."""
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,7 +25,7 @@ def render(template: str, **values: object) -> str:
 
 
 def summary_page(tables: StudyTables, question: str) -> str:
-    """Mean and standard deviation over seeds in percent, a row per recipe, a column per init; then pretraining."""
+    """Return a study's accuracies by recipe and init, and how pretraining went, as HTML."""
     sections = [
         {
             "data": f"{dataset}, {model}",
@@ -52,7 +52,7 @@ def failed_measurements(tables: StudyTables) -> list[str]:
 
 
 def claims_page(claims: pd.DataFrame, statistics: StatisticsConfig, figures: str | None = None) -> str:
-    """Return the verdicts as a small page: verdict first, then the numbers it was read from.
+    """Return the verdicts as a small page, each with the numbers behind it.
 
     Args:
         claims: what ``evaluate_claims`` gives.

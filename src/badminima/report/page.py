@@ -76,7 +76,7 @@ class ShownClaim:
 
 @dataclass(frozen=True)
 class ShownFigure:
-    """A figure as the page shows it: its picture and its table as addresses that hold them."""
+    """A figure as the page shows it; picture and table are data addresses."""
 
     name: str
     about: ReportFigure
@@ -152,7 +152,7 @@ def _claims(
 
 
 def seeds_of_claim(claim: Claim, runs: pd.DataFrame, replications: Mapping[str, int]) -> pd.DataFrame:
-    """Return what a claim is estimated from: a row per dataset, model and seed, a column per cell.
+    """Return what a claim is estimated from: a row per seed, a column per cell.
 
     Args:
         claim: the claim.
@@ -212,7 +212,7 @@ def _figures(
 
 
 def _seeds_of_figure(shown: pd.DataFrame) -> pd.DataFrame:
-    """Return the seeds in a figure's table: a row per cell and statistic, a column per seed; empty if it has none."""
+    """Return the seeds in a figure's table, a column per seed; empty if it has none."""
     if not {"kind", "seed", "value"} <= set(shown):
         return pd.DataFrame()
     seeds = shown[shown["kind"] == "seed"].dropna(subset=["value"])
@@ -222,7 +222,7 @@ def _seeds_of_figure(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _answer(claims: pd.DataFrame, number: str) -> str:
-    """Return the sentence for a claim's verdict, if it is the same on all data; it says where that holds alone."""
+    """Return the sentence for a claim's verdict, and whether it holds only by itself."""
     rows = claims[claims["claim"] == number]
     verdicts = set(rows["verdict"])
     if len(verdicts) != 1 or not verdicts < set(ANSWERS[number]):
@@ -231,7 +231,7 @@ def _answer(claims: pd.DataFrame, number: str) -> str:
 
 
 def _made_with(studies: Sequence[StudyTables], settings: ReportSettings, paths: Paths) -> dict[str, str]:
-    """Return statuses, devices, code and versions of all runs and of those behind their starts, each once."""
+    """Return statuses, devices, versions and code of all runs and the runs behind them."""
     tabled = pd.concat([tables.runs[RUN_KEYS] for tables in studies]).drop_duplicates()
     runs = with_runs_behind(settings.ends, [Run(*keys) for keys in tabled.itertuples(index=False)])
     records = [read_json(paths.run(run) / RECORD) for run in runs]

@@ -1,4 +1,4 @@
-"""Settings of the report: its figures, and the facts that a reader needs to judge the numbers.
+"""Settings of the report: its figures, and the experiment in words.
 
 Pure and fast: no torch, no file access.
 """
@@ -94,7 +94,7 @@ def explore_settings(config: Config) -> ExploreSettings:
 
 
 def headline_figure(config: Config) -> str | None:
-    """Return the ablation of the claims' study, or else the first figure of that study."""
+    """Return the ablation of the claims' study, or that study's first figure."""
     names = [name for name, figure in config.figures.items() if figure.study == config.claims.study]
     ablations = [name for name in names if (config.figures[name].kind or name) == "ablation"]
     return next(iter([*ablations, *names]), None)
@@ -108,7 +108,7 @@ def _shown(config: Config, name: str) -> ReportFigure:
 
 
 def _facts(config: Config) -> dict[str, str]:
-    """Tell the experiment in words; of inits and recipes, those of its studies' runs and the runs behind them."""
+    """Describe the experiment; inits and recipes are those of its runs."""
     runs = with_runs_behind(config.inits, all_runs(config))
     inits, recipes = dict.fromkeys(run.init for run in runs), dict.fromkeys(run.recipe for run in runs)
     return {

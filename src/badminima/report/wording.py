@@ -1,4 +1,4 @@
-"""Words of the report: verdicts as people read them, what the papers say beside them, captions and the glossary."""
+"""Words of the report: verdicts, what the papers say, captions, the glossary."""
 
 import re
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ EXPLAINED = (
 
 
 def amount(value: float, scale: str) -> str:
-    """Write a statistic without its unit: accuracies times 100, the factor of a log ratio, or the number."""
+    """Return a statistic as text without its unit; a log ratio as a factor."""
     if np.isnan(value):
         return "-"
     if scale == "factor":
@@ -62,7 +62,7 @@ def effect(row: pd.Series, name: str = "estimate", ends: tuple[str, str] = ("low
 
 
 def remarks(row: pd.Series) -> str:
-    """Return the remarks on a verdict: fit, the same against the scale control, and what it takes to decide."""
+    """Return remarks on a verdict: fit, scale control, what it takes to decide."""
     if not row["seeds"]:
         return ""
     found = [f"lowest train accuracy {100 * row['train_accuracy']:.2f}%"]
@@ -79,7 +79,7 @@ def remarks(row: pd.Series) -> str:
 
 
 def explanation(row: pd.Series) -> str:
-    """Say what is estimated, and when the claim is supported. A log ratio is shown as a ratio."""
+    """Say what is estimated, and when the claim is supported."""
     words = row["statistic"].removeprefix("log ") if row["scale"] == "factor" else row["statistic"]
     border = amount(row["threshold"], row["scale"]).removeprefix("+")
     if row["scale"] in ("percent", "points"):
@@ -118,7 +118,7 @@ def glossary(page: Path) -> dict[str, str]:
 
 
 def explained(text: str, meanings: Mapping[str, str]) -> Markup:
-    """Return a text as HTML in which the first use of each term is linked to its meaning."""
+    """Return a text as HTML; the first use of each term links to its meaning."""
     found: set[str] = set()
 
     def link(match: re.Match[str]) -> Markup:

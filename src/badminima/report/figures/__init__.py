@@ -33,14 +33,14 @@ class Drawing:
 
 
 def nothing_to_draw(reason: str, shown: pd.DataFrame) -> Drawing:
-    """Return a figure that says why it is empty: what only the data decide must not stop the others."""
+    """Return a figure that says why it is empty, so that the other figures are drawn."""
     figure = Figure(figsize=(3.4, 1.2))
     figure.text(0.5, 0.5, "\n".join(textwrap.wrap(reason, 50)), ha="center", va="center", fontsize=8)
     return Drawing(figure, shown)
 
 
 def draw_figure(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw the figure that the settings name; raises UserError if there is no code for it."""
+    """Draw the figure that the settings name; raises UserError for an unknown kind."""
     set_style()
     drawing: Drawing = FIGURES.load(settings.kind)(tables, settings)
     return drawing

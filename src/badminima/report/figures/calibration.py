@@ -17,9 +17,9 @@ RARE = 0.01  # share of the answers below which a bin scatters too much to be sh
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a row per (dataset, model): a reliability diagram of two recipes at most, and the calibration error of all.
+    """Draw a row per (dataset, model): a reliability diagram and calibration errors.
 
-    The diagram pools the answers of all seeds of a cell.
+    The diagram shows two recipes at most and pools the answers of all seeds of a cell.
     """
     reliability = _reliability(tables.layers, settings)
     if ERROR not in tables.runs or reliability.empty:
@@ -42,7 +42,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _reliability(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
-    """Return share, mean confidence and accuracy of each cell's bins in style.percent, all seeds together."""
+    """Return share, confidence and accuracy of each cell's bins in percent, seeds pooled."""
     chosen = layers["recipe"].isin(settings.recipes[:: max(1, len(settings.recipes) - 1)])
     bins = layers[chosen & layers["init"].isin(settings.inits) & layers["statistic"].isin([SHARE, CONFIDENCE, RIGHT])]
     if bins.empty:

@@ -19,7 +19,7 @@ ZEROED = np.array(to_rgb(style.COLOURS["adversarial"]))
 
 
 def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
-    """Draw a row per image, of one class each: the image, then some of its copies under the labels that they got.
+    """Draw an image of some classes, each beside its copies and the labels they got.
 
     Args:
         data: the prepared dataset, as numpy arrays.

@@ -17,7 +17,7 @@ LEFT, RIGHT = LEAST - MARGIN, MOST + MARGIN
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a panel per (dataset, model); recipes ranked by the share of the gap that they close, with intervals.
+    """Rank recipes by the share of the gap that they close, for each (dataset, model).
 
     At 0 a recipe is as bad as vanilla SGD from the same init, at 1 as good as vanilla SGD from random weights. Only
     shares with a finite interval are ranked: those of several inits by their mean, behind recipes that have more of
@@ -75,12 +75,12 @@ def _draw_panel(axes: Axes, closed: pd.DataFrame, counts: pd.DataFrame, recipes:
 
 
 def _words(counts: pd.Series) -> list[str]:
-    """How many runs of a cell took no part."""
+    """Return how many runs of a cell diverged, in words."""
     return [f"{counts['diverged']} of {counts['seeds']} diverged"] if counts["diverged"] else []
 
 
 def _draw_share(axes: Axes, share: pd.Series, words: list[str], row: float, colour: str, marker: str) -> None:
-    """Draw a marked bar, hollow and without a bar for a single seed; words stand where the mark does not.
+    """Draw a mark with its interval, or a hollow mark for a single seed; add its words.
 
     A mean out of sight is a number beside an arrow.
     """
@@ -100,7 +100,7 @@ def _draw_share(axes: Axes, share: pd.Series, words: list[str], row: float, colo
 
 
 def _write(axes: Axes, words: list[str], row: float, colour: str, *, left: bool = True) -> None:
-    """Words about a row at its left or right edge, over what is drawn there."""
+    """Write words at the left or right edge of a row, over what is drawn there."""
     if words:
         axes.text(
             0.02 if left else 0.98,
@@ -117,7 +117,7 @@ def _write(axes: Axes, words: list[str], row: float, colour: str, *, left: bool 
 
 
 def _finish(axes: Axes, rows: list[str], notes: list[str]) -> None:
-    """Limits, names of the rows, what 0 and 1 mean at the upper edge, and below what is to be known of inits."""
+    """Set limits and labels; explain 0 and 1 above the panel, and the inits below it."""
     for mark in (0, 1):
         axes.axvline(mark, color="#777777", linewidth=0.8, zorder=0)
     axes.set_xlim(LEFT, RIGHT)

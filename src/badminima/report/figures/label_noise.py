@@ -1,4 +1,4 @@
-"""``fig_label_noise``: does a recipe lead away from a bad minimum, and to a flatter one?"""
+"""``fig_label_noise``: do recipes lead away from a bad minimum, to a flatter one?"""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -17,7 +17,7 @@ ROW = ["dataset", "model", "init"]
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a row per (dataset, model, init): accuracy, tr(H), noise covariance along the path; first by last.
+    """Draw accuracy, both traces and their scatter, a row per (dataset, model, init).
 
     A fifth panel has the accuracy on the training set along the path. Lines are medians over seeds, bands their
     range; diverged runs take no part. What could not be measured at an epoch is missing there and nowhere else.
@@ -56,7 +56,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _correlations(points: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
-    """Kendall's tau of accuracy and noise covariance over the ends of the runs of each row, with its interval."""
+    """Return each row's tau of accuracy and noise covariance over the ends of its runs."""
     ends = points[points["end"]].dropna(subset=[ACCURACY, COVARIANCE])
     rows = []
     for row, runs in ends.groupby(ROW, sort=False):
@@ -74,7 +74,7 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, settings: FigureSettings) -> 
 
 
 def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) -> None:
-    """Every evaluated epoch as a speck, the end of each run as a marker; tau over the ends."""
+    """Draw each evaluated epoch as a speck, each end of a run as a marker; tau above."""
     for recipe, (colour, _) in style.look_of_recipes(settings.recipes).items():
         along, ends = (points[(points["recipe"] == recipe) & chosen] for chosen in (~points["end"], points["end"]))
         axes.scatter(along[COVARIANCE], along[ACCURACY], s=3, color=colour, alpha=0.25, linewidths=0)
@@ -85,9 +85,9 @@ def _draw_scatter(axes: Axes, points: pd.DataFrame, settings: FigureSettings) ->
 
 
 def _share_axes(lines: list[list[Axes]]) -> None:
-    """One scale for the rows of a (dataset, model), and one for both traces, which meet where label noise rests.
+    """Give rows of a (dataset, model) one scale, and both traces the same.
 
-    A Hessian may have a trace below zero, which a logarithmic scale leaves out.
+    The traces meet where label noise rests. A negative trace of the Hessian has no place on a logarithmic scale.
     """
     for line in lines:
         line[1].set_yscale("log")

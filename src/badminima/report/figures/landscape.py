@@ -29,7 +29,7 @@ ABREAST = 4
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a row per run: the plane through the three points left, the path over them right.
+    """Draw a row per run: the plane through the three points, the path over them.
 
     All planes have one scale for distances, upwards as sideways, and one for the loss.
     """
@@ -69,7 +69,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _draw_plane(axes: Axes, rows: pd.DataFrame, levels: np.ndarray) -> QuadContourSet:
-    """Draw filled contours of the training loss, on a logarithmic scale, and the three points."""
+    """Draw contours of the training loss, on a logarithmic scale, and the three points."""
     plane = rows[rows["kind"] == "plane"].pivot(index="y", columns="x", values="train_loss")
     losses = np.ma.masked_invalid(plane.to_numpy(dtype=float)).clip(min=FLOOR)
     norm = LogNorm(levels[0], levels[-1])
@@ -85,7 +85,7 @@ def _draw_plane(axes: Axes, rows: pd.DataFrame, levels: np.ndarray) -> QuadConto
 
 
 def _draw_path(axes: Axes, path: pd.DataFrame) -> None:
-    """Training and test accuracy along the straight lines random - start - end."""
+    """Draw train and test accuracy along the straight lines random - start - end."""
     axes.plot(path["position"], path["train_accuracy"] * 100, color=style.COLOURS["random"], label="train")
     axes.plot(
         path["position"], path["test_accuracy"] * 100, color=style.COLOURS["adversarial"], linestyle="--", label="test"
@@ -98,7 +98,7 @@ def _draw_path(axes: Axes, path: pd.DataFrame) -> None:
 
 
 def draw_filters(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a panel per (dataset, model) and recipe, loss above accuracy: a line per init, over seeds and directions.
+    """Draw loss above accuracy, a panel per (dataset, model) and recipe, a line per init.
 
     All panels of losses have one scale, and so have those of accuracies.
     """
@@ -143,7 +143,7 @@ def draw_filters(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _points(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
-    """Return the value at each point of each line: losses not below the floor, accuracies in percent."""
+    """Return the values along each line: losses above the floor, accuracies in percent."""
     points = style.of_figure(layers[layers["statistic"].isin([LOSS, ACCURACY])], settings)
     distance = points["tensor"].astype(str).str.replace(r"^\d+:", "", regex=True)
     is_loss = points["statistic"] == LOSS
@@ -152,7 +152,7 @@ def _points(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
 
 
 def _summary(points: pd.DataFrame) -> pd.DataFrame:
-    """Return mean and range of each cell's lines at each point, where no line of it overflows."""
+    """Return mean and range of each cell's lines, at points where no line overflows."""
     keys = [*CELL_KEYS, "statistic", "t"]
     losses = points["statistic"] == LOSS
     drawn = np.log(points["value"].where(losses, 1.0)).where(losses, points["value"])

@@ -33,7 +33,7 @@ COLUMNS = 3
 
 
 def draw_curves(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a row per (dataset, model): train left, test right; lines are means over seeds, bands their range.
+    """Draw train and test accuracy: means over seeds, with their range.
 
     The axis is stretched towards 100%, so that chance at epoch 0 and a point at the end are both to be seen. Vertical
     lines mark drops of the learning rate.
@@ -71,7 +71,7 @@ def _stretch(axes: Axes) -> None:
 
 
 def _mark_drops(axes: Axes, histories: pd.DataFrame) -> None:
-    """Dotted lines at the last evaluated epochs before the learning rate fell to a half or less."""
+    """Mark the last evaluated epochs before the learning rate at least halves."""
     ordered = histories.sort_values([*RUN_KEYS, "epoch"])
     of_run = ordered.groupby(RUN_KEYS, sort=False)
     falls = of_run["lr"].shift(-1) <= ordered["lr"] / 2
@@ -80,7 +80,7 @@ def _mark_drops(axes: Axes, histories: pd.DataFrame) -> None:
 
 
 def _summary(histories: pd.DataFrame) -> pd.DataFrame:
-    """Mean and range over seeds of each accuracy at each evaluated epoch."""
+    """Return mean and range over seeds of each accuracy at each evaluated epoch."""
     tidy = histories.melt(
         id_vars=[*CELL_KEYS, "epoch"], value_vars=ACCURACIES, var_name="statistic", value_name="value"
     )
@@ -89,7 +89,7 @@ def _summary(histories: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_robustness(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Two rows of three panels per (dataset, model), one for each way of disturbing the test images."""
+    """Draw a panel per (dataset, model) and way of disturbing the test images."""
     shown = _strengths(tables, settings)
     if shown.empty:
         return nothing_to_draw("no run has robustness: see costs.csv", shown)
@@ -114,7 +114,7 @@ def draw_robustness(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
-    """Cells of every kind and strength, strength 0 being the clean accuracy."""
+    """Return cells by kind and strength; strength 0 is the clean accuracy."""
     cells = style.of_figure(tables.cells, settings)
     cells = cells[cells["statistic"].str.startswith(PREFIX)]
     if cells.empty:
@@ -128,7 +128,7 @@ def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
 
 
 def medians(histories: pd.DataFrame, statistics: list[str]) -> pd.DataFrame:
-    """Return median and range over seeds of each statistic at each evaluated epoch of each cell."""
+    """Return each cell's median and range over seeds, by statistic and epoch."""
     keys = [*CELL_KEYS, "epoch"]
     tidy = histories.melt(id_vars=keys, value_vars=statistics, var_name="statistic", value_name="value").dropna()
     groups = tidy.groupby([*CELL_KEYS, "statistic", "epoch"], sort=False)["value"]
@@ -151,13 +151,13 @@ def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: 
 
 
 def explain_lines(figure: Figure, middle: str, band: str, seeds: int, *more: str) -> None:
-    """Say below a figure what its lines and bands are, and what else is drawn; or that there is one seed."""
+    """Explain lines and bands below a figure, or say that there is one seed."""
     marks = ["one seed, which says nothing of others"] if seeds == 1 else [f"line: {middle} of {seeds} seeds", band]
     style.note_below(figure, " \u00b7 ".join([*marks, *more]))
 
 
 def draw_lines(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSettings, spread: bool = False) -> None:
-    """Draw a line in percent per init (colour, marker) and recipe (dashes), with its band.
+    """Draw a line with its band per init (colour, marker) and recipe (dashes).
 
     Args:
         axes: where to draw.

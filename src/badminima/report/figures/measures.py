@@ -68,7 +68,7 @@ GAP = "gap"
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Measures in groups; left tau, right the ordering of pairs: with intervals, or for several networks as colours."""
+    """Draw each measure's tau and how it orders pairs; several networks as colours."""
     shown = tables.measures[~tables.measures["measure"].str.startswith(SAME_ORDER)].dropna(subset=["tau"])
     if shown.empty:
         return nothing_to_draw("fewer than three runs fit their training set, so measures rank nothing", shown)
@@ -98,7 +98,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _weakest(shown: pd.DataFrame) -> pd.DataFrame:
-    """Leave of each kind of disturbance the weakest strength: the others rank runs much alike."""
+    """Keep the weakest strength of each disturbance; the others rank runs alike."""
     parts = shown["measure"].str.extract(r"^(robustness\.\w+)_([\d.]+)$")
     weakest = pd.to_numeric(parts[1]).groupby(parts[0]).transform("min")
     return shown[parts[0].isna() | (pd.to_numeric(parts[1]) == weakest)]
@@ -115,7 +115,7 @@ def _grouped(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lines(shown: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the lines from top to bottom, as text and measure; a group's name has no measure."""
+    """Return each line's text and measure, from top to bottom; groups have no measure."""
     lines: list[tuple[str, str]] = []
     of_all = shown["runs"].max()
     for group, rows in shown.groupby("group", sort=False):
@@ -128,7 +128,7 @@ def _lines(shown: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _draw_side(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], side: Side) -> None:
-    """Draw a dot with its interval for each measure, by whether it looks at test images."""
+    """Draw each measure's dot and interval, coloured if it looks at test images."""
     places = {measure: place for place, (_, measure) in enumerate(lines)}
     for seen, colour in COLOURS.items():
         part = rows[rows["uses_test_images"] == seen]
@@ -170,7 +170,7 @@ def _draw_colours(
 
 
 def draw_scatter(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Lines of panels per (dataset, model), one for each measure; a point is a run that fits its training set.
+    """Draw the gap against each measure; a point is a run that fits its training set.
 
     Bars are standard errors over the random draws that a number was estimated from.
     """

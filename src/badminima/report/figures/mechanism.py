@@ -1,4 +1,4 @@
-"""``fig_mechanism``: what changes on the way out of a bad minimum, and whether it goes before the accuracy."""
+"""``fig_mechanism``: what changes on the way out of a bad minimum, and when."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ COLUMNS = 4
 
 
 def draw(tables: StudyTables, settings: FigureSettings, candidates: Mapping[str, str] = CANDIDATES) -> Drawing:
-    """Draw a block of panels per (dataset, model, init): test accuracy along the path, each candidate cause.
+    """Draw test accuracy and each candidate cause along training, for each start.
 
     Lines are medians over seeds, bands their range. The title of a panel says which demands of a cause are met
     (:func:`badminima.analysis.mechanism.verdicts_table`). Diverged runs take no part.

@@ -1,4 +1,4 @@
-"""Figures of cells: every recipe from every init, a panel per statistic, or per network for the test accuracy."""
+"""Figures of cells: every recipe from every init, a panel per statistic or network."""
 
 from dataclasses import dataclass
 
@@ -68,7 +68,7 @@ PANELS = {
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a row of panels per (dataset, model), one for each statistic: recipes, seeds, means and intervals."""
+    """Draw seeds, means and intervals: a row per (dataset, model), a panel per statistic."""
     panels = PANELS[settings.kind]
     missing = [name for name in panels if name not in tables.runs]
     if missing:
@@ -149,7 +149,7 @@ def _chosen(
 
 
 def _mark_start_norms(axes: Axes, runs: pd.DataFrame, inits: list[str]) -> None:
-    """Draw a dashed line at each init's norm at the start; dashes alternate where two inits share a norm."""
+    """Draw each init's norm at the start, dashed so that equal norms both show."""
     for position, (init, (colour, _)) in enumerate(style.look_of_inits(inits).items()):
         norm = runs.loc[runs["init"] == init, "norm.start"].mean()
         dashes = (2 * position, (2, 2 * len(inits) - 2)) if len(inits) > 1 else (0, (2, 2))

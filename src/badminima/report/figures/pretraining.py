@@ -19,7 +19,7 @@ WRONG, TRUE, TEST, DISTANCE = "labels.wrong", "labels.clean", "test_accuracy", "
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a row per (dataset, model): accuracy on the copies left, on held-out images right; a line per seed."""
+    """Draw accuracy on the copies and on held-out images, a line per pretraining."""
     histories = tables.pretraining_histories
     if histories.empty:
         return nothing_to_draw("no init of the study is pretrained", histories)
@@ -46,7 +46,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def draw_memorisation(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a row of panels per (dataset, model); a line per pretraining: median over seeds, and their range."""
+    """Draw what pretrainings learn: medians over seeds, with their range."""
     histories = tables.pretraining_histories
     missing = [name for name in (WRONG, TRUE, DISTANCE) if name not in histories or histories[name].isna().all()]
     if missing:
@@ -78,7 +78,7 @@ def draw_memorisation(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 
 def _curves(histories: pd.DataFrame, statistic: str) -> pd.DataFrame:
-    """Median and range over seeds at each epoch; accuracies in percent.
+    """Return median and range over seeds at each epoch; accuracies in percent.
 
     A pretraining that has ended stays where it ended while those of other seeds go on.
     """

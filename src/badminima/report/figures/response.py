@@ -1,4 +1,4 @@
-"""``fig_response``: test accuracy against a number that inits or recipes differ in."""
+"""``fig_response``: test accuracy against a number by which inits or recipes differ."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Plan:
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw a panel per (dataset, model); a line per recipe over inits, or per init over recipes.
+    """Draw a line per recipe over inits, or per init over recipes.
 
     Names that stand nowhere along the setting are drawn at the left, unconnected: they are what to compare with.
     """
@@ -112,7 +112,7 @@ def _draw_series(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFram
 def _draw_points(
     axes: Axes, plan: Plan, positions: Mapping[str, float], seeds: pd.DataFrame, cells: pd.DataFrame, line_style: Any
 ) -> None:
-    """Seeds as open circles, mean and interval as a marked bar, means joined; lines stand a little apart."""
+    """Draw seeds as circles, means joined with their intervals, lines a little apart."""
     seeds, cells = (
         table[table[plan.placed].isin(list(positions))].assign(position=table[plan.placed].map(positions))
         for table in (seeds, cells)
@@ -143,7 +143,7 @@ def _draw_points(
 
 
 def _count_diverged(axes: Axes, plan: Plan, positions: Mapping[str, float], cells: pd.DataFrame) -> None:
-    """At the lower edge, below each other, how many runs of a cell have no place in the panel."""
+    """Count the diverged runs of each cell at the lower edge."""
     for name, position in positions.items():
         diverged = cells[(cells[plan.placed] == name) & (cells["diverged"] > 0)]
         for line, row in enumerate(diverged.to_dict("records")):
@@ -161,7 +161,7 @@ def _count_diverged(axes: Axes, plan: Plan, positions: Mapping[str, float], cell
 
 
 def _set_limits(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
-    """Everything in sight, and room for the counts of diverged runs; matplotlib overlooks points that are shifted."""
+    """Keep everything in sight, with room for the counts of diverged runs."""
     values = pd.concat([seeds["value"], cells["mean"], cells["low"], cells["high"]]).dropna()
     if len(values):
         counts = cells[cells["diverged"] > 0].groupby(plan.placed).size().max() if cells["diverged"].any() else 0
@@ -174,7 +174,7 @@ def _set_limits(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame
 
 
 def _set_scale(axes: Axes, plan: Plan) -> None:
-    """Set a tick at every value, on a logarithmic axis where they span much; zero, if among them, stays in sight.
+    """Set a tick at every value, on a logarithmic axis if they span factors; keep zero.
 
     Where the names of neighbours would run into each other, values are evenly spaced, and the label says so.
     """
@@ -203,7 +203,7 @@ def _set_scale(axes: Axes, plan: Plan) -> None:
 
 
 def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
-    """Return a scale on which neighbours are equally far apart; gives limits half a step beyond the outermost."""
+    """Space the values evenly; return limits half a step beyond the outermost."""
     values = np.array([2 * ticks[0] - ticks[1], *ticks, 2 * ticks[-1] - ticks[-2]])
     places = np.arange(len(values))
     functions = (lambda value: np.interp(value, values, places), lambda place: np.interp(place, places, values))
@@ -212,7 +212,7 @@ def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
 
 
 def _legend(figure: Figure, plan: Plan) -> None:
-    """Draw the legend: the lines, and the field that distinguishes series if there are several."""
+    """Draw the legend of the lines, and of the series if there are several."""
     handles = [
         Line2D([], [], color=colour, marker=marker, markersize=5, label=plan.line_label(name))
         for name, (colour, marker) in plan.looks.items()

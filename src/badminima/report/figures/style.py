@@ -73,7 +73,7 @@ def set_style() -> None:
 
 
 def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each init; inits of the user's own take the spare ones in turn."""
+    """Return each init's colour and marker; a user's own inits take the spare ones."""
     names = list(inits)
     spare = [name for name in names if name not in COLOURS]
     others = list(zip(OTHER_COLOURS, OTHER_MARKERS, strict=True))
@@ -84,7 +84,7 @@ def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each recipe, by its place; no two of the first 42 look the same."""
+    """Return each recipe's colour and marker; the first 42 all look different."""
     return {
         name: (RECIPE_COLOURS[place % len(RECIPE_COLOURS)], RECIPE_MARKERS[place % len(RECIPE_MARKERS)])
         for place, name in enumerate(recipes)
@@ -97,7 +97,7 @@ def init_label(init: str) -> str:
 
 
 def recipe_label(recipe: str) -> str:
-    """Return a recipe's name for readers: ``da+m`` is DA + M, ``vanilla_lr0.1`` is vanilla, rate 0.1."""
+    """Return a recipe's name for readers: ``da+m_lr0.1`` is DA + M, rate 0.1."""
     words = {"da": "DA", "m": "M", "l2": "L2"}
     text = re.sub(r"_?(?<![a-z])lr_?(?=x?[\d.])", ", rate ", recipe).removeprefix(", ")
     parts = [part.split("_") for part in text.split("+")]
@@ -112,7 +112,7 @@ def cell_title(dataset: str, model: str) -> str:
 
 
 def accuracy_label(runs: pd.DataFrame) -> str:
-    """Return the label of an axis of held-out accuracy: of the test or the validation split."""
+    """Return the label of a held-out accuracy: test or validation."""
     return f"{' and '.join(runs['evaluated_on'].unique())} accuracy (%)"
 
 
@@ -177,7 +177,7 @@ def legend_above(figure: Figure, handles: list[Line2D], title: str) -> None:
 
 
 def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
-    """Draw a row per recipe and an offset per init: seeds as open circles, mean and interval as a bar below them.
+    """Draw a row per recipe, an offset per init: seeds as circles, means as bars below.
 
     A cell's note stands at the left edge: what of it has no place on the axis.
 
@@ -212,12 +212,12 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
 
 
 def height_of_rows(recipes: list[str], inits: list[str]) -> float:
-    """Return the height of rows in inches in which seeds and means of all inits stand apart."""
+    """Return the height in inches at which seeds and means of all inits stay apart."""
     return max(0.3, 0.15 * len(inits)) * len(recipes)
 
 
 def explain_marks(figure: Figure, cells: pd.DataFrame, confidence: float, mean: str = "mean") -> None:
-    """Say below a figure what its marks are, and what its bars are where there is one seed.
+    """Explain marks below a figure, and what bars mean if there is one seed.
 
     Args:
         figure: the figure.
@@ -242,7 +242,7 @@ def log_axis(axes: Axes) -> None:
 
 
 def shown_cells(tables: StudyTables, settings: FigureSettings, statistic: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the seeds and cells of one statistic, for the recipes and inits of a figure.
+    """Return seeds and cells of a statistic, for the recipes and inits of a figure.
 
     Seeds have the standard error of what was estimated from random draws. A cell of one seed has no interval over
     seeds; of its test accuracy it has that over test images.
@@ -265,7 +265,7 @@ def shown_cells(tables: StudyTables, settings: FigureSettings, statistic: str) -
 
 
 def table_of_cells(seeds: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Seeds and cells as one tidy table: what a figure of cells shows."""
+    """Return seeds and cells as one tidy table, which is what a figure shows."""
     points = seeds.assign(kind="seed")
     summary = cells.rename(columns={"mean": "value"}).assign(kind="mean")
     columns = [*CELL_KEYS, "statistic", "kind", "seed", "value", "se", "low", "high", "sd", "seeds", "diverged"]

@@ -60,7 +60,7 @@ class PaperTable:
 
 
 def make_table(tables: StudyTables, settings: TableSettings) -> PaperTable:
-    """Make the table that the settings name; raises UserError if there is no code for it."""
+    """Make the table that the settings name; raises UserError for an unknown kind."""
     table: PaperTable = TABLES.load(settings.kind)(tables, settings)
     return table
 

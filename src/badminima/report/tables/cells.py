@@ -1,4 +1,4 @@
-"""Tables of accuracies: of each cell its mean, its interval, and its train accuracy where that matters.
+"""Tables of accuracies: mean, interval, and train accuracy where it matters.
 
 ``table_main`` has a row per network, ``table_ablation`` a row per recipe and what each init costs it.
 """
@@ -68,7 +68,7 @@ def make_ablation(tables: StudyTables, settings: TableSettings) -> PaperTable:
 
 
 def shown_accuracies(tables: StudyTables, settings: TableSettings) -> pd.DataFrame:
-    """Return the accuracies that a table shows: test for each cell, train where a run did not fit its data.
+    """Return test accuracies, and train accuracies of cells with a run that did not fit.
 
     Returns:
         Rows of ``cells`` in the order of the settings, with the columns ``COLUMNS``.
@@ -106,7 +106,7 @@ def accuracy_lines(shown: pd.DataFrame) -> dict[Key, Lines]:
 
 
 def text_frame(cells: Mapping[tuple[Key, Key], Lines], names: Sequence[str]) -> pd.DataFrame:
-    """Cells as a frame of text.
+    """Return cells as a frame of text.
 
     Args:
         cells: the lines of each cell, by (row, column).
@@ -137,7 +137,7 @@ def interval(low: float, high: float) -> str:
 
 
 def note(tables: StudyTables, settings: TableSettings, shown: pd.DataFrame) -> str:
-    """Return the note below a table: seeds, intervals, abbreviations, exceptions, source."""
+    """Return the note below a table: seeds, intervals, abbreviations, source."""
     seeds = tables.runs["seed"].nunique()
     confidence = f"{100 * settings.statistics.confidence:g}%"
     parts = [
@@ -159,7 +159,7 @@ def note(tables: StudyTables, settings: TableSettings, shown: pd.DataFrame) -> s
 
 
 def source(settings: TableSettings, runs: pd.DataFrame) -> str:
-    """Return where a table's numbers come from: its study and the revisions of the code."""
+    """Return where a table's numbers come from: its study and code revisions."""
     revisions = runs["revision"].dropna().unique()
     shortened = sorted({revision[:10] + ("+changes" if "+" in revision else "") for revision in revisions})
     return f"Source: study {settings.study} of badminima" + (

@@ -1,4 +1,4 @@
-"""``table_seed_parts``: how much of the spread over seeds comes from weights, confusing set and order of the images."""
+"""``table_seed_parts``: which part of a seed the spread over seeds comes from."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ LABELS = ("seeds", "sd (points)", "share of variance (%)", "p")
 
 
 def make(tables: StudyTables, settings: TableSettings) -> PaperTable:
-    """Return a block per (dataset, model): a row per part of the seed, columns for each recipe."""
+    """Return a block per (dataset, model): a row per part of the seed."""
     assert settings.parts is not None
     shown = _shown(tables, settings)
     images = " and ".join(tables.runs["evaluated_on"].unique())
@@ -34,7 +34,7 @@ def make(tables: StudyTables, settings: TableSettings) -> PaperTable:
 
 
 def _shown(tables: StudyTables, settings: TableSettings) -> pd.DataFrame:
-    """Return the parts of the variance of each recipe's test accuracy; without numbers where a run diverged."""
+    """Return the parts of each recipe's variance; no numbers if a run diverged."""
     assert settings.parts is not None
     runs = tables.runs[tables.runs["init"].isin(settings.parts)]
     found = []
