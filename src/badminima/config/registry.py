@@ -263,7 +263,9 @@ FIGURES = Registry(
             "How wide are the valleys of bad, good and escaped minima?",
             needs=("filter_landscape",),
         ),
-        "measures": FigureEntry("measures:draw", "Which measure tells bad minima from good ones?", whole_study=True),
+        "measures": FigureEntry(
+            "measures:draw", "Which measure distinguishes bad minima from good ones?", whole_study=True
+        ),
         "scatter": FigureEntry("measures:draw_scatter", "How does the generalization gap grow with each measure?"),
         "escape": FigureEntry("escape:draw", "How much of the gap does each recipe close?", outcomes=True),
         "response": FigureEntry("response:draw", outcomes=True, over=True),
