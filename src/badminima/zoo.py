@@ -3,7 +3,7 @@
 ``badminima.zoo.example()`` opens those that the library brings along, ``badminima.zoo.load("zoo")`` a folder of yours.
 """
 
-from badminima.results.card import Card
+from badminima.results.export import Card
 from badminima.results.zoo import Minimum, Verified, Zoo, example, load
 
 __all__ = ["Card", "Minimum", "Verified", "Zoo", "example", "load"]

@@ -11,7 +11,7 @@ from badminima.experiment.settings import ToySettings
 from badminima.storage.files import write_csv
 from badminima.toy.data import write_networks
 from badminima.toy.experiment import epochs_of, run_toy
-from badminima.toy.measure import COLUMNS, PATH_COLUMNS, rows
+from badminima.toy.measure import rows
 
 
 @command
@@ -20,8 +20,9 @@ def toy(settings: ToySettings, networks: Output, csv: Output, paths: Output) -> 
     trained, along = run_toy(settings, progress.update)
     progress.close()
     write_networks(networks, trained)
-    write_csv(csv, COLUMNS, rows(trained))
-    write_csv(paths, PATH_COLUMNS, along)
+    table = list(rows(trained))
+    write_csv(csv, list(table[0]), table)
+    write_csv(paths, list(along[0]), along)
 
 
 if __name__ == "__main__":

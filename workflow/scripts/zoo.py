@@ -21,8 +21,7 @@ import click
 from badminima.cli import Folder, Progress, command
 from badminima.errors import UserError
 from badminima.results.export import export
-from badminima.results.lookup import listed
-from badminima.results.results import Results
+from badminima.results.results import Results, listed
 
 
 @command

@@ -1,11 +1,12 @@
 """Estimate the gain of each recipe, the share of a gap that it closes, and the cost of each init, paired."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from badminima.analysis.statistics import Ratio, estimate, ratio
+from badminima.analysis.statistics import Estimate, estimate, ratio
 from badminima.config import StatisticsConfig
 from badminima.config.training import BASELINE_INIT, BASELINE_RECIPE
 from badminima.experiment.runs import Cell
@@ -42,22 +43,17 @@ def gaps_table(
         grouped = members.groupby(["init", "recipe"], sort=False)
         cells = {(str(init), str(recipe)): cell for (init, recipe), cell in grouped}
         for init, recipe in cells:
-            same_init, same_recipe = (init, BASELINE_RECIPE), (BASELINE_INIT, recipe)
-            for difference, one, other in (
-                ("gain", (init, recipe), same_init),
-                ("cost", same_recipe, (init, recipe)),
+            vanilla, goal = (init, BASELINE_RECIPE), (BASELINE_INIT, BASELINE_RECIPE)
+            for difference, chosen in (
+                ("gain", [(init, recipe), vanilla]),
+                ("cost", [(BASELINE_INIT, recipe), (init, recipe)]),
+                ("closed", [(init, recipe), goal, vanilla]),
             ):
-                images = _correct(cells, correct_of, one, other)
+                images = _correct(cells, correct_of, *chosen)
                 if images is not None:
-                    gain = images[0] - images[1]
-                    found = estimate(gain.mean(axis=1), statistics, root_seed, None if correct_of is None else gain)
+                    found = _estimated(images, statistics, root_seed, shared=correct_of is not None)
                     values = (found.mean, found.sd, found.low, found.high, found.seeds)
                     rows.append((dataset, model, init, recipe, difference, *values))
-            images = _correct(cells, correct_of, (init, recipe), (BASELINE_INIT, BASELINE_RECIPE), same_init)
-            if images is not None:
-                closed = _closed(images, statistics, shared=correct_of is not None)
-                values = (closed.value, np.nan, closed.low, closed.high, closed.seeds)
-                rows.append((dataset, model, init, recipe, "closed", *values))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -80,16 +76,20 @@ def _correct(
     return np.stack([correct_of(table) for table in tables]).astype(float)
 
 
-def _closed(images: np.ndarray, statistics: StatisticsConfig, shared: bool) -> Ratio:
-    """Return the share of the gap from start to goal that a cell closes.
+def _estimated(images: np.ndarray, statistics: StatisticsConfig, root_seed: int, shared: bool) -> Estimate:
+    """Return a difference of two cells, or the share of the gap from start to goal that a cell closes.
 
     Args:
-        images: which are right, of cell, goal and start, ``[3, seeds, n]``.
-        statistics: coverage.
+        images: which are right, of the two, or of cell, goal and start, ``[2 or 3, seeds, n]``.
+        statistics: how intervals are made.
+        root_seed: seed of the resampling.
         shared: whether the seeds have the same images.
     """
+    if len(images) == 2:
+        gain = images[0] - images[1]
+        return estimate(gain.mean(axis=1), statistics, root_seed, gain if shared else None)
     cell, goal, start = images
     gain, gap = cell - start, goal - start
     of_images = np.stack([gain.mean(axis=0), gap.mean(axis=0)]) if shared else None
     found = ratio(gain.mean(axis=1), gap.mean(axis=1), statistics, of_images)
-    return found if gap.mean() > 0 or found.seeds == 1 else Ratio(found.value, -np.inf, np.inf, found.seeds)
+    return found if gap.mean() > 0 or found.seeds == 1 else replace(found, low=-np.inf, high=np.inf)

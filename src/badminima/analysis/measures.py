@@ -82,8 +82,7 @@ def kendall_tau(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) 
     both = ((weights @ (s * t)) * weights).sum(axis=1).astype(float)
     only_s, only_t = (_untied(weights, values) for values in (x, y))
     with np.errstate(invalid="ignore", divide="ignore"):
-        tau: np.ndarray = both / np.sqrt(only_s * only_t)
-    return tau
+        return both / np.sqrt(only_s * only_t)
 
 
 def tau_and_interval(
@@ -101,8 +100,7 @@ def _untied(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     order = np.argsort(values, kind="stable")
     begins = np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
     tied = np.add.reduceat(weights[:, order], begins, axis=1)
-    found: np.ndarray = weights.sum(axis=1).astype(float) ** 2 - (tied.astype(float) ** 2).sum(axis=1)
-    return found
+    return weights.sum(axis=1).astype(float) ** 2 - (tied.astype(float) ** 2).sum(axis=1)
 
 
 def _exact(n: int) -> type[np.floating[Any]]:
@@ -161,8 +159,7 @@ def clopper_pearson(successes: float, trials: int, confidence: float) -> tuple[f
 def _resampled_counts(n: int, resamples: int, root_seed: int) -> np.ndarray:
     """How often each of ``n`` values is drawn in each bootstrap resample, ``[resamples, n]``."""
     rng = generator(root_seed, "measures", n)
-    counts: np.ndarray = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(_exact(n))
-    return counts
+    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(_exact(n))
 
 
 def _interval(draws: np.ndarray, statistics: StatisticsConfig) -> tuple[float, float]:

@@ -9,10 +9,12 @@ one per measurement, ``landscapes.csv`` one per point around a run, ``gaps.csv``
 right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+import io
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
+from hashlib import sha256
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +24,27 @@ import pandas as pd
 from badminima.analysis.columns import described
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
-from badminima.analysis.reading import StudyReader, read_csv, read_together
 from badminima.analysis.statistics import estimate
 from badminima.config import StatisticsConfig
 from badminima.config.training import BASELINE_RECIPE
 from badminima.errors import UserError
 from badminima.experiment.measured import TENSOR, is_of_tensor, landscape_runs
-from badminima.experiment.paths import CORRECT, HISTORY, LANDSCAPE, RECORD, TABLE_NAMES, Paths
-from badminima.experiment.records import OF_WEIGHTS, Measurements
+from badminima.experiment.paths import (
+    COMPARISON,
+    CORRECT,
+    DIAGNOSTICS,
+    HISTORY,
+    LANDSCAPE,
+    PREDICTIONS,
+    RECORD,
+    TABLE_NAMES,
+    Paths,
+)
+from badminima.experiment.records import OF_WEIGHTS, RunRecord, read_measurements, read_pretraining, read_record
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.settings import CollectSettings
-from badminima.storage.files import atomic_path
-from badminima.storage.tensorfiles import read_tensors, require_tensors, write_tensors
+from badminima.storage.files import atomic_path, read_bytes
+from badminima.storage.tensorfiles import read_tensors, write_tensors
 
 RUN_KEYS = ["dataset", "model", "init", "recipe", "seed"]
 CELL_KEYS = RUN_KEYS[:-1]
@@ -45,6 +56,11 @@ PRETRAINING_COLUMNS = [
     *("items", "test_accuracy", "seconds"),
 ]
 COST_COLUMNS = ["measurement", "made", "skipped", "failed", "reasons", "median_seconds", "most_seconds", "device"]
+# Columns that are text, whatever it looks like.
+NAMES = (
+    *("dataset", "model", "init", "recipe", "status", "evaluated_on", "device", "revision"),
+    *("tensor", "statistic", "measure", "measurement", "reasons", "kind", "difference"),
+)
 
 
 @dataclass(frozen=True)
@@ -95,32 +111,37 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
     """
     study = settings.study
     found = study_runs(study, settings.cells)
-    reader = StudyReader(paths, settings)
-    columns, layers = _Columns(len(found)), _Layers()
+    rows, histories, layers, costs = [], {}, [], []
     correct: dict[str, list[np.ndarray]] = {dataset: [] for dataset in study.datasets}
-    histories, costs = {}, _Costs()
-    for number, (run, left) in enumerate(zip(found, reader.runs(found), strict=True)):
-        values = {key: value for file in left.measured for key, value in file.values.items()}
-        failed = {name: reason for file in left.measured for name, reason in file.failed.items()}
-        columns.put(number, _run_row(run, left.record.content, failed, values))
-        layers.put(number, values)
-        costs.put(left.measured)
-        histories[paths.run(run) / HISTORY] = left.history
-        correct[run.dataset].append(left.correct)
-    runs = columns.frame()
+    for run in found:
+        folder = paths.run(run)
+        record = _of_config(read_record(folder / RECORD, run), folder, paths, settings)
+        names = [*([DIAGNOSTICS] * settings.measured), *([COMPARISON] * (run.init in settings.compared))]
+        files = [read_measurements(folder / name, record) for name in names]
+        values = {key: value for file in files for key, value in file.values.items()}
+        failed = {name: reason for file in files for name, reason in file.failed.items()}
+        rows.append(_run_row(run, record.content, failed, values))
+        layers.append({sys.intern(name): value for name, value in values.items() if is_of_tensor(name)})
+        costs += [
+            (name, seconds, file.skipped.get(name), file.failed.get(name), file.device)
+            for file in files
+            for name, seconds in file.seconds.items()
+        ]
+        histories[folder / HISTORY] = _history(record, folder)
+        correct[run.dataset].append(record.correct(folder / PREDICTIONS))
+    runs = pd.DataFrame(rows)
     tables = StudyTables(
         runs=runs,
-        histories=read_together(histories, found, RUN_KEYS),
-        layers=layers.frame(found),
+        histories=_read_together(histories, found, RUN_KEYS),
+        layers=_layers(found, layers),
         cells=pd.DataFrame(),
-        **_pretraining(reader, settings),
+        **_pretraining(paths, settings),
         measures=measures_table(runs, settings.statistics, settings.root_seed),
-        costs=costs.frame(),
-        landscapes=_landscapes(reader, settings),
+        costs=_costs(costs),
+        landscapes=_landscapes(paths, settings),
         gaps=pd.DataFrame(),
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
-    _require_same_ends(tables, list(histories))
     cells = summarize_cells(tables, settings.statistics, settings.root_seed)
     gaps = gaps_table(runs, tables.correct_of, settings.statistics, settings.root_seed)
     return StudyTables(**{**vars(tables), "cells": cells, "gaps": gaps})
@@ -156,13 +177,46 @@ def write_tables(folder: Path, tables: StudyTables) -> None:
 def read_study(folder: Path) -> StudyTables:
     """Read the tables of a study; raises UserError if one is missing or damaged."""
     correct, _ = read_tensors(folder / CORRECT)
-    tables = StudyTables(**{name: read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
-    runs = Counter(tables.runs["dataset"]) if "dataset" in tables.runs else {}
-    require_tensors(folder / CORRECT, correct, dict.fromkeys(runs, ("bool", 2)), "what runs get right")
-    if {dataset: len(rows) for dataset, rows in correct.items()} != runs:
-        found = f"rows of {sum(map(len, correct.values()))} runs"
-        raise UserError(folder / CORRECT, found, f"expected those of runs.csv, {sum(runs.values())}; collect again")
-    return tables
+    return StudyTables(**{name: read_csv(folder / f"{name}.csv") for name in TABLE_NAMES}, correct=correct)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a table; raises UserError if it is missing or damaged."""
+    return _parsed(path, read_bytes(path))
+
+
+def _parsed(path: Path, content: bytes) -> pd.DataFrame:
+    try:
+        # A recipe called 1e-3 or an init called nan is still a name.
+        return pd.read_csv(io.BytesIO(content), dtype=dict.fromkeys(NAMES, str), na_values=[""], keep_default_na=False)
+    except ValueError as error:
+        raise UserError(path, f"a damaged table ({error})", "delete it and run its stage again") from None
+
+
+def _read_together(contents: Mapping[Path, bytes], keys: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
+    """Read tables as one, with the keys of each in front of its rows; without tables the keys alone."""
+    if not contents:
+        return pd.DataFrame(columns=list(names))
+    tables = [_parsed(path, content) for path, content in contents.items()]
+    table = pd.concat(tables, ignore_index=True)
+    for position, name in enumerate(names):
+        values = chain.from_iterable([getattr(key, name)] * len(one) for key, one in zip(keys, tables, strict=True))
+        table.insert(position, name, list(values))
+    return table
+
+
+def _of_config(record: RunRecord, folder: Path, paths: Paths, settings: CollectSettings) -> RunRecord:
+    """Return a record whose settings are those that the config gives, where they are known; else raise UserError."""
+    file = settings.trainings.get(folder.relative_to(paths.results).as_posix())
+    if file is not None:
+        record.require_settings(Path(file))
+    return record
+
+
+def _history(record: RunRecord, folder: Path) -> bytes:
+    content = read_bytes(folder / HISTORY)
+    record.require("history", folder / HISTORY, sha256(content).hexdigest())
+    return content
 
 
 def _run_row(
@@ -177,47 +231,16 @@ def _run_row(
     return {**asdict(run), **described, "failed": reasons or None, **final, **whole}
 
 
-class _Columns:
-    """A table of runs that grows by rows whose columns differ; its memory is that of its values."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows = rows
-        self.columns: dict[str, list[Any]] = {}
-
-    def put(self, number: int, row: Mapping[str, Any]) -> None:
-        for name, value in row.items():
-            if name not in self.columns:
-                self.columns[name] = [np.nan] * self.rows
-            self.columns[name][number] = value
-
-    def frame(self) -> pd.DataFrame:
-        return pd.DataFrame(self.columns)
-
-
-class _Layers:
-    """Measurements of tensors and layers; runs of one network share its names."""
-
-    def __init__(self) -> None:
-        self.names: dict[str, int] = {}
-        self.runs: list[np.ndarray] = []
-        self.codes: list[np.ndarray] = []
-        self.values: list[np.ndarray] = []
-
-    def put(self, number: int, measured: Mapping[str, int | float | None]) -> None:
-        of_tensors = {name: value for name, value in measured.items() if is_of_tensor(name)}
-        codes = [self.names.setdefault(name, len(self.names)) for name in of_tensors]
-        self.runs.append(np.full(len(codes), number, dtype=np.int32))
-        self.codes.append(np.array(codes, dtype=np.int32))
-        self.values.append(np.array(list(of_tensors.values()), dtype=float))
-
-    def frame(self, found: list[Run]) -> pd.DataFrame:
-        """Return a row per (run, tensor, statistic)."""
-        runs, codes = np.concatenate(self.runs), np.concatenate(self.codes)
-        parts = [name.partition(TENSOR) for name in self.names]
-        columns = {key: _taken([getattr(run, key) for run in found], runs) for key in RUN_KEYS}
-        columns["tensor"] = _taken([tensor for _, _, tensor in parts], codes)
-        columns["statistic"] = _taken([statistic for statistic, _, _ in parts], codes)
-        return pd.DataFrame({**columns, "value": np.concatenate(self.values)})
+def _layers(found: list[Run], measured: list[dict[str, int | float | None]]) -> pd.DataFrame:
+    """Return a row per (run, tensor, statistic)."""
+    runs = np.repeat(np.arange(len(found)), [len(of_run) for of_run in measured])
+    codes, known = pd.factorize(np.array(list(chain.from_iterable(measured)), dtype=object))
+    parts = [name.partition(TENSOR) for name in known]
+    columns = {key: _taken([getattr(run, key) for run in found], runs) for key in RUN_KEYS}
+    columns["tensor"] = _taken([tensor for _, _, tensor in parts], codes)
+    columns["statistic"] = _taken([statistic for statistic, _, _ in parts], codes)
+    values = np.array([value for of_run in measured for value in of_run.values()], dtype=float)
+    return pd.DataFrame({**columns, "value": values})
 
 
 def _taken(values: list[Any], positions: np.ndarray) -> Any:
@@ -228,82 +251,50 @@ def _taken(values: list[Any], positions: np.ndarray) -> Any:
     return pd.Categorical.from_codes(codes[positions], pd.Index(known))
 
 
-class _Costs:
-    """The time of each diagnostic, and how often and why it gave nothing."""
+def _costs(measured: list[tuple[str, float, str | None, str | None, str]]) -> pd.DataFrame:
+    """Return the time of each diagnostic, and how often and why it gave nothing.
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = {}
-        self.skipped: dict[str, list[str]] = {}
-        self.failed: dict[str, list[str]] = {}
-        self.devices: set[str] = set()
-
-    def put(self, files: list[Measurements]) -> None:
-        for file in files:
-            self.devices.add(file.device)
-            for name, value in file.seconds.items():
-                self.seconds.setdefault(name, []).append(value)
-            for given, kept in ((file.skipped, self.skipped), (file.failed, self.failed)):
-                for name, reason in given.items():
-                    kept.setdefault(name, []).append(reason)
-
-    def frame(self) -> pd.DataFrame:
-        rows = [
-            {
-                "measurement": name,
-                "made": len(values) - len(self.skipped.get(name, [])) - len(self.failed.get(name, [])),
-                "skipped": len(self.skipped.get(name, [])),
-                "failed": len(self.failed.get(name, [])),
-                "reasons": "; ".join(sorted({*self.skipped.get(name, []), *self.failed.get(name, [])})),
-                "median_seconds": np.median(values),
-                "most_seconds": np.max(values),
-                "device": ", ".join(sorted(self.devices)),
-            }
-            for name, values in self.seconds.items()
-        ]
-        return pd.DataFrame(rows, columns=COST_COLUMNS)
+    Args:
+        measured: name, seconds, why it was skipped, why it failed, device.
+    """
+    devices = ", ".join(sorted({device for *_, device in measured}))
+    rows: list[tuple[Any, ...]] = []
+    for name in dict.fromkeys(name for name, *_ in measured):
+        of_one = [entry for entry in measured if entry[0] == name]
+        seconds = [taken for _, taken, *_ in of_one]
+        skipped = [reason for _, _, reason, *_ in of_one if reason is not None]
+        failed = [reason for *_, reason, _ in of_one if reason is not None]
+        counts = (len(seconds) - len(skipped) - len(failed), len(skipped), len(failed))
+        reasons = "; ".join(sorted({*skipped, *failed}))
+        rows.append((name, *counts, reasons, np.median(seconds), np.max(seconds), devices))
+    return pd.DataFrame(rows, columns=COST_COLUMNS)
 
 
-def _require_same_ends(tables: StudyTables, files: list[Path]) -> None:
-    """Make sure that each history ends as its run does; raises UserError if one does not."""
-    last = tables.histories.drop_duplicates(RUN_KEYS, keep="last").reset_index(drop=True)
-    for name in ("train_accuracy", "test_accuracy"):
-        wrong = np.flatnonzero(~np.isclose(last[name], tables.runs[name], rtol=0, atol=1e-9))
-        if len(wrong):
-            row = int(wrong[0])
-            raise UserError(
-                files[row],
-                f"a last {name} of {last[name][row]:.6g}, where {files[row].with_name(RECORD)} says"
-                f" {tables.runs[name][row]:.6g}",
-                "the two don't belong together: put back the run's own file, or run its stage again",
-            )
-
-
-def _landscapes(reader: StudyReader, settings: CollectSettings) -> pd.DataFrame:
+def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
     """Return the points around each run that has a landscape."""
     found = landscape_runs(settings.study, settings.landscapes)
-    files = {reader.paths.run(run) / LANDSCAPE: reader.landscape(run) for run in found}
-    table = read_together(files, found, RUN_KEYS) if found else pd.DataFrame(columns=RUN_KEYS)
-    return table.drop(columns=OF_WEIGHTS, errors="ignore")
+    files = {path: read_bytes(path) for path in (paths.run(run) / LANDSCAPE for run in found)}
+    return _read_together(files, found, RUN_KEYS).drop(columns=OF_WEIGHTS, errors="ignore")
 
 
-def _pretraining(reader: StudyReader, settings: CollectSettings) -> dict[str, pd.DataFrame]:
+def _pretraining(paths: Paths, settings: CollectSettings) -> dict[str, pd.DataFrame]:
     """How well each trained init of the study fits its confusing set, and its evaluated epochs."""
     study = settings.study
-    keys = ["dataset", "model", "init", "seed"]
     rows, found, histories = [], [], {}
     for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
-        run = Run(dataset, model, init, BASELINE_RECIPE, seed)
-        record, history = reader.pretraining(run)
+        run, folder = Run(dataset, model, init, BASELINE_RECIPE, seed), paths.init(dataset, model, init, seed)
+        record = _of_config(read_pretraining(folder / RECORD, run), folder, paths, settings)
         final, confusing = record.content["final"], record.content["confusing"]
-        values = (
-            *(dataset, model, init, seed, record.content["status"], record.content["epochs"]),
-            *(final["train_accuracy"], confusing["reachable_accuracy"], confusing["conflicting_copies"]),
-            *(record.content["train_items"], final["test_accuracy"], final["seconds"]),
+        rows.append(
+            (
+                *(dataset, model, init, seed, record.content["status"], record.content["epochs"]),
+                *(final["train_accuracy"], confusing["reachable_accuracy"], confusing["conflicting_copies"]),
+                *(record.content["train_items"], final["test_accuracy"], final["seconds"]),
+            )
         )
-        rows.append(dict(zip(PRETRAINING_COLUMNS, values, strict=True)))
         found.append(run)
-        histories[record.path.with_name(HISTORY)] = history
+        histories[folder / HISTORY] = _history(record, folder)
     return {
         "pretraining": pd.DataFrame(rows, columns=PRETRAINING_COLUMNS),
-        "pretraining_histories": read_together(histories, found, keys) if found else pd.DataFrame(columns=keys),
+        "pretraining_histories": _read_together(histories, found, ["dataset", "model", "init", "seed"]),
     }

@@ -11,33 +11,88 @@
 torch.Size([5, 10])
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from badminima.analysis.claims import GROUPS
+from badminima.analysis.columns import described
 from badminima.analysis.tables import StudyTables, read_study
-from badminima.config import Config, InitConfig, ModelConfig
-from badminima.config.base import parse
-from badminima.config.load import load_config
+from badminima.config import AdversarialInit, Config, InitConfig, ModelConfig
+from badminima.config.base import did_you_mean, parse
+from badminima.config.load import load_config, load_inits
+from badminima.config.training import FIXED
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
-from badminima.experiment.paths import RECORD, TABLE_NAMES, WEIGHTS, Paths
+from badminima.experiment.paths import DIAGNOSTICS, RECORD, TABLE_NAMES, WEIGHTS, Paths
 from badminima.experiment.records import RunRecord, read_record
-from badminima.experiment.runs import Run
+from badminima.experiment.runs import Run, random_behind, root_of
+from badminima.experiment.settings import DiagnoseSettings, TrainSettings
 from badminima.models.weights import Weights, read_weights
-from badminima.results.lookup import listed, recorded_inits, require_known, require_results
-from badminima.results.shown import SavedFigure, dictionary, guess, saved_figure
 from badminima.storage.files import read_json, user_path
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+    from badminima.diagnostics.diagnose import Inputs
+
 End = Literal["end", "start"]
+
+
+class _OfAllStudies:
+    """A table of all studies, read when it is first asked for."""
+
+    def __init__(self, meaning: str) -> None:
+        self.__doc__ = meaning
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, results: "Results | None", owner: type) -> Any:
+        if results is None:
+            return self
+        if not results.studies:
+            raise UserError(results.paths.results / "tables", "no tables", "run the target tables first")
+        frames = {study: getattr(results.tables(study), self.name) for study in results.studies}
+        # A table without rows has no types to agree on.
+        filled = {study: frame for study, frame in frames.items() if len(frame)} or frames
+        table = pd.concat(filled, names=["study"]).reset_index("study").reset_index(drop=True)
+        results.__dict__[self.name] = table
+        return table
+
+
+@dataclass(frozen=True)
+class SavedFigure:
+    """A figure on disk; a notebook draws it.
+
+    Attributes:
+        name: its name in the config.
+        svg, png, pdf: its files.
+        csv: the file of exactly what it shows.
+    """
+
+    name: str
+    svg: Path
+    png: Path
+    pdf: Path
+    csv: Path
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """Return the table of what it shows."""
+        return pd.read_csv(self.csv)
+
+    def __repr__(self) -> str:
+        return f"SavedFigure({self.name!r}: {self.svg})"
+
+    def _repr_svg_(self) -> str:
+        return self.svg.read_text()
 
 
 class Results:
@@ -56,18 +111,28 @@ class Results:
         UserError: if it is not there, or holds neither runs nor tables.
     """
 
+    runs = _OfAllStudies("A row per run: status, final accuracy and loss, every measurement.")
+    histories = _OfAllStudies("A row per (run, evaluated epoch).")
+    layers = _OfAllStudies("A row per (run, tensor, statistic).")
+    cells = _OfAllStudies("A row per (cell, statistic): mean and interval over seeds.")
+    pretraining = _OfAllStudies("A row per adversarial init: how well it fits its confusing set.")
+    pretraining_histories = _OfAllStudies("A row per (adversarial init, evaluated epoch).")
+    measures = _OfAllStudies("A row per (dataset, model, measure): how well it tells bad minima from good ones.")
+    costs = _OfAllStudies("A row per measurement: seconds, and how often it was skipped.")
+    landscapes = _OfAllStudies("A row per point around a run.")
+    gaps = _OfAllStudies("A row per difference of two cells: what recipes gain and inits cost.")
+
     def __init__(self, folder: str | PathLike[str]) -> None:
         self.paths = Paths(user_path(folder))
         self._tables: dict[str, StudyTables] = {}
-        require_results(self.paths.results)
+        place = self.paths.results
+        if not _is_results(place):
+            parent, found = (place, "neither runs nor tables") if place.is_dir() else (place.parent, "no such folder")
+            nearby = listed(sorted(path.name for path in parent.glob("*") if _is_results(path)))
+            raise UserError(place, found, f"results in {parent}: {nearby}; or run the pipeline first")
 
     def __repr__(self) -> str:
         return f"Results({str(self.paths.results)!r}: {len(self.trained)} runs, tables of {listed(self.studies)})"
-
-    def __getattr__(self, name: str) -> NoReturn:
-        known = [known for known in dir(type(self)) if not known.startswith("_")]
-        words = f"results have no {name!r}{guess(name, known)}"
-        raise AttributeError(words, name=name, obj=self)
 
     @property
     def studies(self) -> list[str]:
@@ -125,65 +190,23 @@ class Results:
             self._tables[study] = read_study(self.paths.tables(study))
         return self._tables[study]
 
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """A row per run: status, final accuracy and loss, every measurement."""
-        return self._of_all_studies("runs")
-
-    @cached_property
-    def histories(self) -> pd.DataFrame:
-        """A row per (run, evaluated epoch)."""
-        return self._of_all_studies("histories")
-
-    @cached_property
-    def layers(self) -> pd.DataFrame:
-        """A row per (run, tensor, statistic)."""
-        return self._of_all_studies("layers")
-
-    @cached_property
-    def cells(self) -> pd.DataFrame:
-        """A row per (cell, statistic): mean and interval over seeds."""
-        return self._of_all_studies("cells")
-
-    @cached_property
-    def pretraining(self) -> pd.DataFrame:
-        """A row per adversarial init: how well it fits its confusing set."""
-        return self._of_all_studies("pretraining")
-
-    @cached_property
-    def pretraining_histories(self) -> pd.DataFrame:
-        """A row per (adversarial init, evaluated epoch)."""
-        return self._of_all_studies("pretraining_histories")
-
-    @cached_property
-    def measures(self) -> pd.DataFrame:
-        """A row per (dataset, model, measure): how well it tells bad minima from good ones."""
-        return self._of_all_studies("measures")
-
-    @cached_property
-    def costs(self) -> pd.DataFrame:
-        """A row per measurement: seconds, and how often it was skipped."""
-        return self._of_all_studies("costs")
-
-    @cached_property
-    def landscapes(self) -> pd.DataFrame:
-        """A row per point around a run."""
-        return self._of_all_studies("landscapes")
-
-    @cached_property
-    def gaps(self) -> pd.DataFrame:
-        """A row per difference of two cells: what recipes gain and inits cost."""
-        return self._of_all_studies("gaps")
-
     def columns(self, table: str = "runs") -> pd.DataFrame:
         """Tell what the columns of a table mean: label, meaning, unit; raises UserError if there is no such table."""
         if table not in TABLE_NAMES:
-            raise UserError("table", repr(table), f"there: {listed(TABLE_NAMES)}{guess(table, TABLE_NAMES)}")
-        return dictionary(map(str, self._of_all_studies(table)))
+            raise UserError("table", repr(table), f"{did_you_mean(table, TABLE_NAMES)}there: {listed(TABLE_NAMES)}")
+        rows = {name: vars(described(name)) for name in map(str, getattr(self, table))}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("column")
 
     def figure(self, name: str) -> SavedFigure:
-        """Find a figure by its name in the config, for a notebook to show; raises UserError if it is not drawn yet."""
-        return saved_figure(self.paths, name)
+        """Find a figure by its name or target, for a notebook to show; raises UserError if it is not drawn yet."""
+        name = name.removeprefix("fig_")
+        files = {extension: self.paths.figure(name, extension) for extension in ("svg", "png", "pdf", "csv")}
+        if not all(file.exists() for file in files.values()):
+            folder = files["svg"].parent
+            drawn = sorted(file.stem.removeprefix("fig_") for file in folder.glob("fig_*.svg"))
+            remedy = f"{did_you_mean(name, drawn)}drawn: {listed(drawn)}; or run the target fig_{name}"
+            raise UserError(folder, f"no figure {name!r}", remedy)
+        return SavedFigure(name, **files)
 
     def record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> dict[str, Any]:
         """Return a run's ``run.json``: settings, outcome, versions.
@@ -252,15 +275,6 @@ class Results:
         data = self.dataset(dataset, "numpy")
         return network_inputs(images, data.mean, data.std)
 
-    def _of_all_studies(self, table: str) -> pd.DataFrame:
-        if not self.studies:
-            raise UserError(self.paths.results / "tables", "no tables", "run the target tables first")
-        frames = {study: getattr(self.tables(study), table) for study in self.studies}
-        # A table without rows has no types to agree on.
-        filled = {study: frame for study, frame in frames.items() if len(frame)} or frames
-        table_of_all: pd.DataFrame = pd.concat(filled, names=["study"]).reset_index("study").reset_index(drop=True)
-        return table_of_all
-
     def _record(self, dataset: str, model: str, init: str, recipe: str, seed: int) -> RunRecord:
         folder = self._folder(dataset, model, init, recipe, seed)
         return read_record(folder / RECORD, Run(dataset, model, init, recipe, seed))
@@ -272,3 +286,72 @@ class Results:
             known = [self.paths.run(run).relative_to(runs).as_posix() for run in self.trained]
             require_known(folder.relative_to(runs).as_posix(), known, runs)
         return folder
+
+
+def settings_beside(weights: Path) -> DiagnoseSettings:
+    """Return the settings to measure a run with: those it was measured with, or else defaults.
+
+    Raises:
+        UserError: if there is no run.json, or it is damaged.
+    """
+    measured = weights.with_name(DIAGNOSTICS)
+    if measured.exists():
+        return parse(DiagnoseSettings, read_json(measured).get("settings"), where=f"{measured}: settings.")
+    record = weights.with_name(RECORD)
+    trained = parse(TrainSettings, read_json(record).get("settings"), where=f"{record}: settings.")
+    shared = ("dataset", "model_name", "init", "recipe_name", "seed", "root_seed", "model")
+    return DiagnoseSettings(**{name: getattr(trained, name) for name in shared}, device="auto")
+
+
+def beside(given: "Inputs") -> "Inputs":
+    """Fill in the files that lie where the pipeline puts them; weights outside a results folder have none."""
+    folder = given.weights.resolve().parent
+    if len(folder.parents) < 6 or folder.parents[4].name != "runs":
+        return given
+    recipe, init, model, dataset = (parent.name for parent in list(folder.parents)[:4])
+    paths, seed = Paths(folder.parents[5]), folder.name.removeprefix("seed")
+    inits = recorded_inits(paths.results)
+    root = root_of(inits, init)
+    found = {
+        "start": paths.start(inits, dataset, model, init, seed),
+        "prepared": paths.prepared(dataset),
+        "confusing": paths.confusing(dataset, root, seed),
+    }
+    if root in inits and (behind := random_behind(inits, init)) != init:
+        found["reference"] = paths.run(Run(dataset, model, behind, recipe, seed)) / WEIGHTS
+        if isinstance(inits[root], AdversarialInit):
+            found["random"] = paths.start(inits, dataset, model, behind, seed)
+    missing = {name: path for name, path in found.items() if getattr(given, name) is None and path.exists()}
+    return replace(given, **missing)
+
+
+def recorded_inits(results: Path) -> dict[str, InitConfig]:
+    """Return the inits of the config that results were made with, or those of fixed meaning if none was recorded."""
+    recorded = Paths(results).config
+    return load_inits(read_json(recorded)) if recorded.exists() else FIXED
+
+
+def require_known(name: str, known: Iterable[str], where: Path) -> None:
+    """Make sure that ``a/b/c`` is among the known names of this form; raises UserError with those that are.
+
+    Args:
+        name: what was asked for.
+        known: the names that there are, each of as many parts.
+        where: the folder that they are paths in.
+    """
+    others = [other.split("/") for other in known]
+    for depth, part in enumerate(parts := name.split("/")):
+        there = {other[depth] for other in others if other[:depth] == parts[:depth] and len(other) > depth}
+        if part not in there:
+            raise UserError(where.joinpath(*parts[:depth]), f"no {part!r}", f"there: {listed(sorted(there))}")
+    if parts not in others:
+        raise UserError(where / name, "the beginning of a name", "expected dataset/model/init/recipe/seedN")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as part of a sentence."""
+    return ", ".join(names) or "none"
+
+
+def _is_results(folder: Path) -> bool:
+    return (folder / "runs").is_dir() or (folder / "tables").is_dir()

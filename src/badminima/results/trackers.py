@@ -16,12 +16,13 @@ from typing import Any
 
 import pandas as pd
 
-from badminima.analysis.reading import read_csv
+from badminima.analysis.tables import read_csv
 from badminima.errors import UserError
 from badminima.experiment.measured import is_of_tensor
 from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, RECORD
 from badminima.experiment.records import name_of, read_measurements, read_record
 from badminima.experiment.runs import Run
+from badminima.results.export import require_empty
 from badminima.results.results import Results
 
 STUDY = "figures_and_claims"
@@ -41,7 +42,6 @@ class Tracked:
 
     Attributes:
         name: ``dataset/model/init/recipe/seedN``.
-        cell: the name without its seed.
         parameters: settings by dotted name, lists as JSON, without those that are off.
         facts: how it ended.
         curves: per evaluated epoch, columns of the history.
@@ -49,26 +49,10 @@ class Tracked:
     """
 
     name: str
-    cell: str
     parameters: dict[str, str | int | float]
     facts: dict[str, str | int]
     curves: dict[int, dict[str, float]]
     measurements: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Figures and claims, which are told once for all runs.
-
-    Attributes:
-        project: the name of the results folder.
-        figures: PNG files by name.
-        claims: the files of the verdicts, and all of them in a table; None: not decided yet.
-    """
-
-    project: str
-    figures: dict[str, Path]
-    claims: tuple[list[Path], pd.DataFrame] | None
 
 
 def track(
@@ -98,9 +82,13 @@ def track(
             yield tracked
             report(done, tracked.name)
 
-    shown = _shown(results)
-    with _new_folder(output) as folder:
-        TRACKERS[to](runs(), shown, folder)
+    require_empty(output)
+    output.mkdir(parents=True, exist_ok=True)
+    try:  # not in a temporary folder that is renamed: trackers write down where it lies
+        TRACKERS[to](runs(), results, output)
+    except BaseException:
+        shutil.rmtree(output, ignore_errors=True)
+        raise
 
 
 def tracked_run(results: Results, run: Run) -> Tracked:
@@ -108,22 +96,21 @@ def tracked_run(results: Results, run: Run) -> Tracked:
     folder = results.paths.run(run)
     record = read_record(folder / RECORD, run)
     record.require("history", folder / HISTORY)
-    history = read_csv(folder / HISTORY).set_index("epoch").select_dtypes("number")
+    history = read_csv(folder / HISTORY).select_dtypes("number")
     files = [path for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
     values = {name: value for path in files for name, value in read_measurements(path, record).values.items()}
     return Tracked(
         name=name_of(run),
-        cell=name_of(run).rpartition("/")[0],
         parameters=_flat(record.content["settings"]),
         facts={name: record.content[name] for name in FACTS},
-        curves={int(str(epoch)): _curve_values(row) for epoch, row in history.iterrows()},
+        curves={int(row["epoch"]): _curve_values(row.drop("epoch")) for _, row in history.iterrows()},
         measurements={
             name: float(value) for name, value in values.items() if value is not None and not is_of_tensor(name)
         },
     )
 
 
-def _to_tensorboard(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
+def _to_tensorboard(runs: Iterator[Tracked], results: Results, folder: Path) -> None:
     """Write event files: a folder per run."""
     import numpy as np
     from PIL import Image
@@ -149,25 +136,25 @@ def _to_tensorboard(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None
                 events.add_summary(summary.scalar(name, value), int(run.facts["epochs"]))
             events.add_summary(end)
     with writer(STUDY) as events:
-        for name, path in shown.figures.items():
+        for name, path in _figures(results).items():
             pixels = np.asarray(Image.open(path).convert("RGB"))
             events.add_summary(summary.image(name, pixels, dataformats="HWC"), 0)
-        if shown.claims is not None:
-            events.add_summary(summary.text("claims", _markdown(shown.claims[1])), 0)
+        if results.claims_files:
+            events.add_summary(summary.text("claims", _markdown(results.claims)), 0)
 
 
-def _to_mlflow(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
+def _to_mlflow(runs: Iterator[Tracked], results: Results, folder: Path) -> None:
     """Write a SQLite store and a folder of artifacts, which the store names by its path."""
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
 
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.absolute() / 'mlflow.db'}")
     artifacts = (folder / "artifacts").absolute().as_uri()
-    experiment = client.create_experiment(shown.project, artifact_location=artifacts)
+    experiment = client.create_experiment(results.paths.results.absolute().name, artifact_location=artifacts)
     for run in runs:
         number = client.create_run(experiment, run_name=run.name).info.run_id
         parameters = [Param(name, str(value)) for name, value in run.parameters.items()]
-        tags = [RunTag(name, str(value)) for name, value in {**run.facts, "cell": run.cell}.items()]
+        tags = [RunTag(name, str(value)) for name, value in {**run.facts, "cell": run.name.rpartition("/")[0]}.items()]
         points = [(epoch, item) for epoch, values in run.curves.items() for item in values.items()]
         points += [(int(run.facts["epochs"]), item) for item in run.measurements.items()]
         metrics = [Metric(name, value, 0, epoch) for epoch, (name, value) in points]
@@ -178,15 +165,15 @@ def _to_mlflow(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
         client.log_batch(number, tags=tags)
         client.set_terminated(number)
     number = client.create_run(experiment, run_name=STUDY).info.run_id
-    for path in shown.figures.values():
+    for path in _figures(results).values():
         client.log_artifact(number, str(path), "figures")
-    if shown.claims is not None:
-        for path in shown.claims[0]:
+    if results.claims_files:
+        for path in results.claims_files:
             client.log_artifact(number, str(path))
     client.set_terminated(number)
 
 
-def _to_wandb(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
+def _to_wandb(runs: Iterator[Tracked], results: Results, folder: Path) -> None:
     """Write offline runs, which ``wandb sync`` uploads."""
     import wandb
 
@@ -195,36 +182,39 @@ def _to_wandb(runs: Iterator[Tracked], shown: Shown, folder: Path) -> None:
         quiet = wandb.Settings(
             console="off", silent=True, disable_git=True, disable_code=True, x_disable_stats=True, x_disable_meta=True
         )
-        return wandb.init(project=shown.project, name=name, dir=str(folder), mode="offline", settings=quiet, **details)
+        return wandb.init(
+            project=results.paths.results.absolute().name,
+            name=name,
+            dir=str(folder),
+            mode="offline",
+            settings=quiet,
+            **details,
+        )
 
     for run in runs:
-        with begin(run.name, group=run.cell, config=run.parameters) as sent:
+        with begin(run.name, group=run.name.rpartition("/")[0], config=run.parameters) as sent:
             for epoch, values in run.curves.items():
                 sent.log({**values, "epoch": epoch}, step=epoch)
             sent.summary.update({**run.measurements, **run.facts})
     with begin(STUDY) as sent:
-        content: dict[str, Any] = {name: wandb.Image(str(path)) for name, path in shown.figures.items()}
-        if shown.claims is not None:
-            table = shown.claims[1].astype(object)
+        content: dict[str, Any] = {name: wandb.Image(str(path)) for name, path in _figures(results).items()}
+        if results.claims_files:
+            table = results.claims.astype(object)
             rows = table.where(table.notna(), None).to_numpy()
             content["claims"] = wandb.Table(columns=list(map(str, table)), data=rows)
         sent.log(content)
 
 
-TRACKERS: dict[str, Callable[[Iterator[Tracked], Shown, Path], None]] = {
+TRACKERS: dict[str, Callable[[Iterator[Tracked], Results, Path], None]] = {
     "tensorboard": _to_tensorboard,
     "mlflow": _to_mlflow,
     "wandb": _to_wandb,
 }
 
 
-def _shown(results: Results) -> Shown:
-    figures = sorted(results.paths.figure("", "png").parent.glob("fig_*.png"))
-    return Shown(
-        project=results.paths.results.absolute().name,
-        figures={path.stem: path for path in figures},
-        claims=(files, results.claims) if (files := results.claims_files) else None,
-    )
+def _figures(results: Results) -> dict[str, Path]:
+    """Return the drawn figures, PNG files by name."""
+    return {path.stem: path for path in sorted(results.paths.figure("", "png").parent.glob("fig_*.png"))}
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float]:
@@ -247,19 +237,3 @@ def _markdown(table: pd.DataFrame) -> str:
     cells = table.astype(object).where(table.notna(), "").astype(str)
     rows: list[list[str]] = [list(map(str, table)), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
-
-
-@contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
-    """Make a folder, and remove what was written into it if the block fails.
-
-    It is no temporary one that is renamed: trackers write down where it lies.
-    """
-    if path.exists() and any(path.iterdir()):
-        raise UserError(path, "a folder that is not empty", "name a new one, or delete it first")
-    path.mkdir(parents=True, exist_ok=True)
-    try:
-        yield path
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise

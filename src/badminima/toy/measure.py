@@ -17,17 +17,7 @@ from badminima.toy.network import Layers, accuracy, cross_entropy, logits, vecto
 
 SIDES = 5  # standard deviations around the blobs that the window shows
 RESOLUTION = 0.01  # distance of the grid's points
-COLUMNS = [
-    *["phase", "run", "init", "seed", "epochs", "status", "train_accuracy", "test_accuracy", "random_label_accuracy"],
-    *["train_loss", "norm", "distance", "boundary_length", "window_error"],
-]
 KEPT = 25  # steps of each run that are measured, at most
-MEASURES = [
-    *("train_accuracy", "test_accuracy", "memory.confusing_accuracy"),
-    *("gradients.coherence", "gradients.kernel_alignment", "gradients.kernel_distance"),
-    *("units.effective_rank", "units.dead", "norm.end", "distance.angle", "trace.hessian"),
-]
-PATH_COLUMNS = ["run", "init", "seed", "step", "epoch", "lr", *MEASURES]
 
 
 class Window:
@@ -97,6 +87,7 @@ def rows(networks: ToyNetworks) -> Iterator[dict[str, Any]]:
         labels = data.random_labels if pretraining else data.train_labels
         pairs = list(zip(weights, start, strict=True))
         columns = {
+            **{key: [getattr(stage, key)] * len(weights) for key in ("phase", "run", "init")},
             "seed": config.seeds,
             "epochs": stage.epochs,
             "status": np.full_like(status, "") if stage.phase == "start" else status,
@@ -109,13 +100,7 @@ def rows(networks: ToyNetworks) -> Iterator[dict[str, Any]]:
             "boundary_length": [window.boundary_length(one) for one in outputs],
             "window_error": [window.error(one) for one in outputs],
         }
-        for values in zip(*columns.values(), strict=True):
-            yield {
-                "phase": stage.phase,
-                "run": stage.run,
-                "init": stage.init,
-                **dict(zip(columns, values, strict=True)),
-            }
+        yield from (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
 class PathMeter:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from badminima.analysis.claims.verdicts import read_together, verdict
-from badminima.analysis.decisions import detectable, holm, p_value, seeds_needed
-from badminima.analysis.statistics import estimate
+from badminima.analysis.statistics import detectable, estimate, holm, p_value, seeds_needed
 from badminima.config import StatisticsConfig
 
 STATISTICS = StatisticsConfig(resamples=2000)

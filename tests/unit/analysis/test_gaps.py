@@ -85,7 +85,7 @@ def test_seeds_with_test_sets_of_their_own_have_the_intervals_of_their_accuracie
     expected = ratio(by_cell["adversarial", "da"] - start, goal - start, STATISTICS)
     closed = gaps.loc[("adversarial", "da", "closed")]
     assert (closed["mean"], closed["low"], closed["high"]) == pytest.approx(
-        (expected.value, expected.low, expected.high)
+        (expected.mean, expected.low, expected.high)
     )
     gain = estimate(by_cell["adversarial", "da"] - start, STATISTICS, root_seed=0)
     assert gaps.loc[("adversarial", "da", "gain"), ["low", "high"]].tolist() == [gain.low, gain.high]

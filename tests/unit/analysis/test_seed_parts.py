@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from badminima.analysis.seed_parts import TOGETHER, variance_parts
+from badminima.analysis.statistics import TOGETHER, variance_parts
 
 
 def crossed(*counts: int) -> dict[str, list[int]]:

@@ -1,9 +1,9 @@
 """A results folder that the stages' own functions have made: the digits, a tiny network, two seeds."""
 
 import json
+import shutil
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 import yaml
@@ -32,7 +32,7 @@ from badminima.models.starts import initialize
 from badminima.models.weights import write_weights
 from badminima.results.export import export
 from badminima.results.results import Results
-from badminima.storage.files import file_sha256, write_json
+from badminima.storage.files import write_json
 from badminima.training.job import train
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
@@ -104,17 +104,15 @@ def results(demo_folder) -> Results:
     return Results(demo_folder / "results" / "demo")
 
 
+@pytest.fixture
+def copied(demo_folder, tmp_path) -> Results:
+    """The results, to be spoiled."""
+    return Results(shutil.copytree(demo_folder / "results" / "demo", tmp_path / "results"))
+
+
 @pytest.fixture(scope="session")
 def zoo_folder(demo_folder) -> Path:
     """All runs, exported."""
     results = Results(demo_folder / "results" / "demo")
     export(results, results.trained, demo_folder / "zoo")
     return demo_folder / "zoo"
-
-
-def restate(zoo: Path) -> None:
-    """Make the index state the digests of the files that lie there."""
-    index = pd.read_csv(zoo / "index.csv")
-    for column, name in (("weights_sha256", "weights.safetensors"), ("card_sha256", "card.json")):
-        index[column] = [file_sha256(zoo / minimum / name) for minimum in index["name"]]
-    index.to_csv(zoo / "index.csv", index=False)

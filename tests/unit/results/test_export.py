@@ -1,10 +1,8 @@
 """Making a zoo: the stage, its command and its target."""
 
 import json
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,9 +12,7 @@ import badminima
 from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.runs import study_runs, zoo_study
-from badminima.results.card import COLUMNS, card_page
-from badminima.results.export import export, make_card
-from badminima.results.results import Results
+from badminima.results.export import COLUMNS, card_page, export, make_card
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
 from tests.unit.results.conftest import NAME, RUN
@@ -42,51 +38,46 @@ def test_the_index_has_a_row_per_run_that_agrees_with_the_tables(results, zoo_fo
         assert (merged[column] == merged[f"{column}_table"]).all()
 
 
-def test_a_run_without_measurements_has_a_card(results, tmp_path):
-    folder = Path(shutil.copytree(results.paths.results, tmp_path / "copy"))
-    other = Results(folder)
-    (other.paths.run(RUN) / "diagnostics.json").unlink()
-    export(other, [RUN], tmp_path / "zoo")
+def test_a_run_without_measurements_has_a_card(copied, tmp_path):
+    (copied.paths.run(RUN) / "diagnostics.json").unlink()
+    export(copied, [RUN], tmp_path / "zoo")
     minimum = badminima.zoo.load(tmp_path / "zoo")[NAME]
     assert minimum.card.measurements == {}
     assert "None were made." in (tmp_path / "zoo" / NAME / "card.md").read_text()
     minimum.model()
 
 
-def test_comparisons_and_what_was_skipped_are_on_the_card(results, tmp_path):
-    folder = Path(shutil.copytree(results.paths.results, tmp_path / "copy"))
-    measured = json.loads((Results(folder).paths.run(RUN) / "diagnostics.json").read_text())
+def test_comparisons_and_what_was_skipped_are_on_the_card(copied):
+    measured = json.loads((copied.paths.run(RUN) / "diagnostics.json").read_text())
     comparison = {**measured, "values": {"functions.kl": 0.5}, "skipped": {"functions": "a | b"}}
-    (Results(folder).paths.run(RUN) / "comparison.json").write_text(json.dumps(comparison))
-    card = make_card(Results(folder), RUN)
+    (copied.paths.run(RUN) / "comparison.json").write_text(json.dumps(comparison))
+    card = make_card(copied, RUN)
     assert card.measurements["functions.kl"] == 0.5
     assert "distance.total" in card.measurements
     assert "| functions | a / b |" in card_page(card)
 
 
-def test_a_diverged_run_is_exported_as_such(results, tmp_path):
-    folder = Path(shutil.copytree(results.paths.results, tmp_path / "copy"))
-    path = Results(folder).paths.run(RUN) / "run.json"
+def test_a_diverged_run_is_exported_as_such(copied, tmp_path):
+    path = copied.paths.run(RUN) / "run.json"
     record = json.loads(path.read_text())
     record["status"] = "diverged"
     record["final"] |= {"train_loss": None, "test_loss": None}
     path.write_text(json.dumps(record))
-    export(Results(folder), [RUN], tmp_path / "zoo")
+    export(copied, [RUN], tmp_path / "zoo")
     assert badminima.zoo.load(tmp_path / "zoo").index.loc[NAME, "status"] == "diverged"
     page = (tmp_path / "zoo" / NAME / "card.md").read_text()
     assert "it is no minimum" in page
     assert "| not finite |" in page
 
 
-def test_damaged_weights_are_not_exported(results, tmp_path):
-    folder = Path(shutil.copytree(results.paths.results, tmp_path / "copy"))
-    path = Results(folder).paths.run(RUN) / "weights.safetensors"
+def test_damaged_weights_are_not_exported(copied, tmp_path):
+    path = copied.paths.run(RUN) / "weights.safetensors"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match="its digest does not fit"):
-        export(Results(folder), Results(folder).trained, tmp_path / "zoo")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["copy"]  # nothing half made
+        export(copied, copied.trained, tmp_path / "zoo")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["results"]  # nothing half made
 
 
 def test_the_command_exports_what_is_chosen(results, tmp_path):

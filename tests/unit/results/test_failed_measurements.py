@@ -1,7 +1,6 @@
 """A measurement that failed is told wherever its number is missed."""
 
 import json
-import shutil
 
 import pytest
 
@@ -10,8 +9,7 @@ from badminima.diagnostics.diagnose import Measurements as Measured
 from badminima.diagnostics.diagnose import tell_failures
 from badminima.experiment.settings import CollectSettings
 from badminima.report.html import failed_measurements, summary_page
-from badminima.results.card import card_page
-from badminima.results.export import make_card
+from badminima.results.export import card_page, make_card
 from badminima.results.results import Results
 from tests.unit.results.conftest import RUN
 
@@ -19,14 +17,13 @@ REASON = "RuntimeError: no <convergence>"
 
 
 @pytest.fixture
-def spoiled(demo_folder, tmp_path) -> Results:
+def spoiled(copied) -> Results:
     """Results in which one measurement of one run has failed."""
-    results = Results(shutil.copytree(demo_folder / "results" / "demo", tmp_path / "results"))
-    path = results.paths.run(RUN) / "diagnostics.json"
+    path = copied.paths.run(RUN) / "diagnostics.json"
     content = json.loads(path.read_text())
     content["values"] = {name: value for name, value in content["values"].items() if not name.startswith("distance")}
     path.write_text(json.dumps({**content, "failed": {"distance": REASON}}))
-    return results
+    return copied
 
 
 def test_tables_and_the_summary_tell_it(spoiled, tmp_path):

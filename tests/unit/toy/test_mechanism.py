@@ -59,11 +59,6 @@ def test_a_diverged_run_takes_no_part(with_goal, paths):
     assert set(shown.loc[shown["kind"] == "curve", "recipe"]) == {"vanilla", "l2"}
 
 
-def test_without_a_run_from_the_adversarial_init_the_figure_says_so(table, paths):
-    from_random = draw_toy_mechanism(table.assign(init="random"), paths.assign(init="random"), FIGURE)
-    assert "no run was measured" in from_random.figure.texts[0].get_text()
-
-
 @pytest.mark.filterwarnings("error")
 def test_one_seed_has_lines_and_no_verdicts(with_goal, paths):
     alone = with_goal[with_goal["seed"] == 0], paths[paths["seed"] == 0]

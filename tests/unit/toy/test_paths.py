@@ -12,9 +12,9 @@ from badminima.diagnostics import distance, gradients, units
 from badminima.toy.data import draw_data, steps_of
 from badminima.toy.data import stack as stack_data
 from badminima.toy.experiment import logarithmic
-from badminima.toy.measure import KEPT, MEASURES, Derivatives, PathMeter, alignment, coherence, hessian_trace
+from badminima.toy.measure import KEPT, Derivatives, PathMeter, coherence, hessian_trace
 from badminima.toy.network import vectors
-from tests.unit.toy.toy import SMALL, as_torch
+from tests.unit.toy.conftest import SMALL, as_torch
 
 
 @pytest.fixture
@@ -77,7 +77,6 @@ def test_the_other_measures_are_the_digits(stack, data):
     layers, points, labels = stack
     start = [layer + 0.1 for layer in layers]
     measured = PathMeter(start, data).measure(layers)
-    assert list(measured) == MEASURES
     found, before = Derivatives(layers, points), Derivatives(start, points)
     for seed in range(3):
         kernel, old = torch.from_numpy(found.kernel[seed]), torch.from_numpy(before.kernel[seed])
@@ -98,22 +97,9 @@ def test_the_other_measures_are_the_digits(stack, data):
         assert measured["memory.confusing_accuracy"][seed] == pytest.approx(1 - right.mean())
 
 
-def test_a_unit_that_no_point_reaches_is_dead(stack, data):
-    layers = [layer.copy() for layer in stack[0]]
-    alive = PathMeter(layers, data).measure(layers)["units.dead"][0]
-    hidden = Derivatives(layers, data.train_points).hidden[0][0]
-    layers[0][0, -1, int(hidden.max(axis=0).argmax())] = -100
-    assert PathMeter(layers, data).measure(layers)["units.dead"][0] >= alive + 1 / 11
-
-
 def test_points_that_are_fitted_beyond_rounding_still_agree():
     outputs = np.full((1, 4), 50.0)  # of which the sigmoid is 1 in double precision
     assert coherence(np.ones((1, 4, 4)), outputs, np.ones((1, 4))) == pytest.approx([4])
-
-
-def test_the_kernel_of_the_labels_is_aligned_with_them():
-    labels = np.array([[0.0, 1, 1, 0, 1]])
-    assert alignment((labels[:, :, None] == labels[:, None, :]) + 3.0, labels) == pytest.approx([1])
 
 
 def test_a_network_that_left_the_numbers_has_no_values_and_spoils_no_other(stack, data):

@@ -15,7 +15,7 @@ from badminima.toy.experiment import epochs_of, run_toy
 from badminima.toy.measure import Window
 from badminima.toy.network import Plateau, Trainer, accuracy, draw_layers, logits, pretrain, run_epoch, vectors
 from tests.configs import overlay, raw_config
-from tests.unit.toy.toy import SMALL, as_torch
+from tests.unit.toy.conftest import SMALL, as_torch
 
 
 @pytest.mark.parametrize(("momentum", "weight_decay"), [(0.0, 0.0), (0.9, 0.0), (0.0, 0.05), (0.9, 0.05)])
@@ -52,6 +52,14 @@ def test_the_loss_of_an_epoch_is_torchs(stack):
         for row, target in zip(outputs, torch.from_numpy(labels), strict=True)
     ]
     assert losses == pytest.approx(expected)
+
+
+def test_pretraining_leaves_the_weights_it_starts_from_alone(stack):
+    layers, points, labels = stack
+    before = [layer.copy() for layer in layers]
+    generators = [np.random.default_rng(seed) for seed in range(3)]
+    pretrain(layers, points, labels, ToyPretraining(epochs=3), 5, generators)
+    assert all(np.array_equal(layer, copy) for layer, copy in zip(layers, before, strict=True))
 
 
 def test_random_weights_have_the_bounds_of_torchs_linear():
@@ -100,14 +108,6 @@ def test_pretraining_ends_at_the_first_look_that_finds_all_random_labels_fitted(
     shorter = run_toy(ToySettings(toy=settings, root_seed=0))[0].stages[1]
     assert shorter.epochs.tolist() == [first - 100]
     assert accuracy(shorter.layers, data.train_points[:1], data.random_labels[:1])[0] < 1
-
-
-def test_pretraining_leaves_the_weights_it_starts_from_alone(stack):
-    layers, points, labels = stack
-    before = [layer.copy() for layer in layers]
-    generators = [np.random.default_rng(seed) for seed in range(3)]
-    pretrain(layers, points, labels, ToyPretraining(epochs=3), 5, generators)
-    assert all(np.array_equal(layer, copy) for layer, copy in zip(layers, before, strict=True))
 
 
 def test_the_blobs_lie_where_the_published_ones_do():
@@ -197,11 +197,3 @@ def test_a_mistake_in_the_toy_is_told_in_one_line(toy, message):
     with pytest.raises(UserError) as told:
         load_config(overlay(raw_config(), {"toy": toy}))
     assert str(told.value).startswith(message)
-
-
-def test_the_toy_can_be_left_out_and_keeps_its_name_from_other_figures():
-    assert load_config(overlay(raw_config(), {"toy": None})).toy is None
-    figures = {"toy": {"kind": "curves", "study": "ablation"}}
-    assert "toy" in load_config(overlay(raw_config(), {"toy": None, "figures": figures})).figures
-    with pytest.raises(UserError, match=r"^figures.toy: "):
-        load_config(overlay(raw_config(), {"figures": figures}))

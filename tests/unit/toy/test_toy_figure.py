@@ -13,7 +13,7 @@ from badminima.experiment.settings import ToyFigureSettings
 from badminima.report.figures import write_drawing
 from badminima.toy.figure import HOLD, SPEED, animate_toy, draw_toy
 from badminima.toy.measure import Window, rows
-from tests.unit.toy.toy import SMALL
+from tests.unit.toy.conftest import SMALL
 
 FIGURE = ToyFigureSettings(statistics=StatisticsConfig(), root_seed=0)
 

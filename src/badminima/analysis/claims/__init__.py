@@ -1,8 +1,8 @@
 """The papers' claims: each one's statement, the runs that it needs, its evidence, its estimate, its verdict.
 
 - Holds: ``statements`` (all claims; ``claim`` is the type), ``grids`` (which runs each needs), ``evidence`` (these
-  runs, and why they may not decide), ``estimators`` (by the name that a claim gives), ``verdicts``.
-- Imports: ``config``, ``experiment``; ``evidence``, ``estimators`` and ``verdicts`` ``analysis`` too.
+  runs, why they may not decide, the estimate), ``verdicts``.
+- Imports: ``config``, ``experiment``; ``evidence`` and ``verdicts`` ``analysis`` too.
 - Others use: the claims from here, ``grids`` (rules: no torch, no pandas), ``evaluate_claims``.
 """
 

@@ -22,7 +22,7 @@ class Claim:
         number: number in the paper's order, with a letter and a name where one statement has several parts.
         statement: the sentence.
         statistic: what is estimated, in words.
-        estimator: how it is estimated, by its name in ``claims.estimators``.
+        estimator: how it is estimated, by its name in ``evidence.ESTIMATORS``.
         cells: the cells (init, recipe) that it is estimated from, in the order that the estimator takes them; empty:
             vanilla SGD from every init of ``ClaimsSettings.replications``.
         column: the column of ``runs.csv`` that it is estimated from, where that is not the accuracy.
@@ -56,8 +56,7 @@ class Claim:
     @property
     def group(self) -> str:
         """The claims that it is checked together with: their target is ``claim_{group}``."""
-        group: str = re.findall(r"^\d+|^[a-z]+", self.number)[0]
-        return group
+        return re.findall(r"^\d+|^[a-z]+", self.number)[0]
 
     @property
     def diagnostic(self) -> str | None:

@@ -91,7 +91,7 @@ def lacking(config: Config, claim: Claim) -> str | None:
     """Why a claim's study cannot decide it: a cell that is not in its grid, or a diagnostic that is not configured."""
     study = claimed_studies(config).get(claim.study)
     if study is None:
-        return None  # which is for all of its claims to say
+        return None  # this must hold for every claim of the group
     cells = claim.cells_among(replications(config))
     if not claim.cells and len(cells) < 2:
         return FEW_REPLICATIONS
@@ -130,9 +130,8 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
     claims = [claim for claim in claims_of(group) if lacking(config, claim) is None]
     if study is None or not claims or claims[0].study == "toy":
         return None
-    needed = {cell for claim in claims for cell in claim.cells_among(replications(config))}
-    against = {cell for claim in claims if claim.against_control for cell in claim.against_control.cells}
-    needed |= {cell for cell in against if study.has(*cell)}
+    found = [*claims, *(claim.against_control for claim in claims if claim.against_control)]
+    needed = {cell for claim in found for cell in claim.cells_among(replications(config)) if study.has(*cell)}
     cells = {init: [recipe for recipe in study.recipes if (init, recipe) in needed] for init in study.inits}
     cells = {init: recipes for init, recipes in cells.items() if recipes}
     used = {recipe for recipes in cells.values() for recipe in recipes}

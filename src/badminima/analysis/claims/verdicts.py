@@ -17,21 +17,22 @@ import numpy as np
 import pandas as pd
 
 from badminima.analysis.claims import Claim, Role
-from badminima.analysis.claims.estimators import ESTIMATORS
-from badminima.analysis.claims.evidence import Evidence, NotMeasured, no_tables
+from badminima.analysis.claims.evidence import ESTIMATORS, Evidence, NotMeasured, no_tables
 from badminima.analysis.claims.grids import ClaimsSettings, unconfigured
-from badminima.analysis.decisions import detectable, holm, p_value, seeds_needed
-from badminima.analysis.statistics import Estimate
+from badminima.analysis.statistics import Estimate, detectable, holm, p_value, seeds_needed
 from badminima.analysis.tables import StudyTables
 from badminima.config import StatisticsConfig
 from badminima.config.studies import Region
 
 Verdict = Literal["supported", "not supported", "inconclusive", "estimated", "not measured"]
+VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "estimated", "not measured")
 # The columns of a statistic against the scale control.
 CONTROL = ("against_control", "against_control_low", "against_control_high")
-VERDICTS: tuple[Verdict, ...] = ("supported", "not supported", "inconclusive", "estimated", "not measured")
-# What a row says of its power, and the p-value of its verdict.
-DECISION = ("p_value", "detectable", "seeds_needed")
+COLUMNS = [
+    *("claim", "statement", "dataset", "model", "statistic", "region", "threshold", "scale", "figure"),
+    *("estimate", "low", "high", "p_value", "detectable", "seeds_needed", "seeds", "verdict", "reason"),
+    *("train_accuracy", *CONTROL),
+]
 
 
 def evaluate_claims(
@@ -48,7 +49,7 @@ def evaluate_claims(
         studies: the tables of each study that is configured; a study without a run of these claims may be left out.
         settings: which studies are configured, and how intervals are made.
     """
-    return pd.DataFrame([row for claim in claims for row in _rows(claim, studies, settings)])
+    return pd.DataFrame([row for claim in claims for row in _rows(claim, studies, settings)], columns=COLUMNS)
 
 
 def read_together(rows: pd.DataFrame, statistics: StatisticsConfig) -> pd.DataFrame:
@@ -78,81 +79,59 @@ def verdict(found: Estimate, region: Region, threshold: float) -> Verdict:
 
 def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSettings) -> Iterator[dict[str, object]]:
     study = settings.studies.get(claim.study)
-    if study is None:
-        yield {**_statement(claim, "", "", settings), **_unmeasured(unconfigured(claim.study))}
-        return
-    tables = studies.get(claim.study) or no_tables()
-    for dataset, model in product(study.datasets, study.models):
-        row = _statement(claim, dataset, model, settings)
-        if claim.number in settings.lacking:
-            yield {**row, **_unmeasured(settings.lacking[claim.number])}
-            continue
+    lacking = unconfigured(claim.study) if study is None else settings.lacking.get(claim.number)
+    for dataset, model in [("", "")] if study is None else product(study.datasets, study.models):
+        row = {
+            "claim": claim.number,
+            "statement": claim.statement,
+            "dataset": dataset,
+            "model": model,
+            "statistic": claim.statistic,
+            "region": claim.region,
+            "threshold": _threshold(claim, settings.statistics),
+            "scale": claim.scale,
+            "figure": settings.figures.get(claim.number) or "",
+        }
         try:
-            evidence = Evidence(tables, dataset, model, settings)
-            found = _estimated(claim, evidence)
+            if lacking is not None:
+                raise NotMeasured(lacking)
+            evidence = Evidence(studies.get(claim.study) or no_tables(), dataset, model, settings)
+            yield row | _decided(claim, evidence) | _against_control(claim, evidence)
         except NotMeasured as reason:
-            yield {**row, **_unmeasured(str(reason))}
-        else:
-            accuracy = evidence.lowest_train_accuracy(claim.cells_among(settings.replications))
-            yield {
-                **row,
-                **_measured(claim, found, settings),
-                "train_accuracy": accuracy,
-                **_against_control(claim, evidence),
-            }
+            yield row | {"seeds": 0, "verdict": "not measured", "reason": str(reason)}
 
 
-def _estimated(claim: Claim, evidence: Evidence) -> Estimate:
-    """Return the estimate of a claim's statistic; raises NotMeasured if there can be none."""
-    if claim.minima:
-        evidence.require_minima(claim.cells_among(evidence.settings.replications))
-    return ESTIMATORS[claim.estimator](evidence, claim)
-
-
-def _statement(claim: Claim, dataset: str, model: str, settings: ClaimsSettings) -> dict[str, object]:
-    return {
-        "claim": claim.number,
-        "statement": claim.statement,
-        "dataset": dataset,
-        "model": model,
-        "statistic": claim.statistic,
-        "region": claim.region,
-        "threshold": _threshold(claim, settings.statistics),
-        "scale": claim.scale,
-        "figure": settings.figures.get(claim.number) or "",
-    }
-
-
-def _unmeasured(reason: str) -> dict[str, object]:
-    numbers = dict.fromkeys(("estimate", "low", "high", *DECISION), np.nan)
-    unknown = dict.fromkeys(("train_accuracy", *CONTROL), np.nan)
-    return {**numbers, "seeds": 0, "verdict": "not measured", "reason": reason, **unknown}
-
-
-def _against_control(claim: Claim, evidence: Evidence) -> dict[str, float]:
-    """Estimate a statistic with the scale control in place of random weights; NaN where that is not known."""
-    control = claim.against_control
-    try:
-        found = None if control is None else _estimated(control, evidence)
-    except NotMeasured:
-        found = None
-    values = (np.nan,) * 3 if found is None else (found.mean, found.low, found.high)
-    return dict(zip(CONTROL, values, strict=True))
-
-
-def _measured(claim: Claim, found: Estimate, settings: ClaimsSettings) -> dict[str, object]:
-    threshold = _threshold(claim, settings.statistics)
+def _decided(claim: Claim, evidence: Evidence) -> dict[str, object]:
+    """Return the estimate of a claim's statistic and its verdict; raises NotMeasured if there can be none."""
+    found, statistics = _estimated(claim, evidence), evidence.settings.statistics
+    threshold = _threshold(claim, statistics)
     return {
         "estimate": found.mean,
         "low": found.low,
         "high": found.high,
         "p_value": p_value(found, claim.region, threshold),
-        "detectable": np.nan if np.isnan(threshold) else detectable(found, claim.region, settings.statistics),
-        "seeds_needed": seeds_needed(found, claim.region, threshold, settings.statistics),
+        "detectable": np.nan if np.isnan(threshold) else detectable(found, claim.region, statistics),
+        "seeds_needed": seeds_needed(found, claim.region, threshold, statistics),
         "seeds": found.seeds,
         "verdict": verdict(found, claim.region, threshold),
         "reason": "",
+        "train_accuracy": evidence.lowest_train_accuracy(claim.cells_among(evidence.settings.replications)),
     }
+
+
+def _against_control(claim: Claim, evidence: Evidence) -> dict[str, object]:
+    """Estimate a statistic with the scale control in place of random weights; nothing where that is not known."""
+    try:
+        found = claim.against_control and _estimated(claim.against_control, evidence)
+    except NotMeasured:
+        found = None
+    return dict(zip(CONTROL, (found.mean, found.low, found.high), strict=True)) if found else {}
+
+
+def _estimated(claim: Claim, evidence: Evidence) -> Estimate:
+    if claim.minima:
+        evidence.require_minima(claim.cells_among(evidence.settings.replications))
+    return ESTIMATORS[claim.estimator](evidence, claim)
 
 
 def _threshold(claim: Claim, statistics: StatisticsConfig) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from badminima.analysis.seed_parts import TOGETHER, variance_parts
+from badminima.analysis.statistics import TOGETHER, variance_parts
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.settings import TableSettings
 from badminima.report.figures.style import cell_title, recipe_label, rows_of, settings_of

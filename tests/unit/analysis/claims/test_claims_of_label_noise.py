@@ -1,6 +1,7 @@
 """Claims b of the baseline, momentum and the size of a step, where the effects are planted."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,10 @@ from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import StudyTables
 from badminima.config import StudyConfig
 from tests.configs import with_presets
-from tests.unit.study import STATISTICS, made_up_study
+from tests.unit.study import STATISTICS
+from tests.unit.study import made_up_study as whole_study
+
+made_up_study = partial(whole_study, summaries=False)
 
 STARTS = ["adversarial_end", "full_batch_end"]
 ACCURACIES = {
