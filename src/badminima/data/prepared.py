@@ -211,10 +211,11 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, tuple[Split
 
 def _check_labels(labels: np.ndarray, classes: Sequence[str], part: str, settings: PrepareSettings) -> None:
     """Refuse a part with labels of no class, and one that lacks images of a class."""
-    where, name = f"datasets.{settings.dataset}", {"train": "training", "test": settings.evaluate_on}[part]
+    where, of = f"datasets.{settings.dataset}", {"train": "training", "test": settings.evaluate_on}[part]
     if labels.min() < 0 or labels.max() >= len(classes):
-        found = f"{name} labels from {labels.min()} to {labels.max()}"
+        found = f"{of} labels from {labels.min()} to {labels.max()}"
         raise UserError(where, found, f"expected 0 to {len(classes) - 1}, for {len(classes)} classes")
-    if lacking := [str(label) for label, count in enumerate(np.bincount(labels, minlength=len(classes))) if not count]:
+    counts = np.bincount(labels, minlength=len(classes))
+    if lacking := [str(name) for name, count in zip(classes, counts, strict=True) if not count]:
         remedy = "add images of them, take them out, or use more images"
-        raise UserError(where, told(f"no {name} images of classes", lacking), remedy)
+        raise UserError(where, told(f"no {of} images of classes", lacking), remedy)

@@ -147,10 +147,15 @@ def test_the_log_tells_the_values_of_each_part_and_test_images_that_are_training
 
 
 @pytest.mark.parametrize(
-    ("change", "found"), [(lambda labels: labels + 1, "from 1 to 2"), (lambda labels: -labels, "from -1 to 0")]
+    ("change", "message"),
+    [
+        (lambda labels: labels + 1, "training labels from 1 to 2; expected 0 to 1, for 2 classes"),
+        (lambda labels: -labels, "training labels from -1 to 0; expected 0 to 1, for 2 classes"),
+        (lambda labels: labels * 0, r"no training images of classes \(1\): odd; add images"),
+    ],
 )
-def test_labels_of_no_class_are_refused(prepared, change, found):
+def test_labels_of_no_class_and_classes_without_images_are_refused(prepared, change, message):
     images = numbered(10)
     raw = RawDataset(ArraySplit(images.images, change(images.labels)), numbered(4), ("even", "odd"))
-    with pytest.raises(UserError, match=rf"datasets\.d: found training labels {found}; expected 0 to 1, for 2 classes"):
+    with pytest.raises(UserError, match=rf"datasets\.d: found {message}"):
         prepared(raw, settings())
