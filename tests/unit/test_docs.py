@@ -125,6 +125,16 @@ def test_commands_name_presets_and_targets_that_exist(page):
     assert targets - {"fig_step"} <= set(first_cells("reference/targets.md"))  # the tutorial makes that one
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_of_scripts_use_options_that_they_have(page):
+    for script, rest in re.findall(
+        r"^python (workflow/scripts/\w+\.py)((?:.*\\\n)*.*)$", page.read_text(), re.MULTILINE
+    ):
+        code = (REPOSITORY / script).read_text()
+        options = re.findall(r" --([\w-]+)", rest.split("#")[0])
+        assert not [option for option in options if not re.search(rf"\b{option.replace('-', '[-_]')}\b", code)]
+
+
 def test_the_glossary_has_the_words_for_a_run_and_its_outcome():
     text = (DOCS / "reference" / "glossary.md").read_text()
     terms = set(re.findall(r"^\| ([\w -]+) \|", text, re.MULTILINE))
