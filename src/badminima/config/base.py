@@ -7,7 +7,6 @@ from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
 
 from badminima.errors import UserError, UserErrors
 
@@ -53,12 +52,7 @@ def without_defaults(settings: BaseModel) -> dict[str, Any]:
 @cache
 def _defaults_of(section: type[BaseModel]) -> dict[str, Any]:
     """Return the default of each field of a section, to compare with: a dry run does so for thousands of jobs."""
-    return {name: default_of(field) for name, field in section.model_fields.items()}
-
-
-def default_of(field: FieldInfo) -> Any:
-    """Return the default of a field, made anew where it is made by a function."""
-    return field.get_default(call_default_factory=True)
+    return {name: field.get_default(call_default_factory=True) for name, field in section.model_fields.items()}
 
 
 def plain(value: Any) -> Any:

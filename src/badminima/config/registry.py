@@ -43,15 +43,15 @@ class SourceEntry(EntryWithOptions):
     """A dataset source.
 
     Attributes:
-        images: training and test images as published; ``plan`` reckons with them.
+        images: training and test images as published, which ``plan`` reckons with; CIFAR's where none are known.
         image_shape: ``(c, h, w)`` at the default options.
         origin: where its files come from: this package, the network, or the user alone.
         verified: whether files of a local folder are compared with published digests.
         endings: of the files in a local folder that are read to know its content; none: names and sizes tell it.
     """
 
-    images: tuple[int, int] = field(kw_only=True)
-    image_shape: tuple[int, int, int] = field(kw_only=True)
+    images: tuple[int, int] = (50_000, 10_000)
+    image_shape: tuple[int, int, int] = (3, 32, 32)
     origin: Literal["embedded", "download", "local"] = "download"
     verified: bool = False
     endings: tuple[str, ...] = ()
@@ -168,9 +168,9 @@ SOURCES = Registry(
         "fashion_mnist": SourceEntry(
             "fashion_mnist:FashionMNIST", images=(60_000, 10_000), image_shape=(1, 28, 28), verified=True
         ),
-        "cifar10": SourceEntry("cifar:Cifar10", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True),
-        "cifar100": SourceEntry("cifar:Cifar100", images=(50_000, 10_000), image_shape=(3, 32, 32), verified=True),
-        "cinic10": SourceEntry("cinic10:Cinic10", of.Cinic10Options, images=(90_000, 90_000), image_shape=(3, 32, 32)),
+        "cifar10": SourceEntry("cifar:Cifar10", verified=True),
+        "cifar100": SourceEntry("cifar:Cifar100", verified=True),
+        "cinic10": SourceEntry("cinic10:Cinic10", of.Cinic10Options, images=(90_000, 90_000)),
         "restricted_imagenet": SourceEntry(
             "restricted_imagenet:RestrictedImageNet",
             of.RestrictedImageNetOptions,
@@ -178,23 +178,10 @@ SOURCES = Registry(
             image_shape=(3, 64, 64),
             origin="local",
         ),
-        # How many images there are is not known before they are listed: as many as CIFAR-10's, where nothing says.
         "image_folder": SourceEntry(
-            "image_folder:ImageFolder",
-            of.ImageFolderOptions,
-            images=(50_000, 10_000),
-            image_shape=(3, 32, 32),
-            origin="local",
-            endings=IMAGE_ENDINGS,
+            "image_folder:ImageFolder", of.ImageFolderOptions, origin="local", endings=IMAGE_ENDINGS
         ),
-        "arrays": SourceEntry(
-            "arrays:Arrays",
-            of.ArraysOptions,
-            images=(50_000, 10_000),
-            image_shape=(3, 32, 32),
-            origin="local",
-            endings=(".npy",),
-        ),
+        "arrays": SourceEntry("arrays:Arrays", of.ArraysOptions, origin="local", endings=(".npy",)),
     },
 )
 
