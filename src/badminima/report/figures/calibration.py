@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from badminima.analysis.tables import StudyTables
+from badminima.analysis.tables import CELL_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
 
 ERROR, SHARE, CONFIDENCE, RIGHT = (f"calibration.{name}" for name in ("ece", "share", "confidence", "accuracy"))
-KEYS = ["dataset", "model", "init", "recipe"]
 RARE = 0.01  # share of the answers below which a bin scatters too much to be shown
 
 
@@ -46,21 +45,21 @@ def _reliability(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame
     chosen = layers["recipe"].isin(settings.recipes[:: max(1, len(settings.recipes) - 1)])
     bins = layers[chosen & layers["init"].isin(settings.inits) & layers["statistic"].isin([SHARE, CONFIDENCE, RIGHT])]
     if bins.empty:
-        return pd.DataFrame(columns=[*KEYS, "bin", "share", "confidence", "accuracy"])
-    wide = bins.pivot_table(index=[*KEYS, "tensor", "seed"], columns="statistic", values="value").reset_index()
+        return pd.DataFrame(columns=[*CELL_KEYS, "bin", "share", "confidence", "accuracy"])
+    wide = bins.pivot_table(index=[*CELL_KEYS, "tensor", "seed"], columns="statistic", values="value").reset_index()
     weighted = wide.assign(**{name: wide[name] * wide[SHARE] for name in (CONFIDENCE, RIGHT)})
-    sums = weighted.groupby([*KEYS, "tensor"], sort=False)[[SHARE, CONFIDENCE, RIGHT]].sum().reset_index()
-    seeds = wide.groupby(KEYS)["seed"].nunique().rename("seeds").reset_index()
+    sums = weighted.groupby([*CELL_KEYS, "tensor"], sort=False)[[SHARE, CONFIDENCE, RIGHT]].sum().reset_index()
+    seeds = wide.groupby(CELL_KEYS)["seed"].nunique().rename("seeds").reset_index()
     found = sums.merge(seeds)
     return pd.DataFrame(
         {
-            **{key: found[key] for key in KEYS},
+            **{key: found[key] for key in CELL_KEYS},
             "bin": found["tensor"].astype(float),
             "share": 100 * found[SHARE] / found["seeds"],
             "confidence": 100 * found[CONFIDENCE] / found[SHARE],
             "accuracy": 100 * found[RIGHT] / found[SHARE],
         }
-    ).sort_values([*KEYS, "bin"], ignore_index=True)
+    ).sort_values([*CELL_KEYS, "bin"], ignore_index=True)
 
 
 def _draw_diagram(axes: Axes, reliability: pd.DataFrame, settings: FigureSettings) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from badminima.analysis.tables import StudyTables
+from badminima.analysis.tables import CELL_KEYS, StudyTables
 from badminima.config.training import BASELINE_INIT, BASELINE_RECIPE
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
@@ -39,8 +39,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     confidence = settings.statistics.confidence
     text = f"marker: share of the means (hollow: one seed)\nbar: {confidence:.0%} interval (arrow: it goes on)"
     figure.supxlabel(text, fontsize=6, color="#555555")
-    keys = ["dataset", "model", "init", "recipe"]
-    return Drawing(figure, shown.merge(counts[[*keys, "diverged"]], on=keys))
+    return Drawing(figure, shown.merge(counts[[*CELL_KEYS, "diverged"]], on=CELL_KEYS))
 
 
 def _draw_panel(axes: Axes, closed: pd.DataFrame, counts: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:

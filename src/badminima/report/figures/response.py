@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -66,11 +67,16 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     for pair, panel in zip(pairs, panels, strict=False):
         values = style.percent(style.rows_of(seeds, panel)), style.percent(style.rows_of(cells, panel))
         if plan.references:
-            _draw_references(pair[0], plan, *values)
+            places = {name: float(place) for place, name in enumerate(plan.references)}
+            _draw_points(pair[0], plan, places, *values, "none")
+            pair[0].set_xticks(range(len(places)), map(plan.placed_label, places), rotation=35, ha="right")
+            pair[0].set_xlim(-0.5, len(places) - 0.5)
             pair[-1].sharey(pair[0])
             pair[-1].spines["left"].set_visible(False)
             pair[-1].tick_params(axis="y", left=False, labelleft=False)
-        _draw_series(pair[-1], plan, *values)
+        for series, line in zip(plan.doses.series, cycle(style.LINES), strict=False):
+            _draw_points(pair[-1], plan, series, *values, line)
+        _set_scale(pair[-1], plan)
         _set_limits(pair[0], plan, *values)
         pair[-1].set_title(style.cell_title(*panel))
         pair[0].set_ylabel(style.accuracy_label(tables.runs))
@@ -94,19 +100,6 @@ def _plan(settings: FigureSettings) -> Plan:
     return Plan(
         doses, "recipe", "init", references, style.look_of_inits(settings.inits), style.recipe_label, style.init_label
     )
-
-
-def _draw_references(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
-    positions = {name: float(place) for place, name in enumerate(plan.references)}
-    _draw_points(axes, plan, positions, seeds, cells, "none")
-    axes.set_xticks(range(len(positions)), map(plan.placed_label, positions), rotation=35, ha="right")
-    axes.set_xlim(-0.5, len(positions) - 0.5)
-
-
-def _draw_series(axes: Axes, plan: Plan, seeds: pd.DataFrame, cells: pd.DataFrame) -> None:
-    for place, series in enumerate(plan.doses.series):
-        _draw_points(axes, plan, series, seeds, cells, style.LINES[place % len(style.LINES)])
-    _set_scale(axes, plan)
 
 
 def _draw_points(
