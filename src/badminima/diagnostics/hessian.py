@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import sqrt
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -44,25 +44,7 @@ class Sampled(NamedTuple):
         return {name: self.value, standard_error_of(name): self.error}
 
 
-class Operator(Protocol):
-    """A square linear map, ``[p, p]``."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it lives."""
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of its numbers."""
-
-    def __matmul__(self, matrix: Tensor) -> Tensor: ...
-
-
-def hutchpp_trace(operator: Operator, products: int, generator: torch.Generator) -> Sampled:
+def hutchpp_trace(operator: Any, products: int, generator: torch.Generator) -> Sampled:
     """Estimate the trace of a symmetric operator by Hutch++ (Meyer et al. 2021, arXiv 2010.09649, algorithm 1).
 
     With ``m = products / 3`` random sign vectors in each of ``S`` and ``G``, and ``Q`` an orthonormal basis of ``A S``,
@@ -71,7 +53,7 @@ def hutchpp_trace(operator: Operator, products: int, generator: torch.Generator)
     the root of ``m``. curvlinops has the same estimate, and keeps the columns' values to itself.
 
     Args:
-        operator: ``A``.
+        operator: ``A [p, p]``, which has ``@``, ``shape``, ``device`` and ``dtype``: a tensor or a :class:`Hessian`.
         products: of ``A`` with a vector; a multiple of 3, at least 6, at most the number of rows.
         generator: of the random signs, on the CPU: it seeds one on the operator's device.
 
@@ -142,14 +124,13 @@ class Landscape:
         """How many images are misclassified at parameters ``[p]``."""
         return int((self._outputs(parameters).argmax(dim=1) != self.sample.labels).sum())
 
-    def gradient(self, parameters: Tensor, sample: Sample | None = None) -> Tensor:
-        """Gradient of the mean cross entropy at parameters ``[p]``, over another sample if one is given, ``[p]``."""
-        return self.loss_and_gradient(parameters, sample)[1]
+    def gradient(self, parameters: Tensor) -> Tensor:
+        """Gradient of the mean cross entropy at parameters ``[p]``, ``[p]``."""
+        return self.loss_and_gradient(parameters)[1]
 
-    def loss_and_gradient(self, parameters: Tensor, sample: Sample | None = None) -> tuple[float, Tensor]:
+    def loss_and_gradient(self, parameters: Tensor) -> tuple[float, Tensor]:
         """Return :meth:`loss` and :meth:`gradient` from one pass."""
-        sample = sample or self.sample
-        loss, gradient = self.batch.fit(partial(self._loss_and_gradient, parameters, sample), len(sample))
+        loss, gradient = self.batch.fit(partial(self._loss_and_gradient, parameters), len(self.sample))
         return float(loss), gradient
 
     def total(self, parameters: Tensor, images: Tensor, labels: Tensor) -> tuple[Tensor, list[nn.Parameter]]:
@@ -179,12 +160,12 @@ class Landscape:
         """Logits of the whole sample, without gradients."""
         return self._forward_batch.concatenated(partial(self.logits, parameters), self.sample.images)
 
-    def _loss_and_gradient(self, parameters: Tensor, sample: Sample, size: int) -> tuple[Tensor, Tensor]:
+    def _loss_and_gradient(self, parameters: Tensor, size: int) -> tuple[Tensor, Tensor]:
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         gradient = torch.zeros_like(parameters)
-        for images, labels in sample.batches(size):
+        for images, labels in self.sample.batches(size):
             total, variables = self.total(parameters, images, labels)
-            share = total / len(sample)
+            share = total / len(self.sample)
             gradient += as_vector(torch.autograd.grad(share, variables, materialize_grads=True))
             loss += share.detach()
         return loss, gradient

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from badminima.data.confusing import confuse, read_confusing
-from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.memory import draw_items
 from badminima.diagnostics.memory import labels as measure
 from badminima.experiment.settings import ConfuseSettings
@@ -65,8 +64,3 @@ def test_zeroed_copies_are_shown_and_some_stand_for_all(context):
         assert value == pytest.approx(every[name], abs=0.35)
     items = draw_items(context(noise=0.6, images=100), "labels")
     assert len(items.copies) == len(items.true) == len(items.clean) == 100
-
-
-def test_a_run_without_a_confusing_set_has_no_wrong_labels(run_context):
-    with pytest.raises(Skipped, match="did not start from a pretraining"):
-        measure(run_context(steps=0))

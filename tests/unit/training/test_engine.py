@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
 from badminima.data.confusing import confuse, read_confusing
@@ -15,13 +14,12 @@ from badminima.data.items import make_items, training_items
 from badminima.errors import UserError
 from badminima.experiment.records import MadeFrom, read_record
 from badminima.experiment.settings import ConfuseSettings, InitializeSettings, TrainSettings
-from badminima.models.build import build_model, trained_network
+from badminima.models.build import trained_network
 from badminima.models.starts import initialize
-from badminima.models.weights import weights_of
 from badminima.training.engine import Hooks
 from badminima.training.job import identity, run_training, write_run
 from badminima.training.numerics import Numerics
-from badminima.training.optimizer import SGD, learning_rate
+from badminima.training.optimizer import SGD
 from badminima.training.record import Evaluator
 
 CPU = torch.device("cpu")
@@ -168,33 +166,6 @@ def test_paired_runs_see_the_same_batches_whatever_their_init_and_recipe_are_cal
     assert np.array_equal(first.weights.vector(), second.weights.vector())
 
 
-def test_sgd_steps_are_those_of_torchs_optimizer(digits_on_torch, small_mlp):
-    torch.manual_seed(0)
-    ours = build_model(small_mlp, (1, 8, 8), 10)
-    theirs = build_model(small_mlp, (1, 8, 8), 10)
-    theirs.load_state_dict(ours.state_dict())
-    recipe = RecipeConfig(momentum=0.9, weight_decay=0.01)
-    parameters = list(ours.parameters())
-    mine = SGD(parameters, recipe)
-    reference = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
-    images, labels = digits_on_torch.train_images.float() / 255, digits_on_torch.train_labels
-    for _ in range(5):
-        mine.step(
-            torch.autograd.grad(cross_entropy(ours(images), labels), parameters), torch.tensor(0.1, dtype=torch.float64)
-        )
-        reference.zero_grad()
-        cross_entropy(theirs(images), labels).backward()
-        reference.step()
-    assert np.array_equal(weights_of(ours).vector(), weights_of(theirs).vector())
-
-
-def test_the_learning_rate_falls_after_each_milestone():
-    settings = OptimizationConfig(learning_rate=0.1, epochs=350, milestones=[150, 250], gamma=0.1)
-    rates = [learning_rate(settings, RecipeConfig(), epoch) for epoch in (1, 150, 151, 250, 251, 350)]
-    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
-    assert learning_rate(settings, RecipeConfig(learning_rate_scale=10), 1) == pytest.approx(1.0)
-
-
 def test_evaluation_is_in_evaluation_mode_and_leaves_no_trace(digits_on_torch):
     class Fixed(nn.Module):
         """Answers class 3, and in training mode nonsense."""
@@ -240,13 +211,6 @@ def test_streamed_data_train_to_the_same_bits_as_resident_ones(train, monkeypatc
     streamed = train(recipe=recipe, augmentation=augmentation)
     assert (resident.record["data"], streamed.record["data"]) == ("resident", "streamed")
     assert np.array_equal(resident.weights.vector(), streamed.weights.vector())
-
-
-def test_a_bar_on_a_terminal_and_lines_in_a_log_train_to_the_same_bits(train):
-    shown = []
-    silent = train()
-    assert np.array_equal(train(report=shown.append).weights.vector(), silent.weights.vector())
-    assert len(shown) == len(silent.outcome.history)
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])

@@ -41,12 +41,6 @@ def test_decay_of_a_part_is_that_of_all_on_this_part_and_none_elsewhere():
     assert all(part.any() for name, part in whole.items() if name != "1.bias")
 
 
-def test_decay_of_both_parts_is_decay_of_all():
-    whole, readout, hidden = (decays(part) for part in ("all", "readout", "hidden"))
-    for name in whole:
-        torch.testing.assert_close(readout[name] + hidden[name], whole[name])
-
-
 @pytest.mark.parametrize("recipe", [RecipeConfig(keep_norms=True, weight_decay=0.5, momentum=0.9)])
 def test_kept_norms_are_those_of_the_start_while_directions_move(recipe):
     start, model = trained(recipe)

@@ -12,7 +12,7 @@ from badminima.config import RecipeConfig
 from badminima.training.optimizer import Adam, optimizer_of
 
 CLASSES = {
-    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, weight_decay=0.05),
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.05),
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.1, weight_decay=0.05),
     "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=0.1, weight_decay=0.05),
 }
@@ -29,7 +29,9 @@ def two_networks() -> tuple[nn.Module, nn.Module]:
 def test_each_optimizer_steps_as_torchs_class_of_its_name(name):
     ours, theirs = two_networks()
     parameters = list(ours.parameters())
-    optimizer = optimizer_of(parameters, RecipeConfig(optimizer=name, weight_decay=0.05))
+    optimizer = optimizer_of(
+        parameters, RecipeConfig(optimizer=name, momentum=0.9 if name == "sgd" else 0.0, weight_decay=0.05)
+    )
     reference = CLASSES[name](theirs.parameters())
     images, labels = torch.randn(30, 6), torch.randint(3, (30,))
     for rate in (0.1, 0.1, 0.1, 0.01, 0.01):

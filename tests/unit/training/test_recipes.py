@@ -66,6 +66,7 @@ def test_schedules_go_by_steps_by_a_cosine_or_not_at_all():
 
     assert rates("steps") == pytest.approx([1, 1, 0.1, 0.1])
     assert rates("constant") == [1, 1, 1, 1]
+    assert learning_rate(phase, RecipeConfig(learning_rate_scale=10), 3) == pytest.approx(1)
     parameter = nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from badminima.config import OptimizationConfig, RecipeConfig
@@ -14,12 +13,7 @@ from badminima.training.job import run_training
 from badminima.training.restart import NEWEST, PREVIOUS, Interruption, RestartPoints
 
 IDENTITY = {"settings": {}, "start": "0" * 64}
-RECIPES = {
-    "momentum": RecipeConfig(momentum=0.9),
-    "adam": RecipeConfig(optimizer="adam"),
-    "averaged": RecipeConfig(ema=0.9),
-    "full batch": RecipeConfig(full_batch=True),
-}
+MOMENTUM = RecipeConfig(momentum=0.9)
 
 
 @pytest.fixture
@@ -30,8 +24,8 @@ def train(digits, digits_on_torch, small_mlp, train_settings, tmp_path):
     )
     optimization = OptimizationConfig(batch_size=16, learning_rate=0.05, epochs=2, milestones=[])
 
-    def run(folder: Path, recipe: RecipeConfig = RECIPES["momentum"], stop: bool = False):
-        of_run = TrainSettings(**{**train_settings.model_dump(), "recipe": recipe, "optimization": optimization})
+    def run(folder: Path, stop: bool = False):
+        of_run = TrainSettings(**{**train_settings.model_dump(), "recipe": MOMENTUM, "optimization": optimization})
         interruption = Interruption()
 
         def report(row):
@@ -44,16 +38,6 @@ def train(digits, digits_on_torch, small_mlp, train_settings, tmp_path):
             )
 
     return run
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_stopped_training_goes_on_to_the_same_bits(train, tmp_path, recipe):
-    with pytest.raises(Interrupted):
-        train(tmp_path / "run", RECIPES[recipe], stop=True)
-    run = train(tmp_path / "run", RECIPES[recipe])
-    assert run.outcome.restarts == 1
-    assert [process.epoch for process in run.outcome.processes] == [0, 2]
-    assert np.array_equal(run.weights.vector(), train(tmp_path / "other", RECIPES[recipe]).weights.vector())
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: b"", lambda content: content[1:]])
