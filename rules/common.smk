@@ -34,11 +34,9 @@ from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import measured, paths, runs, settings
 from badminima.report.settings import explore_settings, headline_figure, report_settings
-from badminima.workflow.contents import content_digest
-from badminima.workflow.environment import hand_over_config, planned_config
 from badminima.workflow.handles import runs_in_a_job
 from badminima.workflow.preflight import local_files
-from badminima.workflow.settings_files import SettingsFiles
+from badminima.workflow.settings_files import SettingsFiles, content_digest, hand_over_config, planned_config
 from badminima.workflow.targets import CLAIM_WORDS, help_text, question_of
 
 

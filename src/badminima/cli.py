@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
 import yaml
@@ -162,7 +162,7 @@ def command(stage: Command) -> click.Command:
 
 def _type_of(hint: Any) -> tuple[Any, bool]:
     """Return what click converts a parameter by, and whether its option may be repeated."""
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (Union, UnionType):
         hint = next(one for one in get_args(hint) if one is not type(None))
     if get_origin(hint) is tuple:
         return _type_of(get_args(hint)[0])[0], True

@@ -36,6 +36,8 @@ QUICK = {"help", "plan", "config"}
 TARGETS, ENDING = "targets", "ending"
 # Exceptions that only repeat that a job's command has failed.
 JOB_EXCEPTIONS = ("RuleException", "CalledProcessError", "SpawnedJobError")
+# Of jobs that share one Snakemake passes on nothing that the executor says.
+REFUSED = "the cluster refused or lost this job: Snakemake passes on no reason for runs that share one"
 NO_RULE = re.compile(r"No rule to produce (\S+)")
 # How messages without an event begin that tell nobody anything.
 NOISE = re.compile(
@@ -172,7 +174,9 @@ class LogHandler(LogHandlerBase):
         if content.get("indent"):
             return  # a member of a group, which has been taken in
         if content["event"] == LogEvent.GROUP_ERROR:
-            members = [Failure.of_event(job, content["aux_logs"]) for job in content["job_error_info"]]
+            # A job that started has a log of the executor's.
+            more = {} if content["aux_logs"] else {"rule_msg": REFUSED}
+            members = [Failure.of_event(job | more, content["aux_logs"]) for job in content["job_error_info"]]
             failed = [member for member in members if member.gives_reason] or members
         else:
             failed = [Failure.of_event(content, signal_name=self._signals.pop(content.get("thread"), None))]

@@ -33,28 +33,6 @@ def test_a_cluster_without_accounting_is_noticed_before_the_first_job(submit, ch
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize(
-    ("resources", "reason"),
-    [
-        ("{train: {runtime: 40}}", "time limit"),
-        ("{train: {mem_mb: 90000}}", "Requested node configuration is not available"),
-        ("{train: {runtime: 40}, max_runtime: 30}", None),
-    ],
-)
-def test_a_training_that_slurm_would_refuse_stops_the_start_with_slurms_words(
-    cluster, submit, checkout, resources, reason
-):
-    run = "results/smoke/runs/digits/mlp/random/vanilla/seed0/diagnostics.json"
-    options = ("--default-resources", "slurm_partition=short", "--retries", "2")
-    submitted = submit(checkout, run, config=(f"resources={resources}",), options=options)
-    output = submitted.end()
-    assert (submitted.process.returncode == 0) == (reason is None), output
-    if reason is not None:
-        assert "not started: SLURM, asked to take a job of training: found slurm_partition=short, runtime=" in output
-        assert reason in output
-        assert not (checkout.folder / "results" / "smoke" / "data").exists()
-
-
 def test_a_refusal_after_the_start_is_told_too(cluster, submit, checkout):
     """The doubled memory of a second attempt does not fit the nodes."""
     start = "results/smoke/inits/digits/mlp/random/seed0/weights.safetensors"
@@ -63,8 +41,7 @@ def test_a_refusal_after_the_start_is_told_too(cluster, submit, checkout):
     run = "results/smoke/runs/digits/mlp/random/vanilla/seed0/weights.safetensors"
     output = submit(checkout, run, config=("resources={train: {mem_mb: 6000}}",), options=("--retries", "1")).end()
     report = output[output.index("1 job did not complete:") :]
-    assert "Requested node configuration is not available" in report
-    assert "sbatch call" not in report
+    assert "the cluster refused or lost this job" in report
 
 
 def test_jobs_go_to_the_partition_that_fits_them(cluster, submit, checkout):

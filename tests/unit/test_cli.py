@@ -57,6 +57,49 @@ def test_every_command_explains_itself(script):
         assert name == "results" or f"--{name.replace('_', '-')}" in done.stdout
 
 
+STAGE = '''
+"""Do this and that.
+
+Args:
+    weights: weights of
+        a run.
+    kind: a kind.
+    ends: a record.
+    seeds: seed; repeat.
+    data: with data.
+"""
+from typing import Literal
+from badminima.cli import Count, Input, command
+
+@command
+def stage(
+    weights: Input,
+    kind: Literal["a", "b"],
+    ends: Input | None = None,
+    seeds: tuple[int, ...] = (),
+    threads: Count = 1,
+    data: bool = False,
+) -> None:
+    print(weights.name, kind, ends and ends.name, seeds, threads, data)
+'''
+
+
+def test_a_command_is_made_from_the_annotations_of_its_stage(tmp_path):
+    (tmp_path / "stage.py").write_text(STAGE)
+    stage = runpy.run_path(str(tmp_path / "stage.py"))["stage"]
+
+    def said(*arguments: str) -> str:
+        return CliRunner().invoke(stage, list(arguments)).output
+
+    given = ["--weights", "w", "--kind", "b"]
+    assert said(*given) == "w b None () 1 False\n"
+    assert said(*given, "--ends", "r", "--seeds", "1", "--seeds", "2", "--data") == "w b r (1, 2) 1 True\n"
+    assert "'c' is not one of 'a', 'b'" in said("--weights", "w", "--kind", "c")
+    assert "Missing option '--weights'" in said("--kind", "a")
+    for words in ("Do this and that.", "Weights of a run.", "CPU threads."):
+        assert words in said("--help")
+
+
 def test_measuring_says_which_weights_are_missing(tmp_path):
     done = run_here("diagnose.py", "--weights", tmp_path / "weights.safetensors")
     assert done.exit_code == 1

@@ -1,7 +1,7 @@
-"""Around the jobs: the environment that they inherit, checks before the first, reasons after a failure.
+"""Around the jobs: files of settings, checks before the first, reasons after a failure.
 
-- Holds: ``environment``, ``machine``, ``slurm`` and ``preflight`` (checks), ``settings_files`` and ``defaults``,
-  ``failures``, ``targets``.
+- Holds: ``settings_files``, ``preflight`` and ``machine`` (checks), ``handles`` (what Snakemake keeps to itself),
+  ``failures``, ``targets``, ``ending``.
 - Imports: everything but what trains, measures or draws; no torch.
-- Others use: nothing. ``rules/`` calls it.
+- Others use: nothing. ``rules/`` and the logger call it.
 """

@@ -1,6 +1,7 @@
 """Settings of jobs in files: a command names its file, and a job is run again when that name changes."""
 
 import json
+import os
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import product
@@ -11,10 +12,16 @@ from pydantic import BaseModel
 
 from badminima.config import Config
 from badminima.config.base import without_defaults
+from badminima.data.raw import facts_of, list_images
+from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import study_runs
 from badminima.experiment.settings import CollectSettings, TrainSettings
-from badminima.storage.files import write_text
+from badminima.storage.files import read_json, write_text
+
+PLANNED = "BADMINIMA_PLANNED"
+# The files of the configs that this process has loaded; a workflow may import this one several times.
+_loaded: list[str] = []
 
 
 class SettingsFiles:
@@ -78,3 +85,39 @@ class SettingsFiles:
         path = self.folder / f"{sha256(identity.encode()).hexdigest()[:16]}.json"
         self._texts[path] = text
         return str(path)
+
+
+def hand_over_config(file: str) -> None:
+    """Let jobs inherit the config that they are planned with, which lies in a file."""
+    _loaded.append(file)
+    os.environ[PLANNED] = os.pathsep.join(_loaded)
+
+
+def planned_config() -> dict[str, Any] | None:
+    """Return the config that a job on a cluster was planned with, whatever its sources say by now.
+
+    None where the job did not inherit the environment of the Snakemake that planned it.
+    """
+    if PLANNED not in os.environ:
+        return None
+    _loaded.append(os.environ[PLANNED].split(os.pathsep)[len(_loaded)])
+    return read_json(Path(_loaded[-1]))
+
+
+def content_digest(path: Path, endings: tuple[str, ...], folder: Path) -> str:
+    """Return a digest of a file, or of the files in a folder; nothing where they can't be read, as their job will tell.
+
+    Args:
+        path: the file or folder.
+        endings: of the files in the folder that count.
+        folder: where digests are kept: while names, sizes and times stay, nothing is read again.
+    """
+    try:
+        names = [path / name for name in list_images(path, endings).images] if path.is_dir() else [path]
+        times = [(str(name), name.stat().st_size, name.stat().st_mtime_ns) for name in names]
+        kept = folder / f"{sha256(repr(times).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.digest"
+        if not kept.exists():
+            write_text(kept, facts_of(path, endings)["sha256"][:16])
+        return kept.read_text(encoding="utf-8")
+    except (UserError, OSError):
+        return ""

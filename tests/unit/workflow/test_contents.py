@@ -4,8 +4,8 @@ import os
 
 from badminima.config.registry import IMAGE_ENDINGS
 from badminima.data import raw
-from badminima.workflow import contents
-from badminima.workflow.contents import content_digest
+from badminima.workflow import settings_files
+from badminima.workflow.settings_files import content_digest
 from tests.photographs import photographs
 
 
@@ -31,9 +31,9 @@ def test_files_are_read_once_while_their_sizes_and_times_stay(tmp_path, monkeypa
     archive = tmp_path / "photos.tar"
     archive.write_bytes(b"content")
     digest = content_digest(archive, IMAGE_ENDINGS, tmp_path / "kept")
-    monkeypatch.setattr(contents, "facts_of", None)
+    monkeypatch.setattr(settings_files, "facts_of", None)
     assert content_digest(archive, IMAGE_ENDINGS, tmp_path / "kept") == digest
-    monkeypatch.setattr(contents, "facts_of", raw.facts_of)
+    monkeypatch.setattr(settings_files, "facts_of", raw.facts_of)
     archive.write_bytes(b"other content")
     assert content_digest(archive, IMAGE_ENDINGS, tmp_path / "kept") != digest
 

@@ -98,12 +98,15 @@ def test_of_a_group_the_jobs_are_named_that_say_why(capsys, tmp_path):
         for rule, path in (("train", tmp_path / "absent.log"), ("diagnose", log))
     ]
     shown = handler()
-    tell(shown, LogEvent.GROUP_ERROR, level=logging.ERROR, aux_logs=[], job_error_info=jobs)
+    tell(shown, LogEvent.GROUP_ERROR, level=logging.ERROR, aux_logs=["slurm.log"], job_error_info=jobs)
     fail(shown, tmp_path, indent=True)
     shown.close()
     said = capsys.readouterr().err
     assert "1 job did not complete:\nrule diagnose" in said
     assert "rule train" not in said
+    tell(shown, LogEvent.GROUP_ERROR, level=logging.ERROR, aux_logs=[], job_error_info=jobs[:1])
+    shown.close()
+    assert "the cluster refused or lost this job" in capsys.readouterr().err
 
 
 def test_what_was_interrupted_goes_on(capsys):
