@@ -4,6 +4,7 @@ Pure and fast: no torch, no file access.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from badminima.config import AdversarialInit, Config, FigureConfig, RandomInit, RecipeConfig, RescaledInit, RunInit
@@ -252,13 +253,19 @@ def _axes(config: Config) -> Mistakes:
 
 
 def _shifts(config: Config) -> Mistakes:
-    """Refuse shifts that move all of an image away."""
+    """Refuse shifts that move all of an image away, and crops of nothing but padding."""
     shifts = config.measuring.options.get("robustness", {}).get("shift", [])
     for name in sorted({name for study in config.studies.values() for name in study.datasets}):
-        source = SOURCES.entry(config.datasets[name].source)
-        side = getattr(source.options(**config.datasets[name].options), "side", min(source.image_shape[1:]))
+        entry = config.datasets[name]
+        source = SOURCES.entry(entry.source)
+        # Only their file knows the side of a user's arrays.
+        known = inf if source.origin == "local" else min(source.image_shape[1:])
+        side = getattr(source.options(**entry.options), "side", known)
+        expected = f"expected less than {side}, the side of the images of {name} in pixels"
+        recipes = {recipe for study in config.studies.values() if name in study.datasets for recipe in study.recipes}
+        if entry.augmentation.padding >= side and any(config.recipes[recipe].augmentation for recipe in recipes):
+            yield UserError(f"datasets.{name}.augmentation.padding", entry.augmentation.padding, expected)
         if max(shifts, default=0) >= side:
-            expected = f"expected less than {side}, the side of the images of {name} in pixels"
             yield UserError("measuring.options.robustness.shift", shifts, expected)
             return
 
