@@ -77,6 +77,7 @@ def test_every_module_and_path_that_a_page_names_exists(page):
         for path in re.findall(r"`((?:src|tests|rules|presets|workflow|docs|report|envs|slurm)/[\w./-]+)`", text)
         if not (REPOSITORY / path).exists() and not Path(path).stem.endswith(EXAMPLES)
     }
+    missing |= {name for name in re.findall(r"\| `(\w+\.py)` \|", text) if not [*(REPOSITORY / "src").rglob(name)]}
     for name in re.findall(r"`(badminima(?:\.\w+)+)`", text):
         module = REPOSITORY / "src"
         rest = name.split(".")
