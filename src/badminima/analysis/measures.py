@@ -136,15 +136,11 @@ def _larger(values: np.ndarray, pairs: np.ndarray, statistics: StatisticsConfig)
     bad, good = values[pairs]
     known = np.isfinite(bad) & np.isfinite(good)
     larger = 0.5 * (1 + np.sign(bad[known] - good[known]))
+    found: dict[str, float] = {"pairs": len(larger)}
     if not len(larger):
-        return dict.fromkeys(("bad_is_larger", "bad_is_larger_low", "bad_is_larger_high"), np.nan) | {"pairs": 0}
+        return found
     low, high = clopper_pearson(float(larger.sum()), len(larger), statistics.confidence)
-    return {
-        "pairs": len(larger),
-        "bad_is_larger": float(larger.mean()),
-        "bad_is_larger_low": low,
-        "bad_is_larger_high": high,
-    }
+    return found | {"bad_is_larger": float(larger.mean()), "bad_is_larger_low": low, "bad_is_larger_high": high}
 
 
 def clopper_pearson(successes: float, trials: int, confidence: float) -> tuple[float, float]:

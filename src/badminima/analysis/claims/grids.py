@@ -62,13 +62,9 @@ def claims_settings(config: Config) -> ClaimsSettings:
 
 def claimed_study(config: Config, role: Role) -> str | None:
     """Return the name of the study that some claims are read from, if it is configured; the toy is none."""
-    named: dict[Role, str | None] = {
-        "study": config.claims.study,
-        "control": config.claims.control or config.claims.study,
-        "replication": config.claims.replication,
-        "label_noise": config.claims.label_noise,
-    }
-    return named.get(role)
+    if role == "toy":
+        return None
+    return getattr(config.claims, role) or (config.claims.study if role == "control" else None)
 
 
 def claimed_studies(config: Config) -> dict[Role, StudyConfig]:
