@@ -60,7 +60,11 @@ def defaults_of(annotation) -> object:
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return [defaults_of(inner) for inner in getattr(annotation, "__args__", ())]
     fields = {name: field for name, field in annotation.model_fields.items() if name != "revision"}
-    given = {name: plain(field.get_default(call_default_factory=True)) for name, field in fields.items() if not field.is_required()}
+    given = {
+        name: plain(field.get_default(call_default_factory=True))
+        for name, field in fields.items()
+        if not field.is_required()
+    }
     return given, {name: defaults_of(field.annotation) for name, field in fields.items()}
 
 
