@@ -18,10 +18,8 @@ CHECKOUT = Path(os.path.relpath(REPOSITORY))
 # Asked before there are rules: a workflow that imports this one may have a default target of its own.
 IS_DEFAULT = workflow.default_target is None
 
-# The workflow runs the library beside it, installed or not; so do its jobs, with the Python that runs Snakemake.
+# The workflow runs the library beside it, installed or not.
 sys.path.insert(0, str(SOURCE))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
@@ -36,8 +34,11 @@ from badminima.experiment import measured, paths, runs, settings
 from badminima.report.settings import explore_settings, headline_figure, report_settings
 from badminima.workflow.handles import runs_in_a_job
 from badminima.workflow.preflight import local_files
-from badminima.workflow.settings_files import SettingsFiles, content_digest, hand_over_config, planned_config
+from badminima.workflow.settings_files import SettingsFiles, content_digest
+from badminima.workflow.settings_files import hand_over_config, hand_over_library, planned_config
 from badminima.workflow.targets import CLAIM_WORDS, help_text, question_of
+
+hand_over_library(SOURCE)
 
 
 def beside(path):

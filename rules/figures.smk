@@ -5,8 +5,9 @@ FIGURE_FORMATS = ["pdf", "png", "svg", "csv"]
 HEADLINE = headline_figure(CONFIG)
 
 
-# The end of every command that draws.
-DRAWN = " --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} --csv {output.csv:q} >> {log:q} 2>&1"
+def drawn_files(wildcards, output):
+    """Return the options of every command that draws."""
+    return [f"--{name}={path}" for name, path in output.items()]
 
 
 def drawing(name, study, label=None, kind=None):
@@ -48,8 +49,10 @@ for figure in CONFIG.figures:
         params:
             settings=SETTINGS.path(settings.FigureSettings.of(CONFIG, figure)),
             tables=input_folder,
+            drawn=drawn_files,
         shell:
-            "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q}" + DRAWN
+            "python {input.script:q} --tables {params.tables:q} --settings @{params.settings:q} {params.drawn:q}"
+            " >> {log:q} 2>&1"
 
 
 # A figure of data rather than of tables.
@@ -76,5 +79,8 @@ if EXAMPLE is not None:
         threads: threads_of("figures")
         resources:
             **needs("figures"),
+        params:
+            drawn=drawn_files,
         shell:
-            "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q}" + DRAWN
+            "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q} {params.drawn:q}"
+            " >> {log:q} 2>&1"

@@ -27,6 +27,8 @@ rule help:
     log:
         LOGS / "help.log",
     localrule: True
+    conda:
+        "../envs/analysis.yaml"
     params:
         settings=help_file,
     shell:

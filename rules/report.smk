@@ -40,8 +40,8 @@ rule report:
         rules.claims.output,
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
         page_files(),
-        [beside(f"report/{file.name}") for file in sorted(REPOSITORY.glob("report/fig_*.rst"))],
         [beside(f"{TEMPLATES}/{name}") for name in ("report.html", "report.css", "macros.html")],
+        captions=[beside(f"report/{file.name}") for file in sorted(REPOSITORY.glob("report/fig_*.rst"))],
         terms=beside("docs/reference/glossary.md"),
         script=script("report"),
     output:
@@ -57,7 +57,7 @@ rule report:
     params:
         settings=SETTINGS.path(report_settings(CONFIG, overlays())),
         results=output_folder,
-        captions=str(CHECKOUT / "report"),
+        captions=lambda wildcards, input: os.path.dirname(input.captions[0]),
     shell:
         "python {input.script:q} --results {params.results:q} --captions {params.captions:q} --terms {input.terms:q}"
         " --settings @{params.settings:q} --html {output.html:q} >> {log:q} 2>&1"

@@ -46,9 +46,10 @@ if CONFIG.toy is not None:
             **needs("figures"),
         params:
             settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
+            drawn=drawn_files,
         shell:
             "python {input.script:q} --networks {input.networks:q} --table {input.table:q}"
-            " --settings @{params.settings:q}" + DRAWN
+            " --settings @{params.settings:q} {params.drawn:q} >> {log:q} 2>&1"
 
     rule anim_toy:
         """How do they escape (a GIF)?"""
@@ -91,6 +92,7 @@ if CONFIG.toy is not None:
             **needs("figures"),
         params:
             settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
+            drawn=drawn_files,
         shell:
             "python {input.script:q} --table {input.table:q} --paths {input.paths:q}"
-            " --settings @{params.settings:q}" + DRAWN
+            " --settings @{params.settings:q} {params.drawn:q} >> {log:q} 2>&1"

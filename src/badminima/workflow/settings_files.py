@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import product
@@ -85,6 +86,12 @@ class SettingsFiles:
         path = self.folder / f"{sha256(identity.encode()).hexdigest()[:16]}.json"
         self._texts[path] = text
         return str(path)
+
+
+def hand_over_library(source: Path) -> None:
+    """Let jobs import the library from ``source`` and run the Python that runs Snakemake."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def hand_over_config(file: str) -> None:
