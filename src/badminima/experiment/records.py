@@ -181,6 +181,10 @@ class RunRecord:
         """Make sure that the run was trained with the settings in a file; raises UserError if not."""
         own = parse(TrainSettings, self.content["settings"], where=f"{self.path}: settings.")
         found, expected = json.loads(json.dumps(without_defaults(own))), read_json(file)
+        if own.epochs_like is not None:
+            # It trained as many epochs as another pretraining; the config has the most that they may be.
+            for one in (found, expected):
+                one["optimization"].pop("epochs", None)
         if found != expected:
             key, value, wanted = _first_difference(found, expected)
             raise UserError(
