@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from badminima.config.registry import DIAGNOSTICS
-from badminima.diagnostics import network, robustness, sharpness
+from badminima.diagnostics import network, robustness
 from badminima.diagnostics.context import Context
-from badminima.diagnostics.hessian import Hessian, Landscape
+from badminima.diagnostics.hessian import GRADIENT_BATCH, HESSIAN_BATCH, Hessian, Landscape
 from badminima.diagnostics.network import statistics_batches
 from badminima.errors import UserError
 from badminima.storage.device import BatchSize
@@ -96,7 +96,7 @@ def test_hessian_products_do_not_depend_on_the_batch_or_the_number_of_directions
     whole = Hessian(landscape)
     expected = whole @ matrix
     torch.testing.assert_close(torch.stack([whole @ column for column in matrix.unbind(1)], dim=1), expected)
-    monkeypatch.setitem(sharpness.HESSIAN_BATCH, "cpu", 7)
+    monkeypatch.setitem(HESSIAN_BATCH, "cpu", 7)
     torch.testing.assert_close(Hessian(landscape) @ matrix, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -114,7 +114,7 @@ def test_a_forward_pass_and_a_gradient_do_not_depend_on_the_batch(context, monke
     landscape = Landscape(context.network.model, context.train)
     loss, gradient = landscape.loss(landscape.end), landscape.gradient(landscape.end)
     monkeypatch.setitem(network.BATCH, "cpu", 7)
-    monkeypatch.setitem(sharpness.GRADIENT_BATCH, "cpu", 7)
+    monkeypatch.setitem(GRADIENT_BATCH, "cpu", 7)
     other = Landscape(context.network.model, context.train)
     assert other.loss(other.end) == pytest.approx(loss, rel=1e-6)
     assert other.loss_and_gradient(other.end)[0] == pytest.approx(loss, rel=1e-6)

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics import sharpness
 from badminima.diagnostics.context import Skipped
-from badminima.diagnostics.hessian import Hessian, Landscape, hessian_trace
+from badminima.diagnostics.hessian import HESSIAN_BATCH, Hessian, Landscape, hessian_trace
 from badminima.diagnostics.network import Sample, thin_out
 from badminima.diagnostics.sharpness import largest_sigma, top_eigenvalues, worst_rise
 
@@ -87,7 +87,7 @@ def exact_hessian(landscape: Landscape) -> torch.Tensor:
 def test_hessian_products_are_exact_also_in_batches(small, monkeypatch):
     exact = exact_hessian(small)
     identity = torch.eye(len(exact), dtype=torch.float64)
-    monkeypatch.setitem(sharpness.HESSIAN_BATCH, "cpu", 7)
+    monkeypatch.setitem(HESSIAN_BATCH, "cpu", 7)
     torch.testing.assert_close(Hessian(small) @ identity, exact)
     torch.testing.assert_close(Hessian(small) @ identity[0], exact[0])
 

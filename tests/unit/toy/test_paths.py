@@ -8,7 +8,7 @@ import torch
 from torch.func import functional_call
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from badminima.diagnostics import distance, gradients, units
+from badminima.diagnostics import gradients, units, weights
 from badminima.toy.data import draw_data, steps_of
 from badminima.toy.data import stack as stack_data
 from badminima.toy.experiment import logarithmic
@@ -89,7 +89,7 @@ def test_the_other_measures_are_the_digits(stack, data):
             "units.effective_rank": units.effective_rank(units.singular_values(features)),
             "units.dead": float(torch.cat([(highest <= 0).double() for highest in watch.highest.values()]).mean()),
             "norm.end": np.linalg.norm(last),
-            "distance.angle": distance.angle(first, last),
+            "distance.angle": weights.angle(first, last),
         }
         assert {name: measured[name][seed] for name in expected} == pytest.approx(expected, rel=1e-9)
         right = (found.outputs[seed] > 0) == (labels[seed] > 0.5)
