@@ -36,7 +36,7 @@ def run_smoke(folder: Path, device: str) -> tuple[int, float, float]:
     seconds, cpu_seconds = time.perf_counter() - started, _cpu_seconds() - cpu_started
     if done.returncode != 0:
         raise click.ClickException(done.stderr[-2000:])
-    counted = re.search(r"^total +(\d+)$", done.stderr + done.stdout, re.MULTILINE)
+    counted = re.search(r"^jobs: (\d+)", done.stderr + done.stdout, re.MULTILINE)
     assert counted is not None, done.stderr
     return int(counted[1]) - (TARGETS[device] == "all"), seconds, cpu_seconds  # `all` is no job
 

@@ -1,7 +1,7 @@
 # What happens between the plan and the first job: checks, and the files of settings that commands name. And after the
 # last one.
 from badminima.workflow.ending import ending
-from badminima.workflow.handles import check_slurm, lift_job_rate_limit, made_files, planned_jobs
+from badminima.workflow.handles import check_slurm, lift_job_rate_limit, limit_resource, made_files, planned_jobs
 from badminima.workflow.machine import gpus_here
 from badminima.workflow.preflight import check_captions, check_cost, check_data
 
@@ -32,7 +32,7 @@ def limit_gpus():
     if workflow.nodes is None and "gpu" not in workflow.global_resources:
         gpus = gpus_here(CONFIG.device)
         if gpus:
-            workflow.register_resource("gpu", gpus)
+            limit_resource(workflow, "gpu", gpus)
 
 
 def check_start(jobs):

@@ -42,7 +42,7 @@ NO_RULE = re.compile(r"No rule to produce (\S+)")
 # How messages without an event begin that tell nobody anything.
 NOISE = re.compile(
     r"WorkflowError:\nAt least one job|Building DAG|Config file |Using shell|Conda env|Singularity|Group jobs|"
-    r"Select jobs|Complete log|Elapsed time|Removing output|Shutting down|Exiting because|SLURM run ID|"
+    r"Select jobs|Complete log|Elapsed time|Removing output|Shutting down|Exiting because|"
     r"Job .* has been submitted|Cleaning up SLURM|Assuming|$"
 )
 
@@ -156,6 +156,7 @@ class LogHandler(LogHandlerBase):
     def _finish(self, job: int) -> None:
         rule, outputs, _ = self._running.pop(job, ("", [], []))
         self._finished.append(rule)
+        self._failures.pop((rule, *outputs), None)  # a later attempt has made it
         if self._progress is not None:
             for path in outputs:
                 if path.endswith(".png"):

@@ -40,6 +40,28 @@ rule new:
     shell: "touch {{output}}"
 """
 
+# Each job writes how many of its kind run; light jobs that end meanwhile wake the scheduler.
+LIMITED = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY / "src")!r})
+from badminima.workflow import handles
+
+onstart:
+    handles.limit_resource(workflow, "gpu", 1)
+
+rule all:
+    input: expand("{{number}}.txt", number=range(4)), expand("{{number}}.light", number=range(4))
+
+rule heavy:
+    output: "{{number}}.txt"
+    resources: gpu=1
+    shell: "touch on.{{wildcards.number}}; sleep 0.5; ls on.* | wc -l > {{output}}; rm on.{{wildcards.number}}"
+
+rule light:
+    output: "{{number}}.light"
+    shell: "sleep 0.{{wildcards.number}}; touch {{output}}"
+"""
+
 
 @pytest.fixture
 def snakemake(tmp_path, monkeypatch):
@@ -64,6 +86,13 @@ def test_planned_jobs_and_made_files_are_known_and_the_rate_is_no_longer_limited
 
 def test_a_limit_that_somebody_asked_for_stays(snakemake):
     assert "limit True True" in snakemake("--cores", "1", "--max-jobs-per-timespan", "7/1s")
+
+
+def test_a_resource_limited_at_the_start_is_shared_by_the_jobs_that_run_at_once(tmp_path):
+    (tmp_path / "Snakefile").write_text(LIMITED)
+    command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--cores", "8"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert {(tmp_path / f"{number}.txt").read_text() for number in range(4)} == {"1\n"}
 
 
 def test_without_slurm_or_its_accounting_a_line_says_what_to_do(snakemake, tmp_path):

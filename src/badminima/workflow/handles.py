@@ -46,6 +46,16 @@ def lift_job_rate_limit(workflow: Any) -> None:
         workflow.scheduler.job_rate_limiter = None
 
 
+def limit_resource(workflow: Any, name: str, limit: int) -> None:
+    """Let jobs that run at once ask for no more of a resource than ``limit``.
+
+    A default profile can't say it: Snakemake cuts what a cluster's jobs ask for down to such a limit. In ``onstart``
+    the scheduler is there already, with limits of its own.
+    """
+    workflow.register_resource(name, limit)
+    workflow.scheduler.global_resources[name] = limit
+
+
 def check_slurm(workflow: Any) -> None:
     """Raise UserError if jobs go to SLURM and it is not there, or if nobody would notice their end.
 

@@ -176,7 +176,7 @@ def test_what_was_measured_without_a_finite_value_is_left_out(drawn):
 
 
 def run_track(*arguments: object):
-    main = runpy.run_path(str(REPOSITORY / "workflow" / "scripts" / "track.py"))["main"]
+    main = runpy.run_path(str(REPOSITORY / "workflow" / "scripts" / "track.py"))["track"]
     return CliRunner().invoke(main, list(map(str, arguments)), prog_name="track.py")
 
 

@@ -60,6 +60,17 @@ def test_progress_is_shown_of_what_takes_time_unless_it_is_quiet(capsys, quiet):
     assert capsys.readouterr().err == ""
 
 
+def test_a_failure_that_a_later_attempt_made_good_is_not_reported_at_the_end(capsys, tmp_path):
+    shown = handler(Quietness.ALL)
+    start(shown, "train", "train")
+    fail(shown, tmp_path, output=["train.png"])
+    tell(shown, LogEvent.JOB_FINISHED, job_id=1)
+    tell(shown, LogEvent.JOB_INFO, jobid=0, rule_name="train", output=["train.png"], log=[])
+    tell(shown, LogEvent.JOB_FINISHED, job_id=0)
+    shown.close()
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("quiet", [(), (Quietness.ALL,), (Quietness.RULES,)])
 def test_errors_and_failed_jobs_are_told_however_quiet(capsys, tmp_path, quiet):
     shown = handler(*quiet)
