@@ -14,8 +14,10 @@ from pathlib import Path
 
 from safetensors.numpy import load_file
 
-# Columns and tables of times, which differ between two runs of the same code.
-CLOCKS = {"seconds", "images_per_second"}
+# What differs between two runs of the same code, as a column or as the statistic of a row, and a table of times.
+CLOCKS = {"seconds", "images_per_second", "revision"}
+# The words of claims may change; their numbers may not.
+WORDS = {"statement"}
 TIMED = {"costs.csv"}
 MADE = ("presets/smoke.yaml", "presets/demo.yaml")
 
@@ -37,7 +39,8 @@ def content_of(path: Path) -> object:
     if path.suffix == ".safetensors":
         return {name: (tensor.dtype, tensor.shape, tensor.tobytes()) for name, tensor in load_file(path).items()}
     with path.open(newline="", encoding="utf-8") as lines:
-        return [{name: value for name, value in row.items() if name not in CLOCKS} for row in csv.DictReader(lines)]
+        rows = [row for row in csv.DictReader(lines) if row.get("statistic") not in CLOCKS]
+    return [{name: value for name, value in row.items() if name not in CLOCKS | WORDS} for row in rows]
 
 
 def differing(one: Path, other: Path) -> list[str]:
