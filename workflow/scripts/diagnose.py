@@ -24,6 +24,7 @@ from badminima.diagnostics import diagnose as measuring
 from badminima.diagnostics.diagnose import Inputs, read_context, record, tell_failures
 from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings
+from badminima.results.beside import beside, settings_beside
 from badminima.storage.files import write_json
 from badminima.training.numerics import begin_job
 
@@ -46,8 +47,6 @@ def diagnose(
         raise UserError(weights, "no such file", "give the weights.safetensors of a run")
     given = Inputs(weights, start, prepared, confusing, random, reference)
     if settings is None:
-        from badminima.results.results import beside, settings_beside  # pandas, which no job of the workflow needs here
-
         settings, given = settings_beside(weights), beside(given)
         known = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in ("diagnose", "compare")]
         names = list(only) or known

@@ -7,7 +7,7 @@ import pytest
 from badminima.diagnostics.diagnose import Inputs
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
-from badminima.results.results import beside
+from badminima.results.beside import beside
 
 
 @pytest.fixture
