@@ -190,7 +190,7 @@ def _pixels(config: Config, dataset: str) -> int:
 
 @dataclass(frozen=True)
 class _Place:
-    """What a plan reckons with."""
+    """Hold everything that a plan counts with."""
 
     config: Config
     device: Device

@@ -1,4 +1,4 @@
-"""What was measured of devices: how fast they train, evaluate, measure and start. Written by `make bench`."""
+"""Read how fast devices train, evaluate, measure and start; `make bench` measures it."""
 
 import csv
 import math

@@ -1,4 +1,4 @@
-"""What a training records: evaluations, a row per evaluated epoch, and its outcome."""
+"""Record a training: evaluations, a row per evaluated epoch, and its outcome."""
 
 from dataclasses import dataclass, field, fields
 from functools import partial

@@ -51,7 +51,7 @@ def drawn(tables, figure: str, recipes=RECIPES, inits=INITS, doses=OVER_RECIPES)
 
 
 def diverged(tables, *runs: tuple[str, str, int]):
-    """The same study, had some runs (init, recipe, seed) diverged."""
+    """Return a study as if some runs (init, recipe, seed) had diverged."""
     lost = tables.runs.copy()
     lost.loc[lost.set_index(["init", "recipe", "seed"]).index.isin(runs), "status"] = "diverged"
     spoilt = replace(tables, runs=lost, gaps=gaps_table(lost, tables.correct_of, STATISTICS, root_seed=0))
