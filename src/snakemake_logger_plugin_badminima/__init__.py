@@ -3,7 +3,8 @@
 It shows progress (a bar on a terminal, else a line every few seconds; while no job ends, the last line of the log of
 one that runs), each figure when it is there, warnings and
 errors; at the end each failed job with the end of its log, or what the workflow says that it has made. ``--quiet all``
-leaves errors and failed jobs; a dry run is Snakemake's own output.
+leaves errors and failed jobs. A dry run, and whatever asks Snakemake for more, is Snakemake's own output, with the
+failed jobs at the end.
 
 Snakemake imports this before it reads a Snakefile, which says where the library lies: so nothing of that is imported
 until jobs are planned.
@@ -32,6 +33,8 @@ COUNTED = {"pretrain": "pretrainings", "train": "trainings"}
 EVERY = 15.0
 # The rules that print something in a moment.
 QUICK = {"help", "plan", "config"}
+# Options that ask Snakemake for more than this shows.
+MORE = ("verbose", "printshellcmds", "debug_dag", "show_failed_logs")
 # Events of the workflow's own: the targets that there are, and a line of what was made.
 TARGETS, ENDING = "targets", "ending"
 # Exceptions that only repeat that a job's command has failed.
@@ -53,9 +56,10 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         """Begin with nothing planned."""
         quiet = {choice.name for choice in getattr(self.common_settings, "quiet", None) or ()}
-        self._is_dry = bool(getattr(self.common_settings, "dryrun", False))
-        self._shows_news = "ALL" not in quiet
-        self._shows_progress = not quiet & {"ALL", "PROGRESS"}
+        asked = {name for name in ("dryrun", *MORE) if getattr(self.common_settings, name, False)}
+        self._is_plain = "dryrun" in asked or bool(asked and "ALL" not in quiet)
+        self._shows_news = "ALL" not in quiet and not self._is_plain
+        self._shows_progress = self._shows_news and "PROGRESS" not in quiet
         self._targets: Mapping[str, Any] | None = None
         self._planned: dict[str, int] = {}
         self._running: dict[int, tuple[str, list[str], list[str]]] = {}
@@ -71,8 +75,8 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
-        """Take the place of Snakemake's own messages, but in a dry run."""
-        return not self._is_dry
+        """Take the place of Snakemake's own messages, unless they are asked for."""
+        return not self._is_plain
 
     @property
     def writes_to_file(self) -> bool:
@@ -104,12 +108,10 @@ class LogHandler(LogHandlerBase):
             self._fail(content)
         elif record.levelno >= logging.ERROR:
             self._error(record)
-        elif self._is_dry or record.levelno < logging.INFO:
-            pass
         elif event == LogEvent.RUN_INFO and not self._planned:
             self._begin(content["stats"])
         elif event == LogEvent.JOB_INFO:
-            self._has_started = True
+            self._has_started = not self._is_plain
             self._running[content["jobid"]] = (content["rule_name"], list(content["output"]), list(content["log"]))
         elif event == LogEvent.JOB_FINISHED:
             self._finish(content["job_id"])
@@ -135,12 +137,12 @@ class LogHandler(LogHandlerBase):
         super().close()
 
     def _begin(self, stats: dict[str, Any]) -> None:
-        from badminima.cli import Progress
-
         self._planned = {rule: int(count) for rule, count in stats.items() if rule != "total"}
         self._since = time.monotonic()
         jobs = sum(self._planned.values())
         if self._shows_progress and {rule.rpartition("_")[2] for rule in self._planned} - QUICK:
+            from badminima.cli import Progress
+
             among = [f"{self._count(self._planned, rule)} {name}" for rule, name in self._counted()]
             self._say(f"jobs: {jobs}" + (f", among them {' and '.join(among)}" if among else ""))
             self._progress = Progress(jobs, "jobs", every=EVERY)
@@ -196,7 +198,7 @@ class LogHandler(LogHandlerBase):
             self._signals[record.thread] = signal_in(text)
         elif not NOISE.match(text):
             self._has_errors = True
-            if not self._is_dry:
+            if not self._is_plain:
                 self._say(text)
             missing = NO_RULE.search(text)
             if missing and self._targets is not None:

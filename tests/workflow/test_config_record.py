@@ -30,7 +30,7 @@ def test_the_config_of_an_earlier_start_hides_no_job(checkout, leftover, target)
 def test_the_plan_is_printed_every_time(leftover):
     for _ in range(2):
         plan = leftover.snakemake(*SMOKE, "--", "plan").stdout
-        assert re.search(r"^all: at most .*; 16 trainings after 4 pretrainings$", plan, re.MULTILINE)
+        assert re.search(r"^all: .*at most .*; 16 trainings after 4 pretrainings$", plan, re.MULTILINE)
 
 
 def test_no_rule_makes_another_rules_output_ancient():

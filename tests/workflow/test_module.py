@@ -162,7 +162,8 @@ def test_without_the_modules_onstart_a_job_says_what_is_missing(checkout, tmp_pa
     other = importing(tmp_path, checkout.folder / "Snakefile")
     text = (tmp_path / "Snakefile").read_text()
     (tmp_path / "Snakefile").write_text(text.replace("    badminima.onstart()\n", ""))
-    done = other.snakemake("--", "results/smoke/data/digits.safetensors", check=False)
+    # Without this option Snakemake's own output names the log alone.
+    done = other.snakemake("--show-failed-logs", "--", "results/smoke/data/digits.safetensors", check=False)
     assert done.returncode == 1
     assert "an importing workflow calls badminima.onstart()" in done.stdout + done.stderr
 
