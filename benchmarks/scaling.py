@@ -22,11 +22,11 @@ from badminima.data.items import Items, make_items, training_items
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.settings import ConfuseSettings
 from badminima.models.build import build_model
+from badminima.models.numerics import set_up
 from badminima.storage.device import choose_device
 from badminima.storage.files import write_csv
 from badminima.storage.provenance import provenance
 from badminima.training.engine import Training
-from badminima.training.numerics import set_up
 from benchmarks.training import random_dataset, settings_of
 
 SHAPE = (1, 28, 28)

@@ -26,11 +26,11 @@ from badminima.data.items import make_items
 from badminima.data.prepared import PreparedDataset
 from badminima.experiment.settings import TrainSettings
 from badminima.models.build import build_model
+from badminima.models.numerics import Numerics, set_up
 from badminima.storage.device import choose_device
 from badminima.storage.files import write_csv
 from badminima.storage.provenance import provenance
 from badminima.training.engine import Training
-from badminima.training.numerics import Numerics, set_up
 from benchmarks import reference
 
 # (model, image shape, images per repetition on a CPU)

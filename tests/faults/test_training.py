@@ -267,7 +267,7 @@ def test_damaged_inputs_are_named(pretraining, tmp_path, which, damage):
 
 def test_evaluation_that_does_not_fit_into_memory_is_halved(job, monkeypatch, capsys, digits_on_torch):
     from badminima.data.items import make_items
-    from badminima.training.numerics import Numerics
+    from badminima.models.numerics import Numerics
     from badminima.training.record import Evaluator
 
     class Large(torch.nn.Module):

@@ -18,11 +18,9 @@ FLOORS = [
     ("config", "storage"),
     ("cli", "experiment"),
     ("data", "analysis"),
-    ("models", "report"),
-    ("training", "toy"),
-    ("diagnostics",),
-    ("results", "workflow"),
-    ("zoo",),
+    ("models", "report", "workflow"),
+    ("training", "toy", "diagnostics", "zoo"),
+    ("results",),
     ("__init__",),
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

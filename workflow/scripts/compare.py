@@ -12,8 +12,8 @@ import click
 from badminima.cli import Count, Gpus, Input, Output, command
 from badminima.diagnostics.diagnose import Inputs, diagnose, read_context, record, tell_failures
 from badminima.experiment.settings import DiagnoseSettings
+from badminima.models.numerics import begin_job
 from badminima.storage.files import write_json
-from badminima.training.numerics import begin_job
 
 
 @command

@@ -24,9 +24,9 @@ from badminima.diagnostics import diagnose as measuring
 from badminima.diagnostics.diagnose import Inputs, read_context, record, tell_failures
 from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings
+from badminima.models.numerics import begin_job
 from badminima.results.beside import beside, settings_beside
 from badminima.storage.files import write_json
-from badminima.training.numerics import begin_job
 
 
 @command

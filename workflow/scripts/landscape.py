@@ -15,9 +15,9 @@ from badminima.diagnostics.context import Skipped
 from badminima.diagnostics.diagnose import Inputs, read_context
 from badminima.experiment.records import OF_WEIGHTS
 from badminima.experiment.settings import DiagnoseSettings
+from badminima.models.numerics import begin_job
 from badminima.storage.files import write_csv
 from badminima.storage.tensorfiles import stated_digest
-from badminima.training.numerics import begin_job
 
 
 @command

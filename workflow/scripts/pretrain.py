@@ -11,9 +11,9 @@ from badminima.cli import Count, Folder, Gpus, Input, Seconds, command
 from badminima.diagnostics.diagnose import Inputs, measure_along
 from badminima.errors import UserError
 from badminima.experiment.settings import TrainSettings
+from badminima.models.numerics import begin_job
 from badminima.storage.files import read_json
 from badminima.training.job import train, with_epochs
-from badminima.training.numerics import begin_job
 
 
 @command

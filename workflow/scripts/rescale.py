@@ -10,8 +10,8 @@ from badminima.cli import Count, Input, Output, command
 from badminima.data.prepared import read_prepared
 from badminima.experiment.settings import RescaleSettings
 from badminima.models import starts
+from badminima.models.numerics import begin_job
 from badminima.models.weights import read_weights, write_weights
-from badminima.training.numerics import begin_job
 
 
 @command

@@ -10,8 +10,8 @@ Args:
 from badminima.cli import Count, Folder, Gpus, Input, Seconds, command
 from badminima.diagnostics.diagnose import Inputs, measure_along
 from badminima.experiment.settings import TrainSettings
+from badminima.models.numerics import begin_job
 from badminima.training import job
-from badminima.training.numerics import begin_job
 
 
 @command

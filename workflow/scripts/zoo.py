@@ -20,8 +20,9 @@ import click
 
 from badminima.cli import Folder, Progress, command
 from badminima.errors import UserError
+from badminima.experiment.runs import listed
 from badminima.results.export import export
-from badminima.results.results import Results, listed
+from badminima.results.results import Results
 
 
 @command

@@ -6,6 +6,6 @@ be made of a run raises :class:`~badminima.diagnostics.context.Skipped`; one tha
 
 - Holds: ``context`` (what a measurement may look at), ``diagnose`` (from files to measurements, at the end of a run or
   at every evaluated epoch), ``network`` and ``hessian`` (shared), ``attacks``, and the measurements.
-- Imports: ``config``, ``experiment``, ``data``, ``models``, ``storage``, ``training.numerics``.
+- Imports: ``config``, ``experiment``, ``data``, ``models``, ``storage``.
 - Others use: ``diagnose``, ``landscape``. A measurement may use another's functions.
 """

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from badminima.training.numerics import rounding
+from badminima.models.numerics import rounding
 
 # Length of PGD's path in radii: enough to cross the ball, which takes 2, and to go on along its edge.
 PATH = 2.5

@@ -3,6 +3,7 @@
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,12 +15,11 @@ from badminima.errors import UserError
 from badminima.experiment.measured import is_of_tensor
 from badminima.experiment.records import Coordinates, Measured, record_beside, require_run
 from badminima.experiment.settings import DiagnoseSettings, TrainSettings
+from badminima.models.numerics import kept
 from badminima.models.weights import Weights, read_weights
 from badminima.storage.device import choose_device
 from badminima.storage.provenance import provenance
 from badminima.storage.tensorfiles import stated_digest
-from badminima.training.engine import Measure
-from badminima.training.numerics import kept
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def tell_failures(measured: Measurements) -> None:
         print(f"{name}: failed ({reason})", file=sys.stderr, flush=True)
 
 
-def measure_along(settings: TrainSettings, inputs: Inputs) -> Measure | None:
+def measure_along(settings: TrainSettings, inputs: Inputs) -> Callable[[Weights], dict[str, float]] | None:
     """Return the function that a training calls with its weights, to measure them along its path.
 
     A measurement that is skipped or fails gives no number, and one line on stderr for each reason: a training must

@@ -13,9 +13,9 @@ from badminima.data.prepared import PreparedDataset
 from badminima.experiment.settings import DiagnoseSettings
 from badminima.models.batchnorm import recompute_statistics, statistics_batches
 from badminima.models.build import build_model
+from badminima.models.numerics import set_up
 from badminima.models.weights import Weights, load_weights
 from badminima.storage.device import BatchSize, choose_device
-from badminima.training.numerics import set_up
 
 # Images at a time, where memory allows. A GPU wants large batches; on a CPU they fall out of the cache.
 BATCH = {"cuda": 2048, "cpu": 256}

@@ -6,9 +6,11 @@ Two studies that hold the same run share it, because it has the same path.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from badminima.config import AdversarialInit, Config, InitConfig, RandomInit, RescaledInit, RunInit, StudyConfig
+from badminima.errors import UserError
 
 # All seeds of one init and recipe, for a dataset and model that are known.
 Cell = tuple[str, str]
@@ -156,3 +158,25 @@ def _needed(config: Config) -> dict[str, set[str]]:
             recipes.add(entry.recipe)
     datasets, models = {run.dataset for run in runs}, {run.model for run in runs}
     return {"datasets": datasets, "models": models, "inits": inits, "recipes": recipes}
+
+
+def require_known(name: str, known: Iterable[str], where: Path) -> None:
+    """Make sure that ``a/b/c`` is among the known names of this form; raises UserError with those that are.
+
+    Args:
+        name: what was asked for.
+        known: the names that there are, each of as many parts.
+        where: the folder that they are paths in.
+    """
+    others = [other.split("/") for other in known]
+    for depth, part in enumerate(parts := name.split("/")):
+        there = {other[depth] for other in others if other[:depth] == parts[:depth] and len(other) > depth}
+        if part not in there:
+            raise UserError(where.joinpath(*parts[:depth]), f"no {part!r}", f"there: {listed(sorted(there))}")
+    if parts not in others:
+        raise UserError(where / name, "the beginning of a name", "expected dataset/model/init/recipe/seedN")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as part of a sentence."""
+    return ", ".join(names) or "none"

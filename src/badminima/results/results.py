@@ -11,7 +11,6 @@
 torch.Size([5, 10])
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -30,7 +29,7 @@ from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import RECORD, TABLE_NAMES, WEIGHTS, Paths
 from badminima.experiment.records import RunRecord, read_record
-from badminima.experiment.runs import Run
+from badminima.experiment.runs import Run, listed, require_known
 from badminima.models.weights import Weights, read_weights
 from badminima.results.beside import recorded_inits
 from badminima.storage.files import read_json, user_path
@@ -283,28 +282,6 @@ class Results:
             known = [self.paths.run(run).relative_to(runs).as_posix() for run in self.trained]
             require_known(folder.relative_to(runs).as_posix(), known, runs)
         return folder
-
-
-def require_known(name: str, known: Iterable[str], where: Path) -> None:
-    """Make sure that ``a/b/c`` is among the known names of this form; raises UserError with those that are.
-
-    Args:
-        name: what was asked for.
-        known: the names that there are, each of as many parts.
-        where: the folder that they are paths in.
-    """
-    others = [other.split("/") for other in known]
-    for depth, part in enumerate(parts := name.split("/")):
-        there = {other[depth] for other in others if other[:depth] == parts[:depth] and len(other) > depth}
-        if part not in there:
-            raise UserError(where.joinpath(*parts[:depth]), f"no {part!r}", f"there: {listed(sorted(there))}")
-    if parts not in others:
-        raise UserError(where / name, "the beginning of a name", "expected dataset/model/init/recipe/seedN")
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names as part of a sentence."""
-    return ", ".join(names) or "none"
 
 
 def _is_results(folder: Path) -> bool:

@@ -17,10 +17,10 @@ from badminima.data.augmentation import AugmentationDraws, draw_augmentation, fl
 from badminima.data.items import Items
 from badminima.errors import GOES_ON, Interrupted
 from badminima.experiment.settings import TrainSettings
+from badminima.models.numerics import Numerics
 from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
 from badminima.training.graphs import Learner
-from badminima.training.numerics import Numerics
 from badminima.training.optimizer import rate_of_step
 from badminima.training.record import Evaluation, Evaluator, HistoryRow, Outcome, Process, this_process
 from badminima.training.restart import Interruption, RestartPoints, State

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 
 from badminima.errors import UserError
-from badminima.training.numerics import Numerics
+from badminima.models.numerics import Numerics
 from badminima.training.step import Step
 
 # Calls before the recording: libraries choose algorithms, allocate and compile in the first ones.

@@ -19,6 +19,7 @@ from badminima.experiment.paths import HISTORY, PREDICTIONS, RECORD, WEIGHTS
 from badminima.experiment.records import Coordinates, MadeFrom, digest_of, origin
 from badminima.experiment.settings import TrainSettings
 from badminima.models.build import add_dropout, build_model, check_batch
+from badminima.models.numerics import set_up
 from badminima.models.starts import draw, shrink_and_perturb
 from badminima.models.weights import Weights, load_weights, read_weights, weights_of, write_weights
 from badminima.seeding import integer_seed
@@ -27,7 +28,6 @@ from badminima.storage.files import write_csv, write_json
 from badminima.storage.provenance import provenance
 from badminima.storage.tensorfiles import write_tensors
 from badminima.training.engine import NO_HOOKS, Hooks, Measure, Training
-from badminima.training.numerics import set_up
 from badminima.training.record import HistoryRow, Outcome
 from badminima.training.restart import RestartPoints, watch_signals
 

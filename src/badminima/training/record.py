@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from badminima.data.augmentation import AugmentationDraws
 from badminima.data.items import Items
+from badminima.models.numerics import Numerics
 from badminima.storage.device import BatchSize, describe
-from badminima.training.numerics import Numerics
 
 # A GPU wants large batches; on a CPU they fall out of the cache (convnet, 28x28: 256 is twice as fast as 2,048).
 EVALUATION_BATCH = {"cuda": 2048, "cpu": 256}

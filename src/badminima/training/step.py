@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from badminima.config import RecipeConfig
+from badminima.models.numerics import Numerics
 from badminima.training.gradients import Accumulation, Gradients, KeptNorms, PartialDecay, Plain, SharpnessAware, clip
-from badminima.training.numerics import Numerics
 from badminima.training.optimizer import optimizer_of
 
 

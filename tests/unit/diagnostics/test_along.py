@@ -20,11 +20,11 @@ from badminima.experiment.settings import (
     InitializeSettings,
     TrainSettings,
 )
+from badminima.models.numerics import kept
 from badminima.models.starts import initialize
 from badminima.models.weights import read_weights, write_weights
 from badminima.training.engine import Hooks
 from badminima.training.job import identity, run_training, write_run
-from badminima.training.numerics import kept
 from badminima.training.restart import Interruption, RestartPoints
 
 MEASURED = ["distance", "sharpness", "units"]

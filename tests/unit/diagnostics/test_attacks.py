@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics.attacks import draw_start, fgsm, frozen, pgd
-from badminima.training.numerics import rounding
+from badminima.models.numerics import rounding
 
 NORMS = ["linf", "l2"]
 

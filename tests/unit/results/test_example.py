@@ -13,7 +13,7 @@ from badminima.errors import UserError
 from badminima.experiment.records import name_of
 from badminima.experiment.runs import study_runs, zoo_study
 from badminima.experiment.settings import PrepareSettings, TrainSettings
-from badminima.results.zoo import EXAMPLE, Verified
+from badminima.zoo import EXAMPLE, Verified
 from tests.configs import with_presets
 
 CONFIG = with_presets("demo", "overlays/example")

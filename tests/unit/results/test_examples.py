@@ -20,7 +20,7 @@ def beside_results(demo_folder, tmp_path, monkeypatch):
     export(results, results.trained, tmp_path / "zoo")
 
 
-@pytest.mark.parametrize("module", ["badminima", "badminima.results.results", "badminima.results.zoo"])
+@pytest.mark.parametrize("module", ["badminima", "badminima.results.results", "badminima.zoo"])
 def test_the_examples_of_docstrings_hold(beside_results, module):
     found = doctest.testmod(importlib.import_module(module), raise_on_error=False)
     assert found.attempted > 0

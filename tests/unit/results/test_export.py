@@ -12,7 +12,8 @@ import badminima
 from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.runs import study_runs, zoo_study
-from badminima.results.export import COLUMNS, card_page, export, make_card
+from badminima.results.export import export, make_card
+from badminima.zoo import COLUMNS, card_page
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
 from tests.unit.results.conftest import NAME, RUN

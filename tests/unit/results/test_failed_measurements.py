@@ -9,8 +9,9 @@ from badminima.diagnostics.diagnose import Measurements as Measured
 from badminima.diagnostics.diagnose import tell_failures
 from badminima.experiment.settings import CollectSettings
 from badminima.report.html import failed_measurements, summary_page
-from badminima.results.export import card_page, make_card
+from badminima.results.export import make_card
 from badminima.results.results import Results
+from badminima.zoo import card_page
 from tests.unit.results.conftest import RUN
 
 REASON = "RuntimeError: no <convergence>"

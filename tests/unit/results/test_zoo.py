@@ -13,7 +13,7 @@ import badminima
 from badminima.diagnostics.network import build_network
 from badminima.errors import UserError
 from badminima.experiment.settings import DiagnoseSettings
-from badminima.results.export import card_page
+from badminima.zoo import card_page
 from tests.unit.results.conftest import NAME
 
 

@@ -15,10 +15,10 @@ from badminima.errors import UserError
 from badminima.experiment.records import MadeFrom, read_record
 from badminima.experiment.settings import ConfuseSettings, InitializeSettings, TrainSettings
 from badminima.models.build import trained_network
+from badminima.models.numerics import Numerics
 from badminima.models.starts import initialize
 from badminima.training.engine import Hooks
 from badminima.training.job import identity, run_training, write_run
-from badminima.training.numerics import Numerics
 from badminima.training.optimizer import SGD
 from badminima.training.record import Evaluator
 

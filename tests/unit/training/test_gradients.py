@@ -9,8 +9,8 @@ from torch.nn.functional import cross_entropy
 
 from badminima.config import RecipeConfig
 from badminima.models.build import add_dropout
+from badminima.models.numerics import Numerics
 from badminima.training.gradients import Accumulation, SharpnessAware
-from badminima.training.numerics import Numerics
 from badminima.training.step import Step
 
 CPU = torch.device("cpu")

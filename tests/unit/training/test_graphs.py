@@ -10,8 +10,8 @@ from torch import nn
 
 from badminima.config import RecipeConfig
 from badminima.errors import UserError
+from badminima.models.numerics import Numerics
 from badminima.training.graphs import CAPTURED, REPLAYED, Learner, Replayed, choice
-from badminima.training.numerics import Numerics
 from badminima.training.step import Step
 
 CPU = torch.device("cpu")

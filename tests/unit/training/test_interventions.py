@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from badminima.config import RecipeConfig
+from badminima.models.numerics import Numerics
 from badminima.training.gradients import KeptNorms
-from badminima.training.numerics import Numerics
 from badminima.training.step import Step
 
 EXACT = Numerics(torch.device("cpu"), "fp32", "none", True)

@@ -9,7 +9,7 @@ from badminima.config import ModelConfig, RecipeConfig
 from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
 from badminima.models.build import add_dropout, build_model
-from badminima.training.numerics import Numerics
+from badminima.models.numerics import Numerics
 from badminima.training.step import Step, mixing_of
 
 EXACT = Numerics(torch.device("cpu"), "fp32", "none", True)

@@ -62,7 +62,7 @@ def test_no_step_of_any_optimizer_loads_torchs_compiler():
     code = """
 import sys, torch
 from badminima.config import RecipeConfig
-from badminima.training.numerics import Numerics
+from badminima.models.numerics import Numerics
 from badminima.training.step import Step
 for optimizer in ("sgd", "adam", "adamw"):
     recipe = RecipeConfig(optimizer=optimizer, sam=0.1, ema=0.9, full_batch=True, gradient_clipping=1.0)

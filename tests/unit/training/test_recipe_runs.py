@@ -17,11 +17,11 @@ from badminima.data.items import make_items
 from badminima.errors import UserError
 from badminima.experiment.settings import TrainSettings
 from badminima.models.build import build_model, trained_network
+from badminima.models.numerics import Numerics
 from badminima.models.starts import shrink_and_perturb
 from badminima.models.weights import Weights, read_weights, weights_of, write_weights
 from badminima.seeding import integer_seed
 from badminima.training.job import run_training
-from badminima.training.numerics import Numerics
 from badminima.training.record import Evaluator
 from badminima.training.step import Average, Step
 from tests.conftest import REPOSITORY

@@ -16,7 +16,7 @@ from badminima.analysis.statistics import Estimate
 from badminima.config import StudyConfig
 from badminima.report.html import claims_page
 from badminima.report.wording import amount, plain_text
-from badminima.results.export import STARTS
+from badminima.zoo import STARTS
 from tests.unit.study import INITS, STATISTICS, as_in_the_paper
 from tests.unit.study import made_up_study as whole_study
 

@@ -14,7 +14,7 @@ from torch import nn
 from badminima.config import ModelConfig, NumericsConfig
 from badminima.errors import UserError
 from badminima.models.build import build_model
-from badminima.training.numerics import Forward, Numerics, begin_job, set_up
+from badminima.models.numerics import Forward, Numerics, begin_job, set_up
 from tests.conftest import REPOSITORY
 
 BF16 = torch.bfloat16
@@ -117,7 +117,7 @@ def test_compiling_that_was_asked_for_and_fails_names_the_cure(networks):
 WITHOUT_COMPILER = """
 import json, torch
 from badminima.errors import UserError
-from badminima.training.numerics import Numerics
+from badminima.models.numerics import Numerics
 network, images = torch.nn.Linear(3, 2), torch.randn(4, 3)
 auto = Numerics(torch.device("cpu"), "fp32", "default", True, auto={"compile": ""})
 same = torch.equal(auto.forward_of(network)(images), network(images))
