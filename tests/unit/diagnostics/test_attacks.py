@@ -1,5 +1,7 @@
 """Attacks against closed forms, a slow second implementation, and foolbox."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch import nn
@@ -7,8 +9,6 @@ from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics.attacks import draw_start, fgsm, frozen, pgd
 from badminima.models.numerics import rounding
-
-NORMS = ["linf", "l2"]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def digit_network(run_context):
     """A trained convnet on pixels, with 200 test images."""
     context = run_context("convnet", steps=100)
     sample, model = context.test, context.network.model
-    return lambda pixels: model(sample.normalize(pixels)), sample.pixels().clamp(0, 1), sample.labels, context
+    return lambda pixels: model(sample.normalize(pixels)), sample.pixels().clamp(0, 1), sample.labels
 
 
 def inner_pixels(generator) -> torch.Tensor:
@@ -48,8 +48,6 @@ def test_fgsm_finds_the_worst_case_of_a_linear_network(linear, generator):
     difference = linear[1].weight[1] - linear[1].weight[0]
     expected = margins(linear, pixels) - 0.1 * difference.abs().sum()
     torch.testing.assert_close(margins(linear, attacked), expected.detach())
-    losses = cross_entropy(linear(attacked).double(), labels, reduction="none").detach()
-    torch.testing.assert_close(losses, torch.log1p(torch.exp(-expected.double())).detach(), rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -67,121 +65,56 @@ def test_pgd_finds_the_worst_case_of_a_linear_network(linear, generator, norm, d
     assert not broken.any()
 
 
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("radius", [0.0, 0.03, 0.5, 3.0])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("radius", [0.03, 3.0])
 def test_attacks_stay_inside_the_ball_and_the_box(digit_network, generator, norm, radius):
-    classify, pixels, labels, _ = digit_network
+    classify, pixels, labels = digit_network
     attacked, _ = pgd(classify, pixels, labels, radius, norm, 5, draw_start(pixels, norm, generator))
-    for images in (attacked, fgsm(classify, pixels, labels, radius)) if norm == "linf" else (attacked,):
-        away = (images - pixels).flatten(1)
-        assert torch.linalg.vector_norm(away, ord=2 if norm == "l2" else torch.inf, dim=1).max() <= radius + 1e-6
-        assert images.min() >= 0
-        assert images.max() <= 1
-    assert radius == 0 or not torch.equal(attacked, pixels)
+    away = (attacked - pixels).flatten(1)
+    assert torch.linalg.vector_norm(away, ord=2 if norm == "l2" else torch.inf, dim=1).max() <= radius + 1e-6
+    for images in (attacked, fgsm(classify, pixels, labels, radius)):
+        assert (images.min(), images.max()) == (0, 1)
 
 
-def test_one_step_from_the_image_itself_is_fgsm(digit_network):
-    classify, pixels, labels, _ = digit_network
-    right = classify(pixels).argmax(1) == labels
-    pixels, labels = pixels[right], labels[right]
-    attacked, broken = pgd(classify, pixels, labels, 0.05, "linf", 1, torch.zeros_like(pixels))
-    torch.testing.assert_close(attacked, fgsm(classify, pixels, labels, 0.05))
-    assert torch.equal(broken, classify(attacked).argmax(1) != labels)
-    assert broken.any()
+class OnPixels(nn.Module):
+    """A network with its own normalization: another one's rounding leads some attacks elsewhere."""
+
+    def __init__(self, classify) -> None:
+        super().__init__()
+        self.forward = classify
 
 
-def slow_pgd(classify, pixel, label, radius, norm, steps, start) -> bool:
-    """One image alone in 64 bits, through the cross entropy, all iterates; whether one is misclassified."""
-    pixel, attacked, broken = pixel.double(), pixel.double() + radius * start.double(), False
-    for _ in range(steps + 1):
-        away = attacked - pixel
-        if norm == "linf":
-            away = torch.clamp(away, -radius, radius)
-        elif away.norm() > radius:
-            away = away / away.norm() * radius
-        attacked = torch.clamp(pixel + away, 0, 1).requires_grad_()
-        logits = classify(attacked.unsqueeze(0))
-        broken |= int(logits.argmax()) != label
-        (gradient,) = torch.autograd.grad(cross_entropy(logits, label.unsqueeze(0)), attacked)
-        size = 2.5 * radius / steps
-        attacked = attacked.detach() + size * (gradient.sign() if norm == "linf" else gradient / gradient.norm())
-    return broken
-
-
-@pytest.mark.parametrize(("norm", "radius"), [("linf", 0.06), ("l2", 0.3)])
-def test_an_image_is_broken_if_any_iterate_is_misclassified(digit_network, generator, norm, radius):
-    classify, pixels, labels, context = digit_network
-    pixels, labels = pixels[:60], labels[:60]
-    start = draw_start(pixels, norm, generator)
-    attacked, broken = pgd(classify, pixels, labels, radius, norm, 8, start)
-    assert torch.equal(classify(attacked).argmax(1) != labels, broken)
-    context.network.model.double()
-    slow = [slow_pgd(classify, *each, radius, norm, 8, s) for *each, s in zip(pixels, labels, start, strict=True)]
-    assert broken.tolist() == slow
-    assert 5 < sum(slow) < 55
-
-
-@pytest.fixture
-def their_model(digit_network):
-    """The network as foolbox takes it."""
+@pytest.mark.parametrize(("norm", "radius"), [("linf", 16 / 255), ("l2", 0.5)])
+def test_pgd_does_as_foolbox(digit_network, generator, norm, radius):
     foolbox = pytest.importorskip("foolbox")
-    classify = digit_network[0]
-
-    class OnPixels(nn.Module):
-        """The network with its own normalization: another one's rounding leads some attacks elsewhere."""
-
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            return classify(pixels)
-
-    return foolbox.PyTorchModel(OnPixels().eval(), (0, 1), "cpu")
-
-
-@pytest.mark.parametrize("radius", [2 / 255, 16 / 255])
-def test_fgsm_does_as_foolbox(digit_network, their_model, radius):
-    foolbox = pytest.importorskip("foolbox")
-    classify, pixels, labels, _ = digit_network
-    attacked = fgsm(classify, pixels, labels, radius)
-    _, theirs, their_broken = foolbox.attacks.FGSM()(their_model, pixels, labels, epsilons=radius)
-    torch.testing.assert_close(attacked, theirs)
-    broken = classify(attacked).argmax(1) != labels
-    assert torch.equal(broken, their_broken)
-    assert 0.02 < broken.double().mean() < 0.98
-
-
-@pytest.mark.parametrize(("norm", "radius"), [("linf", 2 / 255), ("linf", 16 / 255), ("l2", 0.1), ("l2", 0.5)])
-def test_pgd_does_as_foolbox(digit_network, their_model, generator, norm, radius):
-    foolbox = pytest.importorskip("foolbox")
-    classify, pixels, labels, _ = digit_network
+    classify, pixels, labels = digit_network
     start = draw_start(pixels, norm, generator)
     attacked, broken = pgd(classify, pixels, labels, radius, norm, 20, start)
     attack = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[norm](rel_stepsize=2.5 / 20, steps=20)
     attack.get_random_start = lambda images, epsilon: images + epsilon * type(images)(start)
-    _, theirs, their_broken = attack(their_model, pixels, labels, epsilons=radius)
+    model = foolbox.PyTorchModel(OnPixels(classify).eval(), (0, 1), "cpu")
+    _, theirs, their_broken = attack(model, pixels, labels, epsilons=radius)
     torch.testing.assert_close(attacked[~broken], theirs[~broken], rtol=0, atol=1e-5)
     # Theirs is broken if the last iterate is misclassified.
     assert not (their_broken & ~broken).any()
     ours, theirs = float(broken.double().mean()), float(their_broken.double().mean())
     assert ours == pytest.approx(theirs, abs=0.02)
-    assert 0.02 < ours < 0.98
 
 
-@pytest.mark.parametrize("norm", NORMS)
-def test_a_radius_of_zero_breaks_what_is_misclassified_anyway(digit_network, generator, norm):
-    classify, pixels, labels, _ = digit_network
-    _, broken = pgd(classify, pixels, labels, 0.0, norm, 5, draw_start(pixels, norm, generator))
+def test_a_radius_of_zero_breaks_what_is_misclassified_anyway(digit_network, generator):
+    classify, pixels, labels = digit_network
+    _, broken = pgd(classify, pixels, labels, 0.0, "l2", 5, draw_start(pixels, "l2", generator))
     assert torch.equal(broken, classify(pixels).argmax(1) != labels)
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1e3])
-def test_an_overconfident_network_is_attacked_as_well_as_any(linear, generator, scale):
+def test_an_overconfident_network_is_attacked_as_well_as_any(linear, generator):
     # With logits times 1000 the cross entropy of every image rounds to zero in 32 bits, and so does its gradient.
     pixels, labels = inner_pixels(generator), torch.ones(20, dtype=torch.int64)
 
     def scaled(inputs):
-        return scale * linear(inputs)
+        return 1e3 * linear(inputs)
 
-    if scale > 1:
-        assert not cross_entropy(scaled(pixels), labels).any()
+    assert not cross_entropy(scaled(pixels), labels).any()
     assert torch.equal(fgsm(scaled, pixels, labels, 0.1), fgsm(linear, pixels, labels, 0.1))
     start = draw_start(pixels, "l2", generator)
     moved = [pgd(classify, pixels, labels, 0.1, "l2", 5, start)[0] for classify in (scaled, linear)]
@@ -203,14 +136,9 @@ def test_starts_are_uniform_in_the_unit_ball(generator):
 
 def test_a_frozen_network_is_thawed_as_it_was(linear):
     linear[1].bias.requires_grad_(False)
-
-    def fail():
-        with frozen(linear) as model:
-            assert not any(parameter.requires_grad for parameter in model.parameters())
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
+    with suppress(KeyError), frozen(linear) as model:
+        assert not any(parameter.requires_grad for parameter in model.parameters())
+        raise KeyError
     assert linear[1].weight.requires_grad
     assert not linear[1].bias.requires_grad
 

@@ -1,14 +1,14 @@
 """Comparisons of two networks against second implementations and closed forms, and recomputed BatchNorm statistics."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from scipy.stats import entropy, ortho_group
+from scipy.stats import entropy
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import update_bn
 
-from badminima.config import ModelConfig
 from badminima.diagnostics.functions import (
     LinearPath,
     disagreement,
@@ -18,11 +18,8 @@ from badminima.diagnostics.functions import (
     mean_kl,
     unbiased_cka,
 )
-from badminima.diagnostics.network import Sample
-from badminima.errors import UserError
 from badminima.models.batchnorm import recompute_statistics
-from badminima.models.build import build_model
-from badminima.models.weights import Weights, weights_of
+from badminima.models.weights import Weights
 
 
 @pytest.fixture(autouse=True)
@@ -30,30 +27,16 @@ def seeded():
     torch.manual_seed(0)
 
 
-def as_sample(images: torch.Tensor, labels: torch.Tensor) -> Sample:
-    return Sample(images, labels, torch.zeros(1), torch.ones(1))
-
-
-def permuted(weights: Weights, order: torch.Tensor) -> Weights:
-    """The same function of an mlp, with the units of its first hidden layer in another order."""
-    own = dict(weights.parameters)
-    own |= {key: own[key][order] for key in ("1.weight", "1.bias")} | {"3.weight": own["3.weight"][:, order]}
-    return Weights(own, {})
-
-
 def test_disagreement_counts_images():
     first = torch.tensor([[1.0, 0], [1, 0], [0, 1], [3, 2]])
     second = torch.tensor([[9.0, 8], [0, 1], [0, 2], [2, 3]])
     assert disagreement(first, second) == 0.5
-    assert disagreement(first, 10 * first) == 0
 
 
-def test_mean_kl_is_that_of_scipy_and_not_symmetric():
+def test_mean_kl_is_that_of_scipy():
     a, b = 5 * torch.randn(2, 30, 10)
     expected = entropy(a.double().softmax(1), b.double().softmax(1), axis=1).mean()
     assert mean_kl(a, b) == pytest.approx(expected)
-    assert mean_kl(a, b) != pytest.approx(mean_kl(b, a), rel=1e-3)
-    assert mean_kl(a, a + 7) == pytest.approx(0, abs=1e-9)
 
 
 def test_mean_kl_keeps_its_digits_where_networks_are_sure():
@@ -76,18 +59,6 @@ def test_cka_is_that_of_a_second_implementation(p, q):
     a, b = 3 + torch.randn(40, p), torch.randn(40, q)
     b[:, :3] += a[:, :3]
     assert linear_cka(a, b) == pytest.approx(second_cka(a, b), rel=1e-6)
-    assert 0.02 < linear_cka(a, b) < 0.98
-    assert linear_cka(a, b) == pytest.approx(linear_cka(b, a))
-
-
-@pytest.mark.parametrize("p", [6, 60])
-def test_cka_is_blind_to_rotation_scale_and_offset_alone(p):
-    a = torch.randn(40, p) * torch.arange(1, p + 1)
-    rotation = torch.tensor(ortho_group.rvs(p, random_state=0), dtype=torch.float32)
-    assert linear_cka(a, a) == pytest.approx(1)
-    assert linear_cka(a, 0.1 * a @ rotation + 5) == pytest.approx(1)
-    assert linear_cka(a, a / torch.arange(1, p + 1) ** 2) < 0.8
-    assert np.isnan(linear_cka(a, torch.ones(40, p)))
 
 
 def direct_hsic(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -107,15 +78,6 @@ def test_unbiased_cka_is_that_of_a_direct_computation(n, p, q):
     b[:, :2] += 3 * a[:, :2]
     own = direct_hsic(a, a) * direct_hsic(b, b)
     assert unbiased_cka(a, b) == pytest.approx(direct_hsic(a, b) / np.sqrt(own), rel=1e-6)
-    assert unbiased_cka(a, a) == pytest.approx(1)
-
-
-def test_unbiased_cka_of_independent_features_is_zero_where_the_biased_one_is_not():
-    pairs = [(torch.randn(300, 128), torch.randn(300, 128)) for _ in range(40)]
-    found = np.array([unbiased_cka(a, b) for a, b in pairs])
-    assert np.mean(found) == pytest.approx(0, abs=4 * found.std() / np.sqrt(40))
-    assert abs(found).max() < 0.02
-    assert np.mean([linear_cka(a, b) for a, b in pairs]) == pytest.approx(0.30, abs=0.01)
 
 
 def test_unbiased_cka_needs_four_images_and_features_that_vary():
@@ -123,42 +85,20 @@ def test_unbiased_cka_needs_four_images_and_features_that_vary():
     assert np.isnan(unbiased_cka(torch.randn(9, 5), torch.ones(9, 5)))
 
 
-@pytest.mark.parametrize(
-    ("architecture", "options", "names"),
-    [
-        ("mlp", {"widths": [9, 7]}, ["2", "4", "5"]),
-        ("convnet", {"widths": [8, 6]}, ["2", "6", "10"]),
-        ("densenet40", {}, None),
-        (
-            "resnet18",
-            {},
-            ["relu"] + [f"layer{s}.{b}.relu{c}" for s in "1234" for b in "01" for c in ("", ":2")] + ["fc"],
-        ),
-    ],
-)
-def test_every_call_of_a_relu_and_the_last_layer_have_features(architecture, options, names):
-    model = build_model(ModelConfig(architecture=architecture, options=options), (1, 8, 8), 10).eval()
+def test_every_call_of_a_relu_and_the_last_linear_layer_have_features_averaged_over_maps():
+    relu = nn.ReLU()
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), relu, nn.Conv2d(4, 3, 3), relu, nn.Flatten(), nn.Linear(48, 5))
     images = torch.randn(6, 1, 8, 8)
-    features = layer_features(model, images, batch=4)
-    assert names is None or list(features) == names
-    assert all(part.shape[0] == 6 and part.ndim == 2 and part.dtype == torch.float32 for part in features.values())
-    *hidden, last = features.values()
-    assert all((part >= 0).all() for part in hidden)
-    torch.testing.assert_close(last, model(images))
-    assert not any(module._forward_hooks for module in model.modules())
+    first = model[:2](images)
+    second = model[2:4](first)
+    expected = {"1": first.mean(dim=(2, 3)), "1:2": second.mean(dim=(2, 3)), "5": model(images)}
+    found = layer_features(model, images, batch=4)
+    assert list(found) == list(expected)
+    torch.testing.assert_close(found, expected)
 
 
-def test_features_are_averages_of_maps_after_the_relu():
-    model = build_model(ModelConfig(architecture="convnet", options={"widths": [8, 6]}), (1, 8, 8), 10).eval()
-    images = torch.randn(5, 1, 8, 8)
-    maps = model[:3](images)
-    torch.testing.assert_close(layer_features(model, images, 2)["2"], maps.mean(dim=(2, 3)))
-    # In a ResNet the classifier sees the average of the last ReLU's second call.
-    model = build_model(ModelConfig(architecture="resnet18"), (1, 8, 8), 10).eval()
-    features = layer_features(model, images, 5)
-    torch.testing.assert_close(model.fc(features["layer4.1.relu:2"]), features["fc"])
-    # What comes after must not reach back: here a layer that erases its input.
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Threshold(1e9, 0, inplace=True), nn.Linear(4, 2))
+def test_what_comes_after_a_relu_does_not_reach_back():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Threshold(1e9, 0, inplace=True))
     images = torch.randn(5, 3)
     torch.testing.assert_close(layer_features(model, images, 5)["1"], model[0](images).relu())
 
@@ -176,9 +116,7 @@ def test_statistics_of_one_batch_make_evaluation_equal_to_training(normalized):
     before = {key: tensor.clone() for key, tensor in normalized.state_dict().items()}
     normalized[1].eval()
     recompute_statistics(normalized, [images])
-    assert normalized.training
-    assert normalized[5].training
-    assert not normalized[1].training
+    assert [layer.training for layer in (normalized, normalized[1], normalized[5])] == [True, False, True]
     assert normalized[1].track_running_stats
     torch.testing.assert_close(normalized.eval()(images), expected)
     changed = {key for key, tensor in normalized.state_dict().items() if not torch.equal(tensor, before[key])}
@@ -188,14 +126,10 @@ def test_statistics_of_one_batch_make_evaluation_equal_to_training(normalized):
 def test_statistics_are_pooled_over_batches_of_unequal_size(normalized):
     # Batches with different means: an average of their variances misses most of the variance.
     images = torch.randn(25, 1, 8, 8) + torch.arange(25).view(-1, 1, 1, 1)
-    batches = list(images.split(10))
-    recompute_statistics(normalized, batches)
+    recompute_statistics(normalized, images.split(10))
     inputs = normalized[0](images)
     torch.testing.assert_close(normalized[1].running_mean, inputs.mean(dim=(0, 2, 3)))
     torch.testing.assert_close(normalized[1].running_var, inputs.var(dim=(0, 2, 3), correction=0))
-    ours = normalized[1].running_var.clone()
-    update_bn(batches, normalized)
-    assert (normalized[1].running_var < 0.5 * ours).all()
 
 
 def test_without_batchnorm_no_image_is_looked_at():
@@ -209,36 +143,17 @@ def test_the_barrier_of_a_path_computed_by_hand():
     assert np.isnan(LinearPath(np.array([1, np.nan, 2]), np.ones(3)).barrier)
 
 
-@pytest.mark.parametrize("name", ["mlp", "convnet"])
-def test_between_a_network_and_itself_there_is_no_barrier(run_context, name):
-    context = run_context(name)
-    before = {key: tensor.clone() for key, tensor in context.network.model.state_dict().items()}
-    path = loss_barrier(context.network.model, context.end, context.end, context.train, 5)
-    assert path.barrier == pytest.approx(0, abs=1e-6)
-    assert np.ptp(path.loss) == pytest.approx(0, abs=1e-6)
-    assert path.accuracy.min() > 0.7
-    assert all(torch.equal(tensor, before[key]) for key, tensor in context.network.model.state_dict().items())
-
-
-def test_between_a_network_and_its_permuted_twin_there_is_one(run_context):
+def test_between_two_networks_lie_their_averages(run_context):
     context = run_context(steps=300)
-    twin = permuted(context.end, torch.randperm(16))
-    path = loss_barrier(context.network.model, context.end, twin, context.train, 11)
-    logits = context.network.logits(context.train.images)
-    assert path.loss[[0, -1]] == pytest.approx(cross_entropy(logits, context.train.labels).item(), rel=1e-4)
-    assert path.accuracy[0] == path.accuracy[-1] == (logits.argmax(1) == context.train.labels).double().mean()
-    assert path.barrier > 0.05
-    assert path.barrier == pytest.approx((path.loss - path.loss[0]).max(), rel=1e-3)
-    # Its middle is the average of the two.
-    mean = {key: (array + twin.parameters[key]) / 2 for key, array in context.end.parameters.items()}
-    middle = loss_barrier(context.network.model, Weights(mean, {}), context.end, context.train, 2)
-    assert middle.loss[0] == pytest.approx(path.loss[5])
-
-
-def test_a_convex_loss_has_no_barrier():
-    model, other = nn.Sequential(nn.Flatten(), nn.Linear(6, 3)), nn.Sequential(nn.Flatten(), nn.Linear(6, 3))
-    sample = as_sample(torch.randn(50, 1, 2, 3), torch.randint(3, (50,)))
-    assert loss_barrier(model, weights_of(model), weights_of(other), sample, 11).barrier == pytest.approx(0, abs=1e-7)
+    path = loss_barrier(context.network.model, context.start, context.end, context.train, 5)
+    for place, share in enumerate((0, 0.25, 0.5, 0.75, 1)):
+        between = {
+            name: (1 - share) * first + share * context.end.parameters[name]
+            for name, first in context.start.parameters.items()
+        }
+        logits = replace(context, end=Weights(between, {})).network.logits(context.train.images)
+        assert path.loss[place] == pytest.approx(cross_entropy(logits, context.train.labels).item(), rel=1e-4)
+        assert path.accuracy[place] == (logits.argmax(1) == context.train.labels).double().mean()
 
 
 def test_ends_are_measured_with_statistics_of_the_sample(run_context):
@@ -249,9 +164,3 @@ def test_ends_are_measured_with_statistics_of_the_sample(run_context):
     assert paths[0].tolist() == paths[1].tolist()
     # One batch holds the sample: the same as in training mode.
     assert paths[0][0] == pytest.approx(cross_entropy(model.train()(sample.images), sample.labels).item(), rel=1e-4)
-
-
-def test_weights_of_another_network_are_refused(run_context):
-    context = run_context(steps=0)
-    with pytest.raises(UserError, match="another network"):
-        loss_barrier(context.network.model, context.end, Weights({}, {}), context.train, 3)

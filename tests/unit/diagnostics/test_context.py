@@ -3,27 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
 from badminima.config.options import TraceOptions
 from badminima.data.items import make_items, network_inputs
 from badminima.diagnostics.context import Context, Skipped
 from badminima.diagnostics.diagnose import diagnose
 from badminima.errors import UserError
-from badminima.models.weights import Weights
+from tests.unit.diagnostics.conftest import scaled
 
 
-def test_the_network_and_its_samples_are_those_of_the_run(run_context, digits_on_torch):
-    context = run_context(steps=100, images=50)
-    assert len(context.train) == 50
-    loss = cross_entropy(context.network.logits(context.train.images), context.train.labels)
-    assert loss < 0.5
-    pixels = context.train.pixels()
-    assert pixels.min() >= 0
-    assert pixels.max() <= 1
-    torch.testing.assert_close(context.train.normalize(pixels), context.train.images)
-    again = run_context(steps=100, images=50).train
-    assert torch.equal(again.images, context.train.images)
+def test_samples_are_those_of_the_run(run_context, digits_on_torch):
+    sample = run_context(images=50).train
+    assert len(sample) == 50
+    assert (sample.pixels().min(), sample.pixels().max()) == (0, 1)
+    torch.testing.assert_close(sample.normalize(sample.pixels()), sample.images)
     assert len(run_context(images=10**6).test) == len(digits_on_torch.test_labels)
 
 
@@ -55,12 +48,23 @@ def test_a_measurement_that_fails_costs_its_own_numbers_alone(run_context, monke
 
 
 def test_a_diverged_run_is_measured_where_that_means_something(run_context):
-    context = run_context(steps=0)
-    infinite = {name: array * np.inf for name, array in context.end.parameters.items()}
-    context = Context(context.settings, context.start, Weights(infinite, {}), dataset=context.dataset)
-    measured = diagnose(context, ["norms", "units"])
+    measured = diagnose(scaled(run_context(steps=0), np.nan), ["norms", "units"])
     assert measured.skipped == {"units": "the run's weights are not finite"}
     assert "norm.start" in measured.values
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("sharpness", "the loss is not finite"),
+        ("trace", "the loss is not finite"),
+        ("privacy", "the loss is not finite"),
+        ("calibration", "a logit is not finite"),
+        ("gradients", "a gradient is not finite"),
+    ],
+)
+def test_weights_whose_outputs_overflow_are_not_measured(run_context, name, reason):
+    assert diagnose(scaled(run_context(steps=0), 1e30), [name]).skipped == {name: reason}
 
 
 def test_without_data_only_weights_are_measured(run_context):

@@ -1,21 +1,18 @@
 """Fast double backward against torch's own, in double precision."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from badminima.config import ModelConfig
 from badminima.diagnostics.hessian import FastDoubleBackward
-from badminima.models.build import build_model
 
 
 def derivatives(model: nn.Module, images: Tensor, fast: bool) -> list[Tensor]:
     """Outputs, gradients with respect to images and parameters, and their derivatives in a random direction."""
     variables = [images.requires_grad_(), *model.parameters()]
-    if fast:
-        with FastDoubleBackward():
-            outputs = model(images)
-    else:
+    with FastDoubleBackward() if fast else nullcontext():
         outputs = model(images)
     gradients = torch.autograd.grad(outputs.exp().sum(), variables, create_graph=True)
     draw = torch.Generator().manual_seed(0)
@@ -52,39 +49,9 @@ def test_a_batchnorm_has_torchs_second_derivatives(layer, training):
     torch.testing.assert_close(derivatives(model, images, True), derivatives(model, images, False))
 
 
-@pytest.mark.parametrize("architecture", ["convnet", "vgg16", "resnet18", "densenet40"])
-def test_a_network_has_torchs_second_derivatives(architecture):
-    torch.manual_seed(0)
-    options = {"widths": [4, 4]} if architecture == "convnet" else {}
-    model = build_model(ModelConfig(architecture=architecture, options=options), (3, 8, 8), 3).double().eval()
-    images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(derivatives(model, images, True), derivatives(model, images, False))
-
-
-def names_of(tensor: Tensor) -> set[str]:
-    """The names of all operations of the graph behind a tensor."""
-    seen, waiting = set(), [tensor.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting += [parent for parent, _ in node.next_functions]
-    return {node.name() for node in seen}
-
-
-def test_no_slow_operation_is_left_in_the_graph_of_a_networks_gradient():
-    model = build_model(ModelConfig(architecture="resnet18"), (3, 8, 8), 3).eval()
-    graphs = {}
-    for fast in (False, True):
-        variables = list(model.parameters())
-        if fast:
-            with FastDoubleBackward():
-                loss = model(torch.randn(2, 3, 8, 8)).sum()
-        else:
-            loss = model(torch.randn(2, 3, 8, 8)).sum()
-        graphs[fast] = names_of(torch.autograd.grad(loss, variables, create_graph=True)[0])
-    slow = {"ConvolutionBackwardBackward0", "NativeBatchNormBackwardBackward0"}
-    assert slow <= graphs[False]
-    assert not {name for name in graphs[True] if "onvolutionBackward" in name or "BatchNorm" in name} - {
-        "_ConvolutionBackward"
-    }
+def test_a_networks_graph_is_of_operations_that_are_fast_to_differentiate():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2)).eval()
+    with FastDoubleBackward():
+        made_by = model(torch.randn(1, 1, 4, 4)).grad_fn
+    assert made_by.name() == "AddcmulBackward0"
+    assert "_ConvolutionBackward" in {made_from.name() for made_from, _ in made_by.next_functions}

@@ -1,31 +1,24 @@
 """Lines along filter-normalized directions, on networks whose losses are known."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
 from badminima.diagnostics.filter_landscape import filter_direction, measure
-from badminima.models.weights import Weights
+from tests.unit.diagnostics.conftest import scaled
 
 OPTIONS = {"directions": 2, "points": 5, "radius": 0.5}
 
 
-@pytest.fixture(params=["mlp", "convnet"])
-def context(request, run_context):
-    return run_context(request.param, steps=30, images=60, filter_landscape=OPTIONS)
+@pytest.fixture
+def context(run_context):
+    return run_context(steps=30, images=60, filter_landscape=OPTIONS)
 
 
 def lines(found: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in found.items() if name.startswith("filter_landscape.loss@")}
-
-
-def with_end(context, **factors: float):
-    """The run with the parameters of its end times factors, by the beginning of their names."""
-    scaled = {name: array * factors.get(name.replace(".", "_"), 1.0) for name, array in context.end.parameters.items()}
-    return replace(context, end=Weights(scaled, context.end.buffers))
 
 
 def test_filters_of_a_direction_have_the_norms_of_the_network_and_nothing_else_moves():
@@ -44,38 +37,23 @@ def test_a_line_passes_through_the_end_and_the_numbers_are_its_means(context):
     found = measure(context)
     loss = float(cross_entropy(context.network.logits(context.train.images), context.train.labels))
     assert len(lines(found)) == 10
-    if context.settings.model_name == "mlp":  # without statistics that are computed anew
-        assert found["filter_landscape.loss@1:0"] == found["filter_landscape.loss@2:0"] == pytest.approx(loss)
-    middle = found["filter_landscape.loss@1:0"]
-    assert found["filter_landscape.rise"] == pytest.approx(sum(lines(found).values()) / 10 - middle)
-    assert lines(found) == lines(measure(context))
+    assert found["filter_landscape.loss@1:0"] == found["filter_landscape.loss@2:0"] == pytest.approx(loss)
+    assert found["filter_landscape.rise"] == pytest.approx(sum(lines(found).values()) / 10 - loss)
 
 
-def test_a_layer_times_a_factor_and_the_next_divided_by_it_leave_the_lines_as_they_are(run_context):
-    context = run_context("mlp", steps=30, images=60, filter_landscape=OPTIONS)
-    other = with_end(context, **{"1_weight": 10.0, "1_bias": 10.0, "3_weight": 0.1})
+def test_a_layer_times_a_factor_and_the_next_divided_by_it_leave_the_lines_as_they_are(context):
     assert list(context.end.parameters)[:3] == ["1.weight", "1.bias", "3.weight"]
+    other = scaled(scaled(context, 10, "1.weight", "1.bias"), 0.1, "3.weight")
     assert lines(measure(other)) == pytest.approx(lines(measure(context)), rel=1e-3)
 
 
-def test_a_convolution_before_a_batchnorm_has_no_scale(run_context):
-    context = run_context("convnet", steps=30, images=60, filter_landscape=OPTIONS)
-    (first, *_) = context.end.parameters
-    other = with_end(context, **{first.replace(".", "_"): 10.0})
-    assert lines(measure(other)) == pytest.approx(lines(measure(context)), rel=1e-2)
-
-
-def test_a_network_without_a_last_layer_is_flat(run_context):
-    context = run_context("mlp", steps=0, images=60, filter_landscape=OPTIONS)
-    found = measure(with_end(context, **{"5_weight": 0.0, "5_bias": 0.0}))
+def test_a_network_without_a_last_layer_is_flat(context):
     assert list(context.end.parameters)[-2:] == ["5.weight", "5.bias"]
+    found = measure(scaled(context, 0, "5.weight", "5.bias"))
     assert list(lines(found).values()) == pytest.approx([math.log(10)] * 10)
-    assert found["filter_landscape.rise"] == pytest.approx(0)
 
 
-def test_weights_that_overflow_leave_out_points_and_have_no_rise(run_context):
-    context = run_context("mlp", steps=0, images=20, filter_landscape=OPTIONS)
-    huge = with_end(context, **{name.replace(".", "_"): 1e20 for name in context.end.parameters})
-    found = measure(huge)
+def test_weights_that_overflow_leave_out_points_and_have_no_rise(context):
+    found = measure(scaled(context, 1e20))
     assert not lines(found)
     assert math.isnan(found["filter_landscape.rise"])
