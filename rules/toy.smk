@@ -11,9 +11,9 @@ if CONFIG.toy is not None:
         input:
             script=script("toy"),
         output:
-            networks=PATHS.toy_networks,
-            csv=PATHS.toy_table,
-            paths=PATHS.toy_paths,
+            networks=PATHS.toy("networks.safetensors"),
+            csv=PATHS.toy("toy.csv"),
+            paths=PATHS.toy("paths.csv"),
         log:
             LOGS / "toy.log",
         localrule: True
@@ -23,7 +23,7 @@ if CONFIG.toy is not None:
         resources:
             **needs("toy"),
         params:
-            settings=SETTINGS.path(settings.ToySettings.of(CONFIG)),
+            settings=SETTINGS.path(settings.ToySettings.of_config(CONFIG)),
         shell:
             "python {input.script:q} --settings @{params.settings:q} --networks {output.networks:q} --csv {output.csv:q}"
             " --paths {output.paths:q} >> {log:q} 2>&1"
@@ -45,7 +45,7 @@ if CONFIG.toy is not None:
         resources:
             **needs("figures"),
         params:
-            settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
+            settings=SETTINGS.path(settings.ToyFigureSettings.of_config(CONFIG)),
             drawn=drawn_files,
         shell:
             "python {input.script:q} --networks {input.networks:q} --table {input.table:q}"
@@ -91,7 +91,7 @@ if CONFIG.toy is not None:
         resources:
             **needs("figures"),
         params:
-            settings=SETTINGS.path(settings.ToyFigureSettings.of(CONFIG)),
+            settings=SETTINGS.path(settings.ToyFigureSettings.of_config(CONFIG)),
             drawn=drawn_files,
         shell:
             "python {input.script:q} --table {input.table:q} --paths {input.paths:q}"

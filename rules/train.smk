@@ -3,7 +3,7 @@
 
 def along_files(wildcards):
     """Return the files of the pretraining behind a run that something is measured along."""
-    return pretraining_files(wildcards) if measured.along_run(CONFIG, as_run(wildcards)) else {}
+    return pretraining_files(wildcards) if measured.along(CONFIG, as_run(wildcards)) else {}
 
 
 rule train:

@@ -14,7 +14,7 @@ from badminima.analysis.claims.grids import claim_targets, undecidable
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
 from badminima.config.registry import ARCHITECTURES, FIGURES
 from badminima.experiment.measured import compared_inits
-from badminima.experiment.plan import plan
+from badminima.experiment.plan import Costs, plan
 from badminima.experiment.runs import all_runs, confusing_example, study_runs, zoo_study
 from badminima.experiment.speeds import Device, Machine, Speed
 from tests.conftest import REPOSITORY
@@ -126,7 +126,7 @@ def test_the_plan_counts_the_jobs_that_snakemake_would_start(checkout, preset, s
     jobs = sum(checkout.planned(*configfile(preset), *(WITH_ONE_SEED if seeds else [])).values()) - 1  # `all` itself
     speeds = {architecture: Speed(1e12, 1e12, 1024) for architecture in ARCHITECTURES.names}
     an_hour_each = Device("cpu", speeds=speeds, start=3600)
-    assert plan(checkout.config(preset, seeds), an_hour_each, Machine())[-1].starting == pytest.approx(jobs)
+    assert plan(Costs(checkout.config(preset, seeds), an_hour_each), Machine())[-1].starting == pytest.approx(jobs)
 
 
 @pytest.mark.parametrize("claim", ["claim_2", "claim_3", "claim_5", "claim_size"])
@@ -134,7 +134,7 @@ def test_the_plan_of_a_claim_counts_its_jobs(checkout, claim):
     jobs = sum(checkout.planned(*configfile("demo"), "--", claim).values())
     config = checkout.config("demo")
     an_hour_each = Device("cpu", speeds={"mlp": Speed(1e12, 1e12, 1024)}, start=3600)
-    rows = {row.target: row for row in plan(config, an_hour_each, Machine(), claim_targets(config))}
+    rows = {row.target: row for row in plan(Costs(config, an_hour_each), Machine(), claim_targets(config))}
     assert rows[claim].starting == pytest.approx(jobs)
 
 

@@ -28,10 +28,9 @@ def plan(
     here = device_here(wanted.device)
     device = planned_device(wanted, read_devices(speeds), here)
     machine = Machine(cores, gpus, cluster_jobs)
-    epochs = planning.Epochs(Paths(config.parent))
-    rows = planning.plan(wanted, device, machine, claim_targets(wanted), epochs)
+    rows = planning.plan(planning.Costs(wanted, device, Paths(config.parent)), machine, claim_targets(wanted))
     shown = here if cluster_jobs is None else None
-    click.echo(planning.plan_text(rows, wanted, device, machine.devices(wanted, device), shown, epochs))
+    click.echo(planning.plan_text(rows, wanted, device, machine.devices(wanted, device), shown))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from badminima.experiment.paths import (
     TABLE_NAMES,
     Paths,
 )
-from badminima.experiment.records import OF_WEIGHTS, RunRecord, read_measurements, read_pretraining, read_record
+from badminima.experiment.records import OF_WEIGHTS, RunRecord, read_measurements, read_record
 from badminima.experiment.runs import Run, study_runs
 from badminima.experiment.settings import CollectSettings
 from badminima.storage.files import atomic_path, read_bytes
@@ -118,14 +118,14 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         record = _of_config(read_record(folder / RECORD, run), folder, paths, settings)
         names = [*([DIAGNOSTICS] * settings.measured), *([COMPARISON] * (run.init in settings.compared))]
         files = [read_measurements(folder / name, record) for name in names]
-        values = {key: value for file in files for key, value in file.values.items()}
-        failed = {name: reason for file in files for name, reason in file.failed.items()}
+        values = {key: value for file in files for key, value in file["values"].items()}
+        failed = {name: reason for file in files for name, reason in file["failed"].items()}
         rows.append(_run_row(run, record.content, failed, values))
         layers.append({sys.intern(name): value for name, value in values.items() if is_of_tensor(name)})
         costs += [
-            (name, seconds, file.skipped.get(name), file.failed.get(name), file.device)
+            (name, seconds, file["skipped"].get(name), file["failed"].get(name), file["device"])
             for file in files
-            for name, seconds in file.seconds.items()
+            for name, seconds in file["seconds"].items()
         ]
         histories[folder / HISTORY] = _history(record, folder)
         correct[run.dataset].append(record.correct(folder / PREDICTIONS))
@@ -283,7 +283,7 @@ def _pretraining(paths: Paths, settings: CollectSettings) -> dict[str, pd.DataFr
     rows, found, histories = [], [], {}
     for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
         run, folder = Run(dataset, model, init, BASELINE_RECIPE, seed), paths.init(dataset, model, init, seed)
-        record = _of_config(read_pretraining(folder / RECORD, run), folder, paths, settings)
+        record = _of_config(read_record(folder / RECORD, run), folder, paths, settings)
         final, confusing = record.content["final"], record.content["confusing"]
         rows.append(
             (

@@ -13,7 +13,8 @@ from badminima.data.prepared import read_prepared
 from badminima.diagnostics.context import Context, Skipped
 from badminima.errors import UserError
 from badminima.experiment.measured import is_of_tensor
-from badminima.experiment.records import Coordinates, Measured, record_beside, require_run
+from badminima.experiment.records import record_beside, require_run
+from badminima.experiment.runs import Run
 from badminima.experiment.settings import DiagnoseSettings, TrainSettings
 from badminima.models.numerics import kept
 from badminima.models.weights import Weights, read_weights
@@ -91,10 +92,10 @@ class Inputs:
     random: Path | None = None
     reference: Path | None = None
 
-    def digests(self) -> Measured:
+    def digests(self) -> dict[str, str | None]:
         """Return the digest of each file; raises UserError if one is missing or damaged."""
         roles = {"dataset" if name == "prepared" else name: path for name, path in vars(self).items()}
-        return Measured(**{role: stated_digest(path) for role, path in roles.items() if path is not None})
+        return {role: None if path is None else stated_digest(path) for role, path in roles.items()}
 
 
 def read_context(settings: DiagnoseSettings, inputs: Inputs) -> Context:
@@ -126,19 +127,14 @@ def _require_one_run(settings: DiagnoseSettings, inputs: Inputs) -> None:
     record = record_beside(inputs.weights)
     if record is None:
         return
-    run = Coordinates.model_validate(settings.model_dump()).run
-    require_run(record.path, record.stated.settings, run)
-    made_from = {
-        "dataset": inputs.prepared,
-        **{name: getattr(inputs, name) for name in ("start", "confusing", "random")},
-    }
-    for role, path in made_from.items():
-        if path is not None:
-            record.require(role, path)
+    run = Run(settings.dataset, settings.model_name, settings.init, settings.recipe_name, settings.seed)
+    require_run(record.path, record.content, run)
+    for role, digest in inputs.digests().items():
+        if role != "reference" and digest is not None:
+            record.require(role, getattr(inputs, "prepared" if role == "dataset" else role), digest)
     reference = None if inputs.reference is None else record_beside(inputs.reference)
     if reference is not None:
-        other = reference.stated.settings
-        require_run(reference.path, other, replace(run, init=other.init))
+        require_run(reference.path, reference.content, replace(run, init=reference.run.init))
         if inputs.prepared is not None:
             reference.require("dataset", inputs.prepared)
 
@@ -147,7 +143,7 @@ def record(settings: DiagnoseSettings, inputs: Inputs, names: list[str], measure
     """Return what was measured of which files, what was skipped or failed and why, the seconds each took, and where."""
     return {
         "settings": settings.model_dump(mode="json"),
-        "made_from": inputs.digests().model_dump(),
+        "made_from": inputs.digests(),
         "measurements": names,
         "values": measured.values,
         "skipped": measured.skipped,

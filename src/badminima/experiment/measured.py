@@ -1,6 +1,6 @@
 """Which measurements are made where: at the end of a run, against another, around it, along its path."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from badminima.config import AdversarialInit, Config, RandomInit, StudyConfig
 from badminima.config.options import LandscapeOptions
@@ -39,24 +39,16 @@ def measurements_of(config: Config, stage: str) -> list[str]:
     return [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage == stage and name in config.diagnostics]
 
 
-def along_run(config: Config, run: Run) -> list[str]:
-    """Return the diagnostics along a run: those of any study that has it."""
-    return _along(config, lambda study: study.has(run.init, run.recipe), run)
+def along(config: Config, run: Run) -> list[str]:
+    """Return the diagnostics along a run: those of any study that has it.
 
-
-def along_pretraining(config: Config, dataset: str, model: str, init: str, seed: int) -> list[str]:
-    """Return the diagnostics along a pretraining: those of any study with an init made of it."""
-    run = Run(dataset, model, init, "", seed)
-    return _along(config, lambda study: init in pretrained_inits(config, study), run)
-
-
-def _along(config: Config, has: Callable[[StudyConfig], bool], run: Run) -> list[str]:
-    """Return the measurements along what some studies have, in the order of the registry."""
+    Along a pretraining, a run without a recipe, they are those of any study with an init made of it.
+    """
     names = {
         name
         for study in config.studies.values()
         if study.along and run.dataset in study.datasets and run.model in study.models and run.seed in study.seeds
-        if has(study)
+        if (study.has(run.init, run.recipe) if run.recipe else run.init in pretrained_inits(config, study))
         for name in study.along
     }
     return [name for name in DIAGNOSTICS.names if name in names]

@@ -111,20 +111,9 @@ class Paths:
         """Return an animation."""
         return self.results / "figures" / f"anim_{name}.gif"
 
-    @property
-    def toy_networks(self) -> Path:
-        """Points, networks and frames of the toy experiment."""
-        return self.results / "toy" / "networks.safetensors"
-
-    @property
-    def toy_table(self) -> Path:
-        """A row per network of the toy experiment."""
-        return self.results / "toy" / "toy.csv"
-
-    @property
-    def toy_paths(self) -> Path:
-        """A row per run, seed and kept step of the toy experiment."""
-        return self.results / "toy" / "paths.csv"
+    def toy(self, name: str) -> Path:
+        """Return a file of the toy experiment."""
+        return self.results / "toy" / name
 
     def page(self, name: str) -> Path:
         """Return a page of its own: ``report``, ``explore`` or ``provenance``."""

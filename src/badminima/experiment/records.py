@@ -6,146 +6,22 @@ no other dataset, passes for its own. A tensor file states its digest in its hea
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from badminima.config.base import Section, parse, without_defaults
-from badminima.config.training import BASELINE_RECIPE
+from badminima.config.base import parse, without_defaults
 from badminima.errors import UserError
-from badminima.experiment.paths import RECORD, WEIGHTS
+from badminima.experiment.paths import RECORD
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import TrainSettings
 from badminima.storage.files import file_sha256, read_json
 from badminima.storage.tensorfiles import read_tensors, stated_digest
 
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Accuracy = Annotated[float, Field(ge=0, le=1)]
-# Null: not finite.
-Loss = Annotated[float, Field(ge=0)] | None
-Natural = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-
 # The column of ``landscape.csv`` that has the digest of the weights that a run ended at.
 OF_WEIGHTS = "weights_sha256"
-
-# What a file is, if it is not the one that was expected.
-OTHER = {
-    "weights": "other weights",
-    "start": "other start weights",
-    "random": "other random weights",
-    "reference": "other weights to compare with",
-    "dataset": "another dataset",
-    "confusing": "another confusing set",
-    "predictions": "other predictions",
-    "history": "another history",
-}
-
-
-class MadeFrom(Section):
-    """The digests of the files that a run was made from.
-
-    ``confusing`` and ``random`` are the confusing set and the random weights behind its start; null where there are
-    none.
-    """
-
-    dataset: Digest
-    start: Digest
-    confusing: Digest | None = None
-    random: Digest | None = None
-
-
-class Left(Section):
-    """The digests of the files that a run left."""
-
-    weights: Digest
-    predictions: Digest
-    history: Digest
-
-
-class Measured(Section):
-    """The digests of the files that a measurement was made from; null: not given to it."""
-
-    weights: Digest
-    start: Digest | None = None
-    dataset: Digest | None = None
-    confusing: Digest | None = None
-    random: Digest | None = None
-    reference: Digest | None = None
-
-
-class _Part(BaseModel):
-    """The part of a file that is looked at; the rest of it is free."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Coordinates(_Part):
-    """The coordinates of a run, as settings have them."""
-
-    dataset: str
-    model_name: str
-    init: str
-    recipe_name: str
-    seed: int
-
-    @property
-    def run(self) -> Run:
-        """Return the run that they name."""
-        return Run(self.dataset, self.model_name, self.init, self.recipe_name, self.seed)
-
-
-class Final(_Part):
-    """The last evaluation of a run."""
-
-    epoch: Natural
-    train_loss: Loss
-    train_accuracy: Accuracy
-    train_accuracy_augmented: Accuracy
-    test_loss: Loss
-    test_accuracy: Accuracy
-
-
-class Facts(_Part):
-    """The confusing set that a pretraining was made to fit."""
-
-    replication: Count
-    noise: Accuracy
-    zeroing: str
-    label_fraction: Accuracy = 1.0
-    conflicting_copies: Natural
-    reachable_accuracy: Accuracy
-
-
-class Record(_Part):
-    """The part of ``run.json`` that is checked."""
-
-    settings: Coordinates
-    status: Literal["converged", "max_epochs", "diverged"]
-    epochs: Natural
-    evaluated_on: Literal["test", "validation"]
-    train_items: Count
-    test_items: Count
-    final: Final
-    device: str
-    revision: str | None
-    confusing: Facts | None = None
-    made_from: MadeFrom
-    left: Left
-
-
-class Measurements(_Part):
-    """The part of ``diagnostics.json`` and ``comparison.json`` that is checked."""
-
-    settings: Coordinates
-    values: dict[str, int | float | None]
-    skipped: dict[str, str]
-    failed: dict[str, str]
-    seconds: dict[str, Annotated[float, Field(ge=0)]]
-    device: str
-    made_from: Measured
+ROLES = {"start": "start weights", "random": "random weights", "confusing": "confusing set"}
 
 
 @dataclass(frozen=True)
@@ -153,14 +29,22 @@ class RunRecord:
     """The record of a run.
 
     Attributes:
-        path: its file.
+        path: its file, ``run.json``.
         content: all of it.
-        stated: the part that is looked at.
     """
 
     path: Path
     content: dict[str, Any]
-    stated: Record
+
+    @property
+    def run(self) -> Run:
+        """The run that it is of; the recipe of a pretraining is the baseline's."""
+        return run_of(self.content)
+
+    @property
+    def digests(self) -> dict[str, str | None]:
+        """The digests of the files that the run left and was made from, by role; None: made without one."""
+        return {**self.content["left"], **self.content["made_from"]}
 
     def require(self, role: str, file: Path, digest: str | None = None) -> None:
         """Make sure that a file is the one that this run left or was made from.
@@ -174,8 +58,7 @@ class RunRecord:
         Raises:
             UserError: if it is another one, or the run was made from none.
         """
-        left, made_from = self.stated.left.model_dump(), self.stated.made_from.model_dump()
-        require_same(role, file, digest or digest_of(file), {**left, **made_from}[role], self.path)
+        require_same(role, file, digest or digest_of(file), self.digests[role], self.path)
 
     def require_settings(self, file: Path) -> None:
         """Make sure that the run was trained with the settings in a file; raises UserError if not."""
@@ -185,96 +68,42 @@ class RunRecord:
             # It trained as many epochs as another pretraining; the config has the most that they may be.
             for one in (found, expected):
                 one["optimization"].pop("epochs", None)
-        if found != expected:
-            key, value, wanted = _first_difference(found, expected)
-            raise UserError(
-                self.path,
-                f"a run with {key} {value!r}, where the config gives {wanted!r} (None: the default)",
-                "delete its folder and start Snakemake again",
-            )
-
-    def require_measured(self, path: Path, measured: Measurements) -> None:
-        """Make sure that measurements are of this run; raises UserError if they are of another."""
-        require_run(path, measured.settings, self.stated.settings.run)
-        known = {"weights": self.stated.left.weights, **self.stated.made_from.model_dump()}
-        for role, digest in measured.made_from.model_dump(exclude={"reference"}, exclude_none=True).items():
-            if digest != known[role]:
-                raise _not_together(path, f"measurements of {OTHER[role]}", digest, known[role], self.path)
+        if different := differences(expected, found):
+            problem = f"a run with other settings than the config's ({'; '.join(different)}; None: the default)"
+            raise UserError(self.path, problem, "delete its folder and start Snakemake again")
 
     def correct(self, path: Path) -> Any:
-        """Read the predictions of this run.
-
-        Args:
-            path: their file.
-
-        Returns:
-            Which test images it gets right, ``[n] bool``.
+        """Return which test images the run gets right by its predictions in a file, ``[n] bool``.
 
         Raises:
-            UserError: if the file is missing, damaged or another run's, or its accuracy is not that of the record.
+            UserError: if the file is missing, damaged or another run's.
         """
         tensors, _ = read_tensors(path, verify=True)
         self.require("predictions", path)
-        predicted, labels = tensors.get("predicted"), tensors.get("labels")
-        shape = (self.stated.test_items,)
-        if predicted is None or labels is None or not predicted.shape == labels.shape == shape:
-            raise UserError(path, "no predictions of its test items", f"expected {shape[0]}, as in {self.path}")
-        correct = predicted == labels
-        accuracy = int(correct.sum()) / shape[0]
-        if accuracy != self.stated.final.test_accuracy:
-            raise UserError(
-                path,
-                f"predictions of accuracy {accuracy:.6g}, where {self.path} says {self.stated.final.test_accuracy:.6g}",
-                "the two don't belong together: put back the run's own file, or run its stage again",
-            )
-        return correct
+        return tensors["predicted"] == tensors["labels"]
 
 
-def origin(prepared: Path, start: Path, confusing: Path | None = None, run: Run | None = None) -> MadeFrom:
-    """Return what a training is made from, before it begins.
+def origin(prepared: Path, start: Path, confusing: Path | None = None) -> dict[str, str | None]:
+    """Return the digests of what a training is made from, by role, before it begins.
+
+    ``confusing`` and ``random`` are the confusing set and the random weights behind its start; None: there are none.
 
     Args:
         prepared: the prepared dataset.
         start: the weights that it starts from; what stands behind them is in the record beside them, if they have one.
         confusing: the confusing set that it is to fit: it is a pretraining then.
-        run: the run that is to be made, whose start has to be of the same dataset, model and seed.
 
     Raises:
-        UserError: if a file states no digest, or the start is not what its record says, or another run's.
+        UserError: if a file states no digest, or the start is not what its record says.
     """
-    dataset, begin = stated_digest(prepared), stated_digest(start)
-    behind = record_beside(start) if confusing is None else None
-    if run is not None:
-        _require_start(start, behind, run, is_pretraining=confusing is not None)
+    made_from: dict[str, str | None] = {"dataset": stated_digest(prepared), "start": stated_digest(start)}
     if confusing is not None:
-        return MadeFrom(dataset=dataset, start=begin, confusing=stated_digest(confusing), random=begin)
+        return {**made_from, "confusing": stated_digest(confusing), "random": made_from["start"]}
+    behind = record_beside(start)
     if behind is None:
-        return MadeFrom(dataset=dataset, start=begin)
-    behind.require("dataset", prepared, dataset)
-    further = behind.stated.made_from
-    return MadeFrom(dataset=dataset, start=begin, confusing=further.confusing, random=further.random)
-
-
-def _require_start(start: Path, behind: RunRecord | None, run: Run, is_pretraining: bool) -> None:
-    """Make sure that a run may start from some weights; raises UserError if they are another run's start.
-
-    Args:
-        start: the weights.
-        behind: the record beside them. Drawn weights have none: then their place says what they are, if they lie where
-            the pipeline puts them.
-        run: the run.
-        is_pretraining: whether it is one: it starts from drawn weights of another init, which only the config names.
-    """
-    if behind is not None:
-        # A pretraining makes the start of its own init. Which run an init of kind ``run`` ends, only the config says.
-        found = behind.stated.settings.run
-        init = found.init if behind.stated.confusing is None else run.init
-        require_run(behind.path, behind.stated.settings, replace(run, init=init, recipe=found.recipe))
-        return
-    folder, dataset, model, init, seed, name = (*("",) * 6, *start.absolute().parts)[-6:]
-    place = (dataset, model, run.init if is_pretraining else init, seed)
-    if (folder, name) == ("inits", WEIGHTS) and place != (run.dataset, run.model, run.init, f"seed{run.seed}"):
-        raise UserError(start, "the start of other runs", f"expected the start of {name_of(run)}")
+        return {**made_from, "confusing": None, "random": None}
+    behind.require("dataset", prepared)
+    return {**made_from, "confusing": behind.digests["confusing"], "random": behind.digests["random"]}
 
 
 def read_record(path: Path, run: Run | None = None) -> RunRecord:
@@ -285,20 +114,11 @@ def read_record(path: Path, run: Run | None = None) -> RunRecord:
         run: the run that its folder is named after; the recipe of a pretraining is the baseline's.
 
     Raises:
-        UserError: if the file is missing or damaged, says what cannot be, or is another run's.
+        UserError: if the file is missing or damaged, or is another run's.
     """
-    content = read_json(path)
-    stated = parse(Record, content, where=f"{path}: ")
+    record = RunRecord(path, read_json(path))
     if run is not None:
-        require_run(path, stated.settings, run)
-    return RunRecord(path, content, stated)
-
-
-def read_pretraining(path: Path, run: Run) -> RunRecord:
-    """Read the record of a pretraining; raises UserError like ``read_record``, or if it had no confusing set."""
-    record = read_record(path, replace(run, recipe=BASELINE_RECIPE))
-    if record.stated.confusing is None:
-        raise UserError(path, "a training without a confusing set", "expected a pretraining: run pretrain again")
+        require_run(path, record.content, run)
     return record
 
 
@@ -316,30 +136,38 @@ def record_beside(weights: Path) -> RunRecord | None:
     return record
 
 
-def read_measurements(path: Path, record: RunRecord) -> Measurements:
-    """Read measurements of a run; raises UserError if the file is missing, damaged or of another run."""
-    measured = parse(Measurements, read_json(path), where=f"{path}: ")
-    record.require_measured(path, measured)
-    return measured
+def read_measurements(path: Path, record: RunRecord) -> dict[str, Any]:
+    """Read the measurements of a run; raises UserError if the file is missing, damaged or of another run."""
+    content = read_json(path)
+    require_run(path, content, record.run)
+    for role, digest in content["made_from"].items():
+        if role != "reference" and digest is not None:
+            require_same(role, path, digest, record.digests[role], record.path)
+    return content
 
 
-def require_run(path: Path, found: Coordinates, expected: Run) -> None:
+def run_of(content: Mapping[str, Any]) -> Run:
+    """Return the run that the settings in a file name."""
+    return Run(*(content["settings"][name] for name in ("dataset", "model_name", "init", "recipe_name", "seed")))
+
+
+def require_run(path: Path, content: Mapping[str, Any], expected: Run) -> None:
     """Make sure that a file has the coordinates of a run; raises UserError if not."""
-    expected = replace(expected, seed=int(expected.seed))
-    if found.run != expected:
+    found, expected = run_of(content), replace(expected, seed=int(expected.seed))
+    if found != expected:
         raise UserError(
-            path, f"a file of {name_of(found.run)}", f"expected one of {name_of(expected)}: put back its own files"
+            path, f"a file of {name_of(found)}", f"expected one of {name_of(expected)}: put back its own files"
         )
 
 
 def require_same(role: str, file: Path, digest: str, stated: str | None, where: Path) -> None:
-    """Make sure that a file has the digest that is stated of it.
-
-    Raises:
-        UserError: if not; it names both files.
-    """
+    """Make sure that a file, or what it was made from, has the digest that is stated; raises UserError if not."""
     if digest != stated:
-        raise _not_together(file, OTHER[role], digest, stated, where)
+        raise UserError(
+            file,
+            f"not the {ROLES.get(role, role)} ({digest[:8]}) that {where} names ({stated and stated[:8]})",
+            "the two don't belong together: put back the run's own file, or run its stage again",
+        )
 
 
 def digest_of(path: Path) -> str:
@@ -352,20 +180,13 @@ def name_of(run: Run) -> str:
     return f"{run.dataset}/{run.model}/{run.init}/{run.recipe}/seed{run.seed}"
 
 
-def _first_difference(found: dict[str, Any], expected: dict[str, Any], where: str = "") -> tuple[str, Any, Any]:
-    """Return the key of the first value that differs, and both values."""
-    key = next(key for key in [*found, *expected] if found.get(key) != expected.get(key))
-    one, other = found.get(key), expected.get(key)
-    if isinstance(one, dict) and isinstance(other, dict):
-        return _first_difference(one, other, f"{where}{key}.")
-    return f"{where}{key}", one, other
-
-
-def _not_together(file: Path, found: str, digest: str, stated: str | None, where: Path) -> UserError:
-    """Return the error that names two files that don't belong together."""
-    expected = "names none" if stated is None else f"names {stated[:8]}"
-    return UserError(
-        file,
-        f"{found} ({digest[:8]}), where {where} {expected}",
-        "the two don't belong together: put back the run's own file, or run its stage again",
-    )
+def differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """List the differences of two nested mappings, as ``key: found instead of wanted``."""
+    different = []
+    for key in sorted({*wanted, *found}):
+        one, other = wanted.get(key), found.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            different += differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            different.append(f"{prefix}{key}: {other} instead of {one}")
+    return different

@@ -78,7 +78,6 @@ def random_behind(inits: Mapping[str, InitConfig], init: str) -> str:
 
 def reference_of(config: Config, run: Run) -> Run:
     """Return the run that a run is compared with: the same recipe and seed from the random weights behind its init."""
-    assert not isinstance(config.inits[run.init], RandomInit)
     return replace(run, init=random_behind(config.inits, run.init))
 
 
@@ -89,10 +88,7 @@ def pretrained_inits(config: Config, study: StudyConfig) -> list[str]:
 
 def pretraining_behind(config: Config, init: str) -> str | None:
     """Return the adversarial init that an init is, takes its scale from, is made of, or comes from through runs."""
-    root = root_of(config.inits, init)
-    entry = config.inits[root]
-    candidates = [entry.start, entry.like] if isinstance(entry, RescaledInit) else [root]
-    return next((name for name in candidates if isinstance(config.inits[name], AdversarialInit)), None)
+    return next(iter(pretrainings_needed(config, init)), None)
 
 
 def pretrainings_needed(config: Config, init: str) -> list[str]:
@@ -124,12 +120,11 @@ def unused(config: Config, shipped: Iterable[Any]) -> list[str]:
         shipped: the contents of the repository's config files; read only while something is left that they may have.
     """
     needed = _needed(config)
-    sections = ("datasets", "models", "inits", "recipes")
-    found = [
-        (section, name) for section in sections for name in getattr(config, section) if name not in needed[section]
-    ]
+    found = [(section, name) for section in needed for name in getattr(config, section) if name not in needed[section]]
     for content in shipped if found else ():
-        found = [(section, name) for section, name in found if name not in _entries(content, section)]
+        # A file of an importing workflow may be no config.
+        sections = content if isinstance(content, Mapping) else {}
+        found = [(section, name) for section, name in found if name not in (sections.get(section) or ())]
         if not found:
             break
     return [
@@ -137,27 +132,22 @@ def unused(config: Config, shipped: Iterable[Any]) -> list[str]:
     ]
 
 
-def _entries(content: Any, section: str) -> Mapping[str, Any]:
-    """Return the entries of a section; those of a file that is no config, as importing workflows have, are none."""
-    entries = content.get(section) if isinstance(content, Mapping) else None
-    return entries if isinstance(entries, Mapping) else {}
-
-
 def _needed(config: Config) -> dict[str, set[str]]:
     """Return the entries that runs are made of, and those behind their starts."""
-    runs = all_runs(config)
-    recipes, waiting = {run.recipe for run in runs}, {run.init for run in runs}
+    runs = with_runs_behind(config.inits, all_runs(config))
     inits: set[str] = set()
+    waiting = {run.init for run in runs}
     while waiting:
-        name = waiting.pop()
-        inits.add(name)
-        entry = config.inits[name]
-        behind = {getattr(entry, field, None) for field in ("start", "like", "epochs_like")}
-        waiting |= {other for other in behind if other is not None} - inits
-        if isinstance(entry, RunInit):
-            recipes.add(entry.recipe)
-    datasets, models = {run.dataset for run in runs}, {run.model for run in runs}
-    return {"datasets": datasets, "models": models, "inits": inits, "recipes": recipes}
+        inits |= waiting
+        entries = [config.inits[name] for name in waiting]
+        behind = (getattr(entry, field, None) for entry in entries for field in ("start", "like", "epochs_like"))
+        waiting = {name for name in behind if name is not None} - inits
+    return {
+        "datasets": {run.dataset for run in runs},
+        "models": {run.model for run in runs},
+        "inits": inits,
+        "recipes": {run.recipe for run in runs},
+    }
 
 
 def require_known(name: str, known: Iterable[str], where: Path) -> None:

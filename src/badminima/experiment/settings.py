@@ -20,7 +20,6 @@ from badminima.config import (
     OptimizationConfig,
     RandomInit,
     RecipeConfig,
-    RescaledInit,
     Section,
     StatisticsConfig,
     StudyConfig,
@@ -32,7 +31,7 @@ from badminima.config.checks import doses_of, parts_of
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, TABLES, EntryWithOptions
 from badminima.config.studies import Doses, SeedParts
 from badminima.config.training import BASELINE_RECIPE
-from badminima.experiment.measured import along_pretraining, along_run, compared_inits, landscapes, measurements_of
+from badminima.experiment.measured import along, compared_inits, landscapes, measurements_of
 from badminima.experiment.runs import Run, pretrained_inits
 
 # Shared by what is measured at the end of a run and what is measured along its way.
@@ -44,10 +43,21 @@ MEASUREMENTS_REVISION = 4
 LANDSCAPE_REVISION = 4
 
 
-class PrepareSettings(Section):
-    """Settings of the preparation of a dataset, beside its raw files."""
+class Settings(Section):
+    """Base of the settings of a stage."""
 
     revision: int = 1
+
+    @classmethod
+    def of_config(cls, config: Config, section: Section | None = None, **own: Any) -> Self:
+        """Return settings whose fields are those given, or else those of that name in a section or in the config."""
+        values = {**vars(config), "root_seed": config.seed, **vars(section or config), **own}
+        return cls(**{name: value for name, value in values.items() if name in cls.model_fields})
+
+
+class PrepareSettings(Settings):
+    """Settings of the preparation of a dataset, beside its raw files."""
+
     dataset: str
     source: str
     options: dict[str, Any] = Field({})
@@ -61,22 +71,13 @@ class PrepareSettings(Section):
     def of(cls, config: Config, dataset: str) -> Self:
         """Return the settings of ``prepare_data``."""
         entry = config.datasets[dataset]
-        return cls(
-            dataset=dataset,
-            source=entry.source,
-            options=_written(SOURCES.entry(entry.source), entry.options),
-            train_size=entry.train_size,
-            validation_size=entry.validation_size,
-            test_size=entry.test_size,
-            evaluate_on=entry.evaluate_on,
-            root_seed=config.seed,
-        )
+        options = _written(SOURCES.entry(entry.source), entry.options)
+        return cls.of_config(config, entry, dataset=dataset, options=options)
 
 
-class ConfuseSettings(Section):
+class ConfuseSettings(Settings):
     """Settings of a confusing set, beside the prepared dataset."""
 
-    revision: int = 1
     dataset: str
     replication: int
     noise: float
@@ -90,21 +91,13 @@ class ConfuseSettings(Section):
         """Return the settings of ``confuse`` for an adversarial init."""
         entry = config.inits[init]
         assert isinstance(entry, AdversarialInit)
-        return cls(
-            dataset=dataset,
-            replication=entry.replication,
-            noise=entry.noise,
-            zeroing=entry.zeroing,
-            label_fraction=entry.label_fraction,
-            root_seed=config.seed,
-            seed=seed if entry.confusing_seed is None else entry.confusing_seed,
-        )
+        own = seed if entry.confusing_seed is None else entry.confusing_seed
+        return cls.of_config(config, entry, dataset=dataset, seed=own)
 
 
-class InitializeSettings(Section):
+class InitializeSettings(Settings):
     """Settings of random initial weights, beside the shape of the data."""
 
-    revision: int = 1
     model: ModelConfig
     dataset: str
     model_name: str
@@ -117,20 +110,13 @@ class InitializeSettings(Section):
         """Return the settings of ``initialize`` for a random init."""
         entry = config.inits[init]
         assert isinstance(entry, RandomInit)
-        return cls(
-            model=_model(config, model),
-            dataset=dataset,
-            model_name=model,
-            gain=entry.gain,
-            root_seed=config.seed,
-            seed=seed if entry.seed is None else entry.seed,
-        )
+        own = seed if entry.seed is None else entry.seed
+        return cls.of_config(config, entry, model=_model(config, model), dataset=dataset, model_name=model, seed=own)
 
 
-class RescaleSettings(Section):
+class RescaleSettings(Settings):
     """Settings of rescaled initial weights, beside the weights that they are made of and the data."""
 
-    revision: int = 1
     model: ModelConfig
     norms: Literal["tensors", "total", "kept"] = "tensors"
     logits: bool = True
@@ -138,12 +124,10 @@ class RescaleSettings(Section):
     @classmethod
     def of(cls, config: Config, dataset: str, model: str, init: str, seed: int) -> Self:
         """Return the settings of ``rescale`` for a rescaled init."""
-        entry = config.inits[init]
-        assert isinstance(entry, RescaledInit)
-        return cls(model=_model(config, model), norms=entry.norms, logits=entry.logits)
+        return cls.of_config(config, config.inits[init], model=_model(config, model))
 
 
-class AlongSettings(Section):
+class AlongSettings(Settings):
     """Settings of measurements at every evaluated epoch of a training."""
 
     revision: int = MEASUREMENTS_REVISION
@@ -152,14 +136,15 @@ class AlongSettings(Section):
     options: dict[str, dict[str, Any]] = Field({})
 
     @classmethod
-    def of(cls, config: Config, names: list[str]) -> Self | None:
+    def of(cls, config: Config, run: Run) -> Self | None:
         """Return how something is measured along a training; None where nothing is."""
+        names = along(config, run)
         if not names:
             return None
-        return cls(measurements=names, images=config.measuring.images, options=_options(config, names))
+        return cls.of_config(config, config.measuring, measurements=names, options=_options(config, names))
 
 
-class TrainSettings(Section):
+class TrainSettings(Settings):
     """Settings of one training, beside its data and start weights."""
 
     # 3: run.json holds the digests of what a run was made from and of what it left.
@@ -190,34 +175,32 @@ class TrainSettings(Section):
     def of(cls, config: Config, run: Run) -> Self:
         """Return the settings of ``train``. Augmentation is part of them only where the recipe uses it."""
         recipe = config.recipes[run.recipe]
-        return cls(
+        return cls.of_config(
+            config,
             **_of_run(config, run),
             phase="train",
             recipe=recipe,
             augmentation=config.datasets[run.dataset].augmentation if recipe.augmentation else None,
             optimization=config.training.with_recipe(recipe),
-            numerics=config.numerics,
-            along=AlongSettings.of(config, along_run(config, run)),
+            along=AlongSettings.of(config, run),
         )
 
     @classmethod
     def of_pretraining(cls, config: Config, dataset: str, model: str, init: str, seed: int) -> Self:
         """Return the settings of ``pretrain``: vanilla SGD on the confusing set, to its target or for given epochs."""
-        entry = config.inits[init]
-        assert isinstance(entry, AdversarialInit)
-        return cls(
+        return cls.of_config(
+            config,
+            config.inits[init],
             **_of_run(config, Run(dataset, model, init, BASELINE_RECIPE, seed)),
             phase="pretrain",
             recipe=RecipeConfig(),
             augmentation=None,
             optimization=config.pretraining,
-            numerics=config.numerics,
-            along=AlongSettings.of(config, along_pretraining(config, dataset, model, init, seed)),
-            epochs_like=entry.epochs_like,
+            along=AlongSettings.of(config, Run(dataset, model, init, "", seed)),
         )
 
 
-class DiagnoseSettings(Section):
+class DiagnoseSettings(Settings):
     """Settings of the measurements of a run, beside its files."""
 
     revision: int = MEASUREMENTS_REVISION
@@ -237,16 +220,17 @@ class DiagnoseSettings(Section):
     def of(cls, config: Config, run: Run, stage: str = "diagnose") -> Self:
         """Return the settings of ``diagnose``, ``compare`` or ``landscape``, each with its own measurements."""
         names = measurements_of(config, stage)
-        return cls(
+        return cls.of_config(
+            config,
+            config.measuring,
             revision=LANDSCAPE_REVISION if stage == "landscape" else MEASUREMENTS_REVISION,
             **_of_run(config, run),
             measurements=names,
-            images=config.measuring.images,
             options=_options(config, names),
         )
 
 
-class CollectSettings(Section):
+class CollectSettings(Settings):
     """Settings of a study's tables, beside the runs' files: its grid, and which runs have more files."""
 
     # 2: runs say which of their measurements failed; no interval of a fraction lies beyond 0 or 1.
@@ -265,13 +249,12 @@ class CollectSettings(Section):
     def of(cls, config: Config, study: str) -> Self:
         """Return the settings of ``collect``."""
         entry = config.studies[study]
-        return cls(
+        return cls.of_config(
+            config,
             study=entry,
             pretrained=pretrained_inits(config, entry),
             compared=compared_inits(config, entry),
             landscapes=landscapes(config, entry),
-            statistics=config.statistics,
-            root_seed=config.seed,
         )
 
     @classmethod
@@ -280,7 +263,7 @@ class CollectSettings(Section):
         return cls.of(config, study).model_copy(update={"measured": False, "compared": [], "landscapes": {}})
 
 
-class FigureSettings(Section):
+class FigureSettings(Settings):
     """Settings of a figure, beside its study's tables: the recipes and inits that it shows, in order.
 
     A response also depends on the doses that it is drawn over; statistics are those of what a figure computes itself.
@@ -300,23 +283,21 @@ class FigureSettings(Section):
         """Return the settings of a figure."""
         entry = config.figures[figure]
         study = config.studies[entry.study]
-        return cls(
+        return cls.of_config(
+            config,
             kind=entry.kind or figure,
             recipes=entry.recipes or study.recipes,
             inits=entry.inits or study.inits,
             doses=doses_of(config, entry, entry.over) if entry.over else None,
-            statistics=config.statistics,
-            root_seed=config.seed,
         )
 
 
-class TableSettings(Section):
+class TableSettings(Settings):
     """Settings of a table for a paper, beside its study's tables: its kind, recipes and inits, in order.
 
     A table of a seed's parts depends on which of them its inits fix.
     """
 
-    revision: int = 1
     kind: str
     name: str
     study: str
@@ -330,42 +311,30 @@ class TableSettings(Section):
         """Return the settings of a table for a paper."""
         entry = config.tables[table]
         study = config.studies[entry.study]
-        return cls(
+        return cls.of_config(
+            config,
+            entry,
             kind=entry.kind or table,
             name=table,
-            study=entry.study,
             recipes=entry.recipes or study.recipes,
             inits=entry.inits or study.inits,
             parts=parts_of(config, entry) if TABLES.entry(entry.kind or table).of_parts else None,
-            statistics=config.statistics,
         )
 
 
-class ToySettings(Section):
+class ToySettings(Settings):
     """Settings of the toy experiment."""
 
-    revision: int = 1
     toy: ToyConfig
     root_seed: int
 
-    @classmethod
-    def of(cls, config: Config) -> Self:
-        """Return the settings of ``toy``, where the config has it."""
-        assert config.toy is not None
-        return cls(toy=config.toy, root_seed=config.seed)
 
-
-class ToyFigureSettings(Section):
+class ToyFigureSettings(Settings):
     """Settings of the toy's figure, beside its results: how intervals are computed."""
 
     revision: int = 2
     statistics: StatisticsConfig
     root_seed: int
-
-    @classmethod
-    def of(cls, config: Config) -> Self:
-        """Return the settings of ``fig_toy``."""
-        return cls(statistics=config.statistics, root_seed=config.seed)
 
 
 def _of_run(config: Config, run: Run) -> dict[str, Any]:
@@ -376,9 +345,7 @@ def _of_run(config: Config, run: Run) -> dict[str, Any]:
         "init": run.init,
         "recipe_name": run.recipe,
         "seed": int(run.seed),
-        "root_seed": config.seed,
         "model": _model(config, run.model),
-        "device": config.device,
     }
 
 

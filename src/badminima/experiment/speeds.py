@@ -9,6 +9,7 @@ from pathlib import Path
 from badminima.config import Config
 from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
+from badminima.storage.files import readable
 
 CPU = "cpu"
 
@@ -58,9 +59,7 @@ class Device:
 
     def nearest(self, architecture: str) -> str:
         """Return an architecture if it was measured, or else the measured one nearest in parameters."""
-        if architecture in self.speeds:
-            return architecture
-        return nearest(architecture, self.speeds.keys() & ARCHITECTURES.names)
+        return architecture if architecture in self.speeds else nearest(architecture, self.speeds)
 
     def speed(self, architecture: str) -> Speed:
         """Return the speed of an architecture; one that was not measured is estimated from its parameters."""
@@ -100,7 +99,9 @@ def parameters_of(architecture: str) -> int:
 def nearest(architecture: str, known: Iterable[str]) -> str:
     """Return the known architecture nearest to another one in parameters."""
     own = parameters_of(architecture)
-    return min(sorted(known), key=lambda name: abs(math.log(parameters_of(name) / own)))
+    return min(
+        sorted(set(known).intersection(ARCHITECTURES.names)), key=lambda name: abs(math.log(parameters_of(name) / own))
+    )
 
 
 def is_cpu(device: str) -> bool:
@@ -124,9 +125,7 @@ def read_devices(tables: Iterable[Path]) -> dict[str, Device]:
 
 def _rows(table: Path) -> list[dict[str, str]]:
     """Return the rows of a table; a speed without a number was not measured."""
-    if not table.exists():
-        raise UserError(table, "no such file", "run `make bench` first, or name another table")
-    with table.open(newline="", encoding="utf-8") as file:
+    with readable(table), table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows or not {"start_seconds", "diagnostic", "train_images_per_second"} & rows[0].keys():
         raise UserError(table, "no benchmark table", "expected what `make bench` writes")
@@ -136,27 +135,25 @@ def _rows(table: Path) -> list[dict[str, str]]:
 
 def _device(name: str, rows: list[dict[str, str]]) -> Device:
     """Put the rows of one device together, a CPU's seconds as those of as many threads as its last speed has."""
-    last = next(row for row in reversed(rows) if "train_images_per_second" in row)
-    threads = int(last["threads"] or 1)
+    of_speeds = [row for row in rows if "train_images_per_second" in row]
+    threads = int(of_speeds[-1]["threads"] or 1)
     speeds: dict[str, Speed] = {}
     timings: dict[str, dict[str, Timing]] = {}
     start = 0.0
-    for row in rows:
+    for row in sorted(rows, key=lambda row: "diagnostic" in row):
         share = int(row["threads"] or 1) / threads if is_cpu(name) else 1.0
         if "start_seconds" in row:
             start = float(row["start_seconds"]) * share
             continue
         architecture, size = row["case"].split()
         pixels = math.prod(map(int, size.split("x")))
-        if "diagnostic" in row:
-            timing = Timing(float(row["seconds"]) * share, int(row["images"]), pixels)
-            timings.setdefault(row["diagnostic"], {})[architecture] = timing
-        else:
+        if "train_images_per_second" in row:
             train, evaluate = float(row["train_images_per_second"]), float(row["evaluate_images_per_second"])
             speeds[architecture] = Speed(train / share, evaluate / share, pixels)
-    # A diagnostic is scaled by training speeds.
-    known = {name: {case: of[case] for case in of if case in speeds} for name, of in timings.items()}
-    return Device(name, threads, last["precision"], speeds, {name: of for name, of in known.items() if of}, start)
+        elif architecture in speeds:  # a diagnostic is scaled by training speeds
+            timing = Timing(float(row["seconds"]) * share, int(row["images"]), pixels)
+            timings.setdefault(row["diagnostic"], {})[architecture] = timing
+    return Device(name, threads, of_speeds[-1]["precision"], speeds, timings, start)
 
 
 def find_device(devices: Collection[str], name: str) -> str:
@@ -165,13 +162,11 @@ def find_device(devices: Collection[str], name: str) -> str:
     Raises:
         UserError: if it is none of them, or could be several.
     """
-    found = [device for device in devices if name.lower() in device.lower()]
-    exact = [device for device in found if device == name]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    problem = f"which is part of {', '.join(found)}" if found else "which was not measured"
-    remedy = f"measured: {', '.join(devices)} (name one of them, or run `make bench` there)"
-    raise UserError("plan.device", f"{name!r}, {problem}", remedy)
+    found = [name] if name in devices else [device for device in devices if name.lower() in device.lower()]
+    if len(found) != 1:
+        remedy = f"measured: {', '.join(devices)} (name one of them, or run `make bench` there)"
+        raise UserError("plan.device", f"{name!r}, which is part of {', '.join(found) or 'none'}", remedy)
+    return found[0]
 
 
 def planned_device(config: Config, devices: Mapping[str, Device], here: str) -> Device:

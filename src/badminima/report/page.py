@@ -140,7 +140,7 @@ def _claims(
 ) -> list[ShownClaim]:
     runs = {role: studies[study].runs for role, study in settings.claims.items()}
     if settings.toy:
-        runs["toy"] = toy_tables(pd.read_csv(paths.toy_table)).runs
+        runs["toy"] = toy_tables(pd.read_csv(paths.toy("toy.csv"))).runs
     by_number = {claim.number: claim for claim in CLAIMS}
     shown = []
     for number, rows in claims.groupby("claim", sort=False):

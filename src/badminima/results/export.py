@@ -13,10 +13,11 @@ from typing import Any
 
 from badminima.config import ModelConfig
 from badminima.config.base import parse
+from badminima.config.training import BASELINE_RECIPE
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, RECORD, WEIGHTS
-from badminima.experiment.records import name_of, read_measurements, read_pretraining, read_record
+from badminima.experiment.records import name_of, read_measurements, read_record
 from badminima.experiment.runs import Run, root_of, run_behind
 from badminima.models.weights import read_weights
 from badminima.results.results import Results
@@ -71,10 +72,10 @@ def make_card(results: Results, run: Run) -> Card:
     of_run.require("dataset", prepared)
     data, (_, metadata) = read_prepared(prepared), read_tensors(prepared)
     behind, weights = run_behind(results.inits, run), read_weights(folder / WEIGHTS)
-    pretrained = replace(run, init=root_of(results.inits, run.init))
+    pretrained = replace(run, init=root_of(results.inits, run.init), recipe=BASELINE_RECIPE)
     path, pretraining = results.paths.init(run.dataset, run.model, pretrained.init, run.seed) / RECORD, None
     if path.exists():
-        content = read_pretraining(path, pretrained).content
+        content = read_record(path, pretrained).content
         pretraining = {name: content[name] for name in ("confusing", "status", "epochs", "final", "settings")}
     files = [path for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
     measured = [read_measurements(path, of_run) for path in files]
@@ -86,10 +87,10 @@ def make_card(results: Results, run: Run) -> Card:
         **{name: record[name] for name in ("status", "epochs", "train_items", "test_items", "evaluated_on", "final")},
         start=None if behind is None else name_of(behind),
         pretraining=pretraining,
-        measurements={name: value for file in measured for name, value in file.values.items()},
-        skipped={name: reason for file in measured for name, reason in {**file.skipped, **file.failed}.items()},
+        measurements={name: value for file in measured for name, value in file["values"].items()},
+        skipped={name: reason for file in measured for name, reason in {**file["skipped"], **file["failed"]}.items()},
         settings=record["settings"],
-        digests={"weights": of_run.stated.left.weights, **of_run.stated.made_from.model_dump()},
+        digests={"weights": of_run.digests["weights"], **record["made_from"]},
         provenance={name: record.get(name) for name in PROVENANCE} | {"raw_data": metadata.get("source_digests")},
     )
     return parse(Card, card, where=f"{of_run.path}: ")

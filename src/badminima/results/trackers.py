@@ -98,7 +98,7 @@ def tracked_run(results: Results, run: Run) -> Tracked:
     record.require("history", folder / HISTORY)
     history = read_csv(folder / HISTORY).select_dtypes("number")
     files = [path for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
-    values = {name: value for path in files for name, value in read_measurements(path, record).values.items()}
+    values = {name: value for path in files for name, value in read_measurements(path, record)["values"].items()}
     return Tracked(
         name=name_of(run),
         parameters=_flat(record.content["settings"]),

@@ -1,6 +1,7 @@
 """Stages ``pretrain`` and ``train``: from files over a training, with restart points and signals, to a finished run."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from badminima.data.items import Resident, make_items, training_items
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import HISTORY, PREDICTIONS, RECORD, WEIGHTS
-from badminima.experiment.records import Coordinates, MadeFrom, digest_of, origin
+from badminima.experiment.records import digest_of, origin
 from badminima.experiment.settings import TrainSettings
 from badminima.models.build import add_dropout, build_model, check_batch
 from badminima.models.numerics import set_up
@@ -59,7 +60,7 @@ def train(
     """
     dataset, weights = read_prepared(prepared, "pt", verify=True), read_weights(start)
     wrong_labels = None if confusing is None else read_confusing(confusing)
-    made_from = origin(prepared, start, confusing, Coordinates.model_validate(settings.model_dump()).run)
+    made_from = origin(prepared, start, confusing)
     points_of = identity(settings, made_from)
     with watch_signals() as interruption, RestartPoints(output, points_of, restart_seconds) as points:
         label = f"{settings.phase} {settings.init} {settings.recipe_name}"
@@ -193,12 +194,12 @@ def _apply_to_start(
         add_dropout(model, recipe.dropout)
 
 
-def identity(settings: TrainSettings, made_from: MadeFrom) -> dict[str, Any]:
+def identity(settings: TrainSettings, made_from: Mapping[str, str | None]) -> dict[str, Any]:
     """Return everything that a training depends on: its restart points are good for no other."""
-    return {"settings": without_defaults(settings), **made_from.model_dump()}
+    return {"settings": without_defaults(settings), **made_from}
 
 
-def write_run(folder: Path, run: Trained, made_from: MadeFrom) -> None:
+def write_run(folder: Path, run: Trained, made_from: Mapping[str, str | None]) -> None:
     """Write the files of a run; ``run.json`` comes last, with the digests of the others."""
     rows = (asdict(row) for row in run.outcome.history)
     write_csv(folder / HISTORY, run.outcome.columns, (row | row.pop("along") for row in rows))
@@ -206,4 +207,4 @@ def write_run(folder: Path, run: Trained, made_from: MadeFrom) -> None:
     write_tensors(folder / PREDICTIONS, predictions, {"evaluated_on": run.record["evaluated_on"]})
     write_weights(folder / WEIGHTS, run.weights)
     left = {Path(name).stem: digest_of(folder / name) for name in (WEIGHTS, PREDICTIONS, HISTORY)}
-    write_json(folder / RECORD, {**run.record, "made_from": made_from.model_dump(), "left": left})
+    write_json(folder / RECORD, {**run.record, "made_from": made_from, "left": left})

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from badminima.errors import UserError
 from badminima.experiment.paths import RUN_FILES
+from badminima.experiment.records import differences
 from badminima.storage.files import atomic_path, remove_leftovers
 
 MAGIC = b"badminima restart point 1\n"
@@ -113,8 +114,8 @@ class RestartPoints:
             except ValueError as error:
                 _say(f"{path}: damaged ({error}); not used")
                 continue
-            if differences := _differences(self.identity, found["identity"]):
-                _say(f"{path}: of another training ({'; '.join(differences)}); not used")
+            if different := differences(self.identity, found["identity"]):
+                _say(f"{path}: of another training ({'; '.join(different)}); not used")
                 continue
             state: State = found["state"]
             _say(f"going on from {path}: epoch {state['epoch']}, step {state['step']['count']}")
@@ -133,18 +134,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError("its digest does not fit")
     found: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
     return found
-
-
-def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """List the differences of two nested mappings, as ``key: found instead of wanted``."""
-    different = []
-    for key in sorted({*wanted, *found}):
-        one, other = wanted.get(key), found.get(key)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            different += _differences(one, other, f"{prefix}{key}.")
-        elif one != other:
-            different.append(f"{prefix}{key}: {other} instead of {one}")
-    return different
 
 
 def _flush_folder(folder: Path) -> None:

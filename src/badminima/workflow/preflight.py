@@ -9,7 +9,7 @@ from pathlib import Path
 from badminima.config import Config
 from badminima.config.registry import SOURCES
 from badminima.errors import UserError
-from badminima.experiment.plan import cost_of_jobs
+from badminima.experiment.plan import Costs
 from badminima.experiment.runs import Run
 from badminima.experiment.speeds import Device, is_cpu, read_devices
 from badminima.storage.files import user_path
@@ -86,7 +86,7 @@ def check_cost(
     device = _like(device_here(config.device), read_devices(speeds))
     if not device.speeds:
         return
-    cost = cost_of_jobs(config, trainings, pretrainings, device)
+    cost = Costs(config, device).of_jobs(trainings, pretrainings)
     hours = (cost.training + cost.measuring) / 3600
     if hours <= limit:
         return

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from badminima.config.load import load_config
+from badminima.config.registry import FIGURES
 from badminima.errors import UserError
 from badminima.experiment.paths import Paths
-from badminima.experiment.plan import Epochs, PlanRow, duration, plan, plan_text
+from badminima.experiment.plan import Costs, PlanRow, duration, plan, plan_text
 from badminima.experiment.speeds import Device, Machine, Speed, Timing, find_device, planned_device, read_devices
 from badminima.storage.files import write_json
 from tests.configs import overlay, raw_config
@@ -27,21 +28,7 @@ ONE = {
     "seeds": [0],
 }
 # Figures that need no diagnostic.
-ONLY_CURVES = dict.fromkeys(
-    [
-        "distance",
-        "complexity",
-        "sharpness",
-        "robustness",
-        "memory",
-        "privacy",
-        "units",
-        "calibration",
-        "landscape",
-        "measures",
-    ],
-    None,
-)
+ONLY_CURVES = dict.fromkeys(name for name, entry in FIGURES.entries.items() if entry.needs or name == "measures")
 
 
 def config(**changes):
@@ -54,81 +41,72 @@ def config(**changes):
     return load_config(overlay(overlay(raw_config(), study), changes))
 
 
-def rows(config, device=GPU, machine=Machine()):  # noqa: B008
-    return {row.target: row for row in plan(config, device, machine)}
-
-
-def counts(found):
-    """Trainings and pretrainings of everything."""
-    return found["all"].trainings, found["all"].pretrainings
-
-
 def total(config, device=GPU, machine=Machine()):  # noqa: B008
-    return rows(config, device, machine)["all"]
+    return plan(Costs(config, device), machine)[-1]
 
 
 def test_one_cell_from_both_inits_is_two_trainings_and_a_pretraining():
-    found = rows(config())
+    found = total(config())
     # Training: 350 epochs of 50,000 images; 71 evaluations of 60,000. Pretraining: ten copies, 350 epochs, and at
     # most 15 evaluations of the copies and of the test images.
     training = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
     pretraining = 350 * 500_000 / 1000 + 15 * (500_000 + 10_000) / 4000
-    assert counts(found) == (2, 1)
-    assert found["all"].training == pytest.approx((2 * training + pretraining) / 3600)
+    assert (found.trainings, found.pretrainings) == (2, 1)
+    assert found.training == pytest.approx((2 * training + pretraining) / 3600)
     # Three sets of weights, and labels (8 bytes) and masks (384) of 500,000 copies.
     disk = 3 * (4 * 11_173_962 + 16 * 10_000) + 500_000 * (8 + 384)
-    assert found["all"].gigabytes == pytest.approx(disk / 1e9)
+    assert found.gigabytes == pytest.approx(disk / 1e9)
 
 
-def test_figures_of_one_study_cost_the_same_and_augmentation_is_evaluated_twice():
-    found = rows(config())
-    assert found["fig_ablation"].training == found["all"].training
-    augmented = rows(config(studies={"ablation": {"recipes": ["da"], "inits": ["random"]}}))
-    expected = (350 * 50 + 71 * (2 * 50_000 + 10_000) / 4000) / 3600
-    assert augmented["all"].training == pytest.approx(expected)
+# What a training costs under changes of one cell, whose recipe is vanilla: device-seconds.
+TRAININGS = [
+    ({"recipes": ["da"]}, {}, 350 * 50 + 71 * (2 * 50_000 + 10_000) / 4000),
+    ({}, {"datasets": {"cifar10": {"test_size": 1000}}}, 350 * 50 + 71 * (50_000 + 1000) / 4000),
+    (
+        {},
+        {"datasets": {"cifar10": {"test_size": 1000, "validation_size": 5000, "evaluate_on": "validation"}}},
+        350 * 45 + 71 * 50_000 / 4000,
+    ),
+    # Evaluated every 5 of 350 epochs, now every one (0.5) of 35.
+    ({"recipes": ["mine"]}, {"recipes": {"mine": {"epochs": 35}}}, 35 * 50 + (1 + 35) * 60_000 / 4000),
+    ({"recipes": ["mine"]}, {"recipes": {"mine": {"sam": 0.05}}}, 2 * 350 * 50 + 71 * 60_000 / 4000),
+]
 
 
-def test_fewer_test_images_cost_fewer_evaluations():
-    cell = {"ablation": {"recipes": ["vanilla"], "inits": ["random"]}}
-    found = rows(config(studies=cell, datasets={"cifar10": {"test_size": 1000}}))
-    assert found["all"].training == pytest.approx((350 * 50 + 71 * (50_000 + 1000) / 4000) / 3600)
-    held_out = {"cifar10": {"test_size": 1000, "validation_size": 5000, "evaluate_on": "validation"}}
-    found = rows(config(studies=cell, datasets=held_out))
-    assert found["all"].training == pytest.approx((350 * 45 + 71 * 50_000 / 4000) / 3600)
-
-
-def test_a_recipe_costs_its_own_epochs_and_sharpness_awareness_twice():
-    recipes = {"short": {"epochs": 35}, "sam": {"sam": 0.05}}
-    costs = {
-        name: rows(config(recipes=recipes, studies={"ablation": {"recipes": [name], "inits": ["random"]}}))
-        for name in recipes
-    }
-    short = 35 * 50_000 / 1000 + (1 + 35) * 60_000 / 4000  # evaluated every 5 of 350 epochs, now every one (0.5) of 35
-    assert costs["short"]["all"].training == pytest.approx(short / 3600)
-    twice = 2 * 350 * 50_000 / 1000 + 71 * 60_000 / 4000
-    assert costs["sam"]["all"].training == pytest.approx(twice / 3600)
+@pytest.mark.parametrize(("study", "changes", "seconds"), TRAININGS)
+def test_a_training_costs_its_passes_and_its_evaluations(study, changes, seconds):
+    found = total(config(studies={"ablation": {"inits": ["random"], **study}}, **changes))
+    assert found.training == pytest.approx(seconds / 3600)
 
 
 def test_larger_images_cost_by_their_pixels():
     study = {"ablation": {"datasets": ["restricted_imagenet"], "inits": ["random"]}}
     small, large = (
-        rows(config(studies=study, datasets={"restricted_imagenet": {"options": {"side": side}}})) for side in (32, 64)
+        total(config(studies=study, datasets={"restricted_imagenet": {"options": {"side": side}}})) for side in (32, 64)
     )
-    assert large["all"].training == pytest.approx(4 * small["all"].training)
+    assert large.training == pytest.approx(4 * small.training)
 
 
-def test_a_rescaled_init_pays_for_the_pretraining_behind_it_once():
-    alone = rows(config(studies={"ablation": {"inits": ["random_rescaled"]}}))
-    assert counts(alone) == (1, 1)
-    both = rows(config(studies={"ablation": {"inits": ["adversarial", "random_rescaled"]}}))
-    assert counts(both) == (2, 1)
-
-
-def test_a_start_trained_as_long_as_another_pays_for_both_pretrainings_once():
-    alone = rows(config(studies={"ablation": {"inits": ["true_labels"]}}))
-    assert counts(alone) == (1, 2)
-    both = rows(config(studies={"ablation": {"inits": ["adversarial", "true_labels"]}}))
-    assert counts(both) == (2, 2)
+@pytest.mark.parametrize(
+    ("inits", "trainings", "pretrainings"),
+    [
+        (["random_rescaled"], 1, 1),
+        (["adversarial", "random_rescaled"], 2, 1),
+        # A start trained as long as another needs that one.
+        (["true_labels"], 1, 2),
+        (["adversarial", "true_labels"], 2, 2),
+        # Its own training, the two behind it, and the pretraining at the root.
+        (["later"], 3, 1),
+        (["later", "adversarial"], 4, 1),
+    ],
+)
+def test_what_stands_behind_a_start_is_paid_once(inits, trainings, pretrainings):
+    ends = {
+        "end": {"kind": "run", "start": "adversarial", "recipe": "da"},
+        "later": {"kind": "run", "start": "end", "recipe": "m"},
+    }
+    found = total(config(inits=ends, studies={"ablation": {"inits": inits}}))
+    assert (found.trainings, found.pretrainings) == (trainings, pretrainings)
 
 
 def test_a_model_that_was_not_measured_is_estimated_from_the_nearest_in_parameters():
@@ -137,7 +115,7 @@ def test_a_model_that_was_not_measured_is_estimated_from_the_nearest_in_paramete
     faster = 23_520_842 / 11_173_962
     speeds = {**SPEEDS, "resnet18": Speed(500.0 * faster, 2000.0 * faster, 1024)}
     assert total(config(), known).training == pytest.approx(total(config(), replace(GPU, speeds=speeds)).training)
-    text = plan_text(plan(config(), known, Machine()), config(), known, 1, None, Epochs())
+    text = plan_text([total(config(), known)], config(), known, 1, None)
     assert "\nresnet18 was not measured on it: estimated from the parameters of resnet50; `make bench`\n" in text
 
 
@@ -147,26 +125,12 @@ def test_a_pretraining_likely_takes_the_epochs_of_finished_ones_or_of_a_network_
     for finished in ((), (40,), (50, 70, 90)):
         for seed, epochs in enumerate(finished):
             write_json(paths.init("cifar10", "resnet18", "adversarial", seed) / "run.json", {"epochs": epochs})
-        likely[finished] = plan(config(), GPU, Machine(), epochs=Epochs(paths))[-1].likely
+        likely[finished] = plan(Costs(config(), GPU, paths), Machine())[-1].likely
     vanilla = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
     # 30 epochs of ResNet18 where none has finished; evaluated every 25 epochs.
     for finished, epochs in (((), 30), ((40,), 40), ((50, 70, 90), 70)):
         pretraining = epochs * 500_000 / 1000 + (1 + -(-epochs // 25)) * 510_000 / 4000
         assert likely[finished] == pytest.approx((2 * vanilla + pretraining) / 3600)
-    text = plan_text(plan(config(), GPU, Machine()), config(), GPU, 1, None, Epochs(paths))
-    assert "after 70 of 350 epochs,\nas finished ones here did (1 of 1)" in text
-
-
-def test_an_end_point_pays_for_the_runs_behind_it_once():
-    inits = {
-        "end": {"kind": "run", "start": "adversarial", "recipe": "da"},
-        "later": {"kind": "run", "start": "end", "recipe": "m"},
-    }
-    alone = rows(config(inits=inits, studies={"ablation": {"inits": ["later"]}}))
-    # Its own training, the two behind it, and the pretraining at the root.
-    assert counts(alone) == (3, 1)
-    with_one = rows(config(inits=inits, studies={"ablation": {"inits": ["later", "adversarial"]}}))
-    assert counts(with_one) == (4, 1)
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n"])
@@ -174,8 +138,6 @@ def test_another_table_is_refused(tmp_path, content):
     (tmp_path / "x.csv").write_text(content)
     with pytest.raises(UserError, match="expected what `make bench` writes"):
         read_devices([tmp_path / "x.csv"])
-    with pytest.raises(UserError, match="run `make bench` first"):
-        read_devices([tmp_path / "absent.csv"])
 
 
 def test_the_tables_of_the_repository_have_a_gpu_and_a_cpu_that_can_plan_every_model():
@@ -209,22 +171,18 @@ def test_seconds_of_a_cpu_are_those_of_as_many_threads_as_its_trainings_had(tmp_
     assert device.start == 3.0
 
 
-@pytest.mark.parametrize("name", ["NVIDIA H200", "h200", "NVIDIA H200 NVL"])
-def test_a_device_is_found_by_a_part_of_its_name_that_no_other_has(name):
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("NVIDIA H200", "NVIDIA H200"), ("nvl", "NVIDIA H200 NVL"), ("h200", r"part of NVIDIA H200, NVIDIA H200 NVL;"),
+     ("A100", r"part of none; measured: .*cpu \(x86_64\) \(")],
+)  # fmt: skip
+def test_a_device_is_found_by_a_part_of_its_name_that_no_other_has(name, found):
     devices = ["NVIDIA H200", "NVIDIA H200 NVL", "cpu (x86_64)"]
-    if name == "h200":
-        with pytest.raises(
-            UserError, match=r"plan\.device: found 'h200', which is part of NVIDIA H200, NVIDIA H200 NVL;"
-        ):
-            find_device(devices, name)
-        assert find_device(devices[1:], name) == "NVIDIA H200 NVL"
+    if found in devices:
+        assert find_device(devices, name) == found
     else:
-        assert find_device(devices, name) == name
-
-
-def test_a_device_that_was_not_measured_is_refused_with_those_that_were():
-    with pytest.raises(UserError, match=r"'A100', which was not measured; measured: NVIDIA X, cpu \(x86_64\) \("):
-        planned_device(config(plan={"device": "A100"}), DEVICES, "cpu")
+        with pytest.raises(UserError, match=rf"plan\.device: found '{name}', which is {found}"):
+            find_device(devices, name)
 
 
 def test_the_device_is_the_named_one_else_that_of_this_machine_and_a_cpu_where_the_config_wants_one():
@@ -284,7 +242,7 @@ def test_a_plan_reads_answer_first_and_has_a_row_for_targets_of_one_cost():
     figure = PlanRow("fig_curves", 60, 6, 0.25, 0.5, 0.4, 0.0, 0.1, 0.02)
     alike = [replace(figure, target=f"fig_{number:020}") for number in range(9)]
     whole = PlanRow("all", 1_060, 6, 50.0, 70.0, 3000.0, 0.4, 0.1, 3.05)
-    text = plan_text([figure, *alike, whole], config(figures=ONLY_CURVES), GPU, 8, "cpu", Epochs())
+    text = plan_text([figure, *alike, whole], config(figures=ONLY_CURVES), GPU, 8, "cpu")
     lines = text.splitlines()
     likely, disk = "all: likely 2 days, at most 3 days on NVIDIA X", "3.0 GB of disk"
     assert lines[0] == f"{likely}, {disk}; 1,060 trainings after 6 pretrainings"
@@ -308,4 +266,4 @@ def test_a_duration_reads_in_its_own_unit(hours, text):
 @pytest.mark.parametrize(("device", "here"), [(GPU, "NVIDIA X"), (PAIR, "cpu"), (GPU, None)])
 def test_where_jobs_run_on_what_is_reckoned_with_nothing_is_said(device, here):
     row = PlanRow("all", 1, 0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.1)
-    assert "would compute" not in plan_text([row], config(), device, 1, here, Epochs())
+    assert "would compute" not in plan_text([row], config(), device, 1, here)

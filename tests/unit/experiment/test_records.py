@@ -1,7 +1,6 @@
 """A run passes for one of a config's only with the settings that the config gives it."""
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ def record_of(tmp_path, settings: TrainSettings, **trained: Any) -> tuple[RunRec
     file.write_text(json.dumps(without_defaults(settings)))
     optimization = settings.optimization.model_copy(update=trained)
     content = {"settings": settings.model_copy(update={"optimization": optimization}).model_dump(mode="json")}
-    return RunRecord(tmp_path / "run.json", content, SimpleNamespace()), file
+    return RunRecord(tmp_path / "run.json", content), file
 
 
 @pytest.mark.parametrize(
@@ -41,5 +40,5 @@ def test_other_settings_are_refused_but_for_the_epochs_of_a_start_trained_like_a
     if differs is None:
         record.require_settings(file)
     else:
-        with pytest.raises(UserError, match=rf"found a run with optimization\.{differs} .*, where the config gives"):
+        with pytest.raises(UserError, match=rf"\(optimization\.{differs}"):
             record.require_settings(file)

@@ -6,7 +6,7 @@ from badminima.config.load import load_config
 from badminima.experiment import measured, runs
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run, all_runs, random_behind, root_of, study_runs, unused, with_runs_behind
-from badminima.experiment.settings import CollectSettings, ConfuseSettings, FigureSettings, TrainSettings
+from badminima.experiment.settings import ConfuseSettings, FigureSettings, TrainSettings
 from tests.configs import overlay, raw_config
 
 RUN = Run("cifar10", "resnet18", "adversarial", "da+m", 3)
@@ -34,14 +34,11 @@ def larger_config():
     return load_config(overlay(raw_config(), change))
 
 
-def test_a_run_is_the_path_that_the_design_names():
-    folder = Paths("results").run(RUN)
-    assert str(folder) == "results/runs/cifar10/resnet18/adversarial/da+m/seed3"
-
-
 def test_paths_take_wildcards_as_well_as_values():
-    assert str(Paths("r").confusing("{dataset}", "{init}", "{seed}")) == (
-        "r/confusing/{dataset}/{init}/seed{seed}.safetensors"
+    paths = Paths("r")
+    assert str(paths.run(RUN)) == "r/runs/cifar10/resnet18/adversarial/da+m/seed3"
+    assert (
+        str(paths.confusing("{dataset}", "{init}", "{seed}")) == "r/confusing/{dataset}/{init}/seed{seed}.safetensors"
     )
 
 
@@ -62,31 +59,14 @@ def test_a_new_recipe_seed_or_init_changes_no_setting_of_another_run(config, lar
     )
 
 
-def test_pretraining_is_vanilla_whatever_the_recipes_say(config):
-    settings = TrainSettings.of_pretraining(config, "cifar10", "resnet18", "adversarial", 0)
-    assert (settings.recipe.momentum, settings.recipe.weight_decay, settings.augmentation) == (0, 0, None)
-    assert settings.optimization == config.pretraining
-
-
 def test_augmentation_is_a_setting_only_where_the_recipe_uses_it(config):
     assert TrainSettings.of(config, RUN).augmentation == config.datasets["cifar10"].augmentation
     assert TrainSettings.of(config, Run("cifar10", "resnet18", "random", "m+l2", 0)).augmentation is None
 
 
-def test_collect_knows_which_inits_were_trained(config):
-    assert CollectSettings.of(config, "scale").pretrained == ["adversarial"]
-
-
 def test_a_figure_shows_its_study_unless_told_otherwise(config):
     assert FigureSettings.of(config, "curves").recipes == ["vanilla", "da+m+l2"]
     assert FigureSettings.of(config, "ablation").inits == ["random", "adversarial", "random_rescaled", "true_labels"]
-
-
-def test_the_pretraining_behind_a_rescaled_init_is_collected_even_if_the_study_lacks_it():
-    raw = overlay(raw_config(), {"studies": {"scale": {"inits": ["random", "random_rescaled"]}}})
-    config = load_config(raw)
-    assert runs.pretrained_inits(config, config.studies["scale"]) == ["adversarial"]
-    assert runs.pretraining_behind(config, "random") is None
 
 
 def test_what_an_init_is_made_of_whichever_way_its_scale_is_taken():
@@ -193,7 +173,8 @@ def test_a_run_is_measured_along_for_all_studies_that_have_it():
 
 
 def told(own: dict) -> list[str]:
-    return unused(load_config(overlay(raw_config(), own)), [raw_config(), {"recipes": {"adam": {}}}])
+    shipped = [raw_config(), None, [1], {"recipes": "adam"}, {"recipes": {"adam": {}}}]
+    return unused(load_config(overlay(raw_config(), own)), shipped)
 
 
 def test_an_entry_that_no_study_names_is_told():
@@ -221,21 +202,3 @@ def test_what_stands_behind_a_start_is_used():
         "studies": {"scale": {"inits": ["random", "end", "like_wide"]}},
     }
     assert told(own) == []
-
-
-def test_what_the_shipped_files_have_is_not_told():
-    own = {"grid": {"datasets": ["cifar10"]}, "datasets": {"cifar100": {"train_size": 100}}}
-    assert told(own) == []
-
-
-def test_the_config_of_an_importing_workflow_may_have_any_form():
-    config = load_config(overlay(raw_config(), {"recipes": {"sam": {"sam": 0.05}}}))
-    assert len(unused(config, [raw_config(), None, [1], {"recipes": 3}, {"recipes": "sam"}])) == 1
-
-
-def test_config_files_are_read_only_while_something_is_left():
-    def contents():
-        yield raw_config()
-        raise AssertionError("read for nothing")
-
-    assert unused(load_config(raw_config()), contents()) == []

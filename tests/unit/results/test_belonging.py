@@ -18,7 +18,6 @@ from badminima.experiment.settings import AlongSettings, CollectSettings, Diagno
 from badminima.results.export import make_card
 from badminima.results.results import Results
 from badminima.storage.tensorfiles import read_tensors, stated_digest, write_tensors
-from badminima.training.job import train
 from badminima.workflow.settings_files import SettingsFiles
 from tests.unit.results.conftest import NAME, RUN
 
@@ -80,20 +79,18 @@ ALL = (collected, exported, loaded, diagnosed)
 MODELS = (exported, loaded, diagnosed)
 TABLES_AND_ZOO = (collected, exported)
 SPOILED = [
-    (taken_from_another_seed("weights.safetensors"), MODELS, ("weights.safetensors: found other weights", "run.json")),
+    (taken_from_another_seed("weights.safetensors"), MODELS, ("weights.safetensors: found not the weights",)),
     (taken_from_another_seed("run.json"), ALL, ("run.json", "vanilla/seed", "found ")),
-    (permuted_dataset, MODELS, ("digits.safetensors: found another dataset", "run.json")),
+    (permuted_dataset, MODELS, ("digits.safetensors: found not the dataset", "run.json")),
     (edited("run.json", settings__recipe_name="da+m+l2"), ALL, ("run.json: found a file of", "expected one of")),
-    (edited("run.json", final__test_accuracy=17), ALL, ("run.json: final.test_accuracy: found 17", "<= 1")),
-    (taken_from_another_seed("predictions.safetensors"), (collected,), ("found other predictions", "run.json")),
-    (taken_from_another_seed("history.csv"), (collected,), ("history.csv: found another history", "run.json")),
+    (taken_from_another_seed("predictions.safetensors"), (collected,), ("found not the predictions", "run.json")),
+    (taken_from_another_seed("history.csv"), (collected,), ("history.csv: found not the history", "run.json")),
     (taken_from_another_seed("diagnostics.json"), TABLES_AND_ZOO, ("diagnostics.json: found a file of", "seed0")),
     (
         measurements_of_another_seed_under_this_name,
         TABLES_AND_ZOO,
-        ("diagnostics.json: found measurements of other weights", "run.json"),
+        ("diagnostics.json: found not the weights", "run.json"),
     ),
-    (edited("diagnostics.json", values="many"), TABLES_AND_ZOO, ("diagnostics.json: values: found 'many'", "mapping")),
 ]
 
 
@@ -120,11 +117,11 @@ def test_the_start_and_what_stands_behind_it_are_those_that_the_run_was_made_fro
         found["random"] = paths.init("digits", "mlp", "random", seed) / "weights.safetensors"
     settings = DiagnoseSettings.of(copied.config, RUN)
     read_context(settings, Inputs(weights, **own))
-    for role, text in (("confusing", "another confusing set"), ("start", "other start"), ("random", "other random")):
-        with pytest.raises(UserError, match=rf"seed1.*: found {text}.*run\.json names"):
+    for role, text in (("confusing", "confusing set"), ("start", "start weights"), ("random", "random weights")):
+        with pytest.raises(UserError, match=rf"seed1.*: found not the {text}.*run\.json names"):
             read_context(settings, Inputs(weights, **{**own, role: other[role]}))
     baseline = paths.run(BASELINE) / "weights.safetensors"
-    with pytest.raises(UserError, match=r"seed0\.safetensors: found another confusing set .*run\.json names none"):
+    with pytest.raises(UserError, match=r"seed0\.safetensors: found not the confusing set .*run\.json names"):
         read_context(DiagnoseSettings.of(copied.config, BASELINE), Inputs(baseline, confusing=own["confusing"]))
 
 
@@ -137,7 +134,7 @@ def test_a_run_is_compared_with_one_of_its_recipe_and_seed_alone(copied):
     with pytest.raises(UserError, match=r"run\.json: found a file of digits/mlp/random/vanilla/seed1; expected"):
         read_context(settings, Inputs(weights, prepared=prepared, reference=other / "weights.safetensors"))
     shutil.copyfile(other / "weights.safetensors", paths.run(BASELINE) / "weights.safetensors")
-    with pytest.raises(UserError, match=r"random/vanilla/seed0/weights\.safetensors: found other weights"):
+    with pytest.raises(UserError, match=r"random/vanilla/seed0/weights\.safetensors: found not the weights"):
         read_context(settings, Inputs(weights, reference=paths.run(BASELINE) / "weights.safetensors"))
 
 
@@ -147,66 +144,28 @@ def test_a_run_with_other_settings_than_the_configs_is_in_no_table(copied, tmp_p
     files.write()
     collect(copied.paths, settings)
     edited("run.json", settings__optimization__epochs=4)(copied.paths)
-    with pytest.raises(UserError, match=r"adversarial/vanilla/seed0/run\.json: .*optimization\.epochs 4.* gives 3"):
+    with pytest.raises(UserError, match=r"adversarial/vanilla/seed0/run\.json: .*optimization\.epochs: 4 instead of 3"):
         collect(copied.paths, settings)
     edited("run.json", settings__optimization__epochs=3)(copied.paths)
     pretraining = copied.paths.init("digits", "mlp", "adversarial", 1) / "run.json"
     edit(pretraining, settings__recipe__momentum=0.5)
-    with pytest.raises(UserError, match=r"seed1/run\.json: .*recipe\.momentum 0\.5.* gives None"):
+    with pytest.raises(UserError, match=r"seed1/run\.json: .*recipe\.momentum: 0\.5 instead of None"):
         collect(copied.paths, settings)
 
 
 def test_a_training_starts_from_weights_that_their_record_names(copied):
     paths = copied.paths
     prepared, start = paths.prepared("digits"), paths.init("digits", "mlp", "adversarial", 0) / "weights.safetensors"
-    made_from = read_record(paths.run(RUN) / "run.json").stated.made_from
+    made_from = read_record(paths.run(RUN) / "run.json").content["made_from"]
     assert origin(prepared, start) == made_from
-    assert made_from.confusing == stated_digest(paths.confusing("digits", "adversarial", 0))
-    assert made_from.random == stated_digest(paths.init("digits", "mlp", "random", 0) / "weights.safetensors")
+    assert made_from["confusing"] == stated_digest(paths.confusing("digits", "adversarial", 0))
+    assert made_from["random"] == stated_digest(paths.init("digits", "mlp", "random", 0) / "weights.safetensors")
     permuted_dataset(paths)
-    with pytest.raises(UserError, match="found another dataset"):
+    with pytest.raises(UserError, match="found not the dataset"):
         origin(prepared, start)
     shutil.copyfile(paths.init("digits", "mlp", "adversarial", 1) / "weights.safetensors", start)
-    with pytest.raises(UserError, match="found other weights"):
+    with pytest.raises(UserError, match="found not the weights"):
         origin(prepared, start)
-
-
-def test_a_first_training_starts_from_no_other_run(copied):
-    paths = copied.paths
-    prepared = paths.prepared("digits")
-    starts = [paths.init("digits", "mlp", "adversarial", seed) / "weights.safetensors" for seed in (0, 1)]
-    assert origin(prepared, starts[0], run=RUN) == origin(prepared, starts[0])
-    for start, run in ((starts[1], RUN), (starts[0], replace(RUN, init="true_labels")), (starts[0], OTHER)):
-        with pytest.raises(UserError, match=r"run\.json: found a file of digits/mlp/adversarial/vanilla/seed"):
-            origin(prepared, start, run=run)
-    # The end of a run is the start of an init of any other name, for the same seed.
-    end = paths.run(RUN) / "weights.safetensors"
-    origin(prepared, end, run=replace(RUN, init="adversarial_end", recipe="da"))
-    with pytest.raises(UserError, match=r"seed0; expected one of .*seed1"):
-        origin(prepared, end, run=replace(OTHER, init="adversarial_end"))
-
-
-def test_drawn_weights_start_the_runs_of_their_folder_alone(copied, tmp_path):
-    paths = copied.paths
-    prepared, confusing = paths.prepared("digits"), paths.confusing("digits", "adversarial", 0)
-    drawn = [paths.init("digits", "mlp", "random", seed) / "weights.safetensors" for seed in (0, 1)]
-    assert origin(prepared, drawn[0], run=BASELINE).start == stated_digest(drawn[0])
-    assert origin(prepared, drawn[0], confusing, RUN).confusing == stated_digest(confusing)
-    for start, behind, run in ((drawn[1], None, BASELINE), (drawn[0], None, RUN), (drawn[1], confusing, RUN)):
-        with pytest.raises(UserError, match="found the start of other runs; expected the start of"):
-            origin(prepared, start, behind, run)
-    # Elsewhere weights are whatever someone calls them.
-    shutil.copyfile(drawn[1], tmp_path / "mine.safetensors")
-    origin(prepared, tmp_path / "mine.safetensors", confusing, RUN)
-
-
-def test_a_training_is_refused_before_its_first_step_where_its_start_is_another_seeds(copied, tmp_path):
-    paths = copied.paths
-    settings = TrainSettings.model_validate(copied.record(*NAME.split("/")[:4], 0)["settings"])
-    other = paths.init("digits", "mlp", "adversarial", 1) / "weights.safetensors"
-    with pytest.raises(UserError, match=r"seed1; expected one of .*seed0"):
-        train(settings, paths.prepared("digits"), other, tmp_path / "run", 300)
-    assert not (tmp_path / "run").exists()
 
 
 def test_what_is_measured_along_a_training_stands_behind_its_start(copied):
@@ -216,7 +175,7 @@ def test_what_is_measured_along_a_training_stands_behind_its_start(copied):
     start = paths.init("digits", "mlp", "adversarial", 0) / "weights.safetensors"
     own, other = (paths.confusing("digits", "adversarial", seed) for seed in (0, 1))
     assert measure_along(settings, Inputs(start, start, paths.prepared("digits"), own)) is not None
-    with pytest.raises(UserError, match=r"seed1\.safetensors: found another confusing set"):
+    with pytest.raises(UserError, match=r"seed1\.safetensors: found not the confusing set"):
         measure_along(settings, Inputs(start, start, paths.prepared("digits"), other))
 
 
