@@ -69,7 +69,7 @@ def test_a_zoo_without_its_dataset_or_with_another_says_so(example, tmp_path, pr
     zoo = badminima.zoo.load(shutil.copytree(EXAMPLE, tmp_path / "zoo"))
     shutil.copyfile(prepared_path, tmp_path / "zoo/digits/data.safetensors")
     for refused in (zoo[BAD].dataset, zoo.verify):
-        with pytest.raises(UserError, match=r"data\.safetensors: found .*, where .*card\.json names"):
+        with pytest.raises(UserError, match=r"data\.safetensors: found .* that .*card\.json names"):
             refused()
     (tmp_path / "zoo/digits/data.safetensors").unlink()
     assert zoo.verify() == Verified(len(zoo), datasets=(), absent=("digits",))

@@ -161,7 +161,7 @@ def test_a_loss_that_is_not_finite_is_sent_as_such_and_other_gaps_are_not(drawn,
     columns, *rows = [line.split(",") for line in path.read_text().splitlines()]
     rows[-1][columns.index("train_loss")] = rows[-1][columns.index("lr")] = ""
     path.write_text("\n".join(",".join(row) for row in [columns, *rows]) + "\n")
-    with pytest.raises(UserError, match="another history"):
+    with pytest.raises(UserError, match="not the history"):
         tracked_run(copy, RUN)
     record = json.loads((folder / "run.json").read_text())
     record["left"]["history"] = file_sha256(path)
@@ -205,6 +205,6 @@ def test_a_damaged_run_leaves_no_folder(drawn, tmp_path):
     pytest.importorskip("tensorboard")
     copy = Results(shutil.copytree(drawn.paths.results, tmp_path / "copy"))
     (copy.paths.run(copy.trained[-1]) / "history.csv").write_text("epoch\n0\n")
-    with pytest.raises(UserError, match="another history"):
+    with pytest.raises(UserError, match="not the history"):
         track(copy, "tensorboard", tmp_path / "out")
     assert not (tmp_path / "out").exists()
