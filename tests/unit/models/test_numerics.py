@@ -1,9 +1,6 @@
 """How a job computes: what `auto` decides, and a forward pass for all layers at once that equals the plain one."""
 
-import json
 import os
-import subprocess
-import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -15,7 +12,6 @@ from badminima.config import ModelConfig, NumericsConfig
 from badminima.errors import UserError
 from badminima.models.build import build_model
 from badminima.models.numerics import Forward, Numerics, begin_job, set_up
-from tests.conftest import REPOSITORY
 
 BF16 = torch.bfloat16
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -112,34 +108,6 @@ def test_compiling_that_was_asked_for_and_fails_names_the_cure(networks):
     forward = Forward(ours, None, broken, do_without=Numerics(CPU, "fp32", "default", True).do_without)
     with pytest.raises(UserError, match=r"numerics\.compile: found 'default'.*no compiler\); install a C compiler"):
         forward(torch.randn(6, 3, 8, 8))
-
-
-WITHOUT_COMPILER = """
-import json, torch
-from badminima.errors import UserError
-from badminima.models.numerics import Numerics
-network, images = torch.nn.Linear(3, 2), torch.randn(4, 3)
-auto = Numerics(torch.device("cpu"), "fp32", "default", True, auto={"compile": ""})
-same = torch.equal(auto.forward_of(network)(images), network(images))
-try:
-    Numerics(torch.device("cpu"), "fp32", "default", True).forward_of(network)(images)
-except UserError as error:
-    print(json.dumps([same, auto.record(), str(error)]))
-"""
-
-
-@pytest.mark.slow
-def test_torchs_compiler_without_a_c_compiler(tmp_path):
-    nowhere = {"CXX": str(tmp_path / "none"), "PATH": str(tmp_path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), **nowhere}
-    command = [sys.executable, "-c", WITHOUT_COMPILER]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    same, record, error = json.loads(done.stdout)
-    assert same
-    assert record["compile"] == "none"
-    for text in (record["auto"]["compile"], error):
-        assert "InvalidCxxCompiler" in text
-    assert "Python's headers" in error
 
 
 @pytest.fixture

@@ -133,30 +133,6 @@ def test_a_pretraining_that_ends_before_its_last_epoch_is_evaluated_in_32_bit_fl
     assert torch.equal(run.outcome.predicted, tested.predicted)
 
 
-@pytest.mark.parametrize("augmentation", [None, AugmentationConfig(padding=1)])
-def test_two_runs_with_one_seed_agree_to_the_bit(train, augmentation):
-    recipe = RecipeConfig(augmentation=augmentation is not None, momentum=0.9, weight_decay=0.01)
-    first = train(recipe=recipe, augmentation=augmentation)
-    torch.rand(17)  # numbers drawn elsewhere must not matter
-    again = train(recipe=recipe, augmentation=augmentation)
-    assert np.array_equal(first.weights.vector(), again.weights.vector())
-    clocks = ("seconds", "images_per_second")
-    for one, two in zip(first.outcome.history, again.outcome.history, strict=True):
-        assert {**vars(one), **dict.fromkeys(clocks)} == {**vars(two), **dict.fromkeys(clocks)}
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [{"label_noise": 0.3}, {"label_smoothing": 0.1}, {"gradient_clipping": 1.0}, {"schedule": "cosine"}],
-    ids=lambda recipe: next(iter(recipe)),
-)
-def test_other_recipes_learn_differently_and_repeat_themselves_to_the_bit(train, recipe):
-    plain, first, second = train(), train(recipe=recipe), train(recipe=recipe)
-    assert np.array_equal(first.weights.vector(), second.weights.vector())
-    assert not np.array_equal(first.weights.vector(), plain.weights.vector())
-    assert first.outcome.final["train_accuracy"] > 0.5
-
-
 def test_another_seed_changes_the_run(train):
     assert not np.array_equal(train(seed=0).weights.vector(), train(seed=1).weights.vector())
 
@@ -198,29 +174,17 @@ def test_augmentation_acts_on_training_and_is_measured_apart(train):
 def test_the_record_says_what_was_run_and_on_what(train, train_settings):
     record = train().record
     assert record["settings"] == train_settings.model_dump(mode="json")
-    assert record["status"] in ("converged", "max_epochs")
     assert record["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert record["device"].startswith("cpu")
-    assert record["threads"] == 1
-    assert record["evaluated_on"] == "test"
-
-
-def test_streamed_data_train_to_the_same_bits_as_resident_ones(train, monkeypatch):
-    recipe, augmentation = RecipeConfig(augmentation=True, momentum=0.9), AugmentationConfig(padding=1)
-    resident = train(recipe=recipe, augmentation=augmentation)
-    monkeypatch.setattr("badminima.data.items.free_memory", lambda device: 0)
-    streamed = train(recipe=recipe, augmentation=augmentation)
-    assert (resident.record["data"], streamed.record["data"]) == ("resident", "streamed")
-    assert np.array_equal(resident.weights.vector(), streamed.weights.vector())
+    assert (record["threads"], record["evaluated_on"], record["data"]) == (1, "test", "resident")
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
 def test_other_precisions_learn_too_and_are_recorded(train, precision):
-    run = train(numerics={"precision": precision}, optimization=optimization(epochs=60))
-    assert run.record["precision"] == precision
+    exact, run = (
+        train(numerics={"precision": kind}, optimization=optimization(epochs=60)) for kind in ("fp32", precision)
+    )
+    assert (exact.record["precision"], run.record["precision"]) == ("fp32", precision)
     assert run.outcome.final["train_accuracy"] > 0.95
-    exact = train(optimization=optimization(epochs=60))
-    assert exact.record["precision"] == "fp32"
     same = np.array_equal(run.weights.vector(), exact.weights.vector())
     assert same is (precision == "tf32")  # tf32 is fp32 on a CPU
 

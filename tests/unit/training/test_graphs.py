@@ -3,7 +3,6 @@
 from copy import deepcopy
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -166,23 +165,3 @@ def test_a_network_that_cannot_be_recorded_runs_call_by_call_and_says_so(monkeyp
     assert capsys.readouterr().err.count("operation not permitted") == 1
     with pytest.raises(UserError, match=r"numerics\.graphs: found 'on' for a step that can't be captured"):
         learner({}, "on")(*next(batches()), 0.1)
-
-
-def test_a_training_takes_that_way_from_its_config(digits, digits_on_torch, train_settings, tmp_path):
-    from badminima.experiment.settings import TrainSettings
-    from badminima.training.job import run_training
-    from tests.trainings import first_weights
-
-    ends = {}
-    for graphs in ("auto", "on"):
-        settings = TrainSettings(
-            **{
-                **train_settings.model_dump(),
-                "numerics": {"graphs": graphs},
-                "recipe": RecipeConfig(momentum=0.9, label_noise=0.1),
-            }
-        )
-        run = run_training(settings, digits_on_torch, first_weights(digits, "mlp"), tmp_path / "start")
-        ends[graphs] = run.weights.vector()
-        assert run.record["graphs"] == ("not captured: a CPU has no graphs" if graphs == "auto" else REPLAYED)
-    assert np.array_equal(ends["auto"], ends["on"])

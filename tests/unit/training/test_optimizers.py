@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import deepcopy
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.config import RecipeConfig
-from badminima.training.optimizer import Adam, optimizer_of
+from badminima.training.optimizer import optimizer_of
 
 CLASSES = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.05),
@@ -18,16 +19,10 @@ CLASSES = {
 }
 
 
-def two_networks() -> tuple[nn.Module, nn.Module]:
-    torch.manual_seed(0)
-    ours, theirs = (nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)) for _ in range(2))
-    theirs.load_state_dict(ours.state_dict())
-    return ours, theirs
-
-
 @pytest.mark.parametrize("name", CLASSES)
 def test_each_optimizer_steps_as_torchs_class_of_its_name(name):
-    ours, theirs = two_networks()
+    ours = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    theirs = deepcopy(ours)
     parameters = list(ours.parameters())
     optimizer = optimizer_of(
         parameters, RecipeConfig(optimizer=name, momentum=0.9 if name == "sgd" else 0.0, weight_decay=0.05)
@@ -45,17 +40,6 @@ def test_each_optimizer_steps_as_torchs_class_of_its_name(name):
         reference.step()
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(one, other)
-
-
-def test_decay_in_the_gradient_and_decay_of_the_weights_differ():
-    ends = []
-    for name in ("adam", "adamw"):
-        weight = torch.ones(3)
-        Adam([weight], RecipeConfig(optimizer=name, weight_decay=0.5)).step([torch.zeros(3)], torch.tensor(0.1))
-        ends.append(weight)
-    # Without a gradient, Adam steps by the rate down the sign of the decay, and AdamW shrinks by rate * decay.
-    torch.testing.assert_close(ends[0], torch.full((3,), 0.9))
-    torch.testing.assert_close(ends[1], torch.full((3,), 0.95))
 
 
 def test_no_step_of_any_optimizer_loads_torchs_compiler():
