@@ -1,10 +1,9 @@
 """The one place that talks to people while Snakemake runs: ``profiles/default`` names it as the logger.
 
 It shows progress (a bar on a terminal, else a line every few seconds; while no job ends, the last line of the log of
-one that runs), each figure when it is there, warnings and
-errors; at the end each failed job with the end of its log, or what the workflow says that it has made. ``--quiet all``
-leaves errors and failed jobs. A dry run, and whatever asks Snakemake for more, is Snakemake's own output, with the
-failed jobs at the end.
+one that runs), each figure when it is there, warnings and errors; at the end each failed job with the end of its log,
+or what the workflow says that it has made. ``--quiet all`` leaves errors and failed jobs. A dry run, and whatever asks
+Snakemake for more, is Snakemake's own output, with the failed jobs at the end.
 
 Snakemake imports this before it reads a Snakefile, which says where the library lies: so nothing of that is imported
 until jobs are planned.
@@ -17,21 +16,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
-
-if TYPE_CHECKING:
-    from badminima.cli import Progress
-    from badminima.workflow.failures import Failure
 
 # What is counted beside jobs, by the rule that makes it, in the order that it is made.
 COUNTED = {"pretrain": "pretrainings", "train": "trainings"}
 # Seconds between two lines where there is no terminal, and between two looks at what runs.
 EVERY = 15.0
-# The rules that print something in a moment.
+# The rules that print something in a moment, beside `record_config`.
 QUICK = {"help", "plan", "config"}
 # Options that ask Snakemake for more than this shows.
 MORE = ("verbose", "printshellcmds", "debug_dag", "show_failed_logs")
@@ -53,23 +48,25 @@ NOISE = re.compile(
 class LogHandler(LogHandlerBase):
     """Show progress, failures and the ending."""
 
+    # Every message comes, whatever is quiet; nothing is formatted, and no file written.
+    has_filter = has_formatter = True
+    writes_to_file = needs_rulegraph = False
+
     def __post_init__(self) -> None:
         """Begin with nothing planned."""
-        quiet = {choice.name for choice in getattr(self.common_settings, "quiet", None) or ()}
-        asked = {name for name in ("dryrun", *MORE) if getattr(self.common_settings, name, False)}
-        self._is_plain = "dryrun" in asked or bool(asked and "ALL" not in quiet)
+        quiet = {choice.name for choice in self.common_settings.quiet or ()}
+        asks_for_more = "ALL" not in quiet and any(getattr(self.common_settings, name) for name in MORE)
+        self._is_plain = self.common_settings.dryrun or asks_for_more
         self._shows_news = "ALL" not in quiet and not self._is_plain
         self._shows_progress = self._shows_news and "PROGRESS" not in quiet
         self._targets: Mapping[str, Any] | None = None
-        self._planned: dict[str, int] = {}
-        self._running: dict[int, tuple[str, list[str], list[str]]] = {}
-        self._has_started = False
-        self._finished: list[str] = []
-        self._failures: dict[tuple[str, ...], Failure] = {}
+        self._planned: Counter[str] = Counter()
+        self._finished: Counter[str] = Counter()
+        self._running: dict[int, Mapping[str, Any]] = {}
+        self._failures: dict[int, Mapping[str, Any]] = {}
         self._signals: dict[int | None, str | None] = {}
         self._has_errors = False
-        self._since = time.monotonic()
-        self._progress: Progress | None = None
+        self._progress: Any = None
         self._said: set[str] = set()
         self._is_over = threading.Event()
 
@@ -78,52 +75,31 @@ class LogHandler(LogHandlerBase):
         """Take the place of Snakemake's own messages, unless they are asked for."""
         return not self._is_plain
 
-    @property
-    def writes_to_file(self) -> bool:
-        """Write no file."""
-        return False
-
-    @property
-    def has_filter(self) -> bool:
-        """See every message, whatever is quiet."""
-        return True
-
-    @property
-    def has_formatter(self) -> bool:
-        """Format nothing."""
-        return True
-
-    @property
-    def needs_rulegraph(self) -> bool:
-        """Need no graph of the rules."""
-        return False
-
     def emit(self, record: logging.LogRecord) -> None:
         """Take in one message of Snakemake's."""
-        content = record.__dict__
-        event = content.get("event")
+        content, event = record.__dict__, getattr(record, "event", None)
         if event == TARGETS:
             self._targets = content
         elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
             self._fail(content)
         elif record.levelno >= logging.ERROR:
-            self._error(record)
+            self._error(content, record.getMessage())
         elif event == LogEvent.RUN_INFO and not self._planned:
             self._begin(content["stats"])
         elif event == LogEvent.JOB_INFO:
-            self._has_started = not self._is_plain
-            self._running[content["jobid"]] = (content["rule_name"], list(content["output"]), list(content["log"]))
+            self._running[content["jobid"]] = content
         elif event == LogEvent.JOB_FINISHED:
             self._finish(content["job_id"])
         elif self._shows_news and (event in (None, ENDING) or record.levelno >= logging.WARNING):
             text = record.getMessage()
             # Of a SIGTERM Snakemake tells again with each job that ends.
-            if text not in self._said and (event == ENDING or not NOISE.match(text)):
+            if text not in self._said and not NOISE.match(text):
                 self._said.add(text)
                 self._say(text)
 
     def close(self) -> None:
         """Say how it ended, and leave the terminal in order."""
+        has_begun = bool(self._finished or self._running) and not self._is_plain and not self._is_over.is_set()
         self._is_over.set()
         if self._progress is not None:
             self._progress.close()
@@ -131,71 +107,77 @@ class LogHandler(LogHandlerBase):
             from badminima.workflow.failures import report
 
             self._say(report(self._failures.values()))
-        elif self._has_started and not self._has_errors and len(self._finished) < sum(self._planned.values()):
+        elif has_begun and not self._has_errors and self._finished.total() < self._planned.total():
             self._say("stopped; the same command goes on")
-        self._failures, self._has_started = {}, False
+        self._failures = {}
         super().close()
 
-    def _begin(self, stats: dict[str, Any]) -> None:
-        self._planned = {rule: int(count) for rule, count in stats.items() if rule != "total"}
+    def _begin(self, stats: Mapping[str, int]) -> None:
         self._since = time.monotonic()
-        jobs = sum(self._planned.values())
-        if self._shows_progress and {rule.rpartition("_")[2] for rule in self._planned} - QUICK:
+        for rule, count in stats.items():
+            self._planned[_kind(rule)] += int(count)
+        del self._planned["total"]
+        if self._shows_progress and self._planned.keys() - QUICK:
             from badminima.cli import Progress
 
-            among = [f"{self._count(self._planned, rule)} {name}" for rule, name in self._counted()]
-            self._say(f"jobs: {jobs}" + (f", among them {' and '.join(among)}" if among else ""))
-            self._progress = Progress(jobs, "jobs", every=EVERY)
-            threading.Thread(target=self._watch, args=[self._progress], daemon=True).start()
+            self._progress = Progress(self._planned.total(), "jobs", every=EVERY)
+            threading.Thread(target=self._watch, daemon=True).start()
 
-    def _watch(self, progress: "Progress") -> None:
-        """Show the job that has run longest, again and again."""
+    def _watch(self) -> None:
         while not self._is_over.wait(EVERY):
-            if running := list(self._running.values()):
-                rule, _, logs = running[0]
-                progress.update(len(self._finished), ": ".join(filter(None, (rule, _last_line(logs)))))
+            self._show()
 
-    def _finish(self, job: int) -> None:
-        rule, outputs, _ = self._running.pop(job, ("", [], []))
-        self._finished.append(rule)
-        self._failures.pop((rule, *outputs), None)  # a later attempt has made it
-        if self._progress is not None:
-            for path in outputs:
-                if path.endswith(".png"):
-                    self._say(f"figure {path}")
-            done = Counter(self._finished)
-            counted = [
-                f"{name} {self._count(done, rule)}/{self._count(self._planned, rule)}" for rule, name in self._counted()
-            ]
-            self._progress.update(len(self._finished), ", ".join([*counted, self._left()]))
+    def _show(self) -> None:
+        """Show what is done, about how long the rest takes if it is like that, and the job that has run longest."""
+        from badminima.workflow.failures import lines_of
+
+        planned, done = self._planned, self._finished.total()
+        shown = [f"{name} {self._finished[rule]}/{planned[rule]}" for rule, name in COUNTED.items() if planned[rule]]
+        if done:
+            seconds = (time.monotonic() - self._since) * (planned.total() / done - 1)
+            shown.append(f"about {timedelta(seconds=round(seconds))} left")
+        for job in list(self._running.values())[:1]:
+            said = [line for log in job["log"] for line in lines_of(log)[-1:]]
+            shown.append(": ".join([job["rule_name"], *said]))
+        self._progress.update(done, ", ".join(shown))
+
+    def _finish(self, jobid: int) -> None:
+        self._failures.pop(jobid, None)  # a later attempt has made it
+        if job := self._running.pop(jobid, None):
+            self._finished[_kind(job["rule_name"])] += 1
+            if self._progress is not None:
+                for path in job["output"]:
+                    if path.endswith(".png"):
+                        self._say(f"figure {path}")
+                self._show()
 
     def _fail(self, content: Mapping[str, Any]) -> None:
         """Remember a job that failed; a group fails as a whole, so of its jobs those that say why, or all."""
-        from badminima.workflow.failures import Failure
+        from badminima.workflow.failures import job_name, reason_in_log
 
         self._running.pop(content.get("jobid", -1), None)
         if content.get("indent"):
             return  # a member of a group, which has been taken in
         if content["event"] == LogEvent.GROUP_ERROR:
+            logs = content["aux_logs"]
             # A job that started has a log of the executor's.
-            more = {} if content["aux_logs"] else {"rule_msg": REFUSED}
-            members = [Failure.of_event(job | more, content["aux_logs"]) for job in content["job_error_info"]]
-            failed = [member for member in members if member.gives_reason] or members
+            more = {} if logs else {"rule_msg": REFUSED}
+            members = [{**job, **more, "log": [*job["log"], *logs]} for job in content["job_error_info"]]
+            failed = [job for job in members if reason_in_log(job)] or members
         else:
-            failed = [Failure.of_event(content, signal_name=self._signals.pop(content.get("thread"), None))]
-        for failure in failed:
-            self._failures[failure.rule, *map(str, failure.outputs)] = failure
-            if self._progress is not None:
-                self._say(f"failed: {failure.job}; log: {', '.join(map(str, failure.logs))}")
+            failed = [{**content, "signal": self._signals.pop(content["thread"], None)}]
+        for job in failed:
+            self._failures[job["jobid"]] = job
+            if self._shows_progress:
+                self._say(f"failed: {job_name(job)}")
 
-    def _error(self, record: logging.LogRecord) -> None:
+    def _error(self, content: Mapping[str, Any], text: str) -> None:
         """Show an error that is no failed job's, with what may have been meant by a target that is not there."""
-        text = record.getMessage()
-        if record.__dict__.get("exception") in JOB_EXCEPTIONS:
+        if content.get("exception") in JOB_EXCEPTIONS:
             from badminima.workflow.failures import signal_in
 
             # Said just before the job is named, in the thread that waited for it.
-            self._signals[record.thread] = signal_in(text)
+            self._signals[content["thread"]] = signal_in(text)
         elif not NOISE.match(text):
             self._has_errors = True
             if not self._is_plain:
@@ -206,20 +188,6 @@ class LogHandler(LogHandlerBase):
 
                 self._say(advice(missing[1], *(self._targets[key] for key in ("names", "presets", "lacking"))))
 
-    def _left(self) -> str:
-        """Return about how long it will take still, as if the jobs to come were like those done."""
-        planned, done = sum(self._planned.values()), len(self._finished)
-        seconds = (time.monotonic() - self._since) * (planned - done) / done
-        return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
-
-    def _counted(self) -> list[tuple[str, str]]:
-        """Return the rules that are counted, with what they make, as far as any is planned."""
-        return [(rule, name) for rule, name in COUNTED.items() if self._count(self._planned, rule)]
-
-    def _count(self, counts: Mapping[str, int], counted: str) -> int:
-        # A workflow that imports this one puts a name of its own before each rule's.
-        return sum(count for rule, count in counts.items() if rule.rpartition("_")[2] == counted)
-
     def _say(self, text: str) -> None:
         if text:
             from tqdm import tqdm
@@ -227,7 +195,6 @@ class LogHandler(LogHandlerBase):
             tqdm.write(text, file=sys.stderr)  # above the bar, if there is one
 
 
-def _last_line(logs: list[str]) -> str:
-    """Return the last line of a job's log; empty if there is none yet."""
-    lines = [line for log in logs if Path(log).is_file() for line in Path(log).read_text(errors="replace").splitlines()]
-    return lines[-1].strip() if lines else ""
+def _kind(rule: str) -> str:
+    """Return a rule's name without that of a workflow that imports this one."""
+    return rule.rpartition("_")[2]

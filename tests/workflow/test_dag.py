@@ -274,13 +274,6 @@ def test_a_mistake_in_the_config_ends_in_one_line(checkout, override, message):
     assert lines[0].startswith(message)
 
 
-def test_a_dataset_that_cannot_be_had_says_so_in_one_line(checkout):
-    done = checkout.snakemake("--", "results/data/restricted_imagenet.manifest.json", check=False)
-    assert done.returncode != 0
-    assert done.stderr.count("data.local_dirs.restricted_imagenet: found no folder to make restricted_imagenet") == 1
-    assert not (checkout.folder / "results").exists()
-
-
 def test_the_commands_of_the_readme_and_the_tutorial_resolve(checkout):
     text = (REPOSITORY / "README.md").read_text() + (REPOSITORY / "docs" / "tutorial.md").read_text()
     commands = set(re.findall(r"^snakemake (.*?)(?: +#.*)?$", text, re.MULTILINE))

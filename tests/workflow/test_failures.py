@@ -13,15 +13,10 @@ from filelock import FileLock
 
 from tests.checkout import Checkout, make_checkout
 
-QUIET = [None, "all", "rules"]
 RUNS = "results/smoke/runs/digits/mlp/random"
 STARTS = [f"results/smoke/inits/digits/mlp/random/seed{seed}/weights.safetensors" for seed in (0, 1)]
 SMOKE = ["--configfile", "presets/smoke.yaml"]
 LONG = ["--config", "training={epochs: 100000, milestones: []}", "restart={seconds: 1}"]
-
-
-def quietly(quiet: str | None) -> list[str]:
-    return [] if quiet is None else ["--quiet", quiet]
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +47,12 @@ def training(checkout: Checkout, run: str, *arguments: str) -> Iterator[subproce
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("quiet", QUIET)
-def test_locked_and_interrupted_trainings_say_so(prepared, quiet):
+def test_locked_and_interrupted_trainings_say_so(prepared):
     locked, stopped = (f"{RUNS}/vanilla/seed{seed}" for seed in (0, 1))
-    (prepared.folder / locked / "restart").mkdir(parents=True, exist_ok=True)
+    (prepared.folder / locked / "restart").mkdir(parents=True)
     with FileLock(prepared.folder / locked / "restart" / "lock"):
         targets = [f"{run}/weights.safetensors" for run in (locked, stopped)]
-        with training(prepared, stopped, *quietly(quiet), "--keep-going", "--", *targets) as process:
+        with training(prepared, stopped, "--quiet", "all", "--keep-going", "--", *targets) as process:
             for running in prepared.trainings():
                 # The other one may still be starting.
                 if any(stopped in word for word in running.cmdline()):
@@ -66,40 +60,32 @@ def test_locked_and_interrupted_trainings_say_so(prepared, quiet):
             output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     report = output[output.index("2 jobs did not complete:") :]
-    assert "rule train, train/digits/mlp/random/vanilla/seed0\n" in report
+    logs = [f"rule train, log: results/smoke/logs/train/digits/mlp/random/vanilla/seed{seed}.log\n" for seed in (0, 1)]
+    assert all(log in report for log in logs)
     assert "found another process that trains this run; wait for it, or stop it first" in report
     assert "SIGTERM: stopped in epoch" in report
     assert report.count("    stopped; the same command goes on\n") == 1
-    assert "    log: results/smoke/logs/train/digits/mlp/random/vanilla/seed1.log" in report
 
 
-@pytest.mark.parametrize(
-    ("quiet", "folder", "message"),
-    [
-        (None, "absent", "absent; expected an existing folder or archive"),
-        ("all", "", "found no train-images-idx3-ubyte"),
-        ("rules", "", "found no train-images-idx3-ubyte"),
-    ],
-)
-def test_a_wrong_data_folder_says_so(prepared, tmp_path, quiet, folder, message):
+@pytest.mark.parametrize(("folder", "message"), [("absent", "absent; expected an"), ("", "found no train-images-idx3")])
+def test_a_wrong_data_folder_says_so(prepared, tmp_path, folder, message):
     given = f"data={{local_dirs: {{fashion_mnist: {tmp_path / folder}}}}}"
-    options = [*quietly(quiet), "--config", given, "--", "results/fashion/data/fashion_mnist.manifest.json"]
+    options = ["--quiet", "all", "--config", given, "--", "results/fashion/data/fashion_mnist.manifest.json"]
     done = prepared.snakemake("--configfile", "presets/fashion.yaml", *options, check=False)
     assert done.returncode == 1
-    assert message in done.stdout + done.stderr
+    assert message in done.stderr
 
 
-@pytest.mark.parametrize("quiet", [None, "all"])
-def test_a_misspelt_target_says_so(prepared, quiet):
-    done = prepared.snakemake(*SMOKE, *quietly(quiet), "--", "results/smoke/figures/fig_abaltion.png", check=False)
+def test_a_misspelt_target_says_so(prepared):
+    done = prepared.snakemake(*SMOKE, "--quiet", "all", "--", "fig_abaltion", check=False)
     assert done.returncode == 1
-    assert (done.stdout + done.stderr).count("fig_abaltion.png") >= 1
+    assert "fig_abaltion (if you use input functions" in done.stderr
+    assert "did you mean fig_ablation, " in done.stderr
 
 
-@pytest.mark.parametrize("quiet", ["all"])
-def test_ctrl_c_says_how_to_go_on(prepared, quiet):
+def test_ctrl_c_says_how_to_go_on(prepared):
     run = f"{RUNS}/vanilla/seed1"
-    with training(prepared, run, *quietly(quiet), "--", f"{run}/weights.safetensors") as process:
+    with training(prepared, run, "--quiet", "all", "--", f"{run}/weights.safetensors") as process:
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -117,7 +103,7 @@ def test_a_full_disk_is_named(prepared):
         options = ["--quiet", "all", "--config", "results=results/full", "--", target]
         done = prepared.snakemake(*SMOKE, *options, check=False)
         assert done.returncode == 1
-        assert "rule prepare_data, prepare_data/digits" in done.stderr
+        assert "rule prepare_data, log: " in done.stderr
         assert "no space left on" in done.stderr.lower()
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,6 +1,5 @@
 """What is taken from Snakemake beside its documented interface is there, and does what it is taken for."""
 
-import shutil
 import subprocess
 import sys
 
@@ -8,12 +7,13 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-SNAKEFILE = f"""
+LIBRARY = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY / "src")!r})
 from badminima.errors import UserError
 from badminima.workflow import handles
-
+"""
+SNAKEFILE = f"""{LIBRARY}
 onstart:
     print("planned", *sorted(job.rule.name for job in handles.planned_jobs(workflow)), file=sys.stderr)
     before = workflow.scheduler.job_rate_limiter
@@ -39,13 +39,8 @@ rule new:
     output: "new.txt"
     shell: "touch {{output}}"
 """
-
 # Each job writes how many of its kind run; light jobs that end meanwhile wake the scheduler.
-LIMITED = f"""
-import sys
-sys.path.insert(0, {str(REPOSITORY / "src")!r})
-from badminima.workflow import handles
-
+LIMITED = f"""{LIBRARY}
 onstart:
     handles.limit_resource(workflow, "gpu", 1)
 
@@ -64,15 +59,11 @@ rule light:
 
 
 @pytest.fixture
-def snakemake(tmp_path, monkeypatch):
-    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+def snakemake(tmp_path):
     (tmp_path / "there.txt").touch()
-    (tmp_path / "bin").mkdir()
-    for name in ("bash", "sh", "touch", "uname", "env", "which"):
-        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
-    def run(*arguments: str) -> list[str]:
+    def run(snakefile: str, *arguments: str) -> list[str]:
+        (tmp_path / "Snakefile").write_text(snakefile)
         command = [sys.executable, "-m", "snakemake", "--quiet", "all", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr.splitlines()
 
@@ -80,26 +71,23 @@ def snakemake(tmp_path, monkeypatch):
 
 
 def test_planned_jobs_and_made_files_are_known_and_the_rate_is_no_longer_limited(snakemake):
-    said = snakemake("--cores", "1", "--group-components", "training=3")
+    said = snakemake(SNAKEFILE, "--cores", "1", "--group-components", "training=3")
     assert said == ["planned all new", "limit True False", "runs 3", "made new.txt there.txt"]
 
 
 def test_a_limit_that_somebody_asked_for_stays(snakemake):
-    assert "limit True True" in snakemake("--cores", "1", "--max-jobs-per-timespan", "7/1s")
+    assert "limit True True" in snakemake(SNAKEFILE, "--cores", "1", "--max-jobs-per-timespan", "7/1s")
 
 
-def test_a_resource_limited_at_the_start_is_shared_by_the_jobs_that_run_at_once(tmp_path):
-    (tmp_path / "Snakefile").write_text(LIMITED)
-    command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--cores", "8"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+def test_a_resource_limited_at_the_start_is_shared_by_the_jobs_that_run_at_once(snakemake, tmp_path):
+    snakemake(LIMITED, "--cores", "8")
     assert {(tmp_path / f"{number}.txt").read_text() for number in range(4)} == {"1\n"}
 
 
-def test_without_slurm_or_its_accounting_a_line_says_what_to_do(snakemake, tmp_path):
-    slurm = ["--executor", "slurm", "--jobs", "1"]
-    assert "executor slurm: found no program sbatch; log in to a cluster" in snakemake(*slurm)[-1]
+def test_without_slurms_accounting_a_line_says_what_to_do(snakemake, tmp_path, monkeypatch):
     for name, script in {"sbatch": "", "sinfo": "", "sacct": "echo storage is disabled >&2; exit 1"}.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    line = snakemake(*slurm)[-1]
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    line = snakemake(SNAKEFILE, "--executor", "slurm", "--jobs", "1")[-1]
     assert "slurm-status-command: found 'sacct', which answers: storage is disabled; without accounting" in line

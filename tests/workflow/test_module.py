@@ -98,18 +98,8 @@ def test_the_snakefile_of_the_how_to_page_plans_its_figure_and_its_own_rule(chec
 
 @pytest.mark.parametrize(("before", "target"), [(OWN_RULES, "own"), ("", "badminima_all")])
 def test_the_importing_workflow_keeps_its_default_target_if_it_has_one(checkout, tmp_path, before, target):
-    planned = importing(tmp_path, checkout.folder / "Snakefile", before=before).planned()
-    assert target in planned
-    assert ("badminima_all" in planned) == (not before)
-
-
-def test_a_mistake_in_the_modules_config_ends_in_one_line(checkout, tmp_path):
-    other = importing(tmp_path, checkout.folder / "Snakefile", {"training": {"epochs": 0}})
-    done = other.snakemake("--dry-run", check=False)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout + done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("config:")]
-    assert lines == ["config: training.epochs: found 0; allowed: a whole number >= 1"]
+    planned = importing(tmp_path, checkout.folder / "Snakefile", TINY, before=before).planned()
+    assert {"own", "badminima_all"} & set(planned) == {target}
 
 
 def test_one_rule_can_be_imported_alone(checkout, tmp_path):
@@ -154,7 +144,7 @@ def test_the_importing_workflow_says_why_a_job_of_the_modules_failed(checkout, t
     options = ("--logger", "badminima", "--quiet", "all")
     done = other.snakemake(*options, "--", "results/smoke/data/f.manifest.json", check=False)
     assert done.returncode == 1
-    assert "rule badminima_fetch_data, fetch_data/f\n" in done.stderr
+    assert "rule badminima_fetch_data, log: results/smoke/logs/fetch_data/f.log\n" in done.stderr
     assert "found no train-images-idx3-ubyte" in done.stderr
 
 

@@ -280,12 +280,10 @@ def test_each_claim_alone_says_what_all_of_them_say(smoke, paths, config):
 
 def test_the_logger_counts_trainings_and_names_each_figure(smoke, config):
     lines = (smoke.folder / "shown.txt").read_text().splitlines()
-    trainings = len(all_runs(config))
-    assert any(line.endswith(f", among them 4 pretrainings and {trainings} trainings") for line in lines)
     for name in config.figures:
         assert f"figure results/smoke/figures/fig_{name}.png" in lines
-    done = rf"jobs (\d+)/\1 pretrainings 4/4, trainings {trainings}/{trainings}, about 0 s left$"
-    assert any(re.search(done, line) for line in lines)
+    done = re.compile(r"jobs (\d+)/\1 pretrainings 4/4, trainings 16/16, about 0:00:00 left$")
+    assert any(map(done.search, lines))
 
 
 def test_a_new_field_that_is_off_reruns_nothing(smoke):

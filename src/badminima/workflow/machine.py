@@ -6,7 +6,6 @@ import subprocess
 from badminima.experiment.speeds import CPU
 
 PROBE = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def device_here(wanted: str) -> str:
@@ -27,7 +26,7 @@ def gpus_here(wanted: str) -> int:
         wanted: the config's ``device``.
     """
     names = _names(wanted)
-    allowed = os.environ.get(VISIBLE)
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     return len(names if allowed is None or not names else [card for card in allowed.split(",") if card.strip()])
 
 

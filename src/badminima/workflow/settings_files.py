@@ -70,22 +70,19 @@ class SettingsFiles:
             config: the configuration.
             sort_keys: whether it is the same file whatever the order of the keys.
         """
-        return self._remember(json.dumps(config, indent=2), json.dumps(config, sort_keys=sort_keys))
+        return self.path_of_text(json.dumps(config, indent=2), json.dumps(config, sort_keys=sort_keys))
 
-    def path_of_text(self, text: str) -> str:
-        """Return the file of a text; :meth:`write` makes it."""
-        return self._remember(text, text)
+    def path_of_text(self, text: str, identity: str | None = None) -> str:
+        """Return the file of a text, named after that or what stands for it; :meth:`write` makes it."""
+        path = self.folder / f"{sha256((identity or text).encode()).hexdigest()[:16]}.json"
+        self._texts[path] = text
+        return str(path)
 
     def write(self) -> None:
         """Write every file that was named and is not there yet."""
         for path, text in self._texts.items():
             if not path.exists():
                 write_text(path, text + "\n")
-
-    def _remember(self, text: str, identity: str) -> str:
-        path = self.folder / f"{sha256(identity.encode()).hexdigest()[:16]}.json"
-        self._texts[path] = text
-        return str(path)
 
 
 def hand_over_library(source: Path) -> None:

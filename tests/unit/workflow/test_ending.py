@@ -9,29 +9,23 @@ from badminima.workflow.ending import ending
 
 def test_everything_ends_with_counted_verdicts_and_where_to_read(tmp_path):
     paths = Paths(tmp_path)
-    verdicts = ["not measured", "supported", "inconclusive", "supported"]
+    verdicts = ["not measured", "supported", "supported"]
     paths.all_verdicts("csv").write_text("claim,verdict\n" + "".join(f"1,{verdict}\n" for verdict in verdicts))
     made = [
         paths.prepared("photos"),
         *(paths.figure("ablation", extension) for extension in ("png", "svg", "csv")),
         *(paths.tables(study) / SUMMARY for study in ("ablation", "scale")),
         *(paths.all_verdicts(extension) for extension in ("csv", "html")),
-        paths.page("report"),
-        paths.page("explore"),
-        paths.page("provenance"),
+        *(paths.verdicts("2", extension) for extension in ("csv", "html")),
+        paths.claims("2") / SUMMARY,
+        *(paths.page(name) for name in ("report", "explore", "provenance")),
         paths.zoo,
     ]
-    assert [line.split(maxsplit=1) for line in ending(made, paths)] == [
-        ["figures", f"{tmp_path}/figures/"],
-        ["tables", f"{tmp_path}/tables/ablation/"],
-        ["tables", f"{tmp_path}/tables/scale/"],
-        ["claims", f"{tmp_path}/claims.html"],
-        ["2", "supported, 1 inconclusive, 1 not measured"],
-        ["provenance", f"{tmp_path}/provenance.html"],
-        ["zoo", f"{tmp_path}/zoo"],
-        ["explore", f"{tmp_path}/explore.html"],
-        ["report", f"{tmp_path}/report.html"],
-    ]
+    said = [("figures", "figures/"), ("tables", "tables/ablation/"), ("tables", "tables/scale/")]
+    said += [("claims", "claims/claim_2.html"), ("claims", "claims.html"), ("2", "supported, 1 not measured")]
+    said += [("provenance", "provenance.html"), ("zoo", "zoo"), ("explore", "explore.html"), ("report", "report.html")]
+    lines = [line.replace(f"{tmp_path}/", "").split(maxsplit=1) for line in ending(made, paths)]
+    assert lines == [list(line) for line in said]
 
 
 def test_pretrainings_that_missed_their_target_come_first_and_are_counted(tmp_path):
@@ -52,8 +46,5 @@ def test_pretrainings_that_missed_their_target_come_first_and_are_counted(tmp_pa
     assert said[5:] == ["not fitted  and 2 more", f"figures     {tmp_path}/figures/"]
 
 
-def test_one_claim_or_one_run_ends_with_what_that_is():
-    paths = Paths("results")
-    one_claim = [paths.verdicts("2", "csv"), paths.verdicts("2", "html"), paths.claims("2") / SUMMARY]
-    assert [line.split() for line in ending(one_claim, paths)] == [["claims", "results/claims/claim_2.html"]]
-    assert ending([Path("results/runs/digits/mlp/random/vanilla/seed0/run.json")], paths) == []
+def test_one_run_ends_with_nothing():
+    assert ending([Path("results/runs/digits/mlp/random/vanilla/seed0/run.json")], Paths("results")) == []
