@@ -22,9 +22,8 @@ def prepared_path(tmp_path_factory) -> Path:
     settings = PrepareSettings(
         dataset="digits", source="digits", train_size=120, validation_size=0, evaluate_on="test", root_seed=0
     )
-    _, files = Digits().fetch(Path("unused"), None, [])
     path = tmp_path_factory.mktemp("data") / "digits.safetensors"
-    prepare(Digits().read(files), settings, path, {})
+    prepare(Digits().read(Digits().fetch(Path("unused"), None, [])), settings, path, {})
     return path
 
 

@@ -100,7 +100,7 @@ def test_a_new_dataset_needs_its_file_and_a_registry_line(extend, rng, tmp_path)
     images, labels = rng.integers(0, 256, (20, 1, 8, 8), dtype=np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "rings.npz", images=images, labels=labels)
     source = registry.SOURCES.load("rings")()
-    raw = source.read(source.fetch(tmp_path, tmp_path, [])[1])
+    raw = source.read(source.fetch(tmp_path, tmp_path, []))
     assert raw.train.image_shape == registry.SOURCES.entry("rings").image_shape
     assert np.array_equal(raw.train.labels, labels)
 

@@ -47,6 +47,19 @@ class Published:
         with path.open("rb") as handle:
             return file_digest(handle, algorithm).hexdigest() == digest
 
+    def inside(self, local_dir: Path) -> Path | None:
+        """Return the file in a folder, or the file that was given for a folder; None if it isn't there.
+
+        Raises:
+            UserError: if it has another content.
+        """
+        archive = local_dir if local_dir.is_file() else local_dir / self.name
+        if not archive.is_file():
+            return None
+        if not self.matches(archive):
+            raise UserError(archive, "another content than the published one", "expected the published archive")
+        return archive
+
 
 def download(file: Published, folder: Path, mirrors: Sequence[str], source: str) -> Path:
     """Download a file, unless it is already there and right.

@@ -3,10 +3,9 @@
 A chunk of encoded and decoded images is all that is in memory, so a dataset may be larger than that.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from badminima.data.raw import members
-from badminima.data.sources.base import CHUNK, BrokenImagesError
+from badminima.data.sources.base import CHUNK, Chunks
 from badminima.errors import UserError
 
 # Longer images are cropped before they are resized, so that a strip of pixels can't fill the memory.
@@ -42,15 +41,6 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """An encoded image: where it is from, and how to get its bytes."""
-
-    position: int
-    where: str
-    read: Callable[[], bytes]
-
-
-@dataclass(frozen=True)
 class ImageFiles:
     """A split of image files in a folder, or in a tar archive, which is read in its order without unpacking it.
 
@@ -71,46 +61,42 @@ class ImageFiles:
         """``(c, side, side)``."""
         return 1 if self.form.grey else 3, self.form.side, self.form.side
 
-    def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def chunks(self, indices: np.ndarray, threads: int, broken: list[UserError]) -> Chunks:
         """Yield the images at ``indices``, in their order or that of the archive.
 
         Args:
             indices: which images, ``[m] int64``.
             threads: decoding threads; PIL lets them run side by side.
+            broken: takes what is wrong with each image that can't be read.
 
         Yields:
             Positions in ``indices`` ``[k]`` and images ``[k, c, side, side] uint8``.
-
-        Raises:
-            BrokenImagesError: after all that can be read, if some can't.
         """
-        encoded = self._encoded({self.names[index]: position for position, index in enumerate(indices)})
-        broken: list[UserError] = []
+        positions = {self.names[index]: position for position, index in enumerate(indices)}
+        encoded = self._encoded(positions)
         with ThreadPoolExecutor(threads) as pool:
             while chunk := list(islice(encoded, CHUNK)):
-                results = list(zip(chunk, pool.map(partial(_decoded, form=self.form), chunk), strict=True))
+                results = list(zip(chunk, pool.map(self._decoded, chunk), strict=True))
                 broken += [result for _, result in results if isinstance(result, UserError)]
-                whole = {image.position: result for image, result in results if isinstance(result, np.ndarray)}
+                whole = {positions[name]: result for (name, _), result in results if isinstance(result, np.ndarray)}
                 if whole:
                     yield np.array(list(whole)), np.stack(list(whole.values()))
-        if broken:
-            raise BrokenImagesError(broken)
 
-    def _encoded(self, positions: dict[str, int]) -> Iterator[Encoded]:
+    def _encoded(self, wanted: Container[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Yield the names of the wanted images, and their bytes where the archive gives them in passing."""
         if self.where.is_dir():
-            for name, position in positions.items():
-                yield Encoded(position, str(self.where / name), (self.where / name).read_bytes)
+            yield from ((name, None) for name in self.names if name in wanted)
         else:
-            for name, content in members(self.where):
-                if name in positions:
-                    yield Encoded(positions[name], f"{self.where}: {name}", partial(bytes, content))
+            yield from ((name, content) for name, content in members(self.where) if name in wanted)
 
-
-def _decoded(image: Encoded, form: Form) -> np.ndarray | UserError:
-    try:
-        return decode(image.read(), image.where, form)
-    except UserError as error:
-        return error
+    def _decoded(self, image: tuple[str, bytes | None]) -> np.ndarray | UserError:
+        name, content = image
+        try:
+            if content is None:
+                return decode((self.where / name).read_bytes(), str(self.where / name), self.form)
+            return decode(content, f"{self.where}: {name}", self.form)
+        except UserError as error:
+            return error
 
 
 def decode(content: bytes, where: str, form: Form) -> np.ndarray:
@@ -147,12 +133,12 @@ def decode(content: bytes, where: str, form: Form) -> np.ndarray:
         found = "no image in PNG, JPEG or WebP" if isinstance(error, UnidentifiedImageError) else f"no image ({error})"
         raise UserError(where, found, "replace or delete this file") from None
     if form.resize:
-        pixels = _cropped(pixels, LONGEST)
+        limit = LONGEST * min(pixels.size)
+        pixels = _central(pixels, min(pixels.width, limit), min(pixels.height, limit))
         width, height = pixels.size
         scale = side / min(width, height)
         size = (max(side, round(width * scale)), max(side, round(height * scale)))
-        left, top = (size[0] - side) // 2, (size[1] - side) // 2
-        pixels = pixels.resize(size, Image.Resampling.BILINEAR).crop((left, top, left + side, top + side))
+        pixels = _central(pixels.resize(size, Image.Resampling.BILINEAR), side, side)
     return np.atleast_3d(np.asarray(pixels)).transpose(2, 0, 1)
 
 
@@ -163,11 +149,7 @@ def _of_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(np.asarray(image) / STEP_OF_16_BITS).astype(np.uint8))
 
 
-def _cropped(image: Image.Image, longest: int) -> Image.Image:
-    """Crop the centre of an image whose longer side is more than ``longest`` times the shorter."""
-    width, height = image.size
-    limit = longest * min(width, height)
-    if max(width, height) <= limit:
-        return image
-    left, top = max(0, (width - limit) // 2), max(0, (height - limit) // 2)
-    return image.crop((left, top, left + min(width, limit), top + min(height, limit)))
+def _central(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Crop the centre of an image."""
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))

@@ -18,7 +18,7 @@ import numpy as np
 from badminima.cli import Progress
 from badminima.config.data import check_sizes
 from badminima.data.raw import told
-from badminima.data.sources.base import BrokenImagesError, RawDataset, Split
+from badminima.data.sources.base import RawDataset, Split
 from badminima.errors import UserError
 from badminima.experiment.settings import PrepareSettings
 from badminima.seeding import generator
@@ -101,16 +101,16 @@ def prepare(
     with closing(progress), stream_tensors(path, layout, metadata) as tensors:
         for name, (split, indices) in parts.items():
             tensors.put(f"{name}.labels", np.arange(len(indices)), split.labels[indices])
-            try:
-                for positions, images in split.chunks(indices, threads):
-                    tensors.put(f"{name}.images", positions, images)
-                    counts += value_counts(images) if name == "train" else 0
-                    done += len(positions)
-                    progress.update(done, "images")
-            except BrokenImagesError as error:
-                broken += error.images
+            for positions, images in split.chunks(indices, threads, broken):
+                tensors.put(f"{name}.images", positions, images)
+                counts += value_counts(images) if name == "train" else 0
+                done += len(positions)
+                progress.update(done, "images")
+        if len(broken) > 1:
+            named = [f"{image.where} ({image.found})" for image in broken]
+            raise UserError("images", told("files that can't be read", named), "replace or delete them")
         if broken:
-            raise BrokenImagesError(broken)
+            raise broken[0]
         if done != total:
             raise ValueError(f"the source gave {done} of {total} images")
         means, deviations = channel_statistics(counts)
@@ -210,12 +210,9 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, tuple[Split
 
 
 def _check_labels(labels: np.ndarray, classes: Sequence[str], part: str, settings: PrepareSettings) -> None:
-    """Refuse a part with labels of no class, and one that lacks images of a class."""
-    where, of = f"datasets.{settings.dataset}", {"train": "training", "test": settings.evaluate_on}[part]
-    if labels.min() < 0 or labels.max() >= len(classes):
-        found = f"{of} labels from {labels.min()} to {labels.max()}"
-        raise UserError(where, found, f"expected 0 to {len(classes) - 1}, for {len(classes)} classes")
+    """Refuse a part that lacks images of a class."""
     counts = np.bincount(labels, minlength=len(classes))
-    if lacking := [str(name) for name, count in zip(classes, counts, strict=True) if not count]:
+    if lacking := [name for name, count in zip(classes, counts, strict=True) if not count]:
+        of = "training" if part == "train" else settings.evaluate_on
         remedy = "add images of them, take them out, or use more images"
-        raise UserError(where, told(f"no {of} images of classes", lacking), remedy)
+        raise UserError(f"datasets.{settings.dataset}", told(f"no {of} images of classes", lacking), remedy)

@@ -35,12 +35,12 @@ def fetch(
     Raises:
         UserError: if the files cannot be had or are not the published ones.
     """
-    source = SOURCES.load(source_name)()
+    entry = SOURCES.entry(source_name)
     if local_dir is not None and not local_dir.exists():
         raise UserError(local_dir, "no such file or folder", f"expected the files of {source_name}")
-    origin, files = source.fetch(download_dir, local_dir, mirrors)
-    facts = {role: facts_of(path, SOURCES.entry(source_name).endings) for role, path in files.items()}
-    return {"source": source_name, "origin": origin, "files": facts}
+    files = SOURCES.load(source_name)().fetch(download_dir, local_dir, mirrors)
+    facts = {role: facts_of(path, entry.endings) for role, path in files.items()}
+    return {"source": source_name, "origin": entry.origin if local_dir is None else "local", "files": facts}
 
 
 def verified_files(manifest_path: Path) -> tuple[dict[str, Path], dict[str, str]]:
@@ -106,25 +106,22 @@ def list_images(where: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Listin
         endings: how the names of images end, in any case of letters.
 
     Raises:
-        UserError: if the archive is damaged, or no tar archive, or if images are no files.
+        UserError: if the archive is damaged, or no tar archive.
     """
     if where.is_file() and is_zipfile(where):
-        remedy = "use the source arrays" if where.suffix == ".npz" else "unpack it, or pack the images as a tar archive"
-        raise UserError(where, "a zip archive", remedy)
+        raise UserError(where, "a zip archive", "unpack it, or pack the images as a tar archive")
     if where.is_dir():
-        names = [str(path.relative_to(where)) for path in _walk(where, endings)]
+        names = [str(path.relative_to(where)) for path in _walk(where)]
     else:
         names = [name for name, _ in members(where, contents=False) if not any(map(_is_hidden, name.split("/")))]
     images = sorted(name for name in names if name.lower().endswith(endings))
-    if where.is_dir() and (unfit := [name for name in images if not (where / name).is_file()]):
-        raise UserError(where, told("images that are no files", unfit), "replace or delete them")
     others = sorted(set(names).difference(images))
     empty = [name for name in others if (where / name).is_dir()]
     return Listing(images, [name for name in others if name not in empty], empty)
 
 
-def _walk(folder: Path, endings: tuple[str, ...], above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """Yield files, empty folders, and folders that are called like images; a link to a folder above is left out."""
+def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Yield files and empty folders; a link to a folder above is left out."""
     here = folder.resolve()
     if here in above:
         return
@@ -133,8 +130,8 @@ def _walk(folder: Path, endings: tuple[str, ...], above: tuple[Path, ...] = ()) 
     if not found:
         yield folder
     for entry in found:
-        if entry.is_dir() and not entry.name.lower().endswith(endings):
-            yield from _walk(Path(entry.path), endings, (*above, here))
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), (*above, here))
         else:
             yield Path(entry.path)
 

@@ -65,17 +65,10 @@ def test_an_official_test_split_is_kept_and_validation_comes_out_of_training(pre
     assert np.array_equal(tensors["test.images"], raw.test.images)
 
 
-def test_the_whole_training_set_keeps_its_order(prepared):
-    raw = RawDataset(numbered(100), numbered(7), ("even", "odd"))
-    tensors, _ = prepared(raw, settings())
-    assert np.array_equal(tensors["train.images"], raw.train.images)
-
-
 @pytest.mark.parametrize(
     ("test", "changes", "message"),
     [
         (None, {"train_size": 101}, r"\.d: .*it has 100 training images, expected at most that together"),
-        (None, {"train_size": 90, "validation_size": 11}, r"\.d: .*it has 100 training images, expected at most that"),
         (None, {}, r"\.d\.train_size: found nothing; d has no test images of its own"),
         (numbered(5), {"evaluate_on": "validation"}, r"\.d\.evaluate_on: found 'validation' without images; give it"),
         (numbered(5), {"test_size": 6}, r"\.d\.test_size: found 6; expected at most 5, which it has"),
@@ -102,17 +95,6 @@ def test_statistics_are_those_of_numpy(rng):
     assert std == pytest.approx((images / 255).std(axis=(0, 2, 3)))
 
 
-def test_a_prepared_file_comes_back(prepared_path):
-    dataset = read_prepared(prepared_path)
-    assert dataset.train_images.shape == (120, 1, 8, 8)
-    assert dataset.train_images.dtype == np.uint8
-    assert dataset.test_labels.shape == (1677,)
-    assert dataset.test_labels.dtype == np.int64
-    assert dataset.image_shape == (1, 8, 8)
-    assert len(dataset.classes) == 10
-    assert np.bincount(dataset.train_labels).tolist() == pytest.approx([12] * 10, abs=1)
-
-
 def test_another_tensor_file_is_refused(tmp_path):
     write_tensors(tmp_path / "x.safetensors", {"a": np.zeros(1)}, {})
     with pytest.raises(UserError, match="expected a prepared dataset"):
@@ -126,10 +108,9 @@ def test_a_changed_preparation_has_a_raised_revision(prepared_path):
     assert (settings().revision, sha256(content).hexdigest()[:16]) == (1, "53a2be14c75987f3")
 
 
-@pytest.mark.parametrize("evaluate_on", ["test", "validation"])
-def test_statistics_are_of_the_training_images_alone(prepared, evaluate_on):
+def test_statistics_are_of_the_training_images_alone(prepared):
     raw = RawDataset(numbered(100), numbered(200), ("even", "odd"))
-    tensors, metadata = prepared(raw, settings(train_size=40, validation_size=20, evaluate_on=evaluate_on))
+    tensors, metadata = prepared(raw, settings(train_size=40, validation_size=20))
     assert metadata["mean"] == pytest.approx([tensors["train.images"].mean() / 255])
     assert metadata["std"] == pytest.approx([tensors["train.images"].std() / 255])
     assert metadata["mean"] != pytest.approx([tensors["test.images"].mean() / 255])
@@ -146,16 +127,7 @@ def test_the_log_tells_the_values_of_each_part_and_test_images_that_are_training
     assert training & set(range(7))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda labels: labels + 1, "training labels from 1 to 2; expected 0 to 1, for 2 classes"),
-        (lambda labels: -labels, "training labels from -1 to 0; expected 0 to 1, for 2 classes"),
-        (lambda labels: labels * 0, r"no training images of classes \(1\): odd; add images"),
-    ],
-)
-def test_labels_of_no_class_and_classes_without_images_are_refused(prepared, change, message):
-    images = numbered(10)
-    raw = RawDataset(ArraySplit(images.images, change(images.labels)), numbered(4), ("even", "odd"))
-    with pytest.raises(UserError, match=rf"datasets\.d: found {message}"):
+def test_classes_without_images_are_refused(prepared):
+    raw = RawDataset(ArraySplit(numbered(10).images, np.zeros(10, np.int64)), numbered(4), ("even", "odd"))
+    with pytest.raises(UserError, match=r"datasets\.d: found no training images of classes \(1\): odd; add images"):
         prepared(raw, settings())

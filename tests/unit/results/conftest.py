@@ -59,7 +59,7 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
     torch.set_num_threads(1)
     (dataset,) = config.studies["ablation"].datasets
     (model,) = config.studies["ablation"].models
-    _, files = Digits().fetch(Path("unused"), None, [])
+    files = Digits().fetch(Path("unused"), None, [])
     prepare(Digits().read(files), PrepareSettings.of(config, dataset), paths.prepared(dataset), {"digits": "0" * 64})
     data = read_prepared(paths.prepared(dataset))
     for seed in config.studies["ablation"].seeds:

@@ -39,7 +39,7 @@ def test_the_example_holds_what_its_preset_trains_today(example):
 
 
 def test_its_dataset_is_the_digits_as_its_preset_prepares_them(example, tmp_path):
-    _, files = Digits().fetch(tmp_path, None, [])
+    files = Digits().fetch(tmp_path, None, [])
     prepare(Digits().read(files), PrepareSettings.of(CONFIG, "digits"), tmp_path / "digits.safetensors", {})
     brought, made = example[BAD].dataset(), read_prepared(tmp_path / "digits.safetensors")
     for part in ("train_images", "train_labels", "test_images", "test_labels"):

@@ -1,6 +1,6 @@
 """Images that are arrays already: an .npz file, a .safetensors file, or a folder of .npy files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from badminima.data.raw import damage_named, some
-from badminima.data.sources.base import ArraySplit, Origin, RawDataset
+from badminima.data.sources.base import ArraySplit, Chunks, RawDataset
 from badminima.errors import UserError
 
 # Names of images and labels, in any case of letters; the first pair of a part that is there is read.
@@ -47,9 +47,9 @@ class _Split(ArraySplit):
         one, two, three = self.images.shape[1:]
         return (three, one, two) if self.channels_last else (one, two, three)
 
-    def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def chunks(self, indices: np.ndarray, threads: int, broken: list[UserError]) -> Chunks:
         """Yield the images at ``indices`` as bytes."""
-        for positions, images in super().chunks(indices, threads):
+        for positions, images in super().chunks(indices, threads, broken):
             if images.dtype != np.uint8:
                 images = np.rint(images * self.factor).astype(np.uint8)
             yield positions, images.transpose(0, 3, 1, 2) if self.channels_last else images
@@ -61,17 +61,15 @@ class Arrays:
     Without test images ``prepare_data`` cuts the splits.
     """
 
-    def fetch(
-        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
-    ) -> tuple[Origin, dict[str, Path]]:
+    def fetch(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
         """Return the file, or the files in the folder that are read."""
         if local_dir is None:
             raise UserError("arrays", "no file of arrays", "name it in the dataset's path")
         if not local_dir.is_dir():
-            return "local", {"arrays": local_dir}
+            return {"arrays": local_dir}
         files = {path.stem.lower(): path for path in sorted(local_dir.glob("*.npy")) if path.is_file()}
         read = [name for part in ("train", "test") if (pair := _pair(part, list(files), local_dir)) for name in pair]
-        return "local", {name: files[name] for name in read}
+        return {name: files[name] for name in read}
 
     def read(self, files: dict[str, Path], layout: Layout) -> RawDataset:
         """Return images ``[n, c, h, w]``, in their order.
@@ -134,8 +132,6 @@ def _shaped(images: np.ndarray, where: Path, name: str) -> np.ndarray:
     if images.ndim not in (3, 4) or not images.size:
         found = f"{name} of shape {_by(images.shape)}"
         raise UserError(where, found, "expected n x h x w, n x h x w x c or n x c x h x w")
-    if images.dtype.kind not in "buif":
-        raise UserError(where, f"{name} of type {images.dtype}", "expected bytes or floats")
     return images[..., np.newaxis] if images.ndim == 3 else images
 
 

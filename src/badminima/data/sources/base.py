@@ -5,42 +5,25 @@ A source is a class with two methods:
 - ``fetch(download_dir, local_dir, mirrors)`` makes the raw files available and verifies them. Downloads go to
   ``download_dir``; ``local_dir`` is None, or a folder that already holds the files, or an archive of them, and nothing
   is downloaded then; ``mirrors`` are addresses of folders that hold the published archives, tried before the official
-  one. It returns how they were had, and the path of each file or folder by its role. It raises UserError if a file is
-  missing, damaged or not the published one, or cannot be downloaded.
+  one. It returns the path of each file or folder by its role. It raises UserError if a file is missing, damaged or not
+  the published one, or cannot be downloaded.
 - ``read(files, **options)`` returns a :class:`RawDataset` of what was fetched, by role. The options are checked: the
   source's section in ``config/options.py`` holds their defaults. It raises UserError if a file cannot be read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from badminima.data.raw import told
 from badminima.errors import UserError
 
-Origin = Literal["embedded", "local", "download"]
+# Positions and images.
+Chunks = Iterator[tuple[np.ndarray, np.ndarray]]
 
 # Images handled at once: bounds the memory of a preparation.
 CHUNK = 512
-
-
-class BrokenImagesError(UserError):
-    """Images that can't be read, all of them told in one line.
-
-    Args:
-        images: what is wrong with each: where it stands, what was found, and what to do.
-    """
-
-    def __init__(self, images: Sequence[UserError]) -> None:
-        self.images = tuple(images)
-        first = images[0]
-        if len(images) == 1:
-            super().__init__(first.where, first.found, first.remedy)
-        else:
-            named = [f"{image.where} ({image.found})" for image in images]
-            super().__init__("images", told("files that can't be read", named), "replace or delete them")
 
 
 class Split(Protocol):
@@ -54,18 +37,16 @@ class Split(Protocol):
     def image_shape(self) -> tuple[int, int, int]:
         """``(c, h, w)``, the same for all."""
 
-    def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def chunks(self, indices: np.ndarray, threads: int, broken: list[UserError]) -> Chunks:
         """Yield the images at ``indices``, a chunk at a time, in whatever order is cheapest.
 
         Args:
             indices: which images, ``[m] int64``, ascending.
             threads: how many may decode images.
+            broken: takes what is wrong with each image that can't be read.
 
         Yields:
             Positions in ``indices`` (``[k]``) and the images there (``[k, c, h, w] uint8``); each position once.
-
-        Raises:
-            BrokenImagesError: after all that can be read, if some can't.
         """
 
 
@@ -82,7 +63,7 @@ class ArraySplit:
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
-    def chunks(self, indices: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def chunks(self, indices: np.ndarray, threads: int, broken: list[UserError]) -> Chunks:
         """Yield the images at ``indices``."""
         for start in range(0, len(indices), CHUNK):
             chunk = indices[start : start + CHUNK]

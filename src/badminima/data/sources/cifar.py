@@ -13,7 +13,7 @@ from torchvision.datasets import CIFAR10, CIFAR100
 from torchvision.datasets.utils import check_integrity
 
 from badminima.data.download import SHARED, Published, download
-from badminima.data.sources.base import ArraySplit, Origin, RawDataset
+from badminima.data.sources.base import ArraySplit, RawDataset
 from badminima.errors import UserError
 
 
@@ -28,21 +28,20 @@ class Cifar10:
         "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     )
 
-    def fetch(
-        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
-    ) -> tuple[Origin, dict[str, Path]]:
+    def fetch(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
         """Return the archive, downloaded or from the local folder, unpacked; or a local folder of what is in it."""
         folder: str = self.torchvision.base_folder
-        for unpacked in () if local_dir is None else (local_dir / folder, local_dir):
-            if unpacked.is_dir() and unpacked.name == folder:
+        if local_dir is not None:
+            unpacked = local_dir if local_dir.name == folder else local_dir / folder
+            if unpacked.is_dir():
                 if unfit := self._unfit(unpacked):
                     raise UserError(unfit, "no published file", f"expected what {self.archive.name} holds")
-                return "local", self._files(unpacked)
+                return self._files(unpacked)
         download_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(download_dir / f".{folder}.lock", mode=SHARED):
             if self._unfit(download_dir / folder):
                 self._unpack(self._packed(download_dir, local_dir, mirrors), download_dir)
-        return "local" if local_dir else "download", self._files(download_dir / folder)
+        return self._files(download_dir / folder)
 
     def read(self, files: dict[str, Path]) -> RawDataset:
         """Images ``[n, 3, 32, 32]``."""
@@ -59,13 +58,10 @@ class Cifar10:
         """Return the published archive."""
         if local_dir is None:
             return download(self.archive, download_dir, mirrors, self.name)
-        archive = local_dir if local_dir.is_file() else local_dir / self.archive.name
-        if not archive.is_file():
-            found, name = f"neither {archive.name} nor {self.torchvision.base_folder}", self.name
-            raise UserError(local_dir, found, f"expected {name} for Python; for images in folders use image_folder")
-        if not self.archive.matches(archive):
-            raise UserError(archive, "another content than the published one", "expected the published archive")
-        return archive
+        if archive := self.archive.inside(local_dir):
+            return archive
+        found = f"neither {self.archive.name} nor {self.torchvision.base_folder}"
+        raise UserError(local_dir, found, f"expected {self.name} for Python; for images in folders use image_folder")
 
     def _unpack(self, archive: Path, target: Path) -> None:
         """Unpack the archive in a folder, whole or not at all."""

@@ -9,7 +9,7 @@ import numpy as np
 from badminima.data.download import Published, download
 from badminima.data.images import Form, ImageFiles
 from badminima.data.raw import list_images, members
-from badminima.data.sources.base import Origin, RawDataset, Split
+from badminima.data.sources.base import RawDataset, Split
 from badminima.errors import UserError
 
 PARTS = ("train", "valid", "test")
@@ -32,22 +32,17 @@ class Cinic10:
         "md5:6ee4d0c996905fe93221de577967a372",
     )
 
-    def fetch(
-        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
-    ) -> tuple[Origin, dict[str, Path]]:
+    def fetch(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
         """Return the archive, or a local folder that holds it or the folders train, valid and test."""
         if local_dir is None:
-            return "download", {"archive": download(self.archive, download_dir, mirrors, "cinic10")}
-        archive = local_dir if local_dir.is_file() else local_dir / self.archive.name
-        if archive.is_file():
-            if not self.archive.matches(archive):
-                raise UserError(archive, "another content than the published one", "expected the published archive")
-            return "local", {"archive": archive}
+            return {"archive": download(self.archive, download_dir, mirrors, "cinic10")}
+        if archive := self.archive.inside(local_dir):
+            return {"archive": archive}
         folders = {f"{part}/{name}": local_dir / part / name for part in PARTS for name in CLASSES}
         for folder in folders.values():
             if not folder.is_dir():
-                raise UserError(folder, "no such folder", f"expected {archive.name}, or its folders unpacked")
-        return "local", folders
+                raise UserError(folder, "no such folder", f"expected {self.archive.name}, or its folders unpacked")
+        return folders
 
     def read(self, files: dict[str, Path], train_parts: Sequence[str]) -> RawDataset:
         """Images ``[n, 3, 32, 32]``, in the order of part, class and file name.

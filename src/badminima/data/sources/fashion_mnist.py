@@ -11,7 +11,7 @@ from torchvision.datasets import FashionMNIST as Torchvision
 
 from badminima.data.download import Published, download
 from badminima.data.raw import damage_named
-from badminima.data.sources.base import ArraySplit, Origin, RawDataset
+from badminima.data.sources.base import ArraySplit, RawDataset
 from badminima.errors import UserError
 
 
@@ -32,13 +32,11 @@ class FashionMNIST:
         for name, md5 in Torchvision.resources
     )
 
-    def fetch(
-        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
-    ) -> tuple[Origin, dict[str, Path]]:
+    def fetch(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
         """Find or download the four files and verify their content."""
         if local_dir is None:
             folder = download_dir / "fashion_mnist"
-            return "download", {
+            return {
                 archive.name.removesuffix(".gz"): download(archive, folder, mirrors, "fashion_mnist")
                 for archive in self.archives
             }
@@ -50,7 +48,7 @@ class FashionMNIST:
                 raise UserError(local_dir, f"no {name} or {name}.gz", remedy)
             if sha256(_content(files[name])).hexdigest() != digest:
                 raise UserError(files[name], "content that is not Fashion-MNIST's", "expected the published file")
-        return "local", files
+        return files
 
     def read(self, files: dict[str, Path]) -> RawDataset:
         """Images ``[n, 1, 28, 28]``."""

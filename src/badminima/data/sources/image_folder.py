@@ -10,7 +10,7 @@ import numpy as np
 
 from badminima.data.images import Form, ImageFiles
 from badminima.data.raw import list_images, some, told
-from badminima.data.sources.base import Origin, RawDataset, Split
+from badminima.data.sources.base import RawDataset, Split
 from badminima.errors import UserError
 
 TRAIN = "train"
@@ -25,9 +25,7 @@ class ImageFolder:
     Without test images ``prepare_data`` cuts the splits. Beside ``test/`` a ``val/`` is not used.
     """
 
-    def fetch(
-        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
-    ) -> tuple[Origin, dict[str, Path]]:
+    def fetch(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
         """Return the folder or archive, once its images are known to be laid out so."""
         if local_dir is None:
             raise UserError("image_folder", "no folder of images", "name it in the dataset's path")
@@ -46,7 +44,7 @@ class ImageFolder:
             print(f"{local_dir}: {part} has {counts}", file=sys.stderr)
         if left:
             print(f"{local_dir}: left out {left:,} images in other folders", file=sys.stderr)
-        return "local", {"images": local_dir}
+        return {"images": local_dir}
 
     def read(self, files: dict[str, Path], side: int, resize: bool, grey: bool) -> RawDataset:
         """Return images ``[n, c, side, side]``, in the order of class and file name.

@@ -8,7 +8,7 @@ import numpy as np
 
 from badminima.data.images import Form, ImageFiles
 from badminima.data.raw import list_images, told
-from badminima.data.sources.base import Origin, RawDataset, Split
+from badminima.data.sources.base import RawDataset, Split
 from badminima.errors import UserError
 
 # The first and the last class of each super-class, by WordNet id, and how many classes there are from one to the other:
@@ -25,10 +25,9 @@ SUPER_CLASSES = {
     "crab": ("n01978287", "n01981276", 4),
     "insect": ("n02165105", "n02268443", 20),
 }
-# Folders of torchvision's ImageNet: the official test labels are secret, so the validation images test.
-PARTS = {"train": "train", "test": "val"}
-# Images of ImageNet in these classes.
-PUBLISHED = {"train": 257_748, "test": 10_150}
+# Folders of torchvision's ImageNet, and the images of these classes in it. The official test labels are secret, so the
+# validation images test.
+PARTS = {"train": ("train", 257_748), "test": ("val", 10_150)}
 ENDINGS = (".jpeg", ".jpg", ".png")
 LAYOUT = "expected torchvision's ImageNet layout, unpacked: train/n*/ and val/n*/"
 
@@ -36,15 +35,13 @@ LAYOUT = "expected torchvision's ImageNet layout, unpacked: train/n*/ and val/n*
 class RestrictedImageNet:
     """Images of the super-classes, resized to ``side`` x ``side``: shorter side resized, centre cropped."""
 
-    def fetch(
-        self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]
-    ) -> tuple[Origin, dict[str, Path]]:
+    def fetch(self, download_dir: Path, local_dir: Path | None, mirrors: Sequence[str]) -> dict[str, Path]:
         """Return the class folders of an ImageNet tree: ``train/n*/`` and ``val/n*/``, as torchvision lays them out."""
         if local_dir is None:
             remedy = "ImageNet can't be downloaded freely: name your copy in data.local_dirs.restricted_imagenet"
             raise UserError("restricted_imagenet", "no folder to make it from", remedy)
         folders: dict[str, Path] = {}
-        for part, subfolder in PARTS.items():
+        for part, (subfolder, _) in PARTS.items():
             there = sorted(path for path in (local_dir / subfolder).glob("n*") if path.is_dir())
             for name, (first, last, classes) in SUPER_CLASSES.items():
                 found = [path for path in there if first <= path.name <= last]
@@ -55,12 +52,12 @@ class RestrictedImageNet:
         counts = {role: len(list_images(folder, ENDINGS).images) for role, folder in folders.items()}
         if empty := [str(folders[role].relative_to(local_dir)) for role, count in counts.items() if not count]:
             raise UserError(local_dir, told("class folders without images", empty), "expected JPEG files")
-        for part, published in PUBLISHED.items():
+        for part, (subfolder, published) in PARTS.items():
             count = sum(images for role, images in counts.items() if role.startswith(f"{part}/"))
             if count != published:
                 there_are = f"{count:,} images of 203 classes; ImageNet has {published:,}"
-                print(f"{local_dir / PARTS[part]}: {there_are}", file=sys.stderr)
-        return "local", folders
+                print(f"{local_dir / subfolder}: {there_are}", file=sys.stderr)
+        return folders
 
     def read(self, files: dict[str, Path], side: int) -> RawDataset:
         """Return images ``[n, 3, side, side]``, in the order of super-class, WordNet id and file name.
