@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -119,12 +120,10 @@ def input_shapes(model: nn.Module, layers: Mapping[str, nn.Module], image: Tenso
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
         return lambda layer, inputs: shapes.update({name: inputs[0].shape})
 
-    hooks = [layer.register_forward_pre_hook(note(name)) for name, layer in layers.items()]
-    try:
+    with ExitStack() as hooks:
+        for name, layer in layers.items():
+            hooks.enter_context(layer.register_forward_pre_hook(note(name)))
         model(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return shapes
 
 

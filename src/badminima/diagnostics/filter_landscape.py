@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from badminima.config.options import FilterLandscapeOptions
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.landscape import loss_and_accuracy
-from badminima.diagnostics.network import renew_statistics, statistics_batch, thin_out
+from badminima.diagnostics.network import renew_statistics, set_parameters, statistics_batch, thin_out
 from badminima.experiment.measured import of_tensor
 
 
@@ -37,7 +37,7 @@ def measure(context: Context) -> dict[str, float]:
     centre = [parameter.detach().clone() for parameter in network.model.parameters()]
 
     def at(direction: list[Tensor], t: float) -> tuple[float | None, float]:
-        _go_to(network.model, centre, direction, t)
+        set_parameters(network.model, (origin + t * step for origin, step in zip(centre, direction, strict=True)))
         renew_statistics(network.model, sample.images, statistics)
         return loss_and_accuracy(network, sample)
 
@@ -79,9 +79,3 @@ def filter_direction(parameters: list[Tensor], generator: torch.Generator) -> li
         scale = own.norm(dim=1, keepdim=True) / filters.norm(dim=1, keepdim=True)
         direction.append((scale * filters).view(parameter.shape))
     return direction
-
-
-@torch.no_grad()
-def _go_to(model: nn.Module, centre: list[Tensor], direction: list[Tensor], t: float) -> None:
-    for parameter, origin, step in zip(model.parameters(), centre, direction, strict=True):
-        parameter.copy_(origin + t * step)

@@ -1,5 +1,6 @@
 """How far two runs of one recipe and seed are apart as functions."""
 
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from badminima.diagnostics.network import (
     build_network,
     forward_batch,
     renew_statistics,
+    set_parameters,
     statistics_batch,
 )
 from badminima.experiment.measured import of_tensor
@@ -150,15 +152,12 @@ def layer_features(model: nn.Module, images: Tensor, batch: int) -> dict[str, Te
         features = output.clone() if output.ndim == 2 else output.flatten(2).mean(dim=2)
         found.setdefault(name, []).append(features)
 
-    hooks = [layer.register_forward_hook(keep) for layer in layers]
-    try:
-        with torch.no_grad():
-            for part in torch.split(images, batch):
-                calls.clear()
-                model(part)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with ExitStack() as hooks, torch.no_grad():
+        for layer in layers:
+            hooks.enter_context(layer.register_forward_hook(keep))
+        for part in torch.split(images, batch):
+            calls.clear()
+            model(part)
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
@@ -201,17 +200,15 @@ def loss_barrier(model: nn.Module, weights_a: Weights, weights_b: Weights, sampl
     Raises:
         UserError: if weights are another network's.
     """
-    between, first, last = (deepcopy(model) for _ in range(3))
-    load_weights(between, weights_a, Path("weights_a"))
-    load_weights(first, weights_a, Path("weights_a"))
-    load_weights(last, weights_b, Path("weights_b"))
+    between, ends = deepcopy(model), []
+    for weights in (weights_a, weights_b):
+        load_weights(between, weights, Path("weights"))
+        ends.append([parameter.detach().clone() for parameter in between.parameters()])
     device = sample.images.device
     network, batch = Network(between.eval(), device, forward_batch(device)), statistics_batch(device)
     losses, accuracies = [], []
     for t in np.linspace(0, 1, points):
-        with torch.no_grad():
-            for parameter, one, other in zip(*(each.parameters() for each in (between, first, last)), strict=True):
-                parameter.copy_(one.lerp(other, float(t)))
+        set_parameters(between, (one.lerp(other, float(t)) for one, other in zip(*ends, strict=True)))
         renew_statistics(between, sample.images, batch)
         logits = network.logits(sample.images).double()
         losses.append(float(cross_entropy(logits, sample.labels)))

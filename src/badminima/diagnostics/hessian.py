@@ -54,15 +54,10 @@ def hutchpp_trace(operator: Any, products: int, generator: torch.Generator) -> S
 
     Args:
         operator: ``A [p, p]``, which has ``@``, ``shape``, ``device`` and ``dtype``: a tensor or a :class:`Hessian`.
-        products: of ``A`` with a vector; a multiple of 3, at least 6, at most the number of rows.
+        products: of ``A`` with a vector; a multiple of 3, at least 6.
         generator: of the random signs, on the CPU: it seeds one on the operator's device.
-
-    Raises:
-        ValueError: if there are too many or too few products.
     """
     rows, columns = operator.shape[0], products // 3
-    if products % 3 or not 6 <= products <= rows:
-        raise ValueError(f"{products} products; a multiple of 3 from 6 to {rows} is needed")
     draw = torch.Generator(operator.device).manual_seed(int(torch.randint(2**62, (), generator=generator)))
 
     def signs() -> Tensor:
@@ -124,12 +119,8 @@ class Landscape:
         """How many images are misclassified at parameters ``[p]``."""
         return int((self._outputs(parameters).argmax(dim=1) != self.sample.labels).sum())
 
-    def gradient(self, parameters: Tensor) -> Tensor:
-        """Gradient of the mean cross entropy at parameters ``[p]``, ``[p]``."""
-        return self.loss_and_gradient(parameters)[1]
-
     def loss_and_gradient(self, parameters: Tensor) -> tuple[float, Tensor]:
-        """Return :meth:`loss` and :meth:`gradient` from one pass."""
+        """Return :meth:`loss` and its gradient ``[p]`` from one pass."""
         loss, gradient = self.batch.fit(partial(self._loss_and_gradient, parameters), len(self.sample))
         return float(loss), gradient
 
@@ -314,51 +305,31 @@ class _Convolution(Function):
         images, weight = ctx.saved_tensors
         by_images, by_weight = ctx.needs_input_grad[:2]
         return (
-            _ByImages.apply(gradients[0], weight, images, ctx.geometry) if by_images else None,  # type: ignore[no-untyped-call]
-            _ByWeight.apply(gradients[0], images, weight, ctx.geometry) if by_weight else None,  # type: ignore[no-untyped-call]
+            _Backward.apply(gradients[0], weight, images, ctx.geometry, 0) if by_images else None,  # type: ignore[no-untyped-call]
+            _Backward.apply(gradients[0], images, weight, ctx.geometry, 1) if by_weight else None,  # type: ignore[no-untyped-call]
             None,
         )
 
 
-class _ByImages(Function):
-    """``<y', conv(x, w)>`` differentiated by ``x``: bilinear in ``y'`` and ``w``."""
+class _Backward(Function):
+    """``<y', conv(x, w)>`` differentiated by ``x`` (``by`` 0) or ``w`` (1): bilinear in ``y'`` and the other one."""
 
     @staticmethod
-    def forward(ctx: Any, output: Tensor, weight: Tensor, images: Tensor, geometry: Geometry) -> Tensor:
-        ctx.save_for_backward(output, weight)
-        ctx.geometry = geometry
-        return _by_images(output, images, weight, geometry)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, direction: Tensor) -> tuple[Tensor | None, ...]:
-        output, weight = ctx.saved_tensors
-        by_output, by_weight = ctx.needs_input_grad[:2]
-        return (
-            _convolve(direction, weight, ctx.geometry) if by_output else None,
-            _by_weight(output, direction, weight, ctx.geometry) if by_weight else None,
-            None,
-            None,
-        )
-
-
-class _ByWeight(Function):
-    """``<y', conv(x, w)>`` differentiated by ``w``: bilinear in ``y'`` and ``x``."""
-
-    @staticmethod
-    def forward(ctx: Any, output: Tensor, images: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-        ctx.save_for_backward(output, images)
-        ctx.geometry = geometry
-        return _by_weight(output, images, weight, geometry)
+    def forward(ctx: Any, output: Tensor, other: Tensor, own: Tensor, geometry: Geometry, by: int) -> Tensor:
+        ctx.save_for_backward(output, other)
+        ctx.geometry, ctx.by = geometry, by
+        return _differentiate(output, other, own, geometry, by)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, direction: Tensor) -> tuple[Tensor | None, ...]:
-        output, images = ctx.saved_tensors
-        by_output, by_images = ctx.needs_input_grad[:2]
+        output, other = ctx.saved_tensors
+        images, weight = (direction, other) if ctx.by == 0 else (other, direction)
+        by_output, by_other = ctx.needs_input_grad[:2]
         return (
-            _convolve(images, direction, ctx.geometry) if by_output else None,
-            _by_images(output, images, direction, ctx.geometry) if by_images else None,
+            _convolve(images, weight, ctx.geometry) if by_output else None,
+            _differentiate(output, direction, other, ctx.geometry, 1 - ctx.by) if by_other else None,
+            None,
             None,
             None,
         )
@@ -368,21 +339,15 @@ def _convolve(images: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     return conv2d(images, weight, None, *geometry)
 
 
-def _by_images(output: Tensor, images: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    return _backward(output, images, weight, geometry, [True, False, False])[0]
-
-
-def _by_weight(output: Tensor, images: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    return _backward(output, images, weight, geometry, [False, True, False])[1]
-
-
-def _backward(
-    output: Tensor, images: Tensor, weight: Tensor, geometry: Geometry, mask: list[bool]
-) -> tuple[Tensor, ...]:
+def _differentiate(output: Tensor, other: Tensor, own: Tensor, geometry: Geometry, by: int) -> Tensor:
+    """Differentiate ``<output, conv(x, w)>`` by ``own``, which is ``x`` or ``w``, and whose shape alone counts."""
+    images, weight = (own, other) if by == 0 else (other, own)
     stride, padding, dilation, groups = geometry
-    return torch.ops.aten.convolution_backward(
+    mask = [by == 0, by == 1, False]
+    found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         output, images, weight, None, stride, padding, dilation, False, [0, 0], groups, mask
     )
+    return found[by]
 
 
 REPLACEMENTS: dict[Callable[..., Any], Callable[..., Any]] = {conv2d: _conv2d, batch_norm: _batch_norm}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from badminima.config.options import LandscapeOptions
 from badminima.diagnostics.context import Context, Skipped
-from badminima.diagnostics.network import Network, Sample, renew_statistics, statistics_batch
+from badminima.diagnostics.network import Network, Sample, renew_statistics, set_parameters, statistics_batch
 
 COLUMNS = ["kind", "position", "x", "y", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 POINTS = ("random", "start", "end")
@@ -50,49 +51,29 @@ def landscape(context: Context) -> Iterator[dict[str, object]]:
         raise Skipped("random weights, start and end lie on one line")
     second = second / height
     corners = np.array([[0.0, 0.0], [length, 0.0], [along, height]])
-    plane = _Plane(context, origin, first, second)
+    network = replace(context.network, model=deepcopy(context.network.model))
+    axes = [torch.from_numpy(vector).to(network.device) for vector in (origin, first, second)]
+    sizes, batch = [parameter.numel() for parameter in network.model.parameters()], statistics_batch(network.device)
+
+    def row(kind: str, position: float | None, x: float, y: float) -> dict[str, object]:
+        vector = axes[0] + float(x) * axes[1] + float(y) * axes[2]
+        set_parameters(network.model, torch.split(vector, sizes))
+        renew_statistics(network.model, context.train.images, batch)
+        values = (loss_and_accuracy(network, sample) for sample in (context.train, context.test))
+        return dict(zip(COLUMNS, (kind, position, x, y, *chain(*values)), strict=True))
+
     for kind, (x, y) in zip(POINTS, corners, strict=True):
-        yield plane.row(kind, None, x, y)
+        yield row(kind, None, x, y)
     for t in np.linspace(0, 2, 2 * options.path - 1):
         x, y = (
             corners[0] + t * (corners[1] - corners[0]) if t <= 1 else corners[1] + (t - 1) * (corners[2] - corners[1])
         )
-        yield plane.row("path", t, x, y)
+        yield row("path", t, x, y)
     low, high = corners.min(axis=0), corners.max(axis=0)
     room = options.margin * (high - low)
     for y in np.linspace(low[1] - room[1], high[1] + room[1], options.plane):
         for x in np.linspace(low[0] - room[0], high[0] + room[0], options.plane):
-            yield plane.row("plane", None, x, y)
-
-
-class _Plane:
-    """A plane of networks: ``origin + x first + y second``, vectors of all parameters ``[p] float64``."""
-
-    def __init__(self, context: Context, origin: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
-        self.context = context
-        device = context.network.device
-        self.network = replace(context.network, model=deepcopy(context.network.model))
-        self.batch = statistics_batch(device)
-        self.origin, self.first, self.second = (
-            torch.from_numpy(vector).to(device) for vector in (origin, first, second)
-        )
-
-    def row(self, kind: str, position: float | None, x: float, y: float) -> dict[str, object]:
-        """Return a row of ``COLUMNS``."""
-        self._go_to(x, y)
-        renew_statistics(self.network.model, self.context.train.images, self.batch)
-        (train_loss, train_accuracy), (test_loss, test_accuracy) = (
-            loss_and_accuracy(self.network, sample) for sample in (self.context.train, self.context.test)
-        )
-        values = (kind, position, x, y, train_loss, train_accuracy, test_loss, test_accuracy)
-        return dict(zip(COLUMNS, values, strict=True))
-
-    @torch.no_grad()
-    def _go_to(self, x: float, y: float) -> None:
-        parameters = list(self.network.model.parameters())
-        vector = self.origin + float(x) * self.first + float(y) * self.second
-        for parameter, part in zip(parameters, torch.split(vector, [each.numel() for each in parameters]), strict=True):
-            parameter.copy_(part.view(parameter.shape))
+            yield row("plane", None, x, y)
 
 
 def loss_and_accuracy(network: Network, sample: Sample) -> tuple[float | None, float]:

@@ -1,6 +1,6 @@
 """Share between measurements of a network: the network, the images that it is measured on, its outputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,10 +67,6 @@ class Sample:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def pixels(self) -> Tensor:
-        """Return the images on the scale 0..1, ``[n, c, h, w]``."""
-        return self.pixels_of(self.images)
-
     def pixels_of(self, images: Tensor) -> Tensor:
         """Return normalized images on the scale 0..1."""
         return (images * self.std + self.mean) / 255
@@ -106,6 +102,13 @@ def thin_out(sample: Sample, images: int) -> Sample:
         return sample
     chosen = torch.arange(images, device=sample.labels.device) * len(sample) // images
     return replace(sample, images=sample.images[chosen], labels=sample.labels[chosen])
+
+
+@torch.no_grad()
+def set_parameters(model: nn.Module, values: Iterable[Tensor]) -> None:
+    """Overwrite a network's parameters, in its order."""
+    for parameter, value in zip(model.parameters(), values, strict=True):
+        parameter.copy_(value.view(parameter.shape))
 
 
 def renew_statistics(model: nn.Module, images: Tensor, batch: BatchSize) -> None:

@@ -147,23 +147,21 @@ def _attacked(batch: _Batch, options: RobustnessOptions) -> Iterator[tuple[str, 
     wrong, gradient = ascend(batch.classify, batch.pixels, batch.labels)
     clean = ~wrong
     yield "clean", clean
-    for radius, standing in withstanding(partial(_broken_by_sign, batch, gradient), clean, options.fgsm):
+
+    def by_sign(chosen: Tensor, radius: float) -> Tensor:
+        part = batch[chosen]
+        return ~part.right(move_by_sign(part.pixels, gradient[chosen], radius * LEVEL))
+
+    def by_descent(norm: str, unit: float, chosen: Tensor, radius: float) -> Tensor:
+        part = batch[chosen]
+        start = part.drawn[f"pgd_{norm}"]
+        return pgd(part.classify, part.pixels, part.labels, radius * unit, norm, options.steps, start)[1]
+
+    for radius, standing in withstanding(by_sign, clean, options.fgsm):
         yield f"fgsm_{radius:g}", standing
-    for norm, radii in (("linf", options.pgd_linf), ("l2", options.pgd_l2)):
-        attack = partial(_broken_by_descent, batch, norm, options.steps)
-        for radius, standing in withstanding(attack, clean, radii):
+    for norm, unit, radii in (("linf", LEVEL, options.pgd_linf), ("l2", 1, options.pgd_l2)):
+        for radius, standing in withstanding(partial(by_descent, norm, unit), clean, radii):
             yield f"pgd_{norm}_{radius:g}", standing
-
-
-def _broken_by_sign(batch: _Batch, gradient: Tensor, chosen: Tensor, radius: float) -> Tensor:
-    part = batch[chosen]
-    return ~part.right(move_by_sign(part.pixels, gradient[chosen], radius * LEVEL))
-
-
-def _broken_by_descent(batch: _Batch, norm: str, steps: int, chosen: Tensor, radius: float) -> Tensor:
-    part = batch[chosen]
-    size = radius * LEVEL if norm == "linf" else radius
-    return pgd(part.classify, part.pixels, part.labels, size, norm, steps, part.drawn[f"pgd_{norm}"])[1]
 
 
 def _corrupted(batch: _Batch, options: RobustnessOptions) -> Iterator[tuple[str, Tensor]]:

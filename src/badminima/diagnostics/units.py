@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -103,17 +104,13 @@ def observe(model: nn.Module, batches: Iterable[Tensor]) -> tuple[ReluWatch, Ten
     """
     watch, features = ReluWatch(), []
     classifier = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
-    hooks = [classifier.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0]))]
-    for name, module in model.named_modules():
-        hooks.append(module.register_forward_pre_hook(partial(watch.enter_module, name)))
-        hooks.append(module.register_forward_hook(watch.leave_module))
-    try:
-        with torch.no_grad(), watch:
-            for images in batches:
-                model(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with ExitStack() as hooks, torch.no_grad(), watch:
+        hooks.enter_context(classifier.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0])))
+        for name, module in model.named_modules():
+            hooks.enter_context(module.register_forward_pre_hook(partial(watch.enter_module, name)))
+            hooks.enter_context(module.register_forward_hook(watch.leave_module))
+        for images in batches:
+            model(images)
     return watch, torch.cat(features)
 
 

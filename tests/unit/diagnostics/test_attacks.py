@@ -31,7 +31,7 @@ def digit_network(run_context):
     """A trained convnet on pixels, with 200 test images."""
     context = run_context("convnet", steps=100)
     sample, model = context.test, context.network.model
-    return lambda pixels: model(sample.normalize(pixels)), sample.pixels().clamp(0, 1), sample.labels
+    return lambda pixels: model(sample.normalize(pixels)), sample.pixels_of(sample.images).clamp(0, 1), sample.labels
 
 
 def inner_pixels(generator) -> torch.Tensor:

@@ -15,8 +15,9 @@ from tests.unit.diagnostics.conftest import scaled
 def test_samples_are_those_of_the_run(run_context, digits_on_torch):
     sample = run_context(images=50).train
     assert len(sample) == 50
-    assert (sample.pixels().min(), sample.pixels().max()) == (0, 1)
-    torch.testing.assert_close(sample.normalize(sample.pixels()), sample.images)
+    pixels = sample.pixels_of(sample.images)
+    assert (pixels.min(), pixels.max()) == (0, 1)
+    torch.testing.assert_close(sample.normalize(pixels), sample.images)
     assert len(run_context(images=10**6).test) == len(digits_on_torch.test_labels)
 
 

@@ -98,7 +98,7 @@ def test_a_hessian_stays_where_it_is_when_the_landscape_is_visited_elsewhere(con
     vector = torch.ones_like(landscape.end)
     expected = hessian @ vector
     landscape.loss(2 * landscape.end)
-    landscape.gradient(3 * landscape.end)
+    landscape.loss_and_gradient(3 * landscape.end)
     assert torch.equal(hessian @ vector, expected)
 
 

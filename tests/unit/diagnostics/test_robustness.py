@@ -36,7 +36,7 @@ def test_what_disturbs_by_next_to_nothing_does_not_change_the_accuracy(run_conte
 def test_a_radius_alone_is_measured_by_the_plain_attack(run_context, kind, radius, size):
     context = run_context(images=200, robustness={**FEW, kind: [radius]})
     sample, model = context.test, context.network.model
-    pixels, norm = sample.pixels().clamp(0, 1), kind.removeprefix("pgd_")
+    pixels, norm = sample.pixels_of(sample.images).clamp(0, 1), kind.removeprefix("pgd_")
 
     def classify(inputs):
         return model(sample.normalize(inputs))
@@ -87,7 +87,7 @@ def test_shifts_go_in_four_directions_and_bring_in_zeros():
 
 def test_the_accuracy_under_shifts_is_the_mean_of_four(run_context, measured):
     context = run_context(images=300)
-    moved = list(shifted(context.test.pixels(), 1))
+    moved = list(shifted(context.test.pixels_of(context.test.images), 1))
     four = [plain_accuracy(context, context.test.normalize(pixels)) for pixels in moved]
     assert measured(shift=[1])["robustness.shift_1"] == pytest.approx(sum(four) / 4)
 

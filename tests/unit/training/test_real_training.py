@@ -22,7 +22,7 @@ def test_the_loss_falls_in_two_hundred_steps_on_fashion_mnist(train_settings, tm
     torch.set_num_threads(2)
     name, path = "fashion_mnist", tmp_path / "fashion.safetensors"
     sizes = {"train_size": 1600, "validation_size": 300, "evaluate_on": "validation"}
-    _, files = FashionMNIST().fetch(Path("unused"), DEBIAN_FOLDER, [])
+    files = FashionMNIST().fetch(Path("unused"), DEBIAN_FOLDER, [])
     prepare(FashionMNIST().read(files), PrepareSettings(dataset=name, source=name, root_seed=0, **sizes), path, {})
     dataset, model = read_prepared(path, "pt"), ModelConfig(architecture=architecture)
     optimization = OptimizationConfig(batch_size=16, learning_rate=0.05, epochs=2, milestones=[])
