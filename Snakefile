@@ -30,19 +30,14 @@ NAMED_CONFIGS = list(workflow.configfiles)
 configfile: str(Path(workflow.current_basedir) / "config.yaml")
 
 
-include: "rules/common.smk"
-include: "rules/fetch_data.smk"
-include: "rules/prepare_data.smk"
-include: "rules/confuse.smk"
-include: "rules/initialize.smk"
-include: "rules/pretrain.smk"
-include: "rules/train.smk"
-include: "rules/diagnose.smk"
-include: "rules/collect.smk"
-include: "rules/figures.smk"
-include: "rules/tables.smk"
-include: "rules/toy.smk"
-include: "rules/claims.smk"
+for stage in ("common", "fetch_data", "prepare_data", "confuse", "initialize", "pretrain", "train", "diagnose"):
+
+    include: f"rules/{stage}.smk"
+
+
+for stage in ("collect", "figures", "tables", "claims", "toy", "products", "report", "plan", "help", "zoo", "start"):
+
+    include: f"rules/{stage}.smk"
 
 
 report: "report/workflow.rst"
@@ -57,28 +52,6 @@ onsuccess:
         logger.info(line, extra={"event": "ending"})
 
 
-rule figures:
-    """Draw every configured figure."""
-    input:
-        [PATHS.figure(name, extension) for name in CONFIG.figures for extension in FIGURE_FORMATS],
-        CONFUSING_FIGURES,
-        TOY_FIGURES,
-
-
-rule tables:
-    """Make the tables of every study, and those for papers."""
-    input:
-        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, paths.SUMMARY]],
-        [PATHS.paper_table(name, extension) for name in CONFIG.tables for extension in PAPER_TABLE_FORMATS],
-
-
-include: "rules/report.smk"
-include: "rules/plan.smk"
-include: "rules/help.smk"
-include: "rules/zoo.smk"
-include: "rules/start.smk"
-
-
 rule all:
     """Make figures, tables, claims and the report: the default."""
     default_target: IS_DEFAULT
@@ -91,12 +64,5 @@ rule all:
 
 
 # The logger says beside Snakemake's refusal of an unknown target what may have been meant.
-logger.info(
-    "",
-    extra={
-        "event": "targets",
-        "names": list(targets()),
-        "presets": CHECKOUT / "presets",
-        "lacking": {f"claim_{group}": undecidable(CONFIG, group) for group in claims.GROUPS if group not in DECIDABLE},
-    },
-)
+facts = {"event": "targets", "names": list(targets()), "presets": CHECKOUT / "presets", "lacking": LACKING}
+logger.info("", extra=facts)

@@ -2,36 +2,22 @@
 # read tables of the outcomes of trainings, for which nothing is measured.
 
 TABLES = list(paths.STUDY_TABLES)
+# The files of a training that tables are made from.
+TRAINED = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS]
 
 
-def trained_runs(wildcards):
-    """Return the files that the trainings of a study leave and its tables are made from."""
-    names = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS]
-    return [PATHS.run(run) / name for run in runs.study_runs(CONFIG.studies[wildcards.study]) for name in names]
-
-
-def measured_runs(wildcards):
-    """Return the measurements of the runs of a study, alone and against others."""
+def trained_files(wildcards):
+    """Return what the trainings and pretrainings of a study leave and its tables are made from."""
     study = CONFIG.studies[wildcards.study]
-    compared = measured.compared_inits(CONFIG, study)
-    return [
-        PATHS.run(run) / name
-        for run in runs.study_runs(study)
-        for name in (paths.DIAGNOSTICS, *([paths.COMPARISON] if run.init in compared else []))
-    ]
+    return [*files_of_runs(study, TRAINED), *files_of_inits(study, runs.pretrained_inits(CONFIG, study))]
 
 
-def collected_pretraining(wildcards):
-    """Return the records and histories of every trained init of a study."""
+def measured_files(wildcards):
+    """Return what is measured of the runs of a study: alone, against others, around some."""
     study = CONFIG.studies[wildcards.study]
-    return pretraining_records(study, runs.pretrained_inits(CONFIG, study))
-
-
-def collected_landscapes(wildcards):
-    """Return the landscapes of a study."""
-    study = CONFIG.studies[wildcards.study]
-    found = measured.landscape_runs(study, measured.landscapes(CONFIG, study))
-    return [PATHS.run(run) / paths.LANDSCAPE for run in found]
+    surveyed = measured.landscape_runs(study, measured.landscapes(CONFIG, study))
+    alone = files_of_runs(study, [paths.DIAGNOSTICS], compared=measured.compared_inits(CONFIG, study))
+    return [*alone, *[PATHS.run(run) / paths.LANDSCAPE for run in surveyed]]
 
 
 def tables_settings(build):
@@ -42,8 +28,7 @@ def tables_settings(build):
 rule collect_outcomes:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
-        trained_runs,
-        collected_pretraining,
+        trained_files,
         script=script("collect"),
     output:
         [PATHS.outcomes("{study}") / table for table in [*TABLES, paths.SUMMARY]],
@@ -59,8 +44,8 @@ rule collect_outcomes:
         **needs("collect"),
     params:
         settings=tables_settings(settings.CollectSettings.of_outcomes),
-        results=results_folder,
-        tables=output_folder,
+        results=lambda wildcards, output: str(Path(output[0]).parents[2]),
+        tables=lambda wildcards, output: os.path.dirname(output[0]),
     shell:
         "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
         " >> {log:q} 2>&1"
@@ -68,23 +53,14 @@ rule collect_outcomes:
 
 use rule collect_outcomes as collect with:
     input:
-        trained_runs,
-        measured_runs,
-        collected_pretraining,
-        collected_landscapes,
+        trained_files,
+        measured_files,
         script=script("collect"),
     output:
         [PATHS.tables("{study}") / table for table in TABLES],
-        summary=report(
-            PATHS.tables("{study}") / paths.SUMMARY,
-            caption="../report/summary.rst",
-            category="Tables",
-            labels={"table": "summary", "study": "{study}"},
-        ),
+        summary=shown(PATHS.tables("{study}") / paths.SUMMARY, "summary", "Tables", table="summary", study="{study}"),
     log:
         LOGS / "collect" / "{study}.log",
     priority: 0
     params:
         settings=tables_settings(settings.CollectSettings.of),
-        results=results_folder,
-        tables=output_folder,

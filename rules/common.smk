@@ -4,7 +4,8 @@ import gc
 import os
 import re
 import sys
-from pathlib import Path
+from collections import namedtuple
+from itertools import product
 
 # A plan is many objects and little garbage: Python looks for some a fifth of a start's time, most of it at the end.
 gc.set_threshold(100_000)
@@ -12,33 +13,32 @@ atexit.register(gc.freeze)
 
 # Of this file, not of the Snakefile that was started: another workflow may have imported this one as a module.
 REPOSITORY = Path(workflow.current_basedir).parent
-SOURCE = REPOSITORY / "src"
 # Relative, so that a moved checkout does not look like changed inputs.
 CHECKOUT = Path(os.path.relpath(REPOSITORY))
 # Asked before there are rules: a workflow that imports this one may have a default target of its own.
 IS_DEFAULT = workflow.default_target is None
 
 # The workflow runs the library beside it, installed or not.
-sys.path.insert(0, str(SOURCE))
+sys.path.insert(0, str(REPOSITORY / "src"))
 
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
 from badminima.analysis import claims
 from badminima.analysis.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
-from badminima.config import AdversarialInit, RandomInit, RescaledInit, RunInit
+from badminima.config import AdversarialInit, RandomInit, RescaledInit
 from badminima.config.load import check_files, load_config
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import measured, paths, runs, settings
 from badminima.report.settings import explore_settings, headline_figure, report_settings
-from badminima.workflow.handles import runs_in_a_job
+from badminima.workflow.handles import runs_in_a_job, share_resources
 from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles, content_digest
 from badminima.workflow.settings_files import hand_over_config, hand_over_library, planned_config
 from badminima.workflow.targets import CLAIM_WORDS, help_text, question_of
 
-hand_over_library(SOURCE)
+hand_over_library(REPOSITORY / "src")
 
 
 def beside(path):
@@ -57,7 +57,7 @@ def warn_once(line):
         logger.warning(f"config: {line}")
 
 
-SHIPPED = [(REPOSITORY / "config.yaml").resolve(), *sorted((REPOSITORY / "presets").resolve().rglob("*.yaml"))]
+SHIPPED = [CHECKOUT / "config.yaml", *sorted((CHECKOUT / "presets").rglob("*.yaml"))]
 LOADED = {Path(file).resolve() for file in workflow.configfiles}
 
 
@@ -71,7 +71,7 @@ except UserError as error:
     sys.exit("\n".join(f"config: {line}" for line in str(error).splitlines()))
 
 # Those that were loaded come first: reading all of them takes a moment.
-for line in runs.unused(CONFIG, map(load_configfile, sorted(SHIPPED, key=lambda file: file not in LOADED))):
+for line in runs.unused(CONFIG, map(load_configfile, sorted(SHIPPED, key=lambda file: file.resolve() not in LOADED))):
     warn_once(line)
 
 PATHS = paths.Paths(CONFIG.results)
@@ -88,17 +88,27 @@ RUN_NAME = "{dataset}/{model}/{init}/{recipe}/seed{seed}"
 INIT_NAME = "{dataset}/{model}/{init}/seed{seed}"
 
 
-# The rules that a GPU computes for.
-ON_GPUS = ("pretrain", "train", "diagnose")
-# The rules whose jobs write restart points.
-RESUMED = ("train", "pretrain")
 # What runs and their measurements, which share a job on a cluster, may each have of its time.
 MINUTES = {rule: CONFIG.resources.of(rule).runtime for rule in ("train", "diagnose")}
-RUNS_IN_A_JOB = runs_in_a_job(workflow)
-SHARES = {rule: minutes / sum(MINUTES.values()) / RUNS_IN_A_JOB for rule, minutes in MINUTES.items()}
+SHARES = {rule: minutes / sum(MINUTES.values()) / runs_in_a_job(workflow) for rule, minutes in MINUTES.items()}
 
 # Between-workflow caching: where there is no place for it, --cache is refused, and Snakemake would warn of the rules.
 CACHED = "SNAKEMAKE_OUTPUT_CACHE" in os.environ
+
+
+# What products.smk has a rule for: a command whose options are the names of its inputs and outputs.
+Product = namedtuple("Product", "words stage inputs outputs log options priority", defaults=([], 0))
+PRODUCTS = {}
+
+
+def told(chosen):
+    """Return the option that names the file of some settings."""
+    return [f"--settings=@{SETTINGS.path(chosen)}"]
+
+
+def shown(path, caption, category, **labels):
+    """Return an output that Snakemake's own report shows."""
+    return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)
 
 
 def run_files(folder):
@@ -127,11 +137,11 @@ def needs(rule, alone=False):
     So do minutes, but for an attempt that goes on where the last one ended.
     """
     share = 1 if alone else SHARES.get(rule, 1)
-    gpus = CONFIG.resources.of(rule).gpu
+    resumes = rule in ("train", "pretrain")
     return {
         "mem_mb": lambda wildcards, attempt: CONFIG.resources.memory(rule, attempt),
-        "runtime": lambda wildcards, attempt: CONFIG.resources.runtime(rule, attempt, rule in RESUMED, share),
-        **({"gpu": gpus} if rule in ON_GPUS else {}),
+        "runtime": lambda wildcards, attempt: CONFIG.resources.runtime(rule, attempt, resumes, share),
+        **({"gpu": CONFIG.resources.of(rule).gpu} if rule in ("pretrain", "train", "diagnose") else {}),
     }
 
 
@@ -147,11 +157,9 @@ def settings_of(of, *stage):
     """
 
     def parameter(wildcards):
-        if "recipe" in wildcards.keys():
-            return SETTINGS.path_of_job(of, CONFIG, as_run(wildcards), *stage)
         # In the order of the path, which is that of the arguments.
-        names = [int(value) if name == "seed" else value for name, value in wildcards.items()]
-        return SETTINGS.path_of_job(of, CONFIG, *names)
+        job = [int(value) if name == "seed" else value for name, value in wildcards.items()]
+        return SETTINGS.path_of_job(of, CONFIG, *([as_run(wildcards)] if "recipe" in wildcards.keys() else job), *stage)
 
     return parameter
 
@@ -176,15 +184,7 @@ def pretraining_files(wildcards):
     root = runs.root_of(CONFIG.inits, wildcards.init)
     if not isinstance(CONFIG.inits[root], AdversarialInit):
         return {}
-    return {
-        "confusing": PATHS.confusing(wildcards.dataset, root, wildcards.seed),
-        "random": random_weights(wildcards),
-    }
-
-
-def pretraining_options(wildcards, input):
-    """Return the options that name these files."""
-    return [f"--{name}={input[name]}" for name in ("confusing", "random") if name in input.keys()]
+    return {"confusing": PATHS.confusing(wildcards.dataset, root, wildcards.seed), "random": random_weights(wildcards)}
 
 
 def training_group(wildcards):
@@ -193,31 +193,39 @@ def training_group(wildcards):
     return f"training_{len(behind)}" if behind else "training"
 
 
-def pretraining_records(study, inits):
-    """Return the records and histories of some trained inits of a study."""
+def files_of_runs(study, names, cells=None, compared=()):
+    """Return files that the runs of a study leave; those from compared inits have a comparison too."""
     return [
-        PATHS.init(dataset, model, init, seed) / name
-        for name in (paths.RECORD, paths.HISTORY)
-        for dataset in study.datasets
-        for model in study.models
-        for init in inits
-        for seed in study.seeds
+        PATHS.run(run) / name
+        for run in runs.study_runs(study, cells)
+        for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
     ]
 
 
-def output_folder(wildcards, output):
-    """Return the folder that a rule's outputs lie in."""
-    return os.path.dirname(output[0])
+def files_of_inits(study, inits, names=(paths.RECORD, paths.HISTORY)):
+    """Return files that the pretrainings of some inits of a study leave."""
+    return [
+        PATHS.init(*one) / name for name in names for one in product(study.datasets, study.models, inits, study.seeds)
+    ]
 
 
-def input_folder(wildcards, input):
-    """Return the folder that a rule's first input lies in."""
-    return os.path.dirname(input[0])
+def given(*names):
+    """Return a parameter: the options that name these inputs, or all; of several files, their folder."""
+
+    def options(wildcards, input):
+        files = {name: input[name] for name in input.keys() if name in names or not names and name != "script"}
+        return [
+            f"--{name.replace('_', '-')}={one if isinstance(one, str) else os.path.dirname(one[0])}"
+            for name, one in files.items()
+            if one
+        ]
+
+    return options
 
 
-def results_folder(wildcards, output):
-    """Return the results folder, from the tables of a study in it."""
-    return str(Path(output[0]).parents[2])
+def made(wildcards, output):
+    """Return the options that name all outputs."""
+    return [f"--{name}={path}" for name, path in output.items()]
 
 
 wildcard_constraints:

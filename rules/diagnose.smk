@@ -2,32 +2,9 @@
 from dataclasses import replace
 
 
-def runs_of(wildcards, recipes):
-    """Return the runs of some recipes that share a dataset, model, init and seed."""
-    return [replace(as_run(wildcards), recipe=recipe) for recipe in recipes]
-
-
-def compared_runs(recipes):
-    """Return an input function: the weights of the runs of some recipes, and of those that they are compared with."""
-
-    def files(wildcards):
-        found = runs_of(wildcards, recipes)
-        return {
-            "weights": [PATHS.run(run) / paths.WEIGHTS for run in found],
-            "references": [PATHS.run(runs.reference_of(CONFIG, run)) / paths.WEIGHTS for run in found],
-        }
-
-    return files
-
-
-def compared_settings(recipes):
-    """Return a parameter: the options that name the files of settings of these comparisons."""
-
-    def options(wildcards):
-        of_runs = [settings.DiagnoseSettings.of(CONFIG, run, "compare") for run in runs_of(wildcards, recipes)]
-        return [f"--settings=@{SETTINGS.path(of_run)}" for of_run in of_runs]
-
-    return options
+def compared(recipes, of):
+    """Return an input function or parameter: what ``of`` says of the runs of some recipes, all else of them alike."""
+    return lambda wildcards: [of(replace(as_run(wildcards), recipe=recipe)) for recipe in recipes]
 
 
 def compared_options(wildcards, input, output):
@@ -57,7 +34,7 @@ rule diagnose:
         slot=1,
     params:
         settings=settings_of(settings.DiagnoseSettings.of),
-        pretraining=pretraining_options,
+        pretraining=given("confusing", "random"),
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} --weights {input.weights:q}"
         " {params.pretraining:q} --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
@@ -73,9 +50,10 @@ for number, (recipes, inits) in enumerate(measured.compared_together(CONFIG).ite
         name:
             name
         input:
-            unpack(compared_runs(recipes)),
             script=script("compare"),
             prepared=PATHS.prepared("{dataset}"),
+            weights=compared(recipes, lambda run: PATHS.run(run) / paths.WEIGHTS),
+            references=compared(recipes, lambda run: PATHS.run(runs.reference_of(CONFIG, run)) / paths.WEIGHTS),
         output:
             comparisons=[PATHS.run(replace(RUN, recipe=recipe)) / paths.COMPARISON for recipe in recipes],
         log:
@@ -88,15 +66,14 @@ for number, (recipes, inits) in enumerate(measured.compared_together(CONFIG).ite
         resources:
             **needs("diagnose", alone=True),
         params:
-            settings=compared_settings(recipes),
+            settings=compared(recipes, lambda run: told(settings.DiagnoseSettings.of(CONFIG, run, "compare"))[0]),
             runs=compared_options,
         shell:
             "python {input.script:q} --prepared {input.prepared:q} {params.runs:q} {params.settings:q}"
             " --threads {threads} --gpus {resources.gpu} >> {log:q} 2>&1"
 
-    if number:
-        # What a profile or the command line sets for compare holds for all of them.
-        getattr(rules, name).rule.resources = rules.compare.rule.resources
+    # What a profile or the command line sets for compare holds for all of them.
+    share_resources(rules.compare, getattr(rules, name))
 
 
 rule landscape:

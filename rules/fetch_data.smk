@@ -19,11 +19,6 @@ def unverified_data(wildcards):
     return content_digest(path, endings, SETTINGS.folder) if endings and path else unverified_folder(wildcards)
 
 
-def mirrors(wildcards):
-    """Return the mirrors of a dataset's source, separated by spaces."""
-    return " ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, []))
-
-
 rule fetch_data:
     input:
         script=script("fetch_data"),
@@ -40,7 +35,7 @@ rule fetch_data:
         # Resources, not parameters: where verified files come from is no reason to make anything again.
         download_dir=CONFIG.data.download_dir,
         local_dir=local_dir,
-        mirrors=mirrors,
+        mirrors=lambda wildcards: " ".join(CONFIG.data.urls.get(CONFIG.datasets[wildcards.dataset].source, [])),
     params:
         source=lambda wildcards: CONFIG.datasets[wildcards.dataset].source,
         folder=unverified_data,

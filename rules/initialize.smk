@@ -1,16 +1,6 @@
 # Start weights that need no training: random ones, and those of one init at the scale of another.
 
 
-def direction_weights(wildcards):
-    """Return the weights whose directions the rescaled init called {init} keeps."""
-    return weights_of_init(wildcards, CONFIG.inits[wildcards.init].start)
-
-
-def like_weights(wildcards):
-    """Return the weights whose scale the rescaled init called {init} takes."""
-    return weights_of_init(wildcards, CONFIG.inits[wildcards.init].like)
-
-
 rule initialize:
     input:
         script=script("initialize"),
@@ -40,8 +30,8 @@ rule rescale:
     input:
         script=script("rescale"),
         prepared=PATHS.prepared("{dataset}"),
-        start=direction_weights,
-        like=like_weights,
+        start=lambda wildcards: weights_of_init(wildcards, CONFIG.inits[wildcards.init].start),
+        like=lambda wildcards: weights_of_init(wildcards, CONFIG.inits[wildcards.init].like),
     output:
         weights=PATHS.init("{dataset}", "{model}", "{init}", "{seed}") / paths.WEIGHTS,
     log:

@@ -1,11 +1,6 @@
 # Raw files -> the prepared dataset.
 
 
-def not_shared(wildcards):
-    """Keep what is made of an unverified folder out of other checkouts: no key of a shared cache names its content."""
-    return os.getcwd() if CACHED and unverified_folder(wildcards) else ""
-
-
 rule prepare_data:
     input:
         script=script("prepare_data"),
@@ -22,7 +17,8 @@ rule prepare_data:
         **needs("prepare_data"),
     params:
         settings=settings_of(settings.PrepareSettings.of),
-        not_shared=not_shared,
+        # What is made of an unverified folder is no other checkout's: no key of a shared cache names its content.
+        not_shared=lambda wildcards: os.getcwd() if CACHED and unverified_folder(wildcards) else "",
     shell:
         "python {input.script:q} --manifest {input.manifest:q} --settings @{params.settings:q} --threads {threads}"
         " --prepared {output.prepared:q} >> {log:q} 2>&1"

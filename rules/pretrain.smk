@@ -7,11 +7,6 @@ def ending_record(wildcards):
     return {"ends": PATHS.init(**{**wildcards, "init": ends}) / paths.RECORD} if ends else {}
 
 
-def ending_option(wildcards, input):
-    """Return the option that names this record."""
-    return [f"--ends={input.ends}"] if "ends" in input.keys() else []
-
-
 rule pretrain:
     input:
         unpack(ending_record),
@@ -37,9 +32,8 @@ rule pretrain:
         restart_seconds=CONFIG.restart.seconds,
     params:
         settings=settings_of(settings.TrainSettings.of_pretraining),
-        ends=ending_option,
+        ends=given("ends"),
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --confusing {input.confusing:q} --start {input.start:q}"
-        " {params.ends:q}"
-        " --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
+        " {params.ends:q} --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"
         ' --restart-seconds {resources.restart_seconds} --output "$(dirname {output.weights:q})" >> {log:q} 2>&1'

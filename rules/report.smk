@@ -1,23 +1,6 @@
 # Everything that was found -> one page for readers; another to look closer at runs; and Snakemake's own report of how it
 # was made.
 
-TEMPLATES = "src/badminima/report/templates"
-
-
-def page_files():
-    """Return the figures and the animation that the page shows, with their tables."""
-    names = [*CONFIG.figures, *([] if EXAMPLE is None else ["confusing"])]
-    names += [] if CONFIG.toy is None else ["toy", "toy_mechanism"]
-    animation = [] if CONFIG.toy is None else [PATHS.animation("toy")]
-    return [PATHS.figure(name, extension) for name in names for extension in ("svg", "csv")] + animation
-
-
-def overlays():
-    """Return the config files that the command line names, as one types them here."""
-    here = Path.cwd()
-    files = map(Path, NAMED_CONFIGS)
-    return [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
-
 
 rule record_config:
     output:
@@ -33,41 +16,11 @@ rule record_config:
         "cp {params.settings:q} {output.config:q}.part 2>> {log:q} && mv {output.config:q}.part {output.config:q} 2>> {log:q}"
 
 
-rule report:
-    """Write one page for readers: the answer, the claims and every figure."""
-    input:
-        # The script finds all of them, and the records of the runs behind the tables, in the results folder.
-        rules.claims.output,
-        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
-        page_files(),
-        [beside(f"{TEMPLATES}/{name}") for name in ("report.html", "report.css", "macros.html")],
-        captions=[beside(f"report/{file.name}") for file in sorted(REPOSITORY.glob("report/fig_*.rst"))],
-        terms=beside("docs/reference/glossary.md"),
-        script=script("report"),
-    output:
-        html=PATHS.page("report"),
-    log:
-        LOGS / "report.log",
-    localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    threads: threads_of("report")
-    resources:
-        **needs("report"),
-    params:
-        settings=SETTINGS.path(report_settings(CONFIG, overlays())),
-        results=output_folder,
-        captions=lambda wildcards, input: os.path.dirname(input.captions[0]),
-    shell:
-        "python {input.script:q} --results {params.results:q} --captions {params.captions:q} --terms {input.terms:q}"
-        " --settings @{params.settings:q} --html {output.html:q} >> {log:q} 2>&1"
-
-
 rule explore:
     """Write a page to look closer at the runs of each study."""
     input:
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
-        beside(f"{TEMPLATES}/explore.html"),
+        beside("src/badminima/report/templates/explore.html"),
         script=script("explore"),
     output:
         html=PATHS.page("explore"),
@@ -80,11 +33,33 @@ rule explore:
     resources:
         **needs("report"),
     params:
-        settings=SETTINGS.path(explore_settings(CONFIG)),
-        results=output_folder,
+        results=lambda wildcards, output: os.path.dirname(output[0]),
+        given=given(),
+        options=told(explore_settings(CONFIG)),
+        made=made,
     shell:
-        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --html {output.html:q}"
+        "python {input.script:q} --results {params.results:q} {params.given:q} {params.options:q} {params.made:q}"
         " >> {log:q} 2>&1"
+
+
+use rule explore as report with:
+    """Write one page for readers: the answer, the claims and every figure."""
+    input:
+        # The script finds all of them, and the records of the runs behind the tables, in the results folder.
+        rules.claims.output,
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
+        [file for file in rules.figures.input if file.endswith((".svg", ".csv", ".gif"))],
+        [beside(f"src/badminima/report/templates/{name}") for name in ("report.html", "report.css", "macros.html")],
+        captions=[beside(f"report/{file.name}") for file in sorted(REPOSITORY.glob("report/fig_*.rst"))],
+        terms=beside("docs/reference/glossary.md"),
+        script=script("report"),
+    output:
+        html=PATHS.page("report"),
+    log:
+        LOGS / "report.log",
+    localrule: True
+    params:
+        options=told(report_settings(CONFIG, [os.path.relpath(file) for file in NAMED_CONFIGS])),
 
 
 rule provenance:

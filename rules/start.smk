@@ -20,27 +20,19 @@ def prepare_start():
             sys.exit(f"not started: {error}")
     for job in jobs:
         # A parameter is worked out when it is asked for; that remembers what is to be written.
-        if "settings" in job.rule.params.keys():
-            job.params
+        job.params
     SETTINGS.write()
-    limit_gpus()
+    # No more jobs on GPUs of this machine than it has; a cluster's jobs have their own.
+    if workflow.nodes is None and "gpu" not in workflow.global_resources and (gpus := gpus_here(CONFIG.device)):
+        limit_resource(workflow, "gpu", gpus)
     lift_job_rate_limit(workflow)
-
-
-def limit_gpus():
-    """Start no more jobs on GPUs of this machine than it has; a cluster's jobs have their own."""
-    if workflow.nodes is None and "gpu" not in workflow.global_resources:
-        gpus = gpus_here(CONFIG.device)
-        if gpus:
-            limit_resource(workflow, "gpu", gpus)
 
 
 def check_start(jobs):
     """Raise UserError if jobs would fail, take months on this machine, or end without anybody noticing."""
     planned = {job.rule.name for job in jobs}
-    trainings, pretrainings = (
-        [as_run(job.wildcards) for job in jobs if job.rule.name == rule] for rule in (TRAIN, PRETRAIN)
-    )
+    trainings = [as_run(job.wildcards) for job in jobs if job.rule.name == TRAIN]
+    pretrainings = [as_run(job.wildcards) for job in jobs if job.rule.name == PRETRAIN]
     datasets = {job.wildcards.dataset for job in jobs if job.rule.name == FETCH_DATA}
     if PLAN in planned and (trainings or pretrainings):
         raise UserError("plan", "targets that train beside it", "ask for plan alone: it has a row for each of them")

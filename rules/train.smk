@@ -31,7 +31,7 @@ rule train:
         restart_seconds=CONFIG.restart.seconds,
     params:
         settings=settings_of(settings.TrainSettings.of),
-        pretraining=pretraining_options,
+        pretraining=given("confusing", "random"),
     shell:
         "python {input.script:q} --prepared {input.prepared:q} --start {input.start:q} {params.pretraining:q}"
         " --settings @{params.settings:q} --threads {threads} --gpus {resources.gpu}"

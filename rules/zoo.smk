@@ -5,23 +5,12 @@ def exported_files(wildcards):
     """Return the files that the minima of the zoo, and their cards, are made from."""
     study = runs.zoo_study(CONFIG)
     compared = measured.compared_inits(CONFIG, CONFIG.studies[CONFIG.claims.study])
-    names = [paths.WEIGHTS, paths.RECORD, paths.DIAGNOSTICS]
     roots = dict.fromkeys(runs.root_of(CONFIG.inits, init) for init in study.inits)
     pretrained = [init for init in roots if isinstance(CONFIG.inits[init], AdversarialInit)]
     return [
-        *[PATHS.prepared(dataset) for dataset in study.datasets],
-        *[
-            PATHS.init(dataset, model, init, seed) / paths.RECORD
-            for dataset in study.datasets
-            for model in study.models
-            for init in pretrained
-            for seed in study.seeds
-        ],
-        *[
-            PATHS.run(run) / name
-            for run in runs.study_runs(study)
-            for name in (*names, *([paths.COMPARISON] if run.init in compared else []))
-        ],
+        *map(PATHS.prepared, study.datasets),
+        *files_of_inits(study, pretrained, [paths.RECORD]),
+        *files_of_runs(study, [paths.WEIGHTS, paths.RECORD, paths.DIAGNOSTICS], compared=compared),
     ]
 
 
@@ -34,7 +23,7 @@ def exported_options(wildcards):
     return [*axes, *cells, *(["--data"] if CONFIG.zoo.data else [])]
 
 
-rule zoo:
+use rule explore as zoo with:
     """Export weights of bad and good minima with a card each."""
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
@@ -43,17 +32,9 @@ rule zoo:
         rules.record_config.output.config,
         script=script("zoo"),
     output:
-        zoo=directory(PATHS.zoo),
+        output=directory(PATHS.zoo),
     log:
         LOGS / "zoo.log",
     localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    threads: threads_of("zoo")
-    resources:
-        **needs("zoo"),
     params:
-        chosen=exported_options,
-        results=output_folder,
-    shell:
-        "python {input.script:q} --results {params.results:q} --output {output.zoo:q} {params.chosen:q} >> {log:q} 2>&1"
+        options=exported_options,

@@ -133,7 +133,7 @@ def _settings_in(content: Any) -> Any:
 
 
 def command(stage: Command) -> click.Command:
-    """Make a command from a stage: an option for each parameter.
+    """Make a command from a stage, with an option for each parameter; run it if its file is the program.
 
     A parameter's annotation says what the option takes: a settings section, ``Input``, a tuple for an option that may
     be repeated; an ``ARGUMENT`` has no name on the command line. The docstring of the stage's module is the help,
@@ -157,7 +157,10 @@ def command(stage: Command) -> click.Command:
             f"--{name.replace('_', '-')}", name, required=is_required, help=meanings[name], show_default=shown, **more
         )
         made = option(made)
-    return click.command(stage.__name__, help=text)(made)
+    made = click.command(stage.__name__, help=text)(made)
+    if stage.__module__ == "__main__":
+        made()
+    return made
 
 
 def _type_of(hint: Any) -> tuple[Any, bool]:

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from badminima.analysis.claims import Claim
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import summarize_cells
 from badminima.config import ModelConfig, options, registry
 from badminima.config.load import load_config
-from badminima.config.schema import reference_text, schema_text
+from badminima.config.schema import reference_text
 from badminima.diagnostics.context import Context
 from badminima.diagnostics.diagnose import diagnose
-from badminima.errors import UserError
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import DiagnoseSettings, FigureSettings, TableSettings
 from badminima.models.build import build_model
@@ -64,33 +62,20 @@ def test_a_new_diagnostic_needs_its_file_its_options_and_a_registry_line(extend,
     config = load_config(overlay(raw, {"measuring": {"options": {"sparsity": {"threshold": 0.01}}}}))
     slice_ = DiagnoseSettings.of(config, Run("cifar10", "vgg16", "random", "vanilla", 0))
     assert slice_.measurements[-1] == "sparsity"
-    assert slice_.options["sparsity"] == {"threshold": 0.01}
-    with pytest.raises(
-        UserError, match=r"^measuring\.options\.sparsity\.threshold: found 0; allowed: a number > 0 and "
-    ):
-        load_config(overlay(raw, {"measuring": {"options": {"sparsity": {"threshold": 0}}}}))
     weights = weights_of(build_model(small_mlp, (1, 8, 8), 10))
-    for given, share in (({}, (abs(weights.vector()) < 0.001).mean()), ({"threshold": 1e6}, 1.0)):
-        settings = DiagnoseSettings(
-            **slice_.model_dump(exclude={"options", "model"}), model=small_mlp, options={"sparsity": given}
-        )
-        assert diagnose(Context(settings, weights, weights), ["sparsity"]).values == {"sparsity.end": share}
+    measured = diagnose(Context(slice_.model_copy(update={"model": small_mlp}), weights, weights), ["sparsity"])
+    assert measured.values == {"sparsity.end": (abs(weights.vector()) < 0.01).mean()}
     assert "| `threshold` | a number > 0 and <= 1000000.0 | `0.001` |" in reference_text()
-    assert '"SparsityOptions"' in schema_text()
 
 
 def test_a_new_model_needs_its_file_its_options_and_a_registry_line(extend):
     extend("models/shallow.py", "ARCHITECTURES", "shallow")
     models = {"shallow": {"architecture": "shallow", "options": {"width": 5}}}
     model = build_model(load_config(overlay(raw_config(), {"models": models})).models["shallow"], (1, 8, 8), 10)
-    assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     assert model[1].out_features == 5
     default = build_model(ModelConfig(architecture="shallow"), (1, 8, 8), 10)
     parameters = registry.ARCHITECTURES.entry("shallow").parameters
     assert sum(tensor.numel() for tensor in default.parameters()) == parameters
-    models["shallow"]["options"]["width"] = 0
-    with pytest.raises(UserError, match=r"^models\.shallow\.options\.width: found 0; allowed: a whole number >= 1$"):
-        load_config(overlay(raw_config(), {"models": models}))
 
 
 def test_a_new_dataset_needs_its_file_and_a_registry_line(extend, rng, tmp_path):
@@ -111,7 +96,6 @@ def test_a_new_figure_needs_its_file_and_a_registry_line(extend):
     study = replace(study, runs=study.runs.assign(**{"sparsity.end": 0.25}))
     study = replace(study, cells=summarize_cells(study, STATISTICS, root_seed=0))
     shown = draw_figure(study, FigureSettings(kind="sparsity", recipes=RECIPES, inits=INITS)).shown
-    assert len(shown.query("kind == 'mean'")) == len(RECIPES) * len(INITS)
     assert set(shown["value"]) == {0.25}
 
 
@@ -125,8 +109,7 @@ def test_a_new_table_needs_its_file_and_a_registry_line(extend):
 def test_a_new_claim_needs_its_entry():
     claim = eval(found(r"```python\n(Claim\(.*?\n\))\n```"), {"Claim": Claim})
     assert claim.group == "3"
-    study = made_up_study(
-        lambda init, recipe: 0.9 if recipe == "label_noise" else 0.8, recipes=["vanilla", "label_noise"]
-    )
+    accuracy = {"vanilla": 0.8, "label_noise": 0.9}
+    study = made_up_study(lambda init, recipe: accuracy[recipe], recipes=list(accuracy))
     (row,) = evaluate_claims([claim], {"study": study}, SETTINGS).to_dict("records")
     assert row["verdict"] == "supported"

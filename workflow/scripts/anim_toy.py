@@ -13,7 +13,3 @@ from badminima.toy.figure import animate_toy
 @command
 def anim_toy(networks: Input, gif: Output) -> None:
     animate_toy(read_networks(networks), gif)
-
-
-if __name__ == "__main__":
-    anim_toy()

@@ -11,6 +11,8 @@ Args:
     html: output: the same, to be read.
 """
 
+from typing import get_args
+
 import click
 import pandas as pd
 
@@ -18,7 +20,7 @@ from badminima.analysis.claims import CLAIMS, Role, claims_of
 from badminima.analysis.claims.evidence import toy_tables
 from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims, read_together
-from badminima.analysis.tables import StudyTables, read_study
+from badminima.analysis.tables import read_study
 from badminima.cli import Folder, Input, Output, command
 from badminima.report.html import claims_page
 from badminima.report.wording import plain_text
@@ -37,13 +39,8 @@ def claims(
     toy: Input | None = None,
     only: str = "",
 ) -> None:
-    folders: dict[Role, Folder | None] = {
-        "study": study,
-        "control": control,
-        "replication": replication,
-        "label_noise": label_noise,
-    }
-    studies: dict[Role, StudyTables] = {role: read_study(folder) for role, folder in folders.items() if folder}
+    folders = (study, control, replication, label_noise)
+    studies = {role: read_study(folder) for role, folder in zip(get_args(Role), folders, strict=False) if folder}
     if toy:
         studies["toy"] = toy_tables(pd.read_csv(toy))
     found = evaluate_claims(claims_of(only) if only else CLAIMS, studies, settings)
@@ -55,7 +52,3 @@ def claims(
     write_text(html, claims_page(found, settings.statistics, figures=None if only else "figures"))
     if only:
         click.echo(plain_text(found))
-
-
-if __name__ == "__main__":
-    claims()

@@ -22,7 +22,3 @@ def collect(results: Folder, settings: CollectSettings, tables: Folder) -> None:
     write_text(tables / SUMMARY, summary_page(collected, settings.study.question))
     for line in failed_measurements(collected):
         click.echo(line, err=True)
-
-
-if __name__ == "__main__":
-    collect()

@@ -33,7 +33,3 @@ def compare(
         write_json(output, record(of_run, inputs, of_run.measurements, measured))
         tell_failures(measured)
         click.echo(f"compared: {output}")
-
-
-if __name__ == "__main__":
-    compare()

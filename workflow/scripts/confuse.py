@@ -21,7 +21,3 @@ def confuse(prepared: Input, settings: ConfuseSettings, confusing: Output) -> No
         f"{copies} copies, {facts.conflicting_copies} identical to one with another label; "
         f"reachable accuracy {facts.reachable_accuracy:.4%}"
     )
-
-
-if __name__ == "__main__":
-    confuse()

@@ -43,13 +43,10 @@ def diagnose(
     gpus: Gpus = 0,
     diagnostics: Output | None = None,
 ) -> None:
-    if not weights.is_file():
-        raise UserError(weights, "no such file", "give the weights.safetensors of a run")
     given = Inputs(weights, start, prepared, confusing, random, reference)
     if settings is None:
         settings, given = settings_beside(weights), beside(given)
-        known = [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage in ("diagnose", "compare")]
-        names = list(only) or known
+        names = list(only) or [name for name, entry in DIAGNOSTICS.entries.items() if entry.stage != "landscape"]
     else:
         names = list(only) or settings.measurements
     begin_job(settings.device, gpus, threads)
@@ -57,16 +54,8 @@ def diagnose(
         raise UserError("--start", "nothing", "the weights that the run started from are needed, or --only others")
     measured = measuring.diagnose(read_context(settings, given), names)
     result = record(settings, given, names, measured)
-    if diagnostics is not None:
+    if diagnostics is None:
+        click.echo(json.dumps(result, indent=2))
+    else:
         write_json(diagnostics, result)
-        tell_failures(measured)
-        return
-    click.echo(json.dumps(result, indent=2))
-    if not measured.values:
-        reasons = "; ".join(f"{name}: {why}" for name, why in {**measured.skipped, **measured.failed}.items())
-        raise UserError("measurements", "none could be made", reasons)
     tell_failures(measured)
-
-
-if __name__ == "__main__":
-    diagnose()

@@ -16,7 +16,3 @@ from badminima.storage.files import write_text
 def explore(results: Folder, settings: ExploreSettings, html: Output) -> None:
     found = Results(results)
     write_text(html, explore_page({study: found.tables(study) for study in settings.studies}, settings.studies))
-
-
-if __name__ == "__main__":
-    explore()

@@ -18,7 +18,3 @@ from badminima.storage.files import write_json
 @command
 def fetch_data(source: str, download_dir: Folder, manifest: Output, local_dir: str = "", mirrors: str = "") -> None:
     write_json(manifest, fetch(source, download_dir, Path(local_dir) if local_dir else None, mirrors.split()))
-
-
-if __name__ == "__main__":
-    fetch_data()

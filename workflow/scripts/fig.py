@@ -13,7 +13,3 @@ from badminima.report.figures import draw_figure, write_drawing
 @command
 def fig(tables: Folder, settings: FigureSettings, pdf: Output, png: Output, svg: Output, csv: Output) -> None:
     write_drawing(draw_figure(read_study(tables), settings), pdf, png, svg, csv)
-
-
-if __name__ == "__main__":
-    fig()

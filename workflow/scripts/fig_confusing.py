@@ -13,7 +13,3 @@ from badminima.report.figures.confusing import draw_confusing
 @command
 def fig_confusing(prepared: Input, confusing: Input, pdf: Output, png: Output, svg: Output, csv: Output) -> None:
     write_drawing(draw_confusing(read_prepared(prepared, "numpy"), confusing), pdf, png, svg, csv)
-
-
-if __name__ == "__main__":
-    fig_confusing()

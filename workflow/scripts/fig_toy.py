@@ -19,7 +19,3 @@ def fig_toy(
     networks: Input, table: Input, settings: ToyFigureSettings, pdf: Output, png: Output, svg: Output, csv: Output
 ) -> None:
     write_drawing(draw_toy(read_networks(networks), pd.read_csv(table), settings), pdf, png, svg, csv)
-
-
-if __name__ == "__main__":
-    fig_toy()

@@ -18,7 +18,3 @@ def fig_toy_mechanism(
     table: Input, paths: Input, settings: ToyFigureSettings, pdf: Output, png: Output, svg: Output, csv: Output
 ) -> None:
     write_drawing(draw_toy_mechanism(pd.read_csv(table), pd.read_csv(paths), settings), pdf, png, svg, csv)
-
-
-if __name__ == "__main__":
-    fig_toy_mechanism()

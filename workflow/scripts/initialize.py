@@ -14,7 +14,3 @@ from badminima.models.weights import write_weights
 @command
 def initialize(prepared: Input, settings: InitializeSettings, weights: Output) -> None:
     write_weights(weights, starts.initialize(settings, read_prepared(prepared)))
-
-
-if __name__ == "__main__":
-    initialize()

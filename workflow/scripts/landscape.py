@@ -40,7 +40,3 @@ def landscape(
         rows = []
     digest = stated_digest(weights)
     write_csv(landscape, [*measuring.COLUMNS, OF_WEIGHTS], (row | {OF_WEIGHTS: digest} for row in rows))
-
-
-if __name__ == "__main__":
-    landscape()

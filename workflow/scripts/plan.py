@@ -31,7 +31,3 @@ def plan(
     rows = planning.plan(planning.Costs(wanted, device, Paths(config.parent)), machine, claim_targets(wanted))
     shown = here if cluster_jobs is None else None
     click.echo(planning.plan_text(rows, wanted, device, machine.devices(wanted, device), shown))
-
-
-if __name__ == "__main__":
-    plan()

@@ -20,7 +20,3 @@ def prepare_data(manifest: Input, settings: PrepareSettings, prepared: Output, t
     options = parse(SOURCES.entry(settings.source).options, settings.options, f"datasets.{settings.dataset}.options.")
     raw = SOURCES.load(settings.source)().read(files, **dict(options))
     prepare(raw, settings, prepared, digests, threads)
-
-
-if __name__ == "__main__":
-    prepare_data()

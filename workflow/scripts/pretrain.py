@@ -35,7 +35,3 @@ def pretrain(
     begin_job(settings.device, gpus, threads, settings.numerics)
     measure = measure_along(settings, Inputs(start, start, prepared, confusing, random=start))
     train(settings, prepared, start, output, restart_seconds, confusing, measure)
-
-
-if __name__ == "__main__":
-    pretrain()

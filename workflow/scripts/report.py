@@ -21,7 +21,3 @@ def report(results: Folder, captions: Folder, terms: Input, settings: ReportSett
     studies = {study: found.tables(study) for study in settings.studies}
     claims = found.claims.fillna({"reason": "", "figure": "", "dataset": "", "model": ""})
     write_text(html, report_page(claims, studies, settings, found.paths, captions, glossary(terms)))
-
-
-if __name__ == "__main__":
-    report()

@@ -21,7 +21,3 @@ def rescale(
     begin_job("cpu", 0, threads)
     made = starts.rescale(settings, read_weights(start), read_weights(like), read_prepared(prepared, "pt"))
     write_weights(weights, made)
-
-
-if __name__ == "__main__":
-    rescale()

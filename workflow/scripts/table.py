@@ -16,7 +16,3 @@ from badminima.report.tables import make_table, write_table
 @command
 def table(tables: Folder, settings: TableSettings, tex: Output, csv: Output, html: Output) -> None:
     write_table(make_table(read_study(tables), settings), tex, csv, html)
-
-
-if __name__ == "__main__":
-    table()

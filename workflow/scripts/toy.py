@@ -23,7 +23,3 @@ def toy(settings: ToySettings, networks: Output, csv: Output, paths: Output) -> 
     table = list(rows(trained))
     write_csv(csv, list(table[0]), table)
     write_csv(paths, list(along[0]), along)
-
-
-if __name__ == "__main__":
-    toy()

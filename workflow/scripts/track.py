@@ -28,7 +28,3 @@ def track(results: Annotated[Path, FOLDER, ARGUMENT], to: str, output: Folder) -
     trackers.track(found, to, output, progress.update)
     progress.close()
     click.echo(f"{runs} runs for {to} in {output}")
-
-
-if __name__ == "__main__":
-    track()

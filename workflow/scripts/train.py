@@ -29,7 +29,3 @@ def train(
     begin_job(settings.device, gpus, threads, settings.numerics)
     measure = measure_along(settings, Inputs(start, start, prepared, confusing, random))
     job.train(settings, prepared, start, output, restart_seconds, measure=measure)
-
-
-if __name__ == "__main__":
-    train()

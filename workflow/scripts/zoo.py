@@ -14,8 +14,6 @@ Args:
     data: export their prepared datasets too.
 """
 
-from collections.abc import Sequence
-
 import click
 
 from badminima.cli import Folder, Progress, command
@@ -38,16 +36,9 @@ def zoo(
     data: bool = False,
 ) -> None:
     found = Results(results)
-    chosen: dict[str, Sequence[str | int]] = {
-        "dataset": datasets,
-        "model": models,
-        "init": inits,
-        "recipe": recipes,
-        "seed": seeds,
-        "cell": cells,
-    }
     runs = found.trained
-    for name, values in chosen.items():
+    names = ("dataset", "model", "init", "recipe", "seed", "cell")
+    for name, values in zip(names, (datasets, models, inits, recipes, seeds, cells), strict=True):
         of_run = {run: f"{run.init}/{run.recipe}" if name == "cell" else getattr(run, name) for run in runs}
         for value in values:
             if value not in of_run.values():
@@ -60,7 +51,3 @@ def zoo(
     export(found, runs, output, progress.update, data)
     progress.close()
     click.echo(f"{len(runs)} minima in {output}")
-
-
-if __name__ == "__main__":
-    zoo()

@@ -29,6 +29,11 @@ def runs_in_a_job(workflow: Any) -> int:
     return components
 
 
+def share_resources(one: Any, other: Any) -> None:
+    """Let what a profile or the command line sets for a rule hold for another one too: it is set by the rule's name."""
+    other.rule.resources = one.rule.resources
+
+
 def lift_job_rate_limit(workflow: Any) -> None:
     """Take off Snakemake's limit of 100 jobs a second; another one, which somebody asked for, stays.
 

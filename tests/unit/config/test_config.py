@@ -2,17 +2,14 @@
 
 import functools
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 import yaml
 
 from badminima.analysis.claims.grids import claims_settings
-from badminima.config import Config
 from badminima.config.load import check_files, load_config, scalar_of
-from badminima.config.schema import REFERENCE, REGISTRIES, SCHEMA, reference_text, schema_text
+from badminima.config.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from badminima.data.confusing import zeroed_values
 from badminima.errors import UserError
 from badminima.experiment.runs import Run, all_runs
@@ -25,30 +22,19 @@ CONTROLS = ("demo", "overlays/controls")
 PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
 
 
-def test_the_paper_config_names_all_its_datasets_and_models():
-    config = load_config(raw_config())
-    assert set(config.studies["ablation"].datasets) == {"cifar10", "cifar100", "cinic10", "restricted_imagenet"}
-    assert set(config.studies["ablation"].models) == {"vgg16", "resnet18", "resnet50", "densenet40"}
-    assert len(config.recipes) == 8
-
-
-@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
-def test_every_preset_is_valid_and_has_a_results_folder_of_its_own(preset):
-    results = load_config(overlay(raw_config(), yaml.safe_load(preset.read_text()))).results
-    assert results == f"results/{preset.stem}"
-
-
 @pytest.mark.parametrize(
-    ("base", "top"),
+    ("names", "folder"),
     [
-        (["demo", "overlays/controls"], "demo_controls"),
-        (["demo"], "demo_seed_parts"),
-        (["demo"], "fitted"),
-        (["fashion"], "fashion_gpu"),
+        *((preset.stem, preset.stem) for preset in PRESETS),
+        ("demo overlays/controls overlays/demo_controls", "demo_controls"),
+        ("demo overlays/demo_seed_parts", "demo_seed_parts"),
+        ("demo overlays/demo_splits", "demo_splits"),
+        ("demo overlays/fitted", "fitted"),
+        ("fashion overlays/fashion_gpu", "fashion_gpu"),
     ],
 )
-def test_an_overlay_goes_on_top_of_its_preset_into_a_folder_of_its_own(base, top):
-    assert with_presets(*base, f"overlays/{top}").results == f"results/{top}"
+def test_every_preset_and_overlay_is_valid_and_has_a_results_folder_of_its_own(names, folder):
+    assert with_presets(*names.split()).results == f"results/{folder}"
 
 
 @pytest.mark.parametrize("base", [preset.stem for preset in PRESETS])
@@ -59,31 +45,17 @@ def test_controls_go_on_top_of_any_preset_run_on_its_grid_and_take_its_strengths
     grids = {(tuple(study.datasets), tuple(study.models), tuple(study.seeds)) for study in map(more.studies.get, added)}
     assert grids == {(tuple(plain.grid.datasets), tuple(plain.grid.models), tuple(plain.grid.seeds))}
     assert more.recipes["l2_x3"].weight_decay == pytest.approx(3 * plain.recipes["l2"].weight_decay)
-    assert more.recipes["long"].epochs == 3 * plain.training.epochs
-    assert more.recipes["batch_x4"].batch_size == 4 * plain.training.batch_size
-    assert more.inits["zeroing_0"] == plain.inits["adversarial"].model_copy(update={"noise": 0})
     for run in all_runs(plain):  # some are measured along the way, too
         assert TrainSettings.of(more, run).model_copy(update={"along": None}) == TrainSettings.of(plain, run)
 
 
-@pytest.mark.parametrize("base", ["demo", "fashion", "cifar_small", "cifar_gpu", "paper"])
-def test_filter_landscapes_go_on_top_of_any_preset_and_train_nothing_anew(base):
-    plain, more = with_presets(base), with_presets(base, "overlays/filter_landscape")
-    assert all_runs(more) == all_runs(plain)
-    assert more.figures.keys() - plain.figures.keys() == {"filter_landscape"}
-    run = all_runs(plain)[0]
-    assert TrainSettings.of(more, run) == TrainSettings.of(plain, run)
-    assert DiagnoseSettings.of(more, run).measurements == [
-        *DiagnoseSettings.of(plain, run).measurements,
-        "filter_landscape",
-    ]
-
-
-def test_five_splits_are_one_dataset_cut_five_times():
-    config = with_presets("demo", "overlays/demo_splits")
-    splits = config.grid.datasets
-    assert len(splits) == 5
-    assert all(config.datasets[name] == config.datasets["digits"] for name in splits)
+def test_filter_landscapes_go_on_top_of_a_preset_and_train_nothing_anew():
+    plain, more = with_presets("demo"), with_presets("demo", "overlays/filter_landscape")
+    runs = all_runs(plain)
+    assert all_runs(more) == runs
+    assert TrainSettings.of(more, runs[0]) == TrainSettings.of(plain, runs[0])
+    old, new = (DiagnoseSettings.of(config, runs[0]).measurements for config in (plain, more))
+    assert new == [*old, "filter_landscape"]
 
 
 def test_label_noise_as_published_has_the_settings_of_the_published_code():
@@ -108,21 +80,13 @@ def test_label_noise_as_published_has_the_settings_of_the_published_code():
     assert {number.split()[0] for number in lacking if number.startswith("b")} == {"b5"}
 
 
-@pytest.mark.parametrize(
-    "presets", [("demo", "overlays/controls", "overlays/demo_controls"), ("paper", "overlays/controls")], ids=" ".join
-)
-def test_every_control_has_a_figure_of_its_own(presets):
-    config = with_presets(*presets)
-    assert {figure.study for figure in config.figures.values()} >= set(config.studies) - {"scale"}
-
-
 @pytest.mark.parametrize("text", ["1e-6", "1e16", "5e-4", "+3", "-0.5", "1E5", ".5", "7."])
 def test_what_looks_like_a_number_is_one(text):
     assert scalar_of(text) == float(text)
 
 
-@pytest.mark.parametrize("text", ["1_000", "017", "1:30", "on", "yes", "0x10", "2026-01-01", "1e", "-", ""])
-def test_what_is_a_number_to_yaml_alone_stays_text(text):
+@pytest.mark.parametrize("text", ["1_000", "017", "1:30", "on", "0x10", "2026-01-01", "1e", "-", "", "do: all: that"])
+def test_what_is_a_number_or_a_mapping_to_yaml_alone_stays_text(text):
     assert scalar_of(text) == text
 
 
@@ -141,12 +105,6 @@ def test_numbers_and_truth_values_may_arrive_as_text():
     assert config.recipes["da"].augmentation is True
     assert config.studies["ablation"].seeds == [0, 1]
     assert set(config.studies) == {"ablation"}
-
-
-def test_a_sentence_that_is_no_yaml_is_text():
-    question = "from vanilla: does momentum: escape?"
-    config = load_config(overlay(raw_config(), {"studies": {"scale": {"question": question}}}))
-    assert config.studies["scale"].question == question
 
 
 def test_studies_run_on_the_grid_unless_they_say_otherwise():
@@ -182,46 +140,18 @@ def test_options_are_kept_as_they_are_written():
     assert load_config(overlay(raw_config(), {"measuring": {"options": options}})).measuring.options == options
 
 
-@pytest.mark.parametrize("registry", [registry for registry, _ in REGISTRIES], ids=lambda registry: registry.family)
-def test_every_option_has_a_default_and_a_meaning(registry):
-    for entry in registry.entries.values():
-        entry.options()
-        assert all(field.description for field in entry.options.model_fields.values())
-
-
 @pytest.mark.parametrize(("path", "text"), [(SCHEMA, schema_text), (REFERENCE, reference_text)])
 def test_the_committed_schema_and_reference_are_what_the_model_generates(path, text):
     assert (REPOSITORY / path).read_text() == text(), "run `make schema`"
 
 
-def test_the_schema_forbids_unknown_keys_everywhere():
-    schema = json.loads(schema_text())
-    assert all(node["additionalProperties"] is False for node in [schema, *schema["$defs"].values()])
-
-
-def test_every_key_that_the_schema_requires_stands_in_the_paper_config():
-    assert set(Config.model_json_schema()["required"]) <= set(raw_config())
-
-
-def test_config_and_runs_import_neither_torch_nor_numpy():
-    code = (
-        "import sys, badminima.config.load, badminima.experiment.settings; print({'torch', 'numpy'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
-@pytest.mark.parametrize(
-    "repeated",
-    [
-        {"recipes": {"da+m+l2": {"extends": ["da", "m", "l2"]}, "da": {"augmentation": True}}},
-        {"inits": {"true_labels": {"label_fraction": 0}}, "datasets": {"digits": {}}, "models": {"mlp": {}}},
-        {"studies": {"strength_m": {"along": []}, "ablation": {"only": {"true_labels": ["vanilla", "da+m+l2"]}}}},
-        {"figures": {"schedule": {"study": "schedule"}, "escape": {}}, "tables": {"ablation": {}}},
-    ],
-    ids=lambda repeated: ", ".join(repeated),
-)
-def test_an_overlay_that_repeats_entries_moves_none(repeated):
+def test_an_overlay_that_repeats_entries_moves_none():
+    repeated = {
+        "recipes": {"da+m+l2": {"extends": ["da", "m", "l2"]}, "da": {"augmentation": True}},
+        **{"inits": {"true_labels": {"label_fraction": 0}}, "datasets": {"digits": {}}, "models": {"mlp": {}}},
+        "studies": {"strength_m": {"along": []}, "ablation": {"only": {"true_labels": ["vanilla", "da+m+l2"]}}},
+        **{"figures": {"schedule": {"study": "schedule"}, "escape": {}}, "tables": {"ablation": {}}},
+    }
     # Snakemake reads the files that a command names first: their entries come before those of config.yaml.
     named = [yaml.safe_load((REPOSITORY / "presets" / f"{name}.yaml").read_text()) for name in CONTROLS]
     plain, more = (functools.reduce(overlay, [{}, *files]) for files in (named, [repeated, *named, repeated]))

@@ -53,33 +53,32 @@ def doses(config, over, **chosen) -> Doses | None:
     return doses_of(config, FigureConfig(kind="response", study="dose", over=over, **chosen), over)
 
 
-def test_inits_that_differ_in_the_setting_alone_stand_along_it(config):
-    # labels_only has a replication too, but another noise: it is nowhere on this line.
-    assert doses(config, "replication") == Doses(
-        over="replication", axis="inits", series=[{"r1": 1, "r5": 5, "adversarial": 10}]
-    )
-    assert doses(config, "gain").series == [{"random": 1.0, "random_x2": 2.0}]
+@pytest.mark.parametrize(
+    ("over", "recipes", "axis", "series"),
+    [
+        # labels_only has a replication too, but another noise: it is nowhere on this line.
+        ("replication", None, "inits", [{"r1": 1, "r5": 5, "adversarial": 10}]),
+        ("gain", None, "inits", [{"random": 1.0, "random_x2": 2.0}]),
+        # Recipes that differ in more are series of their own; one without the number has no place.
+        (
+            "weight_decay",
+            None,
+            "recipes",
+            [{"vanilla": 0.0, "l2": 0.0005, "l2_strong": 0.05}, {"m": 0.0, "m+l2_strong": 0.05}],
+        ),
+        ("weight_decay", ["vanilla", "l2", "m"], "recipes", [{"vanilla": 0.0, "l2": 0.0005}]),
+        ("gradient_clipping", None, "recipes", [{"clipped": 0.1, "clipped_more": 0.01}]),
+    ],
+)
+def test_entries_that_differ_in_the_setting_alone_stand_along_it(config, over, recipes, axis, series):
+    assert doses(config, over, recipes=recipes) == Doses(over=over, axis=axis, series=series)
 
 
-def test_recipes_that_differ_in_more_are_series_of_their_own(config):
-    assert doses(config, "weight_decay") == Doses(
-        over="weight_decay",
-        axis="recipes",
-        series=[{"vanilla": 0.0, "l2": 0.0005, "l2_strong": 0.05}, {"m": 0.0, "m+l2_strong": 0.05}],
-    )
-
-
-def test_a_recipe_without_the_number_has_no_place(config):
-    assert doses(config, "gradient_clipping").series == [{"clipped": 0.1, "clipped_more": 0.01}]
-
-
-def test_only_what_the_figure_shows_counts(config):
-    chosen = doses(config, "weight_decay", recipes=["vanilla", "l2", "m"])
-    assert chosen.series == [{"vanilla": 0.0, "l2": 0.0005}]
+def test_two_entries_of_one_number_stand_nowhere(config):
     assert doses(config, "weight_decay", recipes=["vanilla", "m"]) is None
 
 
-@pytest.mark.parametrize("over", ["augmentation", "schedule", "kind", "nothing", "model_config"])
+@pytest.mark.parametrize("over", ["augmentation", "schedule", "nothing"])
 def test_what_is_no_number_of_an_entry_cannot_be_drawn_over(config, over):
     assert doses(config, over) is None
 
@@ -107,11 +106,6 @@ def test_an_init_fixes_its_weights_and_its_confusing_set_and_the_order_is_the_ru
         assert ConfuseSettings.of(crossed, "digits", name, seed).seed == 2
         assert TrainSettings.of_pretraining(crossed, "digits", "mlp", name, seed).seed == seed
         assert TrainSettings.of(crossed, Run("digits", "mlp", name, "vanilla", seed)).seed == seed
-
-
-def test_an_init_that_fixes_nothing_has_the_seed_of_its_run(crossed):
-    assert InitializeSettings.of(crossed, "digits", "mlp", "random", 5).seed == 5
-    assert ConfuseSettings.of(crossed, "digits", "adversarial", 5).seed == 5
 
 
 def test_the_table_knows_the_seeds_of_its_inits_and_no_other_table_does(crossed):

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import ValidationError
 
 from badminima.config import RecipeConfig
 from badminima.config.load import load_config, load_inits
@@ -99,35 +98,18 @@ def test_an_init_extends_no_recipe_and_none_that_was_taken_away():
         load_config(overlay(raw_config(), {"inits": {"mine": {"extends": "l2"}}}))
 
 
-def test_what_a_job_is_told_has_neither_key():
-    dump = load_config(raw_config()).model_dump_json()
-    assert "extends" not in dump
-    assert "times" not in dump
-    with pytest.raises(ValidationError):
-        RecipeConfig(extends="l2")
-
-
-@pytest.fixture(scope="module")
-def of_editors() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema_text()))
-
-
 @pytest.mark.parametrize(
     ("recipe", "expected"),
     [
-        ({"extends": "l2", "weight_decay": {"times": 3}}, None),
-        ({"weight_decay": {"times": 3}}, None),  # in an overlay, on an entry that extends another one
-        ({"extends": ["l2", "m"]}, None),
-        ({"weight_decai": 1}, "'weight_decai' was unexpected"),
-        ({"extends": "l2", "weight_decai": 1}, "'weight_decai' was unexpected"),
-        ({"extends": "l2", "weight_decay": "x"}, "'x' is not valid"),
-        ({"extends": "l2", "epochs": {"times": -1}}, "{'times': -1} is not valid"),
+        ({"extends": ["l2", "m"], "weight_decay": {"times": 3}}, []),
+        ({"extends": "l2", "weight_decai": 1}, ["'weight_decai' was unexpected"]),
+        ({"extends": "l2", "epochs": {"times": -1}}, ["{'times': -1} is not valid"]),
     ],
 )
-def test_the_schema_of_editors_knows_both_keys_and_no_wrong_one_beside_them(of_editors, recipe, expected):
-    errors = [error.message for error in of_editors.iter_errors(overlay(raw_config(), {"recipes": {"mine": recipe}}))]
-    assert len(errors) == (expected is not None)
-    assert expected is None or expected in errors[0]
+def test_the_schema_of_editors_knows_both_keys_and_no_wrong_one_beside_them(recipe, expected):
+    changed = overlay(raw_config(), {"recipes": {"mine": recipe}})
+    errors = [error.message for error in Draft202012Validator(json.loads(schema_text())).iter_errors(changed)]
+    assert [words in error for words, error in zip(expected, errors, strict=True)] == [True] * len(expected)
 
 
 @pytest.mark.parametrize(

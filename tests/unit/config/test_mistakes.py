@@ -1,15 +1,12 @@
 """A user's mistakes: each is one line that begins with the key and ends with a remedy."""
 
 import copy
-import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from badminima.config.load import check_files, load_config
-from badminima.config.schema import REGISTRIES
 from badminima.errors import UserError
 from tests.configs import overlay, raw_config
 
@@ -38,33 +35,20 @@ ADVERSARIAL = {"kind": "adversarial", "replication": 1, "noise": 0}
 MISTAKES = [
     # Keys, types and bounds.
     ("sede", 1, "did you mean seed?"),
-    ("training.epohcs", 3, "did you mean epochs?"),
     ("recipes.da.momentu", 1, "did you mean momentum?"),
     ("grid.recipes", ["m"], "allowed: datasets, models, seeds"),
-    ("diagnostics+", ["trace"], "did you mean diagnostics?"),
-    ("seed", "abc", "a whole number >= 0"),
     ("seed", -1, "a whole number >= 0"),
     ("device", "tpu", "auto, cpu, cuda"),
-    ("results", "my results", "text that matches"),
     ("results", "-r", "text that matches"),
     ("recipes", [1], "a mapping"),
     ("recipes.da.momentum", 1.0, "a number >= 0 and < 1"),
     ("recipes.da.augmentation", 1, "true or false"),
-    ("inits.adversarial.noise", 1.0, ">= 0 and < 1"),
-    ("inits.adversarial.zeroing", "rows", "values, pixels"),
-    ("inits.adversarial.label_fraction", 1.1, ">= 0 and <= 1"),
     ("inits.odd", {"kind": "other"}, "one of adversarial, random, rescaled, run"),
     ("inits.odd", {"kind": "adversarial", "noise": 0}, "required", "inits.odd.replication"),
-    ("inits.end", {"kind": "run", "start": "random"}, "required", "inits.end.recipe"),
-    ("inits.random.gain", 0, "> 0"),
     ("datasets.cifar10.path", "", "text"),
-    ("datasets.cifar10.test_size", 0, ">= 1"),
-    ("data.urls.cifar10", ["ftp://x"], "https?", "data.urls.cifar10.0"),
     ("data.urls.cifar10", ["https://me:secret@x"], "https?", "data.urls.cifar10.0"),
     ("grid.seeds", 3, "a list"),
     ("studies.scale.seeds", [2**63], "a whole number", "studies.scale.seeds.0"),
-    ("studies.ablation.seeds", [], "not empty"),
-    ("statistics.fitted_tolerance", 0, "> 0"),
     ("diagnostics", [], "not empty"),
     # Names that code, or another entry, must have.
     ("datasets.mine", {"source": "mnist"}, "allowed: digits", "datasets.mine.source"),
@@ -115,7 +99,6 @@ MISTAKES = [
     ("recipes.vanilla", {"momentum": 0.9}, "exactly these"),
     ("recipes.da", {"augmentation": False}, "exactly these"),
     ("recipes.m", {"learning_rate_scale": 0.1}, "exactly these"),
-    ("recipes.label_noise", {}, "label_noise"),
     ("recipes.label_noise", {"label_noise": 0.2, "batch_size": 9}, "choose another name"),
     ("recipes.label_noise_x3", {"label_noise": 0.2}, "'learning_rate_scale': 3.0"),
     ("recipes.label_noise+m", {"label_noise": 0.2, "momentum": 0.5}, "'momentum': 0.9"),
@@ -126,9 +109,7 @@ MISTAKES = [
     ),
     ("recipes.full_batch", {}, "true", "recipes.full_batch.full_batch"),
     ("inits.random.gain", 4, "has 1.0"),
-    ("inits.random.seed", 3, "has null"),
     ("inits.adversarial.confusing_seed", 3, "has null"),
-    ("inits.random_rescaled.logits", False, "has True"),
     ("inits.true_labels.label_fraction", 0.5, "has 0.0"),
     ("inits.true_labels.epochs_like", None, "has adversarial"),
     (
@@ -138,13 +119,9 @@ MISTAKES = [
         "inits.adversarial_end.recipe",
     ),
     # Options, and what is asked of images.
-    ("models.resnet18.options.stem", "large", "small, imagenet"),
     ("models.vgg16.options.stem", "small", "allowed: norm, initialization"),
-    ("models.m", {"architecture": "mlp", "options": {"widths": []}}, "not empty", "models.m.options.widths"),
     ("models.m", {"architecture": "mlp", "options": {"widths": [0]}}, ">= 1", "models.m.options.widths.0"),
     ("datasets.cinic10.options.train_parts", ["test"], "train, valid", "datasets.cinic10.options.train_parts.0"),
-    ("datasets.cinic10.options.train_parts", ["valid", "valid"], "each value once"),
-    ("datasets.restricted_imagenet.options.side", 7, "a whole number >= 8 and <= 2048"),
     ("datasets.cifar10.options.side", 64, "allowed: none"),
     ("datasets.cifar10.augmentation.padding", 32, "less than 32"),
     ("measuring.options.trace.products", 10, "a whole number >= 6 and <= 99999 and a multiple of 3"),
@@ -153,7 +130,6 @@ MISTAKES = [
     ("measuring.options.robustness.gaussian", [0.1, "1e-1"], "each value once"),
     ("measuring.options.robustness.shift", [32], "less than 32, the side of the images of cifar10"),
     ("measuring.options.functions.points", 10, "a whole number >= 3 and <= 1001 and odd"),
-    ("measuring.options.units.images", 5, "allowed: none"),
     ("measuring.options.landscape.recipes", ["none"], "allowed: vanilla"),
     ("datasets.d", {"source": "digits", "path": "x", "train_size": 9}, "null", "datasets.d.path"),
     ("datasets.d", {"source": "digits", "train_size": 1500, "validation_size": 300}, "it has 1,797 training images"),
@@ -163,7 +139,6 @@ MISTAKES = [
     ("datasets.d", {"source": "cifar10", "validation_size": 50_000}, "less", "datasets.d.validation_size"),
     ("datasets.d", {"source": "cifar10", "test_size": 10_001}, "at most 10,000", "datasets.d.test_size"),
     ("datasets.d", {"source": "cifar10", "evaluate_on": "validation"}, "validation_size", "datasets.d.evaluate_on"),
-    ("datasets.d", {"source": "cinic10", "train_size": 90_001}, "90,000 training images"),
     # What figures and tables need.
     ("diagnostics", ["norms"], "figures.distance needs distance among them"),
     ("figures.label_noise", {"study": "scale"}, "figures.label_noise needs trace", "studies.scale.along"),
@@ -185,19 +160,10 @@ def test_a_mistake_is_told_in_one_line_with_its_key_and_a_remedy(mistake):
 
 
 def test_all_mistakes_are_told_at_once():
-    assert {
-        line.split(":")[0] for line in told({"sede": 1, "training": {"epohcs": 3}, "recipes": {"m": {"x": 2}}})
-    } == {
-        "sede",
-        "training.epohcs",
-        "recipes.m.x",
-    }
-    wrong = [("inits.odd", {"kind": "rescaled", "like": "nothing"}), ("models.big", {"architecture": "vit"})]
-    wrong += [("studies.ablation.recipes", ["vanila"]), ("datasets.mine", {"source": "mnist"})]
-    change: dict = {}
-    for path, value in wrong:
-        change = overlay(change, at(path, value))
-    assert len(told(change)) == 4
+    lines = told({"sede": 1, "training": {"epohcs": 3}, "recipes": {"m": {"x": 2}}})
+    assert {line.split(":")[0] for line in lines} == {"sede", "training.epohcs", "recipes.m.x"}
+    wrong = {"models": {"big": {"architecture": "vit"}}, "datasets": {"mine": {"source": "mnist"}}}
+    assert len(told({**wrong, "studies": {"ablation": {"recipes": ["vanila"]}}})) == 3
 
 
 def test_a_study_without_any_seeds_says_where_they_may_stand():
@@ -245,12 +211,8 @@ def test_any_other_plain_name_is_taken(name):
     [
         ("seed: 1\nseed: 2\n", ", line 2", "key 'seed' a second time"),
         ("recipes: {da: {}, da: {}}", ", line 1", "key 'da' a second time"),
-        ("seed: 017", ", line 1", "017, which YAML reads as 15"),
-        ("seed: 1:30", ", line 1", "1:30, which YAML reads as 90"),
         ("a: [\n", ", line 2", ""),
-        ("a: 1\n b: 2\n", ", line 2", ""),
         ("a: 2026-13-45", "", ""),
-        ("a: \x00", "", ""),
         ("", "", "at the top level"),
         ("[1]", "", "at the top level"),
     ],
@@ -263,28 +225,6 @@ def test_a_file_that_is_no_mapping_or_reads_otherwise_than_it_looks_is_refused(t
     assert str(error.value).startswith(f"{path}{where}: found ")
     assert found in str(error.value)
     assert "\n" not in str(error.value)
-
-
-EVERY_OPTION = [
-    pytest.param(entry.options, name, id=f"{extension}.{name}")
-    for registry, _ in REGISTRIES
-    for extension, entry in registry.entries.items()
-    for name in entry.options.model_fields
-]
-
-
-@pytest.mark.parametrize(("section", "name"), EVERY_OPTION)
-def test_no_option_takes_a_number_that_cannot_be_meant(section, name):
-    default = section().model_dump()[name]
-    # Of images there may be as many as there are.
-    numbers = [math.nan, math.inf, -math.inf, -1, *([] if name == "images" else [10**12])]
-    numbers += [] if isinstance(default, bool) else [True]
-    for number in numbers:
-        with pytest.raises(ValidationError):
-            section.model_validate({name: [number] if isinstance(default, list) else number})
-    if isinstance(default, list) and name != "widths":  # a network may have layers of one width
-        with pytest.raises(ValidationError):
-            section.model_validate({name: [default[0], default[0]]})
 
 
 def places(value, path=()):
@@ -301,7 +241,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from(places(RAW)[1:]), value=VALUES, change=st.sampled_from(["replace", "remove", "rename"]))
 def test_a_changed_config_is_valid_or_told_in_lines(place, value, change):
     raw = copy.deepcopy(RAW)
@@ -311,10 +251,8 @@ def test_a_changed_config_is_valid_or_told_in_lines(place, value, change):
         inner = inner[key]
     if change == "replace":
         inner[last] = value
-    elif change == "remove":
+    elif change == "remove" or isinstance(inner, list):
         del inner[last]
-    elif isinstance(inner, list):
-        inner.append(value)
     else:
         inner[f"{last}s"] = inner.pop(last)
     lines = []

@@ -1,0 +1,46 @@
+# Figures, tables for papers, verdicts, the toy: rules that differ in their files alone, each with a name to type.
+
+for name, made_so in PRODUCTS.items():
+
+    rule:
+        name:
+            name
+        input:
+            **made_so.inputs,
+            script=script(made_so.stage),
+        output:
+            **made_so.outputs,
+        log:
+            LOGS / f"{made_so.log}.log",
+        priority: made_so.priority
+        localrule: True
+        conda:
+            "../envs/analysis.yaml"
+        threads: threads_of(made_so.stage)
+        resources:
+            **needs(made_so.stage),
+        params:
+            given=given(),
+            options=made_so.options,
+            made=made,
+        # The verdicts of one claim go to the terminal.
+        shell:
+            "python {input.script:q} {params.given:q} {params.options:q} {params.made:q} 2>> {log:q}"
+
+
+def products(*kinds):
+    """Return the files of all products whose names begin so."""
+    return [file for name in PRODUCTS if name.startswith(kinds) for file in getattr(rules, name).output]
+
+
+rule figures:
+    """Draw every configured figure."""
+    input:
+        products("fig_", "anim_"),
+
+
+rule tables:
+    """Make the tables of every study, and those for papers."""
+    input:
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in [*TABLES, paths.SUMMARY]],
+        products("table_"),
