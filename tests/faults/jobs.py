@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import time
@@ -16,6 +15,7 @@ import torch
 from badminima.cli import one_line_errors
 from badminima.experiment.paths import RUN_FILES
 from badminima.experiment.settings import TrainSettings
+from badminima.training.graphs import Learner
 from badminima.training.job import train
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -29,10 +29,9 @@ class Job:
 
     Attributes:
         settings: its settings.
-        prepared, start, confusing: its inputs.
+        prepared, start: its inputs.
         output: its folder.
         restart_seconds: time between restart points.
-        file_size_limit: bytes that a file may have, or None.
         slow: seconds added to each step, so that a test can act in the middle.
     """
 
@@ -40,9 +39,7 @@ class Job:
     prepared: Path
     start: Path
     output: Path
-    confusing: Path | None = None
     restart_seconds: float = EVERY_STEP
-    file_size_limit: int | None = None
     slow: float = 0.0
 
     def begin(self) -> multiprocessing.Process:
@@ -69,16 +66,11 @@ def _run(job: Job) -> None:
         os.dup2(descriptor, stream)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
-    if job.file_size_limit is not None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (job.file_size_limit, job.file_size_limit))
     if job.slow:
         _slow_down(job.slow)
     torch.set_num_threads(1)
     command = click.command()(
-        one_line_errors(
-            lambda: train(job.settings, job.prepared, job.start, job.output, job.restart_seconds, job.confusing)
-        )
+        one_line_errors(lambda: train(job.settings, job.prepared, job.start, job.output, job.restart_seconds))
     )
     try:
         command(args=[])
@@ -89,10 +81,6 @@ def _run(job: Job) -> None:
 
 def _slow_down(seconds: float) -> None:
     """Make each step take longer; what it computes stays the same."""
-    import time
-
-    from badminima.training.graphs import Learner
-
     learn = Learner.__call__
 
     def slow_step(self, images, labels, learning_rate):
@@ -119,11 +107,3 @@ def assert_same(one: Job, other: Job) -> None:
     pd.testing.assert_frame_equal(*histories)
     for job in (one, other):
         assert sorted(path.name for path in job.output.iterdir()) == sorted(RUN_FILES)
-
-
-def wait_for_restart_point(job: Job, process) -> None:
-    deadline = time.monotonic() + 60
-    while not (job.output / "restart" / "newest.pt").exists():
-        assert process.is_alive(), job.log
-        assert time.monotonic() < deadline
-        time.sleep(0.002)

@@ -2,12 +2,7 @@
 
 import gzip
 import multiprocessing
-import os
 import resource
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from base64 import b64encode
 from dataclasses import dataclass
@@ -23,9 +18,9 @@ from badminima.data.raw import fetch
 from badminima.data.sources import cifar
 from badminima.errors import UserError
 from tests import generated
-from tests.conftest import REPOSITORY
 from tests.mirror import Mirror
 
+FORK = multiprocessing.get_context("fork")
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 
 
@@ -149,18 +144,16 @@ def test_a_file_that_is_there_needs_no_right_to_write(site):
     assert not list(site.folder.glob(".*"))
 
 
-def test_three_processes_unpack_one_archive(site, rng, monkeypatch):
+def test_three_processes_download_and_unpack_one_archive(site, rng, monkeypatch):
     generated.publish_cifar(site.mirror.folder, cifar.Cifar10, rng, monkeypatch)
-    context = multiprocessing.get_context("fork")
     arguments = ("cifar10", site.folder, None, [site.mirror.address])
-    for _ in range(3):
-        shutil.rmtree(site.folder, ignore_errors=True)
-        processes = [context.Process(target=fetch, args=arguments) for _ in range(3)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        assert [process.exitcode for process in processes] == [0, 0, 0]
+    processes = [FORK.Process(target=fetch, args=arguments) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len(site.mirror.requests) == 1
 
 
 def test_the_official_address_is_asked_when_the_mirror_fails(site):
@@ -184,84 +177,30 @@ def test_credentials_come_from_netrc_and_are_not_told(site, tmp_path, monkeypatc
     assert "hunter2" not in "".join(capfd.readouterr())
 
 
-def test_proxies_of_the_environment_are_used(site, monkeypatch):
-    monkeypatch.setenv("http_proxy", site.mirror.address)
-    monkeypatch.delenv("no_proxy", raising=False)
-    assert download(site.file, site.folder, ["http://mirror.invalid"], "cifar10").read_bytes() == CONTENT
-    assert site.mirror.requests == [("http://mirror.invalid/data.bin", None)]
-
-
-DOWNLOAD = """
-import sys
-from pathlib import Path
-from badminima.cli import one_line_errors
-from badminima.data.download import Published, download
-address, folder, digest = sys.argv[1:]
-main = one_line_errors(lambda: download(Published("data.bin", (), digest), Path(folder), [address], "cifar10"))
-import click
-click.command()(main)(args=[])
-"""
-
-
-def downloading(site: Site, **options) -> subprocess.Popen[str]:
-    """Download in a process of its own."""
-    arguments = [sys.executable, "-c", DOWNLOAD, site.mirror.address, str(site.folder), site.file.digest]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    return subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True, **options)
-
-
 def test_a_killed_download_goes_on_where_it_was(site):
     site.mirror.faults["data.bin"] = ["stall"]
-    process = downloading(site)
-    partial = site.part
-    while not (partial.exists() and partial.stat().st_size >= 1_400_000):
-        assert process.poll() is None, process.stderr.read()
+    process = FORK.Process(target=site.download)
+    process.start()
+    while not (site.part.exists() and site.part.stat().st_size >= 1_400_000):
+        assert process.is_alive()
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    had = partial.stat().st_size
+    process.kill()
+    process.join()
+    had = site.part.stat().st_size
     assert site.download() == CONTENT
     assert site.mirror.requests[-1][1] == f"bytes={had}-"
 
 
-def test_a_full_disk_is_one_line_and_the_next_run_recovers(site):
+def test_what_a_full_disk_took_is_gone_on_with(site):
     """A limit on file size stands in for the full disk: the write fails in the same place."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, 1_200_000))  # noqa: E731
-    process = downloading(site, preexec_fn=limit)
-    _, stderr = process.communicate()
-    assert process.returncode == 1
-    assert stderr.splitlines()[-1].endswith("File too large")
-    assert "Traceback" not in stderr
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_200_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            site.download()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert site.download() == CONTENT
-
-
-def test_two_processes_share_one_download(site):
-    processes = [downloading(site) for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
-    assert len(site.mirror.requests) == 1
-
-
-def publish(name: str, folder: Path, rng, monkeypatch) -> Path:
-    """One of the archives of a dataset, published small."""
-    if name == "cinic10":
-        return generated.publish_cinic(folder, rng, monkeypatch)
-    if name == "fashion_mnist":
-        return list(generated.publish_fashion(folder, rng, monkeypatch).values())[-1]
-    return generated.publish_cifar(folder, cifar.Cifar10 if name == "cifar10" else cifar.Cifar100, rng, monkeypatch)
-
-
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "cinic10", "fashion_mnist"])
-@pytest.mark.parametrize("fault", ["404", "cut", "wrong byte"])
-def test_every_dataset_recovers_from_every_fault(site, rng, monkeypatch, name, fault):
-    archive = publish(name, site.mirror.folder, rng, monkeypatch)
-    site.mirror.faults[archive.name] = [fault] * module.ATTEMPTS if fault == "cut" else [fault]
-    with pytest.raises(UserError, match=f"{name}: found no download"):
-        fetch(name, site.folder, None, [site.mirror.address])
-    first = fetch(name, site.folder, None, [site.mirror.address])
-    requests = len(site.mirror.requests)
-    assert fetch(name, site.folder, None, [site.mirror.address]) == first
-    assert len(site.mirror.requests) == requests
-    assert first["origin"] == "download"
 
 
 def test_an_unpacked_archive_that_a_kill_left_half_done_is_replaced(site, rng, monkeypatch):

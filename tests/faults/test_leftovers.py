@@ -9,33 +9,13 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import pytest
 
-from badminima.report.figures import Drawing, write_drawing
-from badminima.storage.files import _hidden_names, atomic_path, temporary_folder, write_csv, write_json, write_text
-from badminima.storage.tensorfiles import stream_tensors, write_tensors
+from badminima.storage.files import _hidden_names, temporary_folder, write_json, write_text
 from badminima.training.restart import RestartPoints
 
 # The children only write files: they need nothing that a fork would lose.
 CONTEXT = multiprocessing.get_context("fork")
-
-
-def a_figure(folder: Path) -> None:
-    drawing = Drawing(plt.figure(), pd.DataFrame({"x": [1]}))
-    write_drawing(drawing, *(folder / f"fig.{extension}" for extension in ("pdf", "png", "svg", "csv")))
-
-
-def a_table(folder: Path) -> None:
-    with atomic_path(folder / "runs.csv") as temporary:
-        pd.DataFrame({"x": [1]}).to_csv(temporary)
-
-
-def a_dataset(folder: Path) -> None:
-    with stream_tensors(folder / "digits.safetensors", {"images": (np.uint8, (100, 8))}, {}) as tensors:
-        tensors.put("images", np.arange(50), np.ones((50, 8), dtype=np.uint8))
 
 
 def a_zoo(folder: Path) -> None:
@@ -50,12 +30,6 @@ def a_restart_point(folder: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "text": lambda folder: write_text(folder / "report.html", "text"),
-    "json": lambda folder: write_json(folder / "run.json", {"a": 1}),
-    "csv": lambda folder: write_csv(folder / "history.csv", ["a"], [{"a": 1}]),
-    "tensors": lambda folder: write_tensors(folder / "weights.safetensors", {"a": np.ones(4)}, {}),
-    "a dataset": a_dataset,
-    "a table": a_table,
-    "a figure": a_figure,
     "a zoo": a_zoo,
     "a restart point": a_restart_point,
 }

@@ -5,8 +5,10 @@ import os
 import signal
 
 import pytest
+import torch
 
-from badminima.storage.device import least_loaded, missing_kernels, take_card, visible_cards
+from badminima.errors import UserError
+from badminima.storage.device import BatchSize, least_loaded, missing_kernels, take_card, visible_cards
 
 MIG = "MIG-GPU-5c89/1/0"
 FORK = multiprocessing.get_context("fork")
@@ -38,28 +40,11 @@ def test_a_job_takes_a_free_card_or_the_least_loaded(jobs, card):
     assert least_loaded(["0", "1", "2"], jobs) == card
 
 
-class Job:
-    """A process that takes a card and keeps it until it is killed."""
-
-    def __init__(self) -> None:
-        here, there = FORK.Pipe()
-        self.process = FORK.Process(target=self._work, args=(there,), daemon=True)
-        self.process.start()
-        self._connection = here
-
-    @staticmethod
-    def _work(connection) -> None:
-        take_card()
-        connection.send(os.environ.get("CUDA_VISIBLE_DEVICES"))
-        signal.pause()
-
-    @property
-    def card(self) -> str:
-        return self._connection.recv()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join()
+def take(connection) -> None:
+    """Take a card and keep it until killed."""
+    take_card()
+    connection.send(os.environ.get("CUDA_VISIBLE_DEVICES"))
+    signal.pause()
 
 
 @pytest.fixture
@@ -69,9 +54,12 @@ def start(monkeypatch, tmp_path):
     jobs = []
 
     def start_jobs(count):
-        new = [Job() for _ in range(count)]
+        pipes = [FORK.Pipe() for _ in range(count)]
+        new = [FORK.Process(target=take, args=(there,), daemon=True) for _, there in pipes]
+        for job in new:
+            job.start()
         jobs.extend(new)
-        return {job.card: job for job in new}
+        return {here.recv(): job for (here, _), job in zip(pipes, new, strict=True)}
 
     yield start_jobs
     for job in jobs:
@@ -83,6 +71,7 @@ def test_eight_jobs_at_once_take_eight_cards_and_a_killed_one_frees_its_card(sta
     jobs = start(8)
     assert set(jobs) == {*"0123456", MIG}
     jobs[MIG].kill()
+    jobs[MIG].join()
     assert set(start(1)) == {MIG}
     assert set(start(1)) == {"0"}  # none is free: the first of the least loaded
 
@@ -93,12 +82,8 @@ def test_a_job_of_slurm_keeps_its_card_and_local_ones_inside_an_allocation_share
     assert list(start(1)) == list(start(1)) == ["3"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert set(start(2)) == {"0", "1"}
-
-
-def test_nothing_is_chosen_where_there_is_no_card(start, monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert list(start(1)) == [""]
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -115,3 +100,25 @@ def test_nothing_is_chosen_where_there_is_no_card(start, monkeypatch, tmp_path):
 )
 def test_a_card_needs_kernels_of_its_own_major_version_or_code_to_compile(built, capability, fits):
     assert (missing_kernels(built, capability) is None) is fits
+
+
+def test_what_does_not_fit_into_memory_is_halved_and_stays_so(capsys):
+    def compute(images):
+        if len(images) > 100:
+            raise torch.OutOfMemoryError
+        return 2 * images
+
+    batch, images = BatchSize(256, "evaluation"), torch.arange(300)
+    assert torch.equal(batch.concatenated(compute, images), 2 * images)
+    assert batch.images == 64
+    assert capsys.readouterr().err.splitlines()[-1].startswith("out of memory: 64 images at a time for evaluation")
+    assert torch.equal(batch.concatenated(compute, images[:10]), 2 * images[:10])
+    assert batch.images == 64
+
+
+def test_memory_that_does_not_suffice_for_one_image_is_told():
+    def compute(size):
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(UserError, match="memory: found too little for evaluation of one image"):
+        BatchSize(4, "evaluation").fit(compute, 300)
