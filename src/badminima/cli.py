@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel
 
 from badminima.config.base import parse
+from badminima.config.load import typed
 from badminima.errors import Interrupted, UserError
 from badminima.storage.files import user_path
 
@@ -124,7 +125,7 @@ def _plain(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return yaml.safe_load(text)
+        return typed(yaml.safe_load(text))
 
 
 def _settings_in(content: Any) -> Any:

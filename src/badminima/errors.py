@@ -19,6 +19,7 @@ class UserError(Exception):
         text = f"{where}: found {found}; {remedy}"
         super().__init__("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))
         self.where, self.found, self.remedy = where, found, remedy
+        self.errors: list[UserError] = [self]
 
 
 class UserErrors(UserError):  # noqa: N818

@@ -118,7 +118,7 @@ class Ball(Section):
     rho: Number
 
 
-@pytest.mark.parametrize("text", ['{"rho": 1e-6}', "{rho: 0.000001}", "@record.json"])
+@pytest.mark.parametrize("text", ['{"rho": 1e-6}', "{rho: 1e-6}", "@record.json"])
 def test_settings_are_text_or_a_file_or_stand_in_a_record(tmp_path, monkeypatch, text):
     (tmp_path / "record.json").write_text('{"settings": {"rho": 1e-6}, "seconds": 3}')
     monkeypatch.chdir(tmp_path)

@@ -49,7 +49,7 @@ def extend(monkeypatch, tmp_path) -> Callable[[str, str, str], None]:
         exec(found(r"```python\n(class \w+\(Options\):.*?)```"), sections)
         for new in sections.keys() - vars(options).keys():
             monkeypatch.setattr(options, new, sections[new], raising=False)
-        entry = eval(found(rf'Line in `{family}`.*?`"{name}": (.*?)`'), {**sections, **vars(registry)})
+        entry = eval(found(rf"Line in `{family}`.*?`{name}=(.*?)`"), {**sections, **vars(registry)})
         monkeypatch.setitem(getattr(registry, family).entries, name, entry)
 
     return add

@@ -9,24 +9,14 @@ set to null in an overlay is removed.
 - Others use: the sections from here, ``load_config``, ``parse``, the registries.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from badminima.config import studies as of
 from badminima.config.base import Name, Section
 from badminima.config.data import AugmentationConfig, DataConfig, DatasetConfig, ModelConfig
-from badminima.config.studies import (
-    ClaimsConfig,
-    FigureConfig,
-    GridConfig,
-    MeasuringConfig,
-    PlanConfig,
-    ResourcesConfig,
-    StatisticsConfig,
-    StudyConfig,
-    TableConfig,
-    ZooConfig,
-)
+from badminima.config.studies import FigureConfig, MeasuringConfig, StatisticsConfig, StudyConfig
 from badminima.config.toy import ToyConfig, ToyPretraining, ToyRun
 from badminima.config.training import (
     AdversarialInit,
@@ -64,28 +54,15 @@ class Config(Section):
     recipes: dict[Name, RecipeConfig]
     pretraining: OptimizationConfig = OptimizationConfig()
     training: OptimizationConfig = OptimizationConfig()
-    grid: GridConfig = GridConfig()
+    grid: of.GridConfig = of.GridConfig()
     studies: dict[Name, StudyConfig]
     diagnostics: list[str] = Field(["distance", "norms"], min_length=1, description="Measurements made on every run.")
     measuring: MeasuringConfig = MeasuringConfig()
     figures: dict[Name, FigureConfig]
-    tables: dict[Name, TableConfig] = Field({}, description="Tables for papers.")
+    tables: dict[Name, of.TableConfig] = Field({}, description="Tables for papers.")
     statistics: StatisticsConfig = StatisticsConfig()
-    claims: ClaimsConfig
+    claims: of.ClaimsConfig
     toy: ToyConfig | None = Field(ToyConfig(), description="The two-dimensional toy experiment; null: without it.")
-    plan: PlanConfig = PlanConfig()
-    zoo: ZooConfig = ZooConfig()
-    resources: ResourcesConfig = ResourcesConfig()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _studies_take_the_grid(cls, raw: Any) -> Any:
-        """Write the grid into the studies that name no datasets, models or seeds of their own."""
-        if not (isinstance(raw, dict) and isinstance(raw.get("grid"), dict) and isinstance(raw.get("studies"), dict)):
-            return raw
-        grid = {axis: values for axis, values in raw["grid"].items() if isinstance(values, list)}
-        grid = {axis: values for axis, values in grid.items() if axis in GridConfig.model_fields}
-        studies = {
-            name: {**grid, **study} if isinstance(study, dict) else study for name, study in raw["studies"].items()
-        }
-        return {**raw, "studies": studies}
+    plan: of.PlanConfig = of.PlanConfig()
+    zoo: of.ZooConfig = of.ZooConfig()
+    resources: of.ResourcesConfig = of.ResourcesConfig()

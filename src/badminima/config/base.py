@@ -27,8 +27,7 @@ def check_name(name: str) -> str:
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100), AfterValidator(check_name)]
 # Values of --config arrive as text, which is read as a number where it is one.
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
-# YAML reads 5e-4 as text; accept it as the number it looks like.
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 # Tables hold seeds as 64-bit integers.

@@ -57,10 +57,8 @@ def _twice(where: str, values: Sequence[object]) -> Mistakes:
 def _raised(validate: Callable[..., object], *given: object) -> Mistakes:
     try:
         validate(*given)
-    except UserErrors as mistakes:
-        yield from mistakes.errors
     except UserError as mistake:
-        yield mistake
+        yield from mistake.errors
 
 
 def _grid(config: Config) -> Mistakes:
@@ -125,11 +123,8 @@ def _studies(config: Config) -> Mistakes:
         yield from _unknown(f"{where}.only", limited, config.inits)
         for init, recipes in limited.items():
             yield from _unknown(f"{where}.only.{init}", recipes, config.recipes)
-            if (
-                init in study.inits
-                and {*recipes, *study.recipes} <= {*config.recipes}
-                and not {*recipes} & {*study.recipes}
-            ):
+            known = {*recipes, *study.recipes} <= {*config.recipes}
+            if known and init in study.inits and not {*recipes} & {*study.recipes}:
                 yield UserError(f"{where}.only.{init}", recipes, f"expected some of {', '.join(study.recipes)}")
         yield from _unknown(f"{where}.along", study.along, of_one_run)
     for role, named in config.claims.model_dump(exclude_none=True).items():
@@ -241,19 +236,16 @@ def _shown(config: Config) -> Mistakes:
 
 def _axes(config: Config) -> Mistakes:
     """Require that a study has what its figures, tables and the zoo show."""
-    chosen = {
-        f"{section}.{name}": entry
-        for section in ("figures", "tables")
-        for name, entry in getattr(config, section).items()
-    }
-    for where, entry in {**chosen, "zoo": config.zoo}.items():
+    figures = {f"figures.{name}": figure for name, figure in config.figures.items()}
+    tables = {f"tables.{name}": table for name, table in config.tables.items()}
+    for where, entry in {**figures, **tables, "zoo": config.zoo}.items():
         study = config.studies[getattr(entry, "study", config.claims.study)]
         for axis in ("recipes", "inits", "seeds"):
             yield from _unknown(f"{where}.{axis}", getattr(entry, axis, None) or [], getattr(study, axis))
 
 
 def _shifts(config: Config) -> Mistakes:
-    """Refuse shifts that move all of an image away, and crops of nothing but padding."""
+    """Refuse shifts that move all of an image away."""
     shifts = config.measuring.options.get("robustness", {}).get("shift", [])
     for name in sorted({name for study in config.studies.values() for name in study.datasets}):
         entry = config.datasets[name]
@@ -261,12 +253,9 @@ def _shifts(config: Config) -> Mistakes:
         # Only their file knows the side of a user's arrays.
         known = inf if source.origin == "local" else min(source.image_shape[1:])
         side = getattr(source.options(**entry.options), "side", known)
-        expected = f"expected less than {side}, the side of the images of {name} in pixels"
-        recipes = {recipe for study in config.studies.values() if name in study.datasets for recipe in study.recipes}
-        if entry.augmentation.padding >= side and any(config.recipes[recipe].augmentation for recipe in recipes):
-            yield UserError(f"datasets.{name}.augmentation.padding", entry.augmentation.padding, expected)
         if max(shifts, default=0) >= side:
-            yield UserError("measuring.options.robustness.shift", shifts, expected)
+            remedy = f"expected less than {side}, the side of the images of {name} in pixels"
+            yield UserError("measuring.options.robustness.shift", shifts, remedy)
             return
 
 
@@ -274,48 +263,39 @@ def _figures(config: Config) -> Mistakes:
     """Require the measurements and the doses that a figure shows."""
     for name, figure in config.figures.items():
         kind, study = FIGURES.entry(figure.kind or name), config.studies[figure.study]
-        for where, needed, listed in (
-            ("diagnostics", kind.needs, config.diagnostics),
-            (f"studies.{figure.study}.along", kind.along, study.along),
-        ):
-            for diagnostic in needed:
-                if diagnostic not in listed:
-                    yield UserError(where, listed, f"figures.{name} needs {diagnostic} among them")
+        lacking = [("diagnostics", config.diagnostics, one) for one in kind.needs]
+        lacking += [(f"studies.{figure.study}.along", study.along, one) for one in kind.along]
+        for where, listed, diagnostic in lacking:
+            if diagnostic not in listed:
+                yield UserError(where, listed, f"figures.{name} needs {diagnostic} among them")
         if kind.whole_study and (figure.recipes or figure.inits):
             yield UserError(f"figures.{name}", "recipes or inits", "this figure shows all of its study")
-        if not kind.over and figure.over is not None:
-            yield UserError(
-                f"figures.{name}.over", repr(figure.over), "this kind of figure is not drawn over a setting"
-            )
-        if kind.over and (figure.over is None or doses_of(config, figure, figure.over) is None):
+        over = figure.over
+        if not kind.over and over is not None:
+            yield UserError(f"figures.{name}.over", repr(over), "this kind of figure is not drawn over a setting")
+        if kind.over and (over is None or doses_of(config, figure, over) is None):
             remedy = "expected a number that two of its inits or recipes differ in, and in nothing else"
-            yield UserError(f"figures.{name}.over", repr(figure.over), remedy)
+            yield UserError(f"figures.{name}.over", repr(over), remedy)
 
 
 def _tables(config: Config) -> Mistakes:
     """Require inits that cross the parts of a seed of a table of them."""
     for name, table in config.tables.items():
         if TABLES.entry(table.kind or name).of_parts and parts_of(config, table) is None:
-            yield UserError(
-                f"tables.{name}.inits",
-                ", ".join(table.inits or config.studies[table.study].inits),
-                "expected adversarial inits that differ in confusing_seed and in the seed of their random weights "
-                "alone, one for each pair of at least two of both, and at least two seeds of the study",
-            )
+            remedy = "expected adversarial inits that differ in confusing_seed and in the seed of their random weights "
+            remedy += "alone, one for each pair of at least two of both, and at least two seeds of the study"
+            yield UserError(f"tables.{name}.inits", table.inits or config.studies[table.study].inits, remedy)
 
 
 def doses_of(config: Config, figure: FigureConfig, over: str) -> Doses | None:
     """Return the doses of a figure: a number of its inits, else of its recipes; None if no two differ in it alone."""
     study, phase = config.studies[figure.study], config.training
     inits = {name: config.inits[name] for name in figure.inits or study.inits}
-    recipes = {
+    recipes = {name: config.recipes[name] for name in figure.recipes or study.recipes}
+    for name, recipe in recipes.items():
         # What a recipe leaves to the phase is a number too.
-        name: recipe.model_copy(
-            update={"batch_size": recipe.batch_size or phase.batch_size, "epochs": recipe.epochs or phase.epochs}
-        )
-        for name in figure.recipes or study.recipes
-        for recipe in (config.recipes[name],)
-    }
+        own = {"batch_size": recipe.batch_size or phase.batch_size, "epochs": recipe.epochs or phase.epochs}
+        recipes[name] = recipe.model_copy(update=own)
     if series := _series(inits, over):
         return Doses(over=over, axis="inits", series=series)
     series = _series(recipes, over)

@@ -14,9 +14,7 @@ class DataConfig(Section):
     download_dir: Text = Field("data", description="Folder that downloads go to, shared by all configs.")
     local_dirs: dict[Name, Text] = Field({}, description="Dataset source -> folder that already holds its files.")
     urls: dict[Name, list[Address]] = Field(
-        {},
-        description="Dataset source -> mirrors: addresses of folders with its published archives, tried in order; "
-        "credentials are read from `~/.netrc`.",
+        {}, description="Dataset source -> mirrors of its archives, tried in order; credentials from `~/.netrc`."
     )
 
 
@@ -33,9 +31,7 @@ class DatasetConfig(Section):
     source: str = Field(description="Name of a dataset source.")
     options: dict[str, Any] = Field({}, description="Options of that source, for example the side of its images.")
     path: Annotated[Text, Field(min_length=1)] | None = Field(
-        None,
-        description="Folder or archive that already holds its files; null: that of its source in data.local_dirs, or a "
-        "download.",
+        None, description="Folder or archive with its files; null: its source's in data.local_dirs, or a download."
     )
     train_size: Count | None = Field(None, description="Training images to use, drawn evenly over classes; null: all.")
     validation_size: int = Field(0, ge=0, description="Images held out of training, to choose settings on.")

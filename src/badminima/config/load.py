@@ -7,7 +7,7 @@ is. What a job is told is the entry as it reads when all of this is worked out.
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +42,7 @@ def load_config(raw: Mapping[str, Any], warn: Callable[[str], None] = lambda lin
     Raises:
         UserError: on wrong entries, a line for each that names its key, its value and what is allowed.
     """
-    config = _fitted(_parsed(Config, raw), raw, warn)
+    config = _fitted(_on_the_grid(_parsed(Config, raw)), raw, warn)
     check(config)
     return _in_order(config)
 
@@ -59,7 +59,7 @@ def load_inits(raw: Mapping[str, Any]) -> dict[str, InitConfig]:
 
 
 class _Reader(yaml.SafeLoader):
-    """Refuses what YAML takes without a word: a key given twice, and an integer that it reads as another one."""
+    """Refuses a key given twice, of which YAML takes the last without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [str(key.value) for key, _ in node.value]
@@ -69,19 +69,9 @@ class _Reader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(problem=f"key {key!r} a second time", problem_mark=mark)
         return super().construct_mapping(node, deep)
 
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        number = int(super().construct_yaml_int(node))
-        if str(number) != node.value.lstrip("+"):
-            problem = f"{node.value}, which YAML reads as {number}"
-            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
-        return number
-
-
-_Reader.add_constructor("tag:yaml.org,2002:int", _Reader.construct_yaml_int)
-
 
 def check_files(paths: Iterable[Path]) -> None:
-    """Raise UserError where a config file is no mapping, gives a key twice, or has a number that YAML misreads."""
+    """Raise UserError where a config file is no mapping, or gives a key twice."""
     for path in paths:
         try:
             text = path.read_text(encoding="utf-8")
@@ -103,7 +93,7 @@ Parsed = TypeVar("Parsed", bound=Section)
 
 def _parsed(model: type[Parsed], raw: Mapping[str, Any]) -> Parsed:
     """Return a raw configuration as a typed section, when entries have what they extend."""
-    content = _typed(raw)
+    content = typed(raw)
     try:
         return parse(model, _resolved(content))
     except UserErrors as error:
@@ -121,11 +111,12 @@ def scalar_of(text: str) -> Any:
     return text
 
 
-def _typed(value: Any) -> Any:
+def typed(value: Any) -> Any:
+    """Return plain data whose texts are what they read as."""
     if isinstance(value, Mapping):
-        return {key: _typed(item) for key, item in value.items()}
+        return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_typed(item) for item in value]
+        return [typed(item) for item in value]
     return scalar_of(value) if isinstance(value, str) else value
 
 
@@ -222,6 +213,16 @@ def _is_inherited(mistake: UserError, content: Mapping[str, Any]) -> bool:
     return False
 
 
+def _on_the_grid(config: Config) -> Config:
+    """Return a config with the grid written into the studies that name no datasets, models or seeds of their own."""
+    grid = dict(config.grid)
+    studies = {
+        name: study.model_copy(update={axis: grid[axis] for axis in grid if not getattr(study, axis)})
+        for name, study in config.studies.items()
+    }
+    return config.model_copy(update={"studies": studies})
+
+
 def _fitted(config: Config, raw: Mapping[str, Any], warn: Callable[[str], None]) -> Config:
     """Return a config whose figures, tables and zoo leave out the recipes and inits that their studies lack.
 
@@ -232,8 +233,9 @@ def _fitted(config: Config, raw: Mapping[str, Any], warn: Callable[[str], None])
     def fit(section: Any, where: str, study: str) -> Any:
         for axis, names in known.items() if study in config.studies else ():
             chosen = getattr(section, axis) or []
-            left = _left(chosen, getattr(config.studies[study], axis), names)
-            if left != chosen:
+            there = getattr(config.studies[study], axis)
+            left = [name for name in chosen if name in there or name not in names]
+            if left != chosen and {*left} & {*there}:
                 gone = ", ".join(name for name in chosen if name not in left)
                 warn(f"{where}.{axis}: without {gone}; to have it, add it to studies.{study}.{axis}")
                 section = section.model_copy(update={axis: left})
@@ -243,12 +245,6 @@ def _fitted(config: Config, raw: Mapping[str, Any], warn: Callable[[str], None])
     tables = {name: fit(table, f"tables.{name}", table.study) for name, table in config.tables.items()}
     zoo = fit(config.zoo, "zoo", config.claims.study)
     return config.model_copy(update={"figures": figures, "tables": tables, "zoo": zoo})
-
-
-def _left(chosen: list[str], there: Collection[str], known: Collection[str]) -> list[str]:
-    """Return the chosen names that are there; all of them if none is, or if one is unknown."""
-    left = [name for name in chosen if name in there or name not in known]
-    return left if set(left) & set(there) else chosen
 
 
 def _in_order(config: Config) -> Config:

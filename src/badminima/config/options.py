@@ -6,20 +6,13 @@ anything runs.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
+from pydantic import AfterValidator, Field
 
 from badminima.config.base import Count, Name, Number, Section
 
 
 class Options(Section):
     """Base of all options, and the section of an extension that has none."""
-
-
-def _number(value: Any) -> Any:
-    """Refuse true and false, which pydantic reads as 1 and 0 where text may stand for a number."""
-    if isinstance(value, bool):
-        raise ValueError("expected a number")
-    return value
 
 
 def _odd(value: int) -> int:
@@ -40,16 +33,15 @@ def _once(values: list[Any]) -> list[Any]:
 # Messages are made from the JSON schema: it is told what validators demand beyond pydantic's own bounds.
 Odd = Annotated[int, Field(ge=3, le=1001, json_schema_extra={"not": {"multipleOf": 2}}), AfterValidator(_odd)]
 ONCE = (Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_once))
-NUMBER = BeforeValidator(_number)
-Size = Annotated[Number, Field(gt=0, le=1e6), NUMBER]
-Fraction = Annotated[Number, Field(gt=0, le=1), NUMBER]
+Size = Annotated[Number, Field(gt=0, le=1e6)]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
 # In units of 1/255, one level of an 8-bit image.
-Levels = Annotated[Number, Field(gt=0, le=255), NUMBER]
+Levels = Annotated[Number, Field(gt=0, le=255)]
 # Upper bounds of counts: more is a slip that would take days, or all memory.
 # Hutch++ spends a third of its products on each of its parts, and a standard error takes two.
 Products = Annotated[int, Field(ge=6, le=99_999, multiple_of=3)]
-Draws = Annotated[int, Field(ge=1, le=10_000)]
 Steps = Annotated[int, Field(ge=1, le=10_000)]
+Draws = Steps
 Points = Annotated[int, Field(ge=2, le=1001)]
 Widths = Annotated[list[Annotated[int, Field(ge=1, le=65_536)]], Field(min_length=1)]
 Stem = Literal["small", "imagenet"]
@@ -78,8 +70,8 @@ class ImageFolderOptions(Options):
     """Options of a folder of images."""
 
     side: int = Field(32, ge=8, le=2048, description="Height and width of the images, in pixels.")
-    resize: StrictBool = Field(True, description="Resize the shorter side and crop; false: refuse other sizes.")
-    grey: StrictBool = Field(False, description="Read images as one channel of grey; false: as red, green and blue.")
+    resize: bool = Field(True, description="Resize the shorter side and crop; false: refuse other sizes.")
+    grey: bool = Field(False, description="Read images as one channel of grey; false: as red, green and blue.")
 
 
 class ArraysOptions(Options):
@@ -106,14 +98,8 @@ class ConvnetOptions(Options):
 
 
 NORM = "Normalization: batch, group (GroupNorm with 32 channels a group) or none."
-INITIALIZATION = (
-    "How weights are drawn: torch (its defaults), torch_0.3 (the same, with BatchNorm's scales uniform in [0, 1)), or "
-    "convolutions Kaiming normal, by their inputs or outputs."
-)
-STEM = (
-    "First layers: small keeps the image size (3x3 convolution); imagenet has a 7x7 convolution and a max-pool, each "
-    "with stride 2, for images of 128 pixels or more."
-)
+INITIALIZATION = "Weights: torch, torch_0.3 (BatchNorm scales uniform in [0, 1)), Kaiming normal by inputs or outputs."
+STEM = "First layers: small keeps the image size; imagenet (7x7, max-pool) halves it twice, for 128 pixels or more."
 
 
 class VggOptions(Options):
@@ -164,9 +150,7 @@ class RobustnessOptions(Options):
     images: Count = Field(1000, description="Test images that they are measured on, at most.")
     fgsm: Annotated[list[Levels], *ONCE] = Field([2, 4, 8], description="Radii of FGSM, in units of 1/255.")
     pgd_linf: Annotated[list[Levels], *ONCE] = Field([2, 4, 8], description="Radii in the maximum norm, in 1/255.")
-    pgd_l2: Annotated[list[Size], *ONCE] = Field(
-        [0.25, 0.5, 1.0], description="Radii of PGD in the Euclidean norm of an image with values 0 to 1."
-    )
+    pgd_l2: Annotated[list[Size], *ONCE] = Field([0.25, 0.5, 1.0], description="Euclidean radii of PGD, on values 0-1.")
     steps: Steps = Field(20, description="Steps of PGD.")
     gaussian: Annotated[list[Size], *ONCE] = Field([0.05, 0.1, 0.2], description="Deviations of noise on values 0-1.")
     shift: Annotated[list[Annotated[int, Field(ge=1, le=2047)]], *ONCE] = Field([1, 2], description="Shifts in pixels.")
@@ -178,13 +162,9 @@ class TraceOptions(Options):
 
     images: Count = Field(250, description="Training images that they are measured on, at most.")
     products: Products = Field(45, description="Hessian-vector products for the trace.")
-    flip_probability: Annotated[Number, Field(gt=0, lt=1), NUMBER] = Field(
-        0.2, description="Probability that a label is flipped to another class."
-    )
-    draws: Annotated[int, Field(ge=2, le=10_000)] = Field(
-        10,
-        description="Gradients of each image behind the noise covariance, which is exact where they are at least as "
-        "many as classes.",
+    flip_probability: Number = Field(0.2, gt=0, lt=1, description="Probability that a label becomes another one.")
+    draws: int = Field(
+        10, ge=2, le=10_000, description="Gradients per image of the noise covariance; exact if >= classes."
     )
 
 
@@ -218,9 +198,7 @@ class LandscapeOptions(Options):
     recipes: Annotated[list[Name], *ONCE] = Field(["vanilla", "da+m+l2"], description="Recipes that are surveyed.")
     path: Points = Field(15, description="Points on each half of the path from the random weights to the end.")
     plane: Points = Field(21, description="Points along each side of the plane's grid.")
-    margin: Annotated[Number, Field(ge=0, le=100), NUMBER] = Field(
-        0.25, description="Room around the three points, as a share of their extent."
-    )
+    margin: Number = Field(0.25, ge=0, le=100, description="Room around the three points, as a share of their extent.")
 
 
 class FilterLandscapeOptions(Options):
@@ -229,6 +207,4 @@ class FilterLandscapeOptions(Options):
     images: Count = Field(500, description="Training images that it is measured on, at most.")
     directions: int = Field(2, ge=1, le=100, description="Random directions, each drawn anew.")
     points: Odd = Field(21, description="Points along each direction; odd, so that one is the end of the run.")
-    radius: Annotated[Number, Field(gt=0, le=100), NUMBER] = Field(
-        1.0, description="How far each line goes to both sides, in norms of the filters."
-    )
+    radius: Number = Field(1.0, gt=0, le=100, description="How far each line goes both ways, in norms of the filters.")

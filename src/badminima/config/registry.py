@@ -130,11 +130,11 @@ class Registry(Generic[Kind]):
     Args:
         family: what an entry is, for messages ("dataset source", "architecture", ...).
         package: the package that targets lie in, where they name a module alone.
-        entries: the extensions this version has.
+        entries: the extensions this version has, by name.
     """
 
-    def __init__(self, family: str, package: str, entries: Mapping[str, Kind]) -> None:
-        self.family, self.package, self.entries = family, package, dict(entries)
+    def __init__(self, family: str, package: str, **entries: Kind) -> None:
+        self.family, self.package, self.entries = family, package, entries
 
     @property
     def names(self) -> list[str]:
@@ -161,124 +161,108 @@ class Registry(Generic[Kind]):
 SOURCES = Registry(
     "dataset source",
     "badminima.data.sources",
-    {
-        "digits": SourceEntry(
-            "digits:Digits", images=(1_797, 0), image_shape=(1, 8, 8), origin="embedded", verified=True
-        ),
-        "fashion_mnist": SourceEntry(
-            "fashion_mnist:FashionMNIST", images=(60_000, 10_000), image_shape=(1, 28, 28), verified=True
-        ),
-        "cifar10": SourceEntry("cifar:Cifar10", verified=True),
-        "cifar100": SourceEntry("cifar:Cifar100", verified=True),
-        "cinic10": SourceEntry("cinic10:Cinic10", of.Cinic10Options, images=(90_000, 90_000)),
-        "restricted_imagenet": SourceEntry(
-            "restricted_imagenet:RestrictedImageNet",
-            of.RestrictedImageNetOptions,
-            images=(257_748, 10_150),
-            image_shape=(3, 64, 64),
-            origin="local",
-        ),
-        "image_folder": SourceEntry(
-            "image_folder:ImageFolder", of.ImageFolderOptions, origin="local", endings=IMAGE_ENDINGS
-        ),
-        "arrays": SourceEntry("arrays:Arrays", of.ArraysOptions, origin="local", endings=(".npy",)),
-    },
+    digits=SourceEntry("digits:Digits", images=(1_797, 0), image_shape=(1, 8, 8), origin="embedded", verified=True),
+    fashion_mnist=SourceEntry(
+        "fashion_mnist:FashionMNIST", images=(60_000, 10_000), image_shape=(1, 28, 28), verified=True
+    ),
+    cifar10=SourceEntry("cifar:Cifar10", verified=True),
+    cifar100=SourceEntry("cifar:Cifar100", verified=True),
+    cinic10=SourceEntry("cinic10:Cinic10", of.Cinic10Options, images=(90_000, 90_000)),
+    restricted_imagenet=SourceEntry(
+        "restricted_imagenet:RestrictedImageNet",
+        of.RestrictedImageNetOptions,
+        images=(257_748, 10_150),
+        image_shape=(3, 64, 64),
+        origin="local",
+    ),
+    image_folder=SourceEntry("image_folder:ImageFolder", of.ImageFolderOptions, origin="local", endings=IMAGE_ENDINGS),
+    arrays=SourceEntry("arrays:Arrays", of.ArraysOptions, origin="local", endings=(".npy",)),
 )
 
 ARCHITECTURES = Registry(
     "architecture",
     "badminima.models",
-    {
-        "mlp": ArchitectureEntry("small:mlp", of.MlpOptions, parameters=42_634),
-        "convnet": ArchitectureEntry("small:convnet", of.ConvnetOptions, parameters=94_186),
-        "vgg16": ArchitectureEntry("vgg:vgg16", of.VggOptions, parameters=14_728_266),
-        "vgg19": ArchitectureEntry("vgg:vgg19", of.VggOptions, parameters=20_040_522),
-        "resnet18": ArchitectureEntry("resnet:resnet18", of.ResNetOptions, parameters=11_173_962),
-        "resnet50": ArchitectureEntry("resnet:resnet50", of.ResNetOptions, parameters=23_520_842),
-        "densenet40": ArchitectureEntry("densenet:densenet40", of.DenseNetOptions, parameters=176_122),
-    },
+    mlp=ArchitectureEntry("small:mlp", of.MlpOptions, parameters=42_634),
+    convnet=ArchitectureEntry("small:convnet", of.ConvnetOptions, parameters=94_186),
+    vgg16=ArchitectureEntry("vgg:vgg16", of.VggOptions, parameters=14_728_266),
+    vgg19=ArchitectureEntry("vgg:vgg19", of.VggOptions, parameters=20_040_522),
+    resnet18=ArchitectureEntry("resnet:resnet18", of.ResNetOptions, parameters=11_173_962),
+    resnet50=ArchitectureEntry("resnet:resnet50", of.ResNetOptions, parameters=23_520_842),
+    densenet40=ArchitectureEntry("densenet:densenet40", of.DenseNetOptions, parameters=176_122),
 )
 
 DIAGNOSTICS = Registry(
     "diagnostic",
     "badminima.diagnostics",
-    {
-        "distance": DiagnosticEntry("weights:distance", needs_start=True, needs_finite=False),
-        "norms": DiagnosticEntry("weights:norms", needs_start=True, needs_finite=False),
-        "start": DiagnosticEntry("weights:start_loss", needs_start=True, needs_finite=False),
-        "complexity": DiagnosticEntry("complexity:measure", of.ComplexityOptions),
-        "sharpness": DiagnosticEntry("sharpness:measure", of.SharpnessOptions),
-        "robustness": DiagnosticEntry("robustness:measure", of.RobustnessOptions, of_test_images=("robustness.",)),
-        "trace": DiagnosticEntry("trace:measure", of.TraceOptions),
-        "memory": DiagnosticEntry("memory:measure", needs_start=True),
-        "labels": DiagnosticEntry("memory:labels"),
-        "privacy": DiagnosticEntry("privacy:measure", of.PrivacyOptions, of_test_images=("privacy.",)),
-        "calibration": DiagnosticEntry("calibration:measure", of.CalibrationOptions, of_test_images=("calibration.",)),
-        "gradients": DiagnosticEntry("gradients:measure", of.GradientsOptions, needs_start=True),
-        "units": DiagnosticEntry("units:measure"),
-        "filter_landscape": DiagnosticEntry("filter_landscape:measure", of.FilterLandscapeOptions),
-        "functions": DiagnosticEntry(
-            "functions:measure",
-            of.FunctionsOptions,
-            stage="compare",
-            of_test_images=("functions.disagreement", "functions.kl"),
-        ),
-        "landscape": DiagnosticEntry("landscape:landscape", of.LandscapeOptions, stage="landscape"),
-    },
+    distance=DiagnosticEntry("weights:distance", needs_start=True, needs_finite=False),
+    norms=DiagnosticEntry("weights:norms", needs_start=True, needs_finite=False),
+    start=DiagnosticEntry("weights:start_loss", needs_start=True, needs_finite=False),
+    complexity=DiagnosticEntry("complexity:measure", of.ComplexityOptions),
+    sharpness=DiagnosticEntry("sharpness:measure", of.SharpnessOptions),
+    robustness=DiagnosticEntry("robustness:measure", of.RobustnessOptions, of_test_images=("robustness.",)),
+    trace=DiagnosticEntry("trace:measure", of.TraceOptions),
+    memory=DiagnosticEntry("memory:measure", needs_start=True),
+    labels=DiagnosticEntry("memory:labels"),
+    privacy=DiagnosticEntry("privacy:measure", of.PrivacyOptions, of_test_images=("privacy.",)),
+    calibration=DiagnosticEntry("calibration:measure", of.CalibrationOptions, of_test_images=("calibration.",)),
+    gradients=DiagnosticEntry("gradients:measure", of.GradientsOptions, needs_start=True),
+    units=DiagnosticEntry("units:measure"),
+    filter_landscape=DiagnosticEntry("filter_landscape:measure", of.FilterLandscapeOptions),
+    functions=DiagnosticEntry(
+        "functions:measure",
+        of.FunctionsOptions,
+        stage="compare",
+        of_test_images=("functions.disagreement", "functions.kl"),
+    ),
+    landscape=DiagnosticEntry("landscape:landscape", of.LandscapeOptions, stage="landscape"),
 )
 
 FIGURES = Registry(
     "figure",
     "badminima.report.figures",
-    {
-        "curves": FigureEntry("lines:draw_curves", "How do accuracies grow along training?", outcomes=True),
-        "pretraining": FigureEntry(
-            "pretraining:draw", "How does a network learn random labels by heart?", outcomes=True, whole_study=True
-        ),
-        "ablation": FigureEntry("panels:draw_ablation", outcomes=True),
-        "distance": FigureEntry("panels:draw", "How far does each run travel?", needs=("distance", "norms")),
-        "complexity": FigureEntry("panels:draw", "Are bad minima more complex?", needs=("complexity",)),
-        "sharpness": FigureEntry("panels:draw", "Are bad minima sharper?", needs=("sharpness",)),
-        "robustness": FigureEntry("lines:draw_robustness", "Are bad minima less robust?", needs=("robustness",)),
-        "memory": FigureEntry("panels:draw", "What is left of the wrong labels?", needs=("memory", "privacy")),
-        "privacy": FigureEntry("panels:draw", "Do bad minima leak their training images?", needs=("privacy",)),
-        "units": FigureEntry("panels:draw", "Which units does a run use?", needs=("units",)),
-        "calibration": FigureEntry("calibration:draw", "Are bad minima well calibrated?", needs=("calibration",)),
-        "landscape": FigureEntry("landscape:draw", "What does the loss around a run look like?", needs=("landscape",)),
-        "filter_landscape": FigureEntry(
-            "landscape:draw_filters",
-            "How wide are the valleys of bad, good and escaped minima?",
-            needs=("filter_landscape",),
-        ),
-        "measures": FigureEntry(
-            "measures:draw", "Which measure distinguishes bad minima from good ones?", whole_study=True
-        ),
-        "scatter": FigureEntry("measures:draw_scatter", "How does the generalization gap grow with each measure?"),
-        "escape": FigureEntry("escape:draw", "How much of the gap does each recipe close?", outcomes=True),
-        "response": FigureEntry("response:draw", outcomes=True, over=True),
-        "label_noise": FigureEntry("label_noise:draw", along=("trace",), outcomes=True),
-        "mechanism": FigureEntry(
-            "mechanism:draw",
-            "What changes on the way out of a bad minimum?",
-            along=("gradients", "units", "norms", "distance"),
-            outcomes=True,
-        ),
-        "memorisation": FigureEntry(
-            "pretraining:draw_memorisation",
-            "What does a pretraining learn first?",
-            along=("distance", "labels"),
-            outcomes=True,
-            whole_study=True,
-        ),
-    },
+    curves=FigureEntry("lines:draw_curves", "How do accuracies grow along training?", outcomes=True),
+    pretraining=FigureEntry(
+        "pretraining:draw", "How does a network learn random labels by heart?", outcomes=True, whole_study=True
+    ),
+    ablation=FigureEntry("panels:draw_ablation", outcomes=True),
+    distance=FigureEntry("panels:draw", "How far does each run travel?", needs=("distance", "norms")),
+    complexity=FigureEntry("panels:draw", "Are bad minima more complex?", needs=("complexity",)),
+    sharpness=FigureEntry("panels:draw", "Are bad minima sharper?", needs=("sharpness",)),
+    robustness=FigureEntry("lines:draw_robustness", "Are bad minima less robust?", needs=("robustness",)),
+    memory=FigureEntry("panels:draw", "What is left of the wrong labels?", needs=("memory", "privacy")),
+    privacy=FigureEntry("panels:draw", "Do bad minima leak their training images?", needs=("privacy",)),
+    units=FigureEntry("panels:draw", "Which units does a run use?", needs=("units",)),
+    calibration=FigureEntry("calibration:draw", "Are bad minima well calibrated?", needs=("calibration",)),
+    landscape=FigureEntry("landscape:draw", "What does the loss around a run look like?", needs=("landscape",)),
+    filter_landscape=FigureEntry(
+        "landscape:draw_filters",
+        "How wide are the valleys of bad, good and escaped minima?",
+        needs=("filter_landscape",),
+    ),
+    measures=FigureEntry("measures:draw", "Which measure distinguishes bad minima from good ones?", whole_study=True),
+    scatter=FigureEntry("measures:draw_scatter", "How does the generalization gap grow with each measure?"),
+    escape=FigureEntry("escape:draw", "How much of the gap does each recipe close?", outcomes=True),
+    response=FigureEntry("response:draw", outcomes=True, over=True),
+    label_noise=FigureEntry("label_noise:draw", along=("trace",), outcomes=True),
+    mechanism=FigureEntry(
+        "mechanism:draw",
+        "What changes on the way out of a bad minimum?",
+        along=("gradients", "units", "norms", "distance"),
+        outcomes=True,
+    ),
+    memorisation=FigureEntry(
+        "pretraining:draw_memorisation",
+        "What does a pretraining learn first?",
+        along=("distance", "labels"),
+        outcomes=True,
+        whole_study=True,
+    ),
 )
 
 TABLES = Registry(
     "table",
     "badminima.report.tables",
-    {
-        "main": TableEntry("cells:make_main"),
-        "ablation": TableEntry("cells:make_ablation"),
-        "seed_parts": TableEntry("seed_parts:make", of_parts=True),
-    },
+    main=TableEntry("cells:make_main"),
+    ablation=TableEntry("cells:make_ablation"),
+    seed_parts=TableEntry("seed_parts:make", of_parts=True),
 )

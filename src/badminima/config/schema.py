@@ -9,7 +9,7 @@ from typing import Any
 
 from badminima.config import Config
 from badminima.config.base import expectation
-from badminima.config.load import EXTENDS, TIMES
+from badminima.config.load import EXTENDS, GROUPS, TIMES
 from badminima.config.registry import ARCHITECTURES, DIAGNOSTICS, SOURCES, EntryWithOptions, Registry
 
 SCHEMA = Path("workflow/schemas/config.schema.json")
@@ -22,14 +22,6 @@ REGISTRIES: tuple[tuple[Registry[EntryWithOptions], str], ...] = (
     (DIAGNOSTICS, "measuring.options.<diagnostic>"),
 )
 
-# The sections that entries which extend each other may be.
-KINDS = {
-    "datasets": ["DatasetConfig"],
-    "models": ["ModelConfig"],
-    "inits": ["RandomInit", "AdversarialInit", "RescaledInit", "RunInit"],
-    "recipes": ["RecipeConfig"],
-}
-
 HEADER = """# Config keys
 
 Generated from the typed model by `make schema`; `config.yaml` and the files in `presets/` are examples.
@@ -37,10 +29,9 @@ Generated from the typed model by `make schema`; `config.yaml` and the files in 
 - Presets and `--config` overlay `config.yaml`: mappings merge, lists and scalars are replaced, and a named entry set to
   `null` is removed.
 - A dataset, model, init or recipe may extend others, with multiples of their numbers:
-  `l2_x3: {extends: l2, weight_decay: {times: 3}}`, `m+l2: {extends: [m, l2]}` (of two values the last counts; mappings
-  merge). Multiples of a recipe's `epochs` and `batch_size` are those of `training`, unless the other one has its own.
+  `l2_x3: {extends: l2, weight_decay: {times: 3}}`, `m+l2: {extends: [m, l2]}` (the last value counts). Multiples
+  of a recipe's `epochs` and `batch_size` are those of `training`, unless the other one has its own.
 - Names become folder names: lower-case letters, digits and `_ + . -`.
-- Wrong keys, types, values and references are told in one line, before anything runs.
 """
 
 
@@ -70,16 +61,16 @@ def _allow_extension(schema: dict[str, Any]) -> None:
         "additionalProperties": False,
     }
     names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    for group, kinds in KINDS.items():
+    for group in GROUPS:
+        ((pattern, entry),) = schema["properties"][group]["patternProperties"].items()
         properties: dict[str, Any] = {}
-        for section in (schema["$defs"][kind]["properties"] for kind in kinds):
+        for section in (schema["$defs"][_name(kind)]["properties"] for kind in entry.get("oneOf", [entry])):
             for key, node in section.items():
                 if any(option.get("type") in ("integer", "number") for option in node.get("anyOf", [node])):
                     section[key] = {"anyOf": [node, multiple]}
                 known = properties.get(key, {"anyOf": []})["anyOf"]
                 properties[key] = {"anyOf": [*known, section[key]]}
         extending = {"properties": {EXTENDS: names, **properties}, "additionalProperties": False}
-        ((pattern, entry),) = schema["properties"][group]["patternProperties"].items()
         choice = {"if": {"required": [EXTENDS]}, "then": {"type": "object", **extending}, "else": entry}
         schema["properties"][group]["patternProperties"] = {pattern: choice}
 

@@ -38,8 +38,7 @@ class StudyConfig(Section):
     recipes: Annotated[list[Name], Field(min_length=1)]
     seeds: Seeds = Field([], description="Seeds; without: the grid's.")
     only: Only = Field(
-        {},
-        description="Init -> those of the study's recipes that it is trained by; without an entry, or null: by all.",
+        {}, description="Init -> those of the study's recipes that it is trained by; no entry, or null: by all."
     )
     along: list[str] = Field([], description="Measured at every evaluated epoch of its runs and pretrainings.")
 
@@ -111,14 +110,10 @@ class PlanConfig(Section):
     """The cost of a grid, and how much of it may run on the machine where it is started."""
 
     device: str | None = Field(
-        None,
-        description="The device to reckon with, or a part of its name that no other has; null, or a GPU where the "
-        "config computes on the CPU: the one that this machine computes on.",
+        None, description="Device to reckon with, or part of its name; null, or a GPU for the CPU: this machine's."
     )
     speeds: list[Annotated[str, Field(pattern=r"^[^{}]+$")]] = Field(
-        [],
-        description="Tables of `make bench` from machines of your own, from the checkout's folder: they count before "
-        "those in `benchmarks/`.",
+        [], description="Your tables of `make bench`, from the checkout's folder: they count before `benchmarks/`."
     )
     local_hours: Annotated[Number, Field(gt=0)] | None = Field(
         24, description="Device-hours above which trainings are not started without a cluster; null: no limit."
@@ -130,8 +125,7 @@ class ClaimsConfig(Section):
 
     study: Name = Field(description="Claims 1 to 5: inits random and adversarial.")
     control: Name | None = Field(
-        None,
-        description="The controls: vanilla SGD from random, adversarial, random_rescaled, true_labels; null: in study.",
+        None, description="Controls: vanilla SGD from random, adversarial, random_rescaled, true_labels; null: study."
     )
     replication: Name | None = Field(None, description="Claim 6: vanilla from inits that differ in replication alone.")
     label_noise: Name | None = Field(None, description="Claims b: label_noise from adversarial_end and full_batch_end.")

@@ -63,12 +63,8 @@ class ToyConfig(Section):
     batch_size: Count = Field(10, description="Points of a batch; divides the number of training points.")
     pretraining: ToyPretraining = ToyPretraining()
     runs: dict[Name, ToyRun] = Field(
-        TOY_RUNS,
-        min_length=1,
-        description="Trainings by name, in the order of the figure; an overlay that gives any gives all.",
+        TOY_RUNS, min_length=1, description="Trainings by name, in the figure's order; an overlay gives all or none."
     )
-    seeds: list[Seed] = Field(
-        [0, 1, 2, 3, 4], min_length=1, description="Each draws its own points, labels and weights; the first is shown."
-    )
+    seeds: list[Seed] = Field([0, 1, 2, 3, 4], min_length=1, description="Each draws its own data; the first is shown.")
     animated: list[Name] = Field(["vanilla", "da", "da+m+l2"], min_length=1, description="Runs side by side.")
     frames: int = Field(60, ge=2, description="Pictures of the animation.")

@@ -30,9 +30,7 @@ class AdversarialInit(Section):
     replication: Count = Field(description="R: copies of each training image.")
     noise: Annotated[Number, Field(ge=0, lt=1)] = Field(description="N: fraction of values zeroed in each copy.")
     zeroing: Zeroing = Field(
-        "values",
-        description="Zero single channel values (published code), all channels of a pixel (prose), or pixels drawn "
-        "with replacement (Damian et al.'s code), of which some are drawn twice.",
+        "values", description="Zero values (published code), pixels (prose) or pixels with replacement (Damian et al.)."
     )
     label_fraction: Number = Field(1.0, ge=0, le=1, description="Share of copies with a random label; 0: true labels.")
     epochs_like: Name | None = Field(None, description="Train as many epochs as this init; null: to the target.")
@@ -46,8 +44,7 @@ class RescaledInit(Section):
     start: Name = Field("random", description="The random or adversarial init whose directions are kept.")
     like: Name = Field("adversarial", description="The random or adversarial init whose scale is taken.")
     norms: Literal["tensors", "total", "kept"] = Field(
-        "tensors",
-        description="Take the norm of each tensor, that of all together by one common factor, or keep the norms.",
+        "tensors", description="Take the norm of each tensor, that of all by one common factor, or keep the norms."
     )
     logits: bool = Field(True, description="Then scale the last linear layer until the logits spread alike.")
 
@@ -66,18 +63,10 @@ FIXED: dict[str, InitConfig] = {
     "random": RandomInit(kind="random", gain=1.0, seed=None),
     "adversarial": AdversarialInit(kind="adversarial", start="random", replication=1, noise=0, confusing_seed=None),
     "random_rescaled": RescaledInit(kind="rescaled", start="random", like="adversarial", norms="tensors", logits=True),
-    "true_labels": AdversarialInit(
-        kind="adversarial",
-        start="random",
-        replication=1,
-        noise=0,
-        label_fraction=0.0,
-        epochs_like="adversarial",
-        confusing_seed=None,
-    ),
     "adversarial_end": RunInit(kind="run", start="adversarial", recipe="vanilla"),
     "full_batch_end": RunInit(kind="run", start="random", recipe="full_batch"),
 }
+FIXED["true_labels"] = FIXED["adversarial"].model_copy(update={"label_fraction": 0.0, "epochs_like": "adversarial"})
 
 
 class RecipeConfig(Section):
@@ -95,16 +84,14 @@ class RecipeConfig(Section):
     label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Share of the target spread evenly over all classes.")
     gradient_clipping: Positive | None = Field(None, description="Largest norm of a step's gradient; null: any.")
     schedule: Literal["steps", "cosine", "constant"] = Field(
-        "steps",
-        description="Learning rate: by the phase's decay, half a cosine to 0 over all epochs, or constant.",
+        "steps", description="Learning rate: by the phase's decay, half a cosine to 0 over all epochs, or constant."
     )
     dropout: Number = Field(0.0, ge=0, lt=1, description="Probability that an input of the last layer is zeroed.")
     mixup: Positive | None = Field(None, description="Alpha of the Beta that blends pairs of images; null: without.")
     cutmix: Positive | None = Field(None, description="As mixup, pasting a rectangle; one of the two at most.")
     sam: Positive | None = Field(None, description="Rho of sharpness-aware minimization; null: without.")
     optimizer: Literal["sgd", "adam", "adamw"] = Field(
-        "sgd",
-        description="adam adds weight decay to the gradient, adamw decays the weights apart; both without momentum.",
+        "sgd", description="adam adds weight decay to the gradient, adamw decays weights apart; neither has momentum."
     )
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
         None, description="Decay per step of an average of the weights, which is evaluated and kept; null: no average."
@@ -123,16 +110,12 @@ class OptimizationConfig(Section):
     learning_rate: Positive = 0.1
     epochs: Count = 350
     milestones: list[Count] = Field(
-        [150, 250],
-        description="Epochs after which the learning rate is multiplied, increasing, none above epochs. []: never. One "
-        "that is the last epoch is never reached, nor is one after a pretraining has stopped at its target. Other "
-        "schedules than steps, and decay cosine_per_step, leave them aside.",
+        [150, 250], description="Increasing epochs, up to epochs, after which the rate is multiplied; []: never."
     )
     gamma: Positive = Field(0.1, description="Factor on the learning rate at each milestone.")
     decay: Literal["milestones", "cosine_per_step"] = Field(
         "milestones",
-        description="How the learning rate falls: at the milestones, or by half a cosine to 0 over all steps after the "
-        "warm-up.",
+        description="The rate falls at the milestones, or by half a cosine to 0 over the steps after warmup.",
     )
     warmup: Number = Field(0.0, ge=0, lt=1, description="Share of all steps over which the rate grows from 0.")
     drop_last: bool = Field(False, description="Leave out a smaller last batch; evaluations see all items.")
@@ -171,12 +154,10 @@ class NumericsConfig(Section):
         "auto", description="auto: bf16 autocast on GPUs that compute in it, else tf32 or fp32; tf32 is fp32 on a CPU."
     )
     compile: Literal["auto", "none", "default"] = Field(
-        "auto",
-        description="Mode of torch.compile. auto: default on CUDA where a run is long enough and compiling works.",
+        "auto", description="Mode of torch.compile. auto: default on CUDA where a run is long enough and it works."
     )
     graphs: Literal["auto", "on", "off"] = Field(
-        "auto",
-        description="Training steps as CUDA graphs. auto: on CUDA where the recipe allows it; on: refuse where not.",
+        "auto", description="Steps as CUDA graphs. auto: on CUDA where the recipe allows it; on: refuse where not."
     )
     deterministic: bool = Field(True, description="On CUDA, only algorithms that repeat themselves to the bit.")
 

@@ -28,7 +28,6 @@ PRESETS = sorted((REPOSITORY / "presets").glob("*.yaml"))
         *((preset.stem, preset.stem) for preset in PRESETS),
         ("demo overlays/controls overlays/demo_controls", "demo_controls"),
         ("demo overlays/demo_seed_parts", "demo_seed_parts"),
-        ("demo overlays/demo_splits", "demo_splits"),
         ("demo overlays/fitted", "fitted"),
         ("fashion overlays/fashion_gpu", "fashion_gpu"),
     ],
