@@ -141,17 +141,6 @@ def test_the_landscape_has_the_values_of_the_cpu(on_cpu, on_gpu):
             assert one[f"{part}_accuracy"] == pytest.approx(other[f"{part}_accuracy"], abs=2 * IMAGE)
 
 
-def test_hessian_products_are_those_of_the_cpu(on_cpu, on_gpu):
-    products = []
-    for context in (on_cpu, on_gpu):
-        hessian = Hessian(Landscape(context.network.model, context.train))
-        vectors = torch.randn(hessian.shape[0], 2, generator=torch.Generator().manual_seed(0)).to(hessian.device)
-        products.append((hessian @ vectors).cpu())
-    one, other = products
-    # Rounding, which grows with the depth: a ResNet18 was seen at 1.6e-3.
-    assert float((one - other).norm() / one.norm()) < 4e-3
-
-
 def test_a_measurement_repeats_itself_to_the_bit(on_gpu):
     for name in ("sharpness", "trace", "robustness", "complexity", "functions"):
         measure = DIAGNOSTICS.load(name)

@@ -1,9 +1,6 @@
 """Training on a GPU: graphs, restarts, streams of data, memory that runs out, the pipeline."""
 
-import os
-import signal
-import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,14 +8,11 @@ import torch
 
 from badminima.config import AugmentationConfig, ModelConfig, NumericsConfig, RecipeConfig
 from badminima.data import items
-from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
 from badminima.experiment.settings import InitializeSettings, TrainSettings
 from badminima.models.starts import initialize
-from badminima.models.weights import write_weights
 from badminima.training.graphs import CAPTURED
 from badminima.training.job import run_training
-from tests.faults.jobs import Job, assert_same, undisturbed
 from tests.trainings import CLOCKS, RECIPES, finish, same
 
 CONVNET = ModelConfig(architecture="convnet", options={"widths": [16, 16]})
@@ -142,31 +136,3 @@ def test_too_little_memory_is_one_line(train, cuda):
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
         torch.cuda.empty_cache()
-
-
-def test_a_killed_training_ends_with_the_bits_of_an_undisturbed_one(cuda, prepared_path, train_settings, tmp_path):
-    start = initialize(
-        InitializeSettings(model=CONVNET, dataset="digits", model_name="convnet", root_seed=0, seed=0),
-        read_prepared(prepared_path),
-    )
-    write_weights(tmp_path / "start.safetensors", start)
-    changes = {
-        "model": CONVNET,
-        "model_name": "convnet",
-        "recipe": RecipeConfig(augmentation=True, momentum=0.9, dropout=0.2, ema=0.5),
-        "augmentation": AugmentationConfig(padding=1),
-        "device": "cuda",
-    }
-    settings = TrainSettings(**{**train_settings.model_dump(), **changes})
-    job = Job(settings, prepared_path, tmp_path / "start.safetensors", tmp_path / "run")
-    process = replace(job, slow=0.05, restart_seconds=0.1).begin()
-    while not (job.output / "restart" / "newest.pt").exists():
-        assert process.is_alive(), job.log
-        time.sleep(0.01)
-    time.sleep(0.3)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert process.exitcode == -signal.SIGKILL, job.log
-    assert job.finish() == 0, job.log
-    assert "going on from" in job.log
-    assert_same(job, undisturbed(job))

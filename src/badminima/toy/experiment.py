@@ -1,6 +1,5 @@
 """Stage ``toy``: pretrain and train all networks of the toy, and measure them along the way."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ from badminima.experiment.settings import ToySettings
 from badminima.seeding import generator
 from badminima.toy.data import Stage, ToyData, ToyNetworks, draw_data, stack, steps_of
 from badminima.toy.measure import KEPT, PathMeter
-from badminima.toy.network import BLOCK, Layers, draw_layers, pretrain, stack_layers, train
-
-Report = Callable[[int, str], None]
+from badminima.toy.network import BLOCK, Generators, Layers, Report, draw_layers, pretrain, stack_layers, train
 
 
 def epochs_of(config: ToyConfig) -> int:
@@ -40,9 +37,7 @@ def run_toy(
     data = stack([draw_data(config, settings.root_seed, seed) for seed in config.seeds])
     random = stack_layers([draw_layers(config.widths, weights) for weights in generators("weights")])
     order = generators("order", "pretraining")
-    adversarial, epochs = pretrain(
-        random, data.train_points, data.random_labels, config.pretraining, config.batch_size, order, report
-    )
+    adversarial, epochs = pretrain(random, data.train_points, data.random_labels, config, order, report)
     starts = {"random": random, "adversarial": adversarial}
     stages = [
         Stage("start", "random", "random", random, np.zeros_like(epochs)),
@@ -68,7 +63,7 @@ def _train(
     name: str,
     data: ToyData,
     start: Layers,
-    generators: list[np.random.Generator],
+    generators: Generators,
     steps: np.ndarray,
     done: int,
     report: Report,

@@ -12,9 +12,13 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import expit
 
-from badminima.config import ToyPretraining, ToyRun
+from badminima.config import ToyConfig, ToyRun
 
 Layers = list[np.ndarray]
+Generators = Sequence[np.random.Generator]
+# Called with the epochs done, and a message; and with the steps done, and the stack.
+Report = Callable[[int, str], None]
+Look = Callable[[int, Layers], None]
 BLOCK = 100  # epochs whose orders are drawn together, and after which pretraining looks whether it is done
 # torch's ReduceLROnPlateau: what counts as an improvement of the loss.
 IMPROVEMENT = 1e-4
@@ -120,7 +124,7 @@ class Trainer:
             layer += velocity if self.momentum else change
 
 
-def orders(generators: Sequence[np.random.Generator], points: int, epochs: int) -> Iterator[np.ndarray]:
+def orders(generators: Generators, points: int, epochs: int) -> Iterator[np.ndarray]:
     """Yield random orders of the points, in blocks of epochs: ``[s, up to BLOCK, points]``, one for each network."""
     for first in range(0, epochs, BLOCK):
         rows = np.tile(np.arange(points), (min(BLOCK, epochs - first), 1))
@@ -191,13 +195,7 @@ class Plateau:
 
 
 def pretrain(
-    layers: Layers,
-    points: np.ndarray,
-    labels: np.ndarray,
-    config: ToyPretraining,
-    batch_size: int,
-    generators: Sequence[np.random.Generator],
-    report: Callable[[int, str], None] = lambda done, message: None,
+    layers: Layers, points: np.ndarray, labels: np.ndarray, config: ToyConfig, generators: Generators, report: Report
 ) -> tuple[Layers, np.ndarray]:
     """Vanilla SGD on random labels, until a look after every 100 epochs finds all of them fitted, or the last epoch.
 
@@ -207,24 +205,22 @@ def pretrain(
         layers: the stack to start from.
         points: ``[s, n, 2]``.
         labels: ``[s, n]``.
-        config: the phase's settings.
-        batch_size: points of a batch.
+        config: the experiment.
         generators: one per network; draws the order of its points.
         report: called with the epochs done and a message.
 
     Returns:
         The pretrained stack, and how many epochs each network took, ``[s]``.
     """
-    ends = [layer.copy() for layer in layers]
+    settings, ends = config.pretraining, [layer.copy() for layer in layers]
     epochs = np.zeros(len(points), dtype=np.int64)
     active = np.arange(len(points))
-    trainer = Trainer(layers, batch_size)
-    plateau = Plateau(config.learning_rate, config.factor, config.patience, len(points))
+    trainer = Trainer(layers, config.batch_size)
+    plateau = Plateau(settings.learning_rate, settings.factor, settings.patience, len(points))
     done = 0
-    while len(active) and done < config.epochs:
-        (block,) = orders(
-            [generators[int(network)] for network in active], points.shape[1], min(BLOCK, config.epochs - done)
-        )
+    while len(active) and done < settings.epochs:
+        left = [generators[int(network)] for network in active]
+        (block,) = orders(left, points.shape[1], min(BLOCK, settings.epochs - done))
         for order in block.swapaxes(0, 1):
             rows = active[:, None], order
             plateau.update(run_epoch(trainer, points[rows], labels[rows], plateau.rates))
@@ -234,22 +230,16 @@ def pretrain(
             end[active] = layer
         fitted = accuracy(trainer.layers, points[active], labels[active])
         report(done, f"pretraining {len(active)} networks, {fitted.min():.2f} fitted at least")
-        left = fitted < config.target_accuracy
-        if not left.all():
-            active = active[left]
-            plateau.keep(left)
-            trainer = Trainer([layer[left] for layer in trainer.layers], batch_size)
+        unfitted = fitted < settings.target_accuracy
+        if not unfitted.all():
+            active = active[unfitted]
+            plateau.keep(unfitted)
+            trainer = Trainer([layer[unfitted] for layer in trainer.layers], config.batch_size)
     return ends, epochs
 
 
 def train(
-    layers: Layers,
-    points: np.ndarray,
-    labels: np.ndarray,
-    config: ToyRun,
-    batch_size: int,
-    generators: Sequence[np.random.Generator],
-    look: Callable[[int, Layers], None] = lambda step, layers: None,
+    layers: Layers, points: np.ndarray, labels: np.ndarray, run: ToyRun, size: int, generators: Generators, look: Look
 ) -> Layers:
     """SGD on the true labels, to the last epoch.
 
@@ -257,21 +247,21 @@ def train(
         layers: the stack to start from.
         points: ``[s, n, 2]``.
         labels: ``[s, n]``.
-        config: the run's settings.
-        batch_size: points of a batch.
+        run: its settings.
+        size: points of a batch.
         generators: one per network; draws the order of its points.
         look: called with the number of steps and the stack, at the start and after every step; must copy what it keeps.
 
     Returns:
         The trained stack.
     """
-    trainer = Trainer(layers, batch_size, config.momentum, config.weight_decay)
-    rates = np.full(len(points), config.learning_rate, dtype=np.float32)
+    trainer = Trainer(layers, size, run.momentum, run.weight_decay)
+    rates = np.full(len(points), run.learning_rate, dtype=np.float32)
     networks, step = np.arange(len(points))[:, None], 0
     look(step, trainer.layers)
-    for block in orders(generators, points.shape[1], config.epochs):
-        for first in range(0, block.shape[1] * block.shape[2], batch_size):
-            batch = networks, block.reshape(len(points), -1)[:, first : first + batch_size]
+    for block in orders(generators, points.shape[1], run.epochs):
+        for first in range(0, block.shape[1] * block.shape[2], size):
+            batch = networks, block.reshape(len(points), -1)[:, first : first + size]
             trainer.step(points[batch], labels[batch], rates)
             step += 1
             look(step, trainer.layers)

@@ -53,12 +53,6 @@ def test_without_the_goals_run_nothing_surely_escapes(table, paths):
     assert set(shown.loc[shown["kind"] == "path", "outcome"]) == {"stays", "unclear"}
 
 
-def test_a_diverged_run_takes_no_part(with_goal, paths):
-    broken = with_goal.assign(status=with_goal["status"].mask(with_goal["run"] == "da+m", "diverged"))
-    shown = draw_toy_mechanism(broken, paths, FIGURE).shown
-    assert set(shown.loc[shown["kind"] == "curve", "recipe"]) == {"vanilla", "l2"}
-
-
 @pytest.mark.filterwarnings("error")
 def test_one_seed_has_lines_and_no_verdicts(with_goal, paths):
     alone = with_goal[with_goal["seed"] == 0], paths[paths["seed"] == 0]

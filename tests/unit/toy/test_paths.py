@@ -5,15 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.func import functional_call
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from badminima.diagnostics import gradients, units, weights
+from badminima.diagnostics.hessian import Landscape, as_vector
 from badminima.toy.data import draw_data, steps_of
 from badminima.toy.data import stack as stack_data
 from badminima.toy.experiment import logarithmic
 from badminima.toy.measure import KEPT, Derivatives, PathMeter, coherence, hessian_trace
 from badminima.toy.network import vectors
+from tests.unit.diagnostics.conftest import as_sample, logits_at
 from tests.unit.toy.conftest import SMALL, as_torch
 
 
@@ -30,29 +31,22 @@ def test_kept_steps_run_from_the_start_to_the_end_however_few(count, steps):
     assert logarithmic(1000, count).tolist() == steps
 
 
-def flat(tensors) -> torch.Tensor:
-    return torch.cat([tensor.reshape(-1) for tensor in tensors])
-
-
-def gradients_of(network, points, function) -> torch.Tensor:
-    """The gradient of a function of each point's logit by all weights, ``[n, p]``."""
-    outputs = function(network(torch.from_numpy(points)).squeeze(1))
-    return torch.stack([flat(torch.autograd.grad(one, network.parameters(), retain_graph=True)) for one in outputs])
+def gradients_of(network, values) -> torch.Tensor:
+    """The gradient of each of some values by all weights, ``[n, p]``."""
+    parts = [torch.autograd.grad(value, network.parameters(), retain_graph=True) for value in values]
+    return torch.stack([as_vector(tensors) for tensors in parts])
 
 
 def test_the_tangent_kernel_and_the_coherence_are_those_of_autograds_gradients(stack):
     layers, points, labels = stack
     found = Derivatives(layers, points)
     for seed in range(3):
-        network, targets = as_torch(layers, seed), torch.from_numpy(labels[seed])
-        jacobian = gradients_of(network, points[seed], lambda outputs: outputs)
+        network = as_torch(layers, seed)
+        outputs = network(torch.from_numpy(points[seed])).squeeze(1)
+        losses = binary_cross_entropy_with_logits(outputs, torch.from_numpy(labels[seed]), reduction="none")
+        jacobian, of_losses = gradients_of(network, outputs), gradients_of(network, losses)
         assert found.kernel[seed] == pytest.approx((jacobian @ jacobian.T).numpy(), rel=1e-10)
-        of_loss = gradients_of(
-            network,
-            points[seed],
-            lambda outputs, targets=targets: binary_cross_entropy_with_logits(outputs, targets, reduction="none"),
-        )
-        expected = gradients.coherence(of_loss @ of_loss.T)
+        expected = gradients.coherence(of_losses @ of_losses.T)
         assert coherence(found.kernel, found.outputs, labels)[seed] == pytest.approx(expected, rel=1e-10)
 
 
@@ -60,17 +54,14 @@ def test_the_trace_is_that_of_the_hessian_by_double_backward(stack):
     layers, points, labels = stack
     found = Derivatives(layers, points)
     for seed in range(3):
-        network, targets = as_torch(layers, seed), torch.from_numpy(labels[seed])
-        shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
+        targets = torch.from_numpy(labels[seed])
+        landscape = Landscape(as_torch(layers, seed), as_sample(torch.from_numpy(points[seed]), targets))
 
-        def loss(weights, network=network, shapes=shapes, targets=targets, seed=seed):
-            parts = torch.split(weights, [shape.numel() for shape in shapes.values()])
-            named = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
-            outputs = functional_call(network, named, torch.from_numpy(points[seed]))
-            return binary_cross_entropy_with_logits(outputs.squeeze(1), targets)
+        def loss(vector, landscape=landscape, targets=targets):
+            return binary_cross_entropy_with_logits(logits_at(landscape, vector).squeeze(1), targets)
 
-        hessian = torch.autograd.functional.hessian(loss, flat(network.parameters()).detach())
-        assert hessian_trace(found.kernel, found.outputs)[seed] == pytest.approx(hessian.trace().item(), rel=1e-10)
+        expected = torch.func.hessian(loss)(landscape.end).trace().item()
+        assert hessian_trace(found.kernel, found.outputs)[seed] == pytest.approx(expected, rel=1e-10)
 
 
 def test_the_other_measures_are_the_digits(stack, data):

@@ -18,27 +18,20 @@ from tests.configs import overlay, raw_config
 from tests.unit.toy.conftest import SMALL, as_torch
 
 
-@pytest.mark.parametrize(("momentum", "weight_decay"), [(0.0, 0.0), (0.9, 0.0), (0.0, 0.05), (0.9, 0.05)])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_each_network_of_a_stack_takes_the_steps_of_torchs_sgd(stack, momentum, weight_decay, reduction):
+@pytest.mark.parametrize(("momentum", "weight_decay"), [(0.0, 0.0), (0.9, 0.05)])
+def test_each_network_of_a_stack_takes_the_steps_of_torchs_sgd(stack, momentum, weight_decay):
     layers, points, labels = stack
     trainer = Trainer(layers, 5, momentum, weight_decay)
     for _ in range(10):
         run_epoch(trainer, points, labels, np.full(3, 0.1))
-    # The published code sums the losses of a batch: a step of the same length then has the rate divided, the decay not.
-    scale = 5 if reduction == "sum" else 1
     for network in range(3):
         reference = as_torch(layers, network)
-        optimizer = torch.optim.SGD(
-            reference.parameters(), lr=0.1 / scale, momentum=momentum, weight_decay=weight_decay * scale
-        )
+        optimizer = torch.optim.SGD(reference.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay)
         inputs, targets = torch.from_numpy(points[network]), torch.from_numpy(labels[network])
-        for _ in range(10):
-            for first in range(0, 20, 5):
-                optimizer.zero_grad()
-                outputs = reference(inputs[first : first + 5]).squeeze(1)
-                binary_cross_entropy_with_logits(outputs, targets[first : first + 5], reduction=reduction).backward()
-                optimizer.step()
+        for batch in torch.arange(20).repeat(10).split(5):
+            optimizer.zero_grad()
+            binary_cross_entropy_with_logits(reference(inputs[batch]).squeeze(1), targets[batch]).backward()
+            optimizer.step()
         expected = reference(inputs).squeeze(1).detach().numpy()
         assert logits(trainer.layers, points)[network] == pytest.approx(expected, rel=1e-10, abs=1e-10)
 
@@ -46,19 +39,16 @@ def test_each_network_of_a_stack_takes_the_steps_of_torchs_sgd(stack, momentum, 
 def test_the_loss_of_an_epoch_is_torchs(stack):
     layers, points, labels = stack
     losses = run_epoch(Trainer(layers, 20), points, labels, np.full(3, 0.1))
-    outputs = torch.from_numpy(logits(layers, points))
-    expected = [
-        binary_cross_entropy_with_logits(row, target).item()
-        for row, target in zip(outputs, torch.from_numpy(labels), strict=True)
-    ]
-    assert losses == pytest.approx(expected)
+    outputs, targets = torch.from_numpy(logits(layers, points)), torch.from_numpy(labels)
+    expected = binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean(dim=1)
+    assert losses == pytest.approx(expected.numpy())
 
 
 def test_pretraining_leaves_the_weights_it_starts_from_alone(stack):
     layers, points, labels = stack
     before = [layer.copy() for layer in layers]
-    generators = [np.random.default_rng(seed) for seed in range(3)]
-    pretrain(layers, points, labels, ToyPretraining(epochs=3), 5, generators)
+    config = SMALL.model_copy(update={"pretraining": ToyPretraining(epochs=3)})
+    pretrain(layers, points, labels, config, [np.random.default_rng(0)] * 3, lambda done, message: None)
     assert all(np.array_equal(layer, copy) for layer, copy in zip(layers, before, strict=True))
 
 
@@ -116,7 +106,6 @@ def test_the_blobs_lie_where_the_published_ones_do():
         points = data.train_points[data.train_labels == label]
         assert points.mean(axis=0) == pytest.approx([x, 0.2], abs=0.01)
         assert points.std(axis=0) == pytest.approx([0.15, 0.15], abs=0.005)
-    assert data.random_labels.mean() == pytest.approx(0.5, abs=0.02)
     assert np.mean(data.random_labels == data.train_labels) == pytest.approx(0.5, abs=0.02)
     copies = data.augmented_points.reshape(3, 8000, 2)
     assert np.array_equal(copies[0], data.train_points)
@@ -142,8 +131,6 @@ def test_vanilla_sgd_keeps_an_intricate_boundary_that_l2_straightens(table):
     lengths = trained.pivot(index="seed", columns="run", values="boundary_length")
     assert (lengths["vanilla"] > 1.5).all()
     assert (lengths["l2"] < 1.1).all()
-    distances = trained.pivot(index="seed", columns="run", values="distance")
-    assert (distances["vanilla"] < 0.3 * distances["l2"]).all()
 
 
 def test_the_table_tells_what_each_network_was_trained_to_do(table, networks):
@@ -158,17 +145,17 @@ def test_the_table_tells_what_each_network_was_trained_to_do(table, networks):
 
 
 def test_networks_come_back_from_disk_as_they_were(networks, tmp_path):
+    def arrays(found):
+        stacks = [*(stage.layers for stage in found.stages), *found.frames.values()]
+        return [*(layer for stack in stacks for layer in stack), *vars(found.data).values(), found.steps]
+
     write_networks(tmp_path / "networks.safetensors", networks)
     found = read_networks(tmp_path / "networks.safetensors")
     assert found.config == networks.config
     assert [(stage.phase, stage.run, stage.init) for stage in found.stages] == [
         (stage.phase, stage.run, stage.init) for stage in networks.stages
     ]
-    for ours, theirs in zip(found.stages, networks.stages, strict=True):
-        assert all(np.array_equal(*pair) for pair in zip(ours.layers, theirs.layers, strict=True))
-    for run, layers in networks.frames.items():
-        assert all(np.array_equal(*pair) for pair in zip(found.frames[run], layers, strict=True))
-    assert np.array_equal(found.data.test_points, networks.data.test_points)
+    assert all(np.array_equal(*pair) for pair in zip(arrays(found), arrays(networks), strict=True))
 
 
 def test_frames_go_from_the_init_to_the_end_of_the_run(networks):
@@ -188,9 +175,6 @@ def test_frames_go_from_the_init_to_the_end_of_the_run(networks):
         ({"batch_size": 7}, "toy.batch_size: found 7; expected a divisor of the 100 training points"),
         ({"animated": ["sgd"]}, "toy.animated: found 'sgd'; allowed: vanilla_lr0.01, vanilla,"),
         ({"seeds": [1, 1]}, "toy.seeds: found 1 more than once"),
-        ({"points": 0}, "toy.points: found 0; allowed: a whole number >= 1"),
-        ({"sedes": [1]}, "toy.sedes: found an unknown key; did you mean seeds? allowed: points, test_points"),
-        ({"runs": {"m": {"momentum": 2}}}, "toy.runs.m.momentum: found 2; allowed: a number >= 0 and < 1"),
     ],
 )
 def test_a_mistake_in_the_toy_is_told_in_one_line(toy, message):
