@@ -1,11 +1,13 @@
 """Gradients of single images against slow exact computations and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from badminima.diagnostics.gradients import centered_alignment, coherence, loss_products, tangent_kernel
+from badminima.diagnostics.gradients import centered_alignment, coherence, loss_products, measure, tangent_kernel
 from badminima.diagnostics.network import thin_out
 
 
@@ -41,3 +43,19 @@ def test_a_kernel_of_labels_is_aligned_with_them_whatever_its_scale_and_offset(r
     noise = torch.from_numpy(rng.normal(size=(30, 500)))
     # Both have a large diagonal, so chance is not zero.
     assert 0.1 < centered_alignment(noise @ noise.T, of_labels) < 0.4
+
+
+def test_the_numbers_of_a_run_are_those_of_its_kernels(run_context):
+    context = run_context(gradients={"images": 20})
+    sample = thin_out(context.train, 20)
+    start = replace(context, end=context.start).network
+    kernel, before = (tangent_kernel(network, sample.images) for network in (context.network, start))
+    labels = one_hot(sample.labels, 10).double()
+    assert measure(context) == {
+        "gradients.coherence": pytest.approx(coherence(loss_products(context.network, sample))),
+        "gradients.kernel_alignment": pytest.approx(centered_alignment(kernel, labels @ labels.T)),
+        "gradients.kernel_distance": pytest.approx(
+            1 - torch.cosine_similarity(kernel.ravel(), before.ravel(), 0).item()
+        ),
+        "gradients.kernel_trace": pytest.approx(kernel.trace().item() / 20),
+    }

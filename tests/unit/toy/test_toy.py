@@ -140,8 +140,11 @@ def test_the_table_tells_what_each_network_was_trained_to_do(table, networks):
     # Each on the labels of its phase: those of another phase would cost nats, not hundredths.
     assert (table.loc[table["phase"] != "start", "train_loss"] < 0.3).all()
     assert (table.loc[table["phase"] == "start", "distance"] == 0).all()
-    norms = np.linalg.norm(vectors(networks.stages[-1].layers), axis=1)
-    assert table.loc[table["run"] == "da+m", "norm"].tolist() == pytest.approx(norms.tolist())
+    starts, ends = (vectors(networks.stages[place].layers) for place in (1, -1))
+    norms, of_starts, moved = (np.linalg.norm(rows, axis=1) for rows in (ends, starts, ends - starts))
+    last = table[table["run"] == "da+m"]
+    assert last["norm"].tolist() == pytest.approx(norms.tolist())
+    assert last["distance"].tolist() == pytest.approx((moved / of_starts).tolist())
 
 
 def test_networks_come_back_from_disk_as_they_were(networks, tmp_path):
