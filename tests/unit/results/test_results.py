@@ -74,16 +74,6 @@ def test_a_figure_is_found_by_name_and_one_that_is_not_drawn_names_those_that_ar
         copied.figure("ablaton")
 
 
-def test_what_results_hold_is_shown_in_one_line(results):
-    shown = [results, results.tables("ablation"), results.dataset("digits"), results.weights(*COORDINATES)]
-    assert [repr(thing) for thing in shown if len(repr(thing)) > 120 or "\n" in repr(thing)] == []
-    assert repr(shown[1]) == "StudyTables(8 runs of digits, mlp)"
-
-
-def test_claims_name_the_recipes_they_are_about(results):
-    assert results.claims.set_index("claim").loc["3a da+m", "verdict"] == "not measured"
-
-
 def test_claims_that_were_decided_alone_are_read_until_all_are(results, tmp_path):
     paths = Paths(tmp_path)
     for made in ("runs", "claims"):
@@ -113,13 +103,6 @@ def test_a_model_at_its_start_holds_the_weights_of_its_init(results):
         assert np.array_equal(parameter.detach().numpy(), start.parameters[name])
     end = results.weights(*COORDINATES)
     assert not np.array_equal(end.vector(), start.vector())
-
-
-def test_changing_a_model_changes_no_file(results):
-    with torch.no_grad():
-        for parameter in results.model(*COORDINATES).parameters():
-            parameter.zero_()
-    assert np.linalg.norm(results.weights(*COORDINATES).vector()) > 1
 
 
 def test_building_a_model_draws_no_random_number_of_the_users(results):

@@ -171,10 +171,6 @@ def test_a_loss_that_is_not_finite_is_sent_as_such_and_other_gaps_are_not(drawn,
     assert "lr" not in last
 
 
-def test_what_was_measured_without_a_finite_value_is_left_out(drawn):
-    assert "sharpness.lambda" not in tracked_run(drawn, RUN).measurements
-
-
 def run_track(*arguments: object):
     main = runpy.run_path(str(REPOSITORY / "workflow" / "scripts" / "track.py"))["track"]
     return CliRunner().invoke(main, list(map(str, arguments)), prog_name="track.py")

@@ -3,11 +3,9 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import yaml
-from safetensors.numpy import load_file
 
 import badminima
 from badminima.diagnostics.network import build_network
@@ -113,9 +111,3 @@ def test_a_zoo_is_listed_and_an_unknown_name_says_what_there_is(copied):
         zoo["digits/mlp/adversarial/vanilla/seed9"]
     with pytest.raises(UserError, match="vanilla: found the beginning of a name"):
         zoo["digits/mlp/adversarial/vanilla"]
-
-
-def test_weights_may_be_loaded_without_this_library(copied):
-    state = load_file(copied / NAME / "weights.safetensors")
-    weights = badminima.zoo.load(copied)[NAME].weights()
-    assert all(np.array_equal(state[name], array) for name, array in weights.parameters.items())
