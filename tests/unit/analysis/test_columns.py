@@ -18,16 +18,6 @@ def test_every_measurement_that_a_diagnostic_documents_is_described(diagnostic):
     assert [name for name in names if not described(name).meaning] == []
 
 
-def test_strengths_and_uncertainties_are_described_by_their_name():
-    assert described("robustness.pgd_l2_0.25").label == "PGD, l2, 0.25"
-    assert described("robustness.fgsm_8").is_fraction
-    assert described("privacy.auc_low").meaning == "lower end of privacy.auc's interval"
-    assert (
-        "squared spectral norms, over the squared margin"
-        in described("complexity.log_sum_spectral_over_margin").meaning
-    )
-
-
 def test_what_nobody_described_keeps_its_name():
     assert described("mine.number").label == "mine.number"
 

@@ -86,12 +86,6 @@ def test_runs_that_are_no_minimum_take_no_part():
     assert table.loc["sharpness.trace", "runs"] == 13
 
 
-def test_a_study_without_fitted_runs_has_no_numbers():
-    table = measures_table(study().assign(train_accuracy=0.5), STATISTICS, 0)
-    assert table["tau"].isna().all()
-    assert (table["pairs"] == 0).all()
-
-
 def test_ends_of_intervals_are_no_measures_and_privacy_says_that_it_saw_test_images():
     assert not is_measure("privacy.auc_low")
     assert not is_measure("sharpness.trace_se")

@@ -30,7 +30,7 @@ def test_over_images_alone_the_interval_is_the_binomial_one():
     assert found.mean - found.low == pytest.approx(half_width, rel=0.1)
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("seeds", [2, 5])
 def test_coverage_over_repeated_experiments_is_the_stated_one(rng, seeds):
     settings = StatisticsConfig(resamples=400)
     covered = 0
@@ -52,34 +52,14 @@ def test_coverage_with_both_kinds_of_noise_is_at_least_the_stated_one(rng):
     assert covered / 300 >= 0.93
 
 
-def test_both_sources_of_noise_are_in_the_interval(rng):
-    correct = (rng.random((5, 300)) < np.linspace(0.85, 0.95, 5)[:, None]).astype(float)
-    values = correct.mean(axis=1)
-    seeds_alone, both = estimate(values, STATISTICS, 0), estimate(values, STATISTICS, 0, correct)
-    images = np.var(correct.mean(axis=0)) / 300
-    assert both.image_deviations.var() == pytest.approx(images, rel=0.1)
-    assert both.high - both.low > seeds_alone.high - seeds_alone.low
-
-
 @pytest.mark.parametrize("images", [None, np.array([[1.0, 1.0, 0.0]])])
 def test_one_seed_has_no_interval(images):
     found = estimate(np.array([1.0]), STATISTICS, 0, images)
     assert np.isnan([found.low, found.high, found.sd]).all()
 
 
-def test_identical_seeds_have_an_interval_of_no_width():
-    found = estimate(np.ones(3), STATISTICS, 0)
-    assert (found.low, found.high) == (1.0, 1.0)
-
-
 def test_a_diverged_seed_leaves_no_interval():
     assert np.isnan(estimate(np.array([1.0, np.nan, 2.0]), STATISTICS, 0).low)
-
-
-def test_the_same_root_seed_gives_the_same_interval(rng):
-    values = rng.random(3)
-    first, again = estimate(values, STATISTICS, 0), estimate(values, STATISTICS, 0)
-    assert (first.low, first.high) == (again.low, again.high)
 
 
 def test_the_bounds_of_a_ratio_are_where_students_test_changes_its_mind(rng):
@@ -101,7 +81,7 @@ def test_a_ratio_over_a_known_number_is_students_interval_of_the_numerators(rng)
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("seeds", [3])
 def test_coverage_of_a_ratio_is_the_stated_one(rng, seeds):
     covered = 0
     for _ in range(2000):

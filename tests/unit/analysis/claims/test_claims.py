@@ -16,7 +16,6 @@ from badminima.analysis.statistics import Estimate
 from badminima.config import StudyConfig
 from badminima.report.html import claims_page
 from badminima.report.wording import amount, plain_text
-from badminima.zoo import STARTS
 from tests.unit.study import INITS, STATISTICS, as_in_the_paper
 from tests.unit.study import made_up_study as whole_study
 
@@ -192,13 +191,6 @@ def test_claims_about_minima_need_runs_that_fit_and_those_about_escape_do_not():
     loose = reasons(made_up_study(as_in_the_paper, fitted=0.99, inits=CONTROLLED))
     wanting = {number for number, why in loose.items() if why.endswith("so it is no minimum")}
     assert wanting == {claim.number for claim in ABLATION if claim.minima}
-
-
-@pytest.mark.parametrize("number", ["control a", "control b"])
-def test_the_scale_control_is_described_with_its_shrunk_readout(number):
-    (claim,) = (claim for claim in ABLATION if claim.number == number)
-    for words in (claim.statement, STARTS["random_rescaled"]):
-        assert {"norms", "readout", "shrunk", "logits"} <= set(re.findall(r"\w+", words))
 
 
 def test_claim_5_is_also_stated_against_the_scale_control_where_the_study_has_it():

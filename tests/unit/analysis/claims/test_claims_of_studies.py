@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 
 from badminima.analysis.claims import CLAIMS, GROUPS, claims_of
-from badminima.analysis.claims.evidence import ESTIMATORS, toy_tables
+from badminima.analysis.claims.evidence import toy_tables
 from badminima.analysis.claims.grids import ClaimsSettings, claims_settings, collect_claim_settings, undecidable
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import StudyTables
 from badminima.config import Config, StudyConfig
 from badminima.config.load import load_config
-from badminima.config.registry import DIAGNOSTICS
 from tests.configs import overlay, raw_config
 from tests.unit.study import STATISTICS
 from tests.unit.study import made_up_study as whole_study
@@ -331,20 +330,3 @@ def test_of_a_target_only_the_claims_that_can_be_decided_count(config):
     # Of accuracies alone: nothing is trained for a trace.
     recipes = ["vanilla", "label_noise", "label_noise_x3", "label_noise_x10", "label_noise+m"]
     assert collect_claim_settings(narrow, "b").cells == {"random": ["vanilla"], **dict.fromkeys(STARTS, recipes)}
-
-
-def test_the_claims_of_a_target_are_read_from_one_study_by_known_measures_and_diagnostics():
-    for group in GROUPS:
-        assert len({claim.study for claim in claims_of(group)}) == 1
-    assert {claim.estimator for claim in CLAIMS} <= set(ESTIMATORS)
-    assert {claim.diagnostic for claim in CLAIMS} - {None} <= set(DIAGNOSTICS.names)
-    assert len({claim.number for claim in CLAIMS}) == len(CLAIMS)
-
-
-def test_a_claim_is_shown_by_a_figure_of_its_own_study(config):
-    figures = claims_settings(config).figures
-    assert figures["1b"] == "ablation"
-    assert figures["4a"] == "distance"
-    assert figures["6"] == "dose"
-    assert figures["7a"] == "toy"
-    assert figures["b1 adversarial_end"] == "noise"
