@@ -65,7 +65,7 @@ class ConfusingSet:
 def read_confusing(path: Path) -> ConfusingSet:
     """Read a confusing set; raises UserError if the file is missing or damaged."""
     tensors, metadata = read_tensors(path, "pt", verify=True)
-    require_tensors(path, tensors, {"labels": ("int64", 1), "masks": ("uint8", 2)}, "a confusing set")
+    require_tensors(path, tensors, ("labels", "masks"), "a confusing set")
     return ConfusingSet(tensors["labels"], tensors["masks"], ConfusingFacts(**metadata))
 
 

@@ -24,8 +24,7 @@ from badminima.experiment.settings import PrepareSettings
 from badminima.seeding import generator
 from badminima.storage.tensorfiles import read_tensors, require_tensors, stream_tensors
 
-KINDS = {"images": ("uint8", 4), "labels": ("int64", 1)}
-FORMS = {f"{part}.{kind}": form for part in ("train", "test") for kind, form in KINDS.items()}
+TENSORS = ("train.images", "train.labels", "test.images", "test.labels")
 
 
 @dataclass(frozen=True)
@@ -148,10 +147,10 @@ def read_prepared(path: Path, framework: str = "numpy", verify: bool = False) ->
         verify: compare the content with its digest first.
     """
     tensors, metadata = read_tensors(path, framework, verify)
-    require_tensors(path, tensors, FORMS, "a prepared dataset")
+    require_tensors(path, tensors, TENSORS, "a prepared dataset")
     return PreparedDataset(
         name=metadata["name"],
-        **{name.replace(".", "_"): tensors[name] for name in FORMS},
+        **{name.replace(".", "_"): tensors[name] for name in TENSORS},
         classes=tuple(metadata["classes"]),
         mean=tuple(metadata["mean"]),
         std=tuple(metadata["std"]),

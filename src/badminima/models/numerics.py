@@ -60,10 +60,6 @@ class Numerics:
             return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=False)
         return nullcontext()
 
-    def rounding(self) -> AbstractContextManager[None]:
-        """Have products round their inputs as the precision says, whatever the job was set up with."""
-        return rounding(self.precision == "tf32")
-
     def forward_of(self, model: nn.Module, batch_size: int | None = None) -> Callable[[Tensor], Tensor]:
         """Return the network as it is called; parameters are shared.
 
@@ -76,13 +72,9 @@ class Numerics:
             return model
         # Autocast finds weights of its kind, and leaves them.
         kind = torch.bfloat16 if on_cuda and self.precision == "bf16" else None
-        return Forward(model, kind, self._compiler(), batch_size, self.do_without)
-
-    def _compiler(self) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]] | None:
-        if self.compile == "none":
-            return None
         # In its default mode: the compiler's own graphs stay off, as the whole step is one.
-        return partial(torch.compile, dynamic=False)
+        compiler = None if self.compile == "none" else partial(torch.compile, dynamic=False)
+        return Forward(model, kind, compiler, batch_size, self.do_without)
 
     def do_without(self, reason: str) -> None:
         """Take notice that this node can't compile; raise UserError if it was asked for."""
@@ -185,12 +177,9 @@ def _cast(tensors: tuple[Tensor, ...], kinds: list[torch.dtype]) -> tuple[Tensor
 
 def _cast_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """Return the parameters that autocast casts, by name."""
-    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, CAST)}
-    return {
-        f"{name}.{own}" if name else own: parameter
-        for name, layer in layers.items()
-        for own, parameter in layer.named_parameters(recurse=False)
-    }
+    layers = [layer for layer in model.modules() if isinstance(layer, CAST)]
+    chosen = {id(parameter) for layer in layers for parameter in layer.parameters(recurse=False)}
+    return {name: parameter for name, parameter in model.named_parameters() if id(parameter) in chosen}
 
 
 @contextmanager
@@ -227,8 +216,8 @@ def begin_job(device: str, gpus: int, threads: int, numerics: NumericsConfig = F
     chosen = choose_device(device, gpus)
     card = f" (card {os.environ.get('CUDA_VISIBLE_DEVICES', '0')})" if chosen.type == "cuda" else ""
     because = f" (auto: {reason_for(chosen)})" if device == "auto" else ""
-    precision = _precision(numerics, chosen)
-    rounded = f" (auto: {_why_precision(precision, chosen)})" if numerics.precision == "auto" else ""
+    precision, reason = _precision(numerics, chosen)
+    rounded = f" (auto: {reason})" if numerics.precision == "auto" else ""
     print(
         f"device {describe(chosen)}{card}{because}, precision {precision}{rounded}, threads {threads}",
         file=sys.stderr,
@@ -246,7 +235,7 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
     """
     if device.type == "cpu":
         _keep_freed_memory()
-    precision = _precision(config, device)
+    precision, reason = _precision(config, device)
     _allow_tf32(precision == "tf32", precision == "tf32")
     if device.type == "cuda":
         # cuBLAS repeats itself only with a workspace of fixed size.
@@ -255,7 +244,7 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
         # Deterministic or not, nothing here reads memory that it has not written; filling it costs launches.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = not config.deterministic
-    auto = {"precision": f"{precision}: {_why_precision(precision, device)}"} if config.precision == "auto" else {}
+    auto = {"precision": f"{precision}: {reason}"} if config.precision == "auto" else {}
     compiled = config.compile
     if compiled == "auto":
         pays = device.type == "cuda" and images * SAVED_BY_COMPILING > COMPILING
@@ -267,10 +256,14 @@ def set_up(config: NumericsConfig, device: torch.device, images: int = 0) -> Num
 
 
 @contextmanager
-def rounding(tf32: bool) -> Iterator[None]:
-    """Have a GPU's matrix products and convolutions round their inputs to tf32, or not; a CPU's never do."""
+def rounding(tf32: bool | None = None) -> Iterator[None]:
+    """Have a GPU's matrix products and convolutions round their inputs to tf32, or not; a CPU's never do.
+
+    With None they go on as they do. Afterwards it is as before, whatever the block sets.
+    """
     matmul, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    _allow_tf32(tf32, tf32)
+    if tf32 is not None:
+        _allow_tf32(tf32, tf32)
     try:
         yield
     finally:
@@ -280,17 +273,11 @@ def rounding(tf32: bool) -> Iterator[None]:
 @contextmanager
 def kept() -> Iterator[None]:
     """Leave torch's global state after the block as it was before: how numbers are computed, and random numbers."""
-    matmul, convolutions, benchmark = (
-        torch.backends.cuda.matmul.allow_tf32,
-        torch.backends.cudnn.allow_tf32,
-        torch.backends.cudnn.benchmark,
-    )
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    benchmark, deterministic = torch.backends.cudnn.benchmark, torch.are_deterministic_algorithms_enabled()
     try:
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with rounding(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
-        _allow_tf32(matmul, convolutions)
         torch.backends.cudnn.benchmark = benchmark
         torch.use_deterministic_algorithms(deterministic)
 
@@ -300,21 +287,13 @@ def _allow_tf32(products: bool, convolutions: bool) -> None:
     torch.backends.cudnn.allow_tf32 = convolutions
 
 
-def _precision(config: NumericsConfig, device: torch.device) -> str:
-    if config.precision != "auto":
-        return config.precision
-    if device.type == "cpu":
-        return "fp32"
+def _precision(config: NumericsConfig, device: torch.device) -> tuple[str, str]:
+    """Return the precision of a job, and why ``auto`` chooses it."""
+    if config.precision != "auto" or device.type == "cpu":
+        return ("fp32" if config.precision == "auto" else config.precision), "a CPU"
     if torch.cuda.is_bf16_supported(including_emulation=False):
-        return "bf16"
-    return "tf32" if torch.cuda.is_tf32_supported() else "fp32"
-
-
-def _why_precision(chosen: str, device: torch.device) -> str:
-    """Return why ``auto`` chose a precision."""
-    if device.type == "cpu":
-        return "a CPU"
-    return f"a GPU {'with' if chosen == 'bf16' else 'without'} arithmetic in bfloat16"
+        return "bf16", "a GPU with arithmetic in bfloat16"
+    return "tf32" if torch.cuda.is_tf32_supported() else "fp32", "a GPU without arithmetic in bfloat16"
 
 
 def _share_compiled_code() -> None:

@@ -14,7 +14,7 @@ from badminima.data.prepared import PreparedDataset
 from badminima.errors import UserError
 from badminima.experiment.settings import InitializeSettings, RescaleSettings
 from badminima.models.batchnorm import recompute_statistics, statistics_batches
-from badminima.models.build import last_linear, trained_network
+from badminima.models.build import build_model, check_batch, last_linear, trained_network
 from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
 
@@ -22,7 +22,7 @@ from badminima.seeding import integer_seed
 IMAGES, BATCH = 1000, 250
 
 
-def initialize(settings: InitializeSettings, dataset: "PreparedDataset") -> Weights:
+def initialize(settings: InitializeSettings, dataset: PreparedDataset) -> Weights:
     """Random weights, as the architecture draws them, times the gain.
 
     The gain multiplies convolution kernels and weight matrices; biases and BatchNorm's parameters stay as drawn.
@@ -36,8 +36,6 @@ def initialize(settings: InitializeSettings, dataset: "PreparedDataset") -> Weig
     Raises:
         UserError: if the model cannot take images of this shape.
     """
-    from badminima.models.build import check_batch
-
     seed = integer_seed(settings.root_seed, "initialize", settings.dataset, settings.model_name, settings.seed)
     model = draw(settings.model, dataset, seed)
     check_batch(model, dataset.image_shape, 2, f"model {settings.model_name} on {settings.dataset}")
@@ -49,12 +47,8 @@ def initialize(settings: InitializeSettings, dataset: "PreparedDataset") -> Weig
     return Weights(parameters, weights.buffers)
 
 
-def draw(model: ModelConfig, dataset: "PreparedDataset", seed: int) -> "nn.Module":
+def draw(model: ModelConfig, dataset: PreparedDataset, seed: int) -> nn.Module:
     """Build a network with the random weights that its architecture draws; torch's random numbers stay."""
-    import torch
-
-    from badminima.models.build import build_model
-
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_model(model, dataset.image_shape, len(dataset.classes))

@@ -129,7 +129,7 @@ def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]])
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({column: "" if _is_nan(value) else value for column, value in row.items()} for row in rows)
+        writer.writerows({column: "" if value != value else value for column, value in row.items()} for row in rows)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -156,10 +156,6 @@ def file_sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes."""
     with readable(path), path.open("rb") as handle:
         return file_digest(handle, "sha256").hexdigest()
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
 
 
 def _finite(value: Any) -> Any:

@@ -8,7 +8,7 @@ epoch, and the rest of its state is in its restart points.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import InitVar, asdict, dataclass, replace
 
 import torch
 from torch import nn
@@ -20,9 +20,10 @@ from badminima.experiment.settings import TrainSettings
 from badminima.models.numerics import Numerics
 from badminima.models.weights import Weights, weights_of
 from badminima.seeding import integer_seed
+from badminima.storage.device import describe
 from badminima.training.graphs import Learner
 from badminima.training.optimizer import rate_of_step
-from badminima.training.record import Evaluation, Evaluator, HistoryRow, Outcome, Process, this_process
+from badminima.training.record import Evaluation, Evaluator, HistoryRow, Outcome
 from badminima.training.restart import Interruption, RestartPoints, State
 from badminima.training.step import Step
 
@@ -55,6 +56,7 @@ class Hooks:
 NO_HOOKS = Hooks()
 
 
+@dataclass(eq=False)
 class Training:
     """One training, from given weights to the end.
 
@@ -70,32 +72,24 @@ class Training:
         hooks: what accompanies it.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        train_items: Items,
-        test_items: Items,
-        settings: TrainSettings,
-        numerics: Numerics,
-        classes: int,
-        target_accuracy: float,
-        stop_at_target: bool,
-        hooks: Hooks = NO_HOOKS,
-    ) -> None:
-        self.model = model
-        self.train_items = train_items
-        self.test_items = test_items
-        self.settings = settings
-        self.classes = classes
-        self.target_accuracy = target_accuracy
-        self.stop_at_target = stop_at_target
-        self.hooks = hooks
-        batch_size = settings.optimization.batch_size
+    model: nn.Module
+    train_items: Items
+    test_items: Items
+    settings: TrainSettings
+    numerics: InitVar[Numerics]
+    classes: int
+    target_accuracy: float
+    stop_at_target: bool
+    hooks: Hooks = NO_HOOKS
+
+    def __post_init__(self, numerics: Numerics) -> None:
+        recipe, optimization = self.settings.recipe, self.settings.optimization
+        batch_size = optimization.batch_size
         # Of an epoch, and the items in them: all, unless a smaller last batch is left out.
-        self.batches = settings.optimization.batches(len(train_items))
-        self.items = min(len(train_items), self.batches * batch_size)
-        self.step = Step(model, settings.recipe, numerics, classes, self.items, batch_size)
-        self.learn = Learner(self.step, numerics, batch_size, count_correct=stop_at_target)
+        self.batches = optimization.batches(len(self.train_items))
+        self.items = min(len(self.train_items), self.batches * batch_size)
+        self.step = Step(self.model, recipe, numerics, self.classes, self.items, batch_size)
+        self.learn = Learner(self.step, numerics, batch_size, count_correct=self.stop_at_target)
         self.evaluate = Evaluator(numerics)
         self.evaluate_exactly = Evaluator(replace(numerics, precision="fp32"))
         self.outcome = Outcome()
@@ -118,7 +112,8 @@ class Training:
             if state is not None:
                 self._restore(state)
                 self.outcome.restarts += 1
-            self.outcome.processes.append(this_process(self.learn.loss_sum.device, self.epoch))
+            device, threads = describe(self.learn.loss_sum.device), torch.get_num_threads()
+            self.outcome.processes.append({"device": device, "threads": threads, "epoch": self.epoch})
             if state is None:
                 self._record(0, self._measure_train(0))
             while not self._is_over():
@@ -137,7 +132,7 @@ class Training:
             "correct": self.learn.correct,
             "history": [asdict(row) for row in self.outcome.history],
             "restarts": self.outcome.restarts,
-            "processes": [asdict(process) for process in self.outcome.processes],
+            "processes": self.outcome.processes,
             "seconds": self._seconds(),
             "training_seconds": self._training_seconds,
             "trained_images": self._trained_images,
@@ -153,7 +148,7 @@ class Training:
         self.learn.correct.copy_(state["correct"])
         self.outcome.history = [HistoryRow(**row) for row in state["history"]]
         self.outcome.restarts = state["restarts"]
-        self.outcome.processes = [Process(**process) for process in state["processes"]]
+        self.outcome.processes = state["processes"]
         self._seconds_before, self._started = state["seconds"], time.perf_counter()
         self._training_seconds, self._trained_images = state["training_seconds"], state["trained_images"]
         torch.set_rng_state(state["random"])

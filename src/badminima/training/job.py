@@ -156,7 +156,7 @@ def run_training(
         "confusing": None if confusing is None else asdict(confusing.facts),
         "final": outcome.final,
         "restarts": outcome.restarts,
-        "processes": [asdict(process) for process in outcome.processes],
+        "processes": outcome.processes,
         "data": "resident" if isinstance(items.source, Resident) else "streamed",
         **numerics.record(),
         "graphs": training.learn.graphs,

@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from badminima.data.augmentation import AugmentationDraws
 from badminima.data.items import Items
-from badminima.models.numerics import Numerics
-from badminima.storage.device import BatchSize, describe
+from badminima.models.numerics import Numerics, rounding
+from badminima.storage.device import BatchSize
 
 # A GPU wants large batches; on a CPU they fall out of the cache (convnet, 28x28: 256 is twice as fast as 2,048).
 EVALUATION_BATCH = {"cuda": 2048, "cpu": 256}
@@ -58,7 +58,7 @@ class Evaluator:
         done = 0
         try:
             for images, labels in items.batches(torch.arange(len(items)), size, augmentation):
-                with self.numerics.forward_context(), self.numerics.rounding():
+                with self.numerics.forward_context(), rounding(self.numerics.precision == "tf32"):
                     logits = model(images)
                 loss += cross_entropy(logits.float(), labels, reduction="sum")
                 predicted[done : done + len(labels)] = logits.argmax(1)
@@ -100,26 +100,6 @@ class HistoryRow:
 COLUMNS = [column.name for column in fields(HistoryRow) if column.name != "along"]
 
 
-@dataclass(frozen=True)
-class Process:
-    """A process that trained a run, or part of it.
-
-    Attributes:
-        device: what it computed on.
-        threads: its CPU threads.
-        epoch: the epoch in which it began; 0 is the start.
-    """
-
-    device: str
-    threads: int
-    epoch: int
-
-
-def this_process(device: torch.device, epoch: int) -> Process:
-    """Return what there is to say of the process that trains from an epoch on."""
-    return Process(describe(device), torch.get_num_threads(), epoch)
-
-
 @dataclass
 class Outcome:
     """How a training ended.
@@ -131,8 +111,8 @@ class Outcome:
         history: the evaluated epochs.
         predicted: class predicted for each test item at the end, ``[n]``.
         restarts: how often the training was taken up from a restart point.
-        processes: the processes that trained it, in order; the numbers of different devices or threads differ in their
-            last bits.
+        processes: device and CPU threads of each process that trained it, in order, and the epoch in which it began (0:
+            the start); the numbers of different devices or threads differ in their last bits.
     """
 
     status: Status = "max_epochs"
@@ -140,7 +120,7 @@ class Outcome:
     history: list[HistoryRow] = field(default_factory=list)
     predicted: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     restarts: int = 0
-    processes: list[Process] = field(default_factory=list)
+    processes: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def final(self) -> dict[str, Any]:

@@ -94,7 +94,9 @@ class RestartPoints:
         if newest.exists():
             newest.replace(self.folder / PREVIOUS)
         (self.folder / NEXT).replace(newest)
-        _flush_folder(self.folder)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        os.fsync(descriptor)  # makes the renames last
+        os.close(descriptor)
 
     def save_if_due(self, state: Callable[[], State]) -> None:
         """Write a restart point when it is time; a disk that refuses costs this one only."""
@@ -134,15 +136,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError("its digest does not fit")
     found: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
     return found
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make renames in a folder last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _say(message: str) -> None:
