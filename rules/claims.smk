@@ -6,11 +6,6 @@ DECIDABLE = [group for group in claims.GROUPS if f"claim_{group}" not in LACKING
 VERDICTS = told(claims_settings(CONFIG))
 
 
-def claim_file(wildcards):
-    """Return the file of the settings of the tables that one target's claims need."""
-    return SETTINGS.path(SETTINGS.with_trainings(CONFIG, collect_claim_settings(CONFIG, wildcards.claim)))
-
-
 def claim_files(wildcards):
     """Return what the runs leave that one target's claims need, and the pretrainings behind them."""
     chosen = collect_claim_settings(CONFIG, wildcards.claim)
@@ -38,16 +33,14 @@ use rule collect_outcomes as collect_claim with:
         claim=one_of(DECIDABLE),
     priority: 0
     params:
-        settings=claim_file,
+        settings=tables_settings(collect_claim_settings),
 
 
 verdicts = PATHS.all_verdicts
 PRODUCTS["claims"] = Product(
     "Decide each claim of the papers: effect, interval and verdict.",
-    "claims",
     {role: claimed_tables(role) for role in ("study", "control", "replication", "label_noise", "toy")},
     {"csv": verdicts("csv"), "html": shown(verdicts("html"), "claims", "Claims", table="verdicts")},
-    "claims",
     VERDICTS,
 )
 
@@ -56,9 +49,8 @@ for group in DECIDABLE:
     role = claims.claims_of(group)[0].study
     PRODUCTS[f"claim_{group}"] = Product(
         CLAIM_WORDS[group],
-        "claims",
         {role: claimed_tables(role) if role == "toy" else [PATHS.claims(group) / table for table in TABLES]},
         {extension: PATHS.verdicts(group, extension) for extension in ("csv", "html")},
-        f"claims/{group}",
         [f"--only={group}", *VERDICTS],
+        stage="claims",
     )

@@ -21,8 +21,8 @@ def measured_files(wildcards):
 
 
 def tables_settings(build):
-    """Return a parameter: the file of the settings of a study's tables, which name those of its runs."""
-    return lambda wildcards: SETTINGS.path(SETTINGS.with_trainings(CONFIG, build(CONFIG, wildcards.study)))
+    """Return a parameter: the file of the settings of the tables of a study or claim, which name those of its runs."""
+    return lambda wildcards: SETTINGS.path(SETTINGS.with_trainings(CONFIG, build(CONFIG, *wildcards)))
 
 
 rule collect_outcomes:

@@ -97,7 +97,7 @@ CACHED = "SNAKEMAKE_OUTPUT_CACHE" in os.environ
 
 
 # What products.smk has a rule for: a command whose options are the names of its inputs and outputs.
-Product = namedtuple("Product", "words stage inputs outputs log options priority", defaults=([], 0))
+Product = namedtuple("Product", "words inputs outputs options priority stage", defaults=([], 0, None))
 PRODUCTS = {}
 
 
@@ -209,16 +209,17 @@ def files_of_inits(study, inits, names=(paths.RECORD, paths.HISTORY)):
     ]
 
 
+def place(files):
+    """Return a file, or the folder of several."""
+    return files if isinstance(files, str) else os.path.dirname(files[0])
+
+
 def given(*names):
-    """Return a parameter: the options that name these inputs, or all; of several files, their folder."""
+    """Return a parameter: the options that name the places of these inputs, or of all."""
 
     def options(wildcards, input):
-        files = {name: input[name] for name in input.keys() if name in names or not names and name != "script"}
-        return [
-            f"--{name.replace('_', '-')}={one if isinstance(one, str) else os.path.dirname(one[0])}"
-            for name, one in files.items()
-            if one
-        ]
+        chosen = [name for name in names or input.keys() if name != "script" and input.get(name)]
+        return [f"--{name.replace('_', '-')}={place(input[name])}" for name in chosen]
 
     return options
 

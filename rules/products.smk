@@ -1,5 +1,14 @@
 # Figures, tables for papers, verdicts, the toy: rules that differ in their files alone, each with a name to type.
 
+FOLDERS = {"fig": "figures/", "anim": "figures/anim_", "table": "tables/", "claim": "claims/"}
+
+
+def log_of(name):
+    """Return the log of a product: ``figures/curves.log`` is that of ``fig_curves``."""
+    kind, _, rest = name.partition("_")
+    return LOGS / (f"{FOLDERS[kind]}{rest}.log" if kind in FOLDERS else f"{name}.log")
+
+
 for name, made_so in PRODUCTS.items():
 
     rule:
@@ -7,18 +16,18 @@ for name, made_so in PRODUCTS.items():
             name
         input:
             **made_so.inputs,
-            script=script(made_so.stage),
+            script=script(made_so.stage or name),
         output:
             **made_so.outputs,
         log:
-            LOGS / f"{made_so.log}.log",
+            log_of(name),
         priority: made_so.priority
         localrule: True
         conda:
             "../envs/analysis.yaml"
-        threads: threads_of(made_so.stage)
+        threads: threads_of("products")
         resources:
-            **needs(made_so.stage),
+            **needs("products"),
         params:
             given=given(),
             options=made_so.options,

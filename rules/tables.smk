@@ -2,12 +2,11 @@
 
 for table, entry in CONFIG.tables.items():
     files = {extension: PATHS.paper_table(table, extension) for extension in ("tex", "csv", "html")}
-    caption = f"table_{entry.kind or table}"
     PRODUCTS[f"table_{table}"] = Product(
         CONFIG.studies[entry.study].question,
-        "table",
         {"tables": [PATHS.outcomes(entry.study) / name for name in TABLES]},
-        files | {"html": shown(files["html"], caption, "Tables", table=table, study=entry.study)},
-        f"tables/{table}",
+        files
+        | {"html": shown(files["html"], f"table_{entry.kind or table}", "Tables", table=table, study=entry.study)},
         told(settings.TableSettings.of(CONFIG, table)),
+        stage="table",
     )

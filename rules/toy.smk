@@ -3,34 +3,24 @@
 if CONFIG.toy is not None:
     PRODUCTS["fig_toy"] = Product(
         "What do the boundaries of the toy look like?",
-        "fig_toy",
         {"networks": PATHS.toy("networks.safetensors"), "table": PATHS.toy("toy.csv")},
         drawing("toy", "toy"),
-        "figures/toy",
         told(settings.ToyFigureSettings.of_config(CONFIG)),
     )
     PRODUCTS["fig_toy_mechanism"] = Product(
         "What changes on the way out of the toy's bad minima?",
-        "fig_toy_mechanism",
         {"table": PATHS.toy("toy.csv"), "paths": PATHS.toy("paths.csv")},
         drawing("toy_mechanism", "toy", "toy, mechanism"),
-        "figures/toy_mechanism",
         told(settings.ToyFigureSettings.of_config(CONFIG)),
     )
     gif = shown(PATHS.animation("toy"), "anim_toy", "Figures", figure="toy, animated", study="toy")
     PRODUCTS["anim_toy"] = Product(
-        "How do they escape (a GIF)?",
-        "anim_toy",
-        {"networks": PATHS.toy("networks.safetensors")},
-        {"gif": gif},
-        "figures/anim_toy",
+        "How do they escape (a GIF)?", {"networks": PATHS.toy("networks.safetensors")}, {"gif": gif}
     )
     # Last: other names end like it.
     PRODUCTS["toy"] = Product(
         None,
-        "toy",
         {},
         {"networks": PATHS.toy("networks.safetensors"), "csv": PATHS.toy("toy.csv"), "paths": PATHS.toy("paths.csv")},
-        "toy",
         told(settings.ToySettings.of_config(CONFIG)),
     )

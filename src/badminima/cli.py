@@ -100,24 +100,17 @@ class SettingsType(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse and validate; a mistake becomes click's usage error."""
-        if isinstance(value, self.model):
-            return value
         try:
-            text = _read(user_path(value[1:])) if value.startswith("@") else value
-            return parse(self.model, _settings_in(_plain(text)), where="--settings ")
+            text = user_path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+            content = _plain(text)
+            # A record such as run.json holds some.
+            settings = content["settings"] if isinstance(content, dict) and "settings" in content else content
+            return parse(self.model, settings, where="--settings ")
+        except FileNotFoundError:
+            hint = "Snakemake writes a rule's when it starts without --no-hooks"
+            self.fail(f"no file {value[1:]}; {hint}; an importing workflow calls badminima.onstart()", param, ctx)
         except (OSError, ValueError, RecursionError, yaml.YAMLError, UserError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)
-
-
-def _read(path: Path) -> str:
-    """Return the text of a file of settings; raise UserError if it is not there."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        remedy = "expected a file of settings, or the record of a run or of its measurements"
-        if path.parts[:1] == (".snakemake",):  # written when Snakemake starts, by a hook
-            remedy = "start Snakemake again, without --no-hooks; an importing workflow calls badminima.onstart()"
-        raise UserError(path, "no such file", remedy) from None
 
 
 def _plain(text: str) -> Any:
@@ -126,11 +119,6 @@ def _plain(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return typed(yaml.safe_load(text))
-
-
-def _settings_in(content: Any) -> Any:
-    """Return settings, also those inside a record such as run.json."""
-    return content["settings"] if isinstance(content, dict) and "settings" in content else content
 
 
 def command(stage: Command) -> click.Command:

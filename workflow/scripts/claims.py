@@ -13,7 +13,6 @@ Args:
 
 from typing import get_args
 
-import click
 import pandas as pd
 
 from badminima.analysis.claims import CLAIMS, Role, claims_of
@@ -51,4 +50,4 @@ def claims(
     # What one target needs is made without figures.
     write_text(html, claims_page(found, settings.statistics, figures=None if only else "figures"))
     if only:
-        click.echo(plain_text(found))
+        print(plain_text(found))

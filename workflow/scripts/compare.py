@@ -7,8 +7,6 @@ Args:
     comparison: output: its comparison (JSON); repeat.
 """
 
-import click
-
 from badminima.cli import Count, Gpus, Input, Output, command
 from badminima.diagnostics.diagnose import Inputs, diagnose, read_context, record, tell_failures
 from badminima.experiment.settings import DiagnoseSettings
@@ -32,4 +30,4 @@ def compare(
         measured = diagnose(read_context(of_run, inputs), of_run.measurements)
         write_json(output, record(of_run, inputs, of_run.measurements, measured))
         tell_failures(measured)
-        click.echo(f"compared: {output}")
+        print(f"compared: {output}")

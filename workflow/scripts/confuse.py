@@ -4,8 +4,6 @@ Args:
     confusing: output: labels and zero masks (safetensors).
 """
 
-import click
-
 from badminima.cli import Input, Output, command
 from badminima.data import confusing as algorithm
 from badminima.data.prepared import read_prepared
@@ -17,7 +15,7 @@ def confuse(prepared: Input, settings: ConfuseSettings, confusing: Output) -> No
     dataset = read_prepared(prepared)
     facts = algorithm.confuse(dataset, settings, confusing)
     copies = len(dataset.train_labels) * settings.replication
-    click.echo(
+    print(
         f"{copies} copies, {facts.conflicting_copies} identical to one with another label; "
         f"reachable accuracy {facts.reachable_accuracy:.4%}"
     )

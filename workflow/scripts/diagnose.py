@@ -16,8 +16,6 @@ Args:
 
 import json
 
-import click
-
 from badminima.cli import Count, Gpus, Input, Output, command
 from badminima.config.registry import DIAGNOSTICS
 from badminima.diagnostics import diagnose as measuring
@@ -55,7 +53,7 @@ def diagnose(
     measured = measuring.diagnose(read_context(settings, given), names)
     result = record(settings, given, names, measured)
     if diagnostics is None:
-        click.echo(json.dumps(result, indent=2))
+        print(json.dumps(result, indent=2))
     else:
         write_json(diagnostics, result)
     tell_failures(measured)

@@ -7,8 +7,6 @@ Args:
     landscape: output: losses and accuracies (CSV).
 """
 
-import click
-
 from badminima.cli import Count, Gpus, Input, Output, command
 from badminima.diagnostics import landscape as measuring
 from badminima.diagnostics.context import Skipped
@@ -36,7 +34,7 @@ def landscape(
     try:
         rows = list(measuring.landscape(context))
     except Skipped as reason:
-        click.echo(f"skipped: {reason}")
+        print(f"skipped: {reason}")
         rows = []
     digest = stated_digest(weights)
     write_csv(landscape, [*measuring.COLUMNS, OF_WEIGHTS], (row | {OF_WEIGHTS: digest} for row in rows))

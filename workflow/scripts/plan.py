@@ -8,8 +8,6 @@ Args:
     cluster_jobs: jobs at once, on a cluster instead of this machine.
 """
 
-import click
-
 from badminima.analysis.claims.grids import claim_targets
 from badminima.cli import Input, command
 from badminima.config.load import load_config
@@ -30,4 +28,4 @@ def plan(
     machine = Machine(cores, gpus, cluster_jobs)
     rows = planning.plan(planning.Costs(wanted, device, Paths(config.parent)), machine, claim_targets(wanted))
     shown = here if cluster_jobs is None else None
-    click.echo(planning.plan_text(rows, wanted, device, machine.devices(wanted, device), shown))
+    print(planning.plan_text(rows, wanted, device, machine.devices(wanted, device), shown))

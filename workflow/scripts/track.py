@@ -10,8 +10,6 @@ Args:
 from pathlib import Path
 from typing import Annotated
 
-import click
-
 from badminima.cli import ARGUMENT, FOLDER, Folder, Progress, command
 from badminima.errors import UserError
 from badminima.results import trackers
@@ -27,4 +25,4 @@ def track(results: Annotated[Path, FOLDER, ARGUMENT], to: str, output: Folder) -
     progress = Progress(runs, "track")
     trackers.track(found, to, output, progress.update)
     progress.close()
-    click.echo(f"{runs} runs for {to} in {output}")
+    print(f"{runs} runs for {to} in {output}")

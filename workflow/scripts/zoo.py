@@ -14,8 +14,6 @@ Args:
     data: export their prepared datasets too.
 """
 
-import click
-
 from badminima.cli import Folder, Progress, command
 from badminima.errors import UserError
 from badminima.experiment.runs import listed
@@ -50,4 +48,4 @@ def zoo(
     progress = Progress(len(runs), "zoo")
     export(found, runs, output, progress.update, data)
     progress.close()
-    click.echo(f"{len(runs)} minima in {output}")
+    print(f"{len(runs)} minima in {output}")

