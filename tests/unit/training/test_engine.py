@@ -2,49 +2,29 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from badminima.config import AugmentationConfig, OptimizationConfig, RecipeConfig
+from badminima.config import AugmentationConfig, RecipeConfig
 from badminima.config.base import without_defaults
 from badminima.data.confusing import confuse, read_confusing
 from badminima.data.items import make_items, training_items
 from badminima.errors import UserError
-from badminima.experiment.settings import ConfuseSettings, InitializeSettings, TrainSettings
+from badminima.experiment.settings import ConfuseSettings
 from badminima.models.build import trained_network
 from badminima.models.numerics import Numerics
-from badminima.models.starts import initialize
 from badminima.storage.files import read_json
-from badminima.training.engine import Hooks
 from badminima.training.job import identity, run_training, write_run
 from badminima.training.optimizer import SGD
 from badminima.training.record import Evaluator
+from tests.trainings import first_weights
 
 CPU = torch.device("cpu")
 ON_CPU = Numerics(CPU, "fp32", "none", True)
-
-
-@pytest.fixture
-def start(digits, small_mlp):
-    settings = InitializeSettings(model=small_mlp, dataset="digits", model_name="mlp", root_seed=0, seed=0)
-    return initialize(settings, digits)
-
-
-@pytest.fixture
-def train(digits_on_torch, start, train_settings, tmp_path):
-    """Train from the same weights with some settings changed."""
-
-    def run(confusing=None, report=lambda row: None, **changes):
-        changes = {**train_settings.model_dump(), **changes}
-        if changes["augmentation"] is not None:
-            changes["recipe"] = RecipeConfig.model_validate(changes["recipe"]).model_copy(update={"augmentation": True})
-        settings = TrainSettings(**changes)
-        return run_training(settings, digits_on_torch, start, tmp_path / "start", confusing, Hooks(report))
-
-    return run
 
 
 @pytest.fixture
@@ -54,12 +34,13 @@ def confusing(digits, tmp_path):
     return read_confusing(tmp_path / "c.safetensors")
 
 
-def optimization(**changes) -> OptimizationConfig:
-    return OptimizationConfig(**{"batch_size": 16, "learning_rate": 0.1, "epochs": 10, "milestones": [], **changes})
+@pytest.fixture
+def pretrain(train, confusing):
+    return partial(train, confusing=confusing, phase="pretrain", epochs=400, evaluate_every=5)
 
 
 def test_vanilla_sgd_learns_the_digits(train):
-    run = train(optimization=optimization(epochs=60))
+    run = train(epochs=60)
     assert run.outcome.status == "converged"
     assert run.outcome.final["train_accuracy"] == 1.0
     assert run.outcome.final["test_accuracy"] > 0.8
@@ -67,19 +48,19 @@ def test_vanilla_sgd_learns_the_digits(train):
 
 
 def test_history_has_the_start_the_due_epochs_and_the_last(train):
-    run = train(optimization=optimization(evaluate_every=4))
+    run = train(epochs=10, evaluate_every=4)
     assert [row.epoch for row in run.outcome.history] == [0, 4, 8, 10]
     assert [row.step for row in run.outcome.history] == [0, 32, 64, 80]  # 120 images in batches of 16: 8 steps
 
 
 def test_a_run_that_does_not_fit_is_max_epochs(train):
-    run = train(optimization=optimization(epochs=1))
+    run = train(epochs=1)
     assert run.outcome.status == "max_epochs"
     assert run.record["final"]["train_accuracy"] < 1
 
 
 def test_a_run_whose_loss_overflows_is_diverged_and_says_when(train):
-    run = train(optimization=optimization(learning_rate=1e6, evaluate_every=10))
+    run = train(epochs=10, learning_rate=1e6, evaluate_every=10)
     assert run.outcome.status == "diverged"
     assert 1 <= run.outcome.epochs < 10
     assert run.outcome.history[-1].epoch == run.outcome.epochs
@@ -87,15 +68,15 @@ def test_a_run_whose_loss_overflows_is_diverged_and_says_when(train):
 
 def test_a_diverged_run_is_still_written(train, tmp_path):
     made_from = {"dataset": "a" * 64, "start": "b" * 64}
-    write_run(tmp_path / "run", train(optimization=optimization(learning_rate=1e6)), made_from)
+    write_run(tmp_path / "run", train(learning_rate=1e6), made_from)
     record = read_json(tmp_path / "run" / "run.json")
     assert record["status"] == "diverged"
     assert record["final"]["train_loss"] is None
     assert record["made_from"] == made_from
 
 
-def test_pretraining_stops_when_the_confusing_set_is_fitted(train, confusing):
-    run = train(confusing, phase="pretrain", optimization=optimization(epochs=400, evaluate_every=5))
+def test_pretraining_stops_when_the_confusing_set_is_fitted(pretrain):
+    run = pretrain()
     assert run.outcome.status == "converged"
     assert run.outcome.epochs < 400
     assert run.outcome.final["train_accuracy"] == 1.0
@@ -104,23 +85,17 @@ def test_pretraining_stops_when_the_confusing_set_is_fitted(train, confusing):
     assert run.record["train_items"] == 240
 
 
-def test_pretraining_aims_no_higher_than_what_is_reachable(train, confusing):
-    confusing = replace(confusing, facts=replace(confusing.facts, reachable_accuracy=0.5))
-    run = train(confusing, phase="pretrain", optimization=optimization(epochs=400, evaluate_every=5))
+def test_pretraining_aims_no_higher_than_what_is_reachable(pretrain, confusing):
+    run = pretrain(confusing=replace(confusing, facts=replace(confusing.facts, reachable_accuracy=0.5)))
     assert run.outcome.status == "converged"
     assert 0.5 <= run.outcome.final["train_accuracy"] < 1
     assert run.record["target_accuracy"] == 0.5
 
 
 def test_a_pretraining_that_ends_before_its_last_epoch_is_evaluated_in_32_bit_floats_at_its_end(
-    train, confusing, digits_on_torch, small_mlp
+    pretrain, confusing, digits_on_torch, small_mlp
 ):
-    run = train(
-        confusing,
-        phase="pretrain",
-        optimization=optimization(epochs=400, evaluate_every=5),
-        numerics={"precision": "bf16"},
-    )
+    run = pretrain(numerics={"precision": "bf16"})
     assert run.outcome.status == "converged"
     assert run.outcome.epochs < 400
     network = trained_network(small_mlp, (1, 8, 8), 10, run.weights, None)
@@ -172,7 +147,7 @@ def test_augmentation_acts_on_training_and_is_measured_apart(train):
 
 
 def test_the_record_says_what_was_run_and_on_what(train, train_settings):
-    record = train().record
+    record = train(epochs=10).record
     assert record["settings"] == train_settings.model_dump(mode="json")
     assert record["versions"]["torch"] == torch.__version__.split("+")[0]
     assert (record["threads"], record["evaluated_on"], record["data"]) == (1, "test", "resident")
@@ -180,9 +155,7 @@ def test_the_record_says_what_was_run_and_on_what(train, train_settings):
 
 @pytest.mark.parametrize("precision", ["tf32", "bf16"])
 def test_other_precisions_learn_too_and_are_recorded(train, precision):
-    exact, run = (
-        train(numerics={"precision": kind}, optimization=optimization(epochs=60)) for kind in ("fp32", precision)
-    )
+    exact, run = (train(numerics={"precision": kind}, epochs=60) for kind in ("fp32", precision))
     assert (exact.record["precision"], run.record["precision"]) == ("fp32", precision)
     assert run.outcome.final["train_accuracy"] > 0.95
     same = np.array_equal(run.weights.vector(), exact.weights.vector())
@@ -191,13 +164,13 @@ def test_other_precisions_learn_too_and_are_recorded(train, precision):
 
 @pytest.mark.slow
 def test_a_compiled_network_learns_too(train):
-    run = train(numerics={"compile": "default"}, optimization=optimization(epochs=60))
+    run = train(numerics={"compile": "default"}, epochs=60)
     assert run.record["compile"] == "default"
     assert run.outcome.final["train_accuracy"] > 0.95
 
 
-def test_a_pretraining_far_from_its_target_is_not_evaluated_in_full(train, confusing):
-    run = train(confusing, phase="pretrain", optimization=optimization(epochs=400, evaluate_every=5))
+def test_a_pretraining_far_from_its_target_is_not_evaluated_in_full(pretrain):
+    run = pretrain()
     measured = [row.train_measured for row in run.outcome.history]
     assert measured[0] == measured[-1] == "full"
     assert "running" in measured
@@ -234,10 +207,10 @@ def test_a_restart_point_knows_the_settings_and_every_file_it_was_made_with(trai
     ],
 )
 def test_a_dataset_that_a_recipe_cannot_train_on_is_refused(
-    digits_on_torch, start, train_settings, tmp_path, recipe, classes, message
+    digits, digits_on_torch, train_settings, tmp_path, recipe, classes, message
 ):
     augmentation = AugmentationConfig(padding=8) if recipe.augmentation else None
     settings = train_settings.model_copy(update={"recipe": recipe, "augmentation": augmentation})
     dataset = replace(digits_on_torch, classes=digits_on_torch.classes[:classes])
     with pytest.raises(UserError, match=message):
-        run_training(settings, dataset, start, tmp_path / "start", None, Hooks())
+        run_training(settings, dataset, first_weights(digits, "mlp"), tmp_path)
