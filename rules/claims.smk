@@ -3,7 +3,7 @@
 # A claim that this config can't decide is no target of it, as a figure that it lacks is none.
 LACKING = {f"claim_{group}": reason for group in claims.GROUPS if (reason := undecidable(CONFIG, group)) is not None}
 DECIDABLE = [group for group in claims.GROUPS if f"claim_{group}" not in LACKING]
-VERDICTS = told(claims_settings(CONFIG))
+VERDICTS = told(ClaimsSettings.of(CONFIG))
 
 
 def claim_files(wildcards):
@@ -24,6 +24,7 @@ def claimed_tables(role):
 use rule collect_outcomes as collect_claim with:
     input:
         claim_files,
+        SUMMARY_TEMPLATES,
         script=script("collect"),
     output:
         [PATHS.claims("{claim}") / table for table in [*TABLES, paths.SUMMARY]],

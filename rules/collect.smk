@@ -4,6 +4,7 @@
 TABLES = list(paths.STUDY_TABLES)
 # The files of a training that tables are made from.
 TRAINED = [paths.HISTORY, paths.RECORD, paths.PREDICTIONS]
+SUMMARY_TEMPLATES = templates("summary.html", "small.html", "macros.html")
 
 
 def trained_files(wildcards):
@@ -29,6 +30,7 @@ rule collect_outcomes:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
         trained_files,
+        SUMMARY_TEMPLATES,
         script=script("collect"),
     output:
         [PATHS.outcomes("{study}") / table for table in [*TABLES, paths.SUMMARY]],
@@ -55,6 +57,7 @@ use rule collect_outcomes as collect with:
     input:
         trained_files,
         measured_files,
+        SUMMARY_TEMPLATES,
         script=script("collect"),
     output:
         [PATHS.tables("{study}") / table for table in TABLES],

@@ -25,13 +25,13 @@ from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
 from badminima.analysis import claims
-from badminima.analysis.claims.grids import collect_claim_settings, claimed_study, claims_settings, undecidable
+from badminima.analysis.claims.grids import ClaimsSettings, claimed_study, collect_claim_settings, undecidable
 from badminima.config import AdversarialInit, RandomInit, RescaledInit
 from badminima.config.load import check_files, load_config
 from badminima.config.registry import FIGURES, SOURCES
 from badminima.errors import UserError
 from badminima.experiment import measured, paths, runs, settings
-from badminima.report.settings import explore_settings, headline_figure, report_settings
+from badminima.report.settings import ExploreSettings, ReportSettings, headline_figure
 from badminima.workflow.handles import runs_in_a_job, share_resources
 from badminima.workflow.preflight import local_files
 from badminima.workflow.settings_files import SettingsFiles, content_digest
@@ -44,6 +44,11 @@ hand_over_library(REPOSITORY / "src")
 def beside(path):
     """Return an input of this checkout's; a workflow that imports this one with a prefix leaves it in its place."""
     return local(str(CHECKOUT / path))
+
+
+def templates(*names):
+    """Return the templates of a page."""
+    return [beside(f"src/badminima/report/templates/{name}") for name in names]
 
 
 def script(stage):

@@ -2,6 +2,8 @@
 
 FOLDERS = {"fig": "figures/", "anim": "figures/anim_", "table": "tables/", "claim": "claims/"}
 
+TEMPLATES = {"claims": ["claims.html", "small.html"], "table": ["table.html", "small.html"]}
+
 
 def log_of(name):
     """Return the log of a product: ``figures/curves.log`` is that of ``fig_curves``."""
@@ -15,6 +17,7 @@ for name, made_so in PRODUCTS.items():
         name:
             name
         input:
+            templates(*TEMPLATES.get(made_so.stage or name, [])),
             **made_so.inputs,
             script=script(made_so.stage or name),
         output:

@@ -20,7 +20,7 @@ rule explore:
     """Write a page to look closer at the runs of each study."""
     input:
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
-        beside("src/badminima/report/templates/explore.html"),
+        templates("explore.html", "macros.html"),
         script=script("explore"),
     output:
         html=PATHS.page("explore"),
@@ -35,7 +35,7 @@ rule explore:
     params:
         results=lambda wildcards, output: os.path.dirname(output[0]),
         given=given(),
-        options=told(explore_settings(CONFIG)),
+        options=told(ExploreSettings.of(CONFIG)),
         made=made,
     shell:
         "python {input.script:q} --results {params.results:q} {params.given:q} {params.options:q} {params.made:q}"
@@ -49,7 +49,7 @@ use rule explore as report with:
         rules.claims.output,
         [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
         [file for file in rules.figures.input if file.endswith((".svg", ".csv", ".gif"))],
-        [beside(f"src/badminima/report/templates/{name}") for name in ("report.html", "report.css", "macros.html")],
+        templates("report.html", "report.css", "macros.html"),
         captions=[beside(f"report/{file.name}") for file in sorted(REPOSITORY.glob("report/fig_*.rst"))],
         terms=beside("docs/reference/glossary.md"),
         script=script("report"),
@@ -59,7 +59,7 @@ use rule explore as report with:
         LOGS / "report.log",
     localrule: True
     params:
-        options=told(report_settings(CONFIG, [os.path.relpath(file) for file in NAMED_CONFIGS])),
+        options=told(ReportSettings.of(CONFIG, [os.path.relpath(file) for file in NAMED_CONFIGS])),
 
 
 rule provenance:

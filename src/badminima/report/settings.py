@@ -3,7 +3,7 @@
 Pure and fast: no torch, no file access.
 """
 
-from typing import get_args
+from typing import Self, get_args
 
 from pydantic import Field
 
@@ -38,6 +38,11 @@ class ExploreSettings(Section):
     revision: int = 1
     studies: dict[str, str] = Field({})
 
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the settings of ``explore``."""
+        return cls(studies={name: study.question for name, study in config.studies.items()})
+
 
 class ReportSettings(Section):
     """Settings of the report, beside verdicts, tables and figures.
@@ -69,28 +74,23 @@ class ReportSettings(Section):
     facts: dict[str, str] = Field({})
     statistics: StatisticsConfig
 
-
-def report_settings(config: Config, overlays: list[str]) -> ReportSettings:
-    """Return the settings of ``report``, started with some overlays."""
-    roles = {role: claimed_study(config, role) for role in get_args(Role)}
-    return ReportSettings(
-        headline=headline_figure(config),
-        figures={name: _shown(config, name) for name in config.figures},
-        studies=list(config.studies),
-        claims={role: study for role, study in roles.items() if study is not None},
-        replications=replications(config),
-        toy=config.toy is not None,
-        confusing=confusing_example(config) is not None,
-        overlays=overlays,
-        ends={name: init for name, init in config.inits.items() if isinstance(init, RunInit)},
-        facts=_facts(config),
-        statistics=config.statistics,
-    )
-
-
-def explore_settings(config: Config) -> ExploreSettings:
-    """Return the settings of ``explore``."""
-    return ExploreSettings(studies={name: study.question for name, study in config.studies.items()})
+    @classmethod
+    def of(cls, config: Config, overlays: list[str]) -> Self:
+        """Return the settings of ``report``, started with some overlays."""
+        roles = {role: claimed_study(config, role) for role in get_args(Role)}
+        return cls(
+            headline=headline_figure(config),
+            figures={name: _shown(config, name) for name in config.figures},
+            studies=list(config.studies),
+            claims={role: study for role, study in roles.items() if study is not None},
+            replications=replications(config),
+            toy=config.toy is not None,
+            confusing=confusing_example(config) is not None,
+            overlays=overlays,
+            ends={name: init for name, init in config.inits.items() if isinstance(init, RunInit)},
+            facts=_facts(config),
+            statistics=config.statistics,
+        )
 
 
 def headline_figure(config: Config) -> str | None:
@@ -125,14 +125,13 @@ def _facts(config: Config) -> dict[str, str]:
 
 def _described(entry: Section) -> str:
     """Describe a config entry by the values that differ from defaults."""
-    values = entry.model_dump(exclude_defaults=True)
-    return ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in values.items())
+    return _text(entry.model_dump(exclude_defaults=True))
 
 
 def _text(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key.replace('_', ' ')} {_text(item)}" for key, item in value.items())
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _optimization(phase: OptimizationConfig, bound: str = "") -> str:

@@ -21,7 +21,7 @@ from badminima.experiment.settings import FigureSettings
 from badminima.report import wording
 from badminima.report.figures import draw_figure, write_drawing
 from badminima.report.page import report_page, seeds_of_claim
-from badminima.report.settings import ReportFigure, ReportSettings, headline_figure, report_settings
+from badminima.report.settings import ReportFigure, ReportSettings, headline_figure
 from badminima.report.wording import EXPLAINED, anchor, caption, explained, glossary
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
@@ -241,7 +241,7 @@ def test_the_facts_name_settings_that_differ_from_the_defaults_and_what_stands_b
         "recipes": {"full_batch": {"full_batch": True}, "spare": {"epochs": 3}},
         "studies": {"ablation": {"inits": ["random", "adversarial", "full_batch_end"]}},
     }
-    settings = report_settings(load_config(overlay(raw_config(), change)), [])
+    settings = ReportSettings.of(load_config(overlay(raw_config(), change)), [])
     assert "adversarial (kind adversarial, replication 10, noise 0.1)" in settings.facts["Initializations"]
     assert "full_batch_end (kind run, start random, recipe full_batch)" in settings.facts["Initializations"]
     assert "vanilla (plain SGD); da (augmentation yes)" in settings.facts["Recipes"]

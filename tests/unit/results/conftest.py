@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from badminima.analysis.claims import CLAIMS
-from badminima.analysis.claims.grids import claims_settings
+from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import collect, write_tables
 from badminima.config import Config, RandomInit
@@ -84,7 +84,7 @@ def make_results(config: Config, raw: dict, paths: Paths) -> None:
         write_json(folder / "diagnostics.json", measured)
     tables = collect(paths, CollectSettings.of(config, "ablation"))
     write_tables(paths.tables("ablation"), tables)
-    claims = evaluate_claims(CLAIMS, {"study": tables}, claims_settings(config))
+    claims = evaluate_claims(CLAIMS, {"study": tables}, ClaimsSettings.of(config))
     claims.to_csv(paths.results / "claims.csv", index=False)
     (paths.results / "config.json").write_text(json.dumps(raw))
 

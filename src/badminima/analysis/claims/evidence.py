@@ -12,6 +12,8 @@ from badminima.analysis.statistics import Estimate, estimate
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.runs import Cell
 
+NO_MINIMUM = "does not fit its training set, so it is no minimum"
+
 
 class NotMeasured(Exception):  # noqa: N818
     """Why a study cannot decide a claim."""
@@ -38,8 +40,8 @@ class Evidence:
         if cell.empty:
             raise NotMeasured(f"no runs of {init}, {recipe}")
         if not diverged_too and (cell["status"] == "diverged").any():
-            seeds = ", ".join(str(seed) for seed in cell.loc[cell["status"] == "diverged", "seed"])
-            raise NotMeasured(f"{init}, {recipe} diverged (seed {seeds})")
+            seeds = cell.loc[cell["status"] == "diverged", "seed"]
+            raise NotMeasured(f"{init}, {recipe} diverged (seed {', '.join(map(str, seeds))})")
         self._require_fitted(self.settings.behind.get(init))
         if init in self.settings.ends:
             self._require_minima(init, recipe, cell)
@@ -55,8 +57,7 @@ class Evidence:
 
     def require_minima(self, cells: Sequence[Cell]) -> None:
         """Raise NotMeasured unless all runs of some cells fit their training set."""
-        tolerance = self.settings.statistics.fitted_tolerance
-        self._within(tolerance, "does not fit its training set, so it is no minimum", *cells)
+        self._within(self.settings.statistics.fitted_tolerance, NO_MINIMUM, *cells)
 
     def kept(self, *cells: Cell) -> list[pd.DataFrame]:
         """Return the runs of cells if none has collapsed; else raise NotMeasured.
@@ -64,8 +65,8 @@ class Evidence:
         Label noise keeps a network moving about a minimum, some training items wrong. One that answers by chance is
         as flat as any, and says nothing of minima.
         """
-        tolerance = self.settings.statistics.kept_tolerance
-        return self._within(tolerance, "has lost the fit to its training set, so it is at no minimum", *cells)
+        otherwise = "has lost the fit to its training set, so it is at no minimum"
+        return self._within(self.settings.statistics.kept_tolerance, otherwise, *cells)
 
     def lowest_train_accuracy(self, cells: Sequence[Cell]) -> float:
         """Return the lowest training accuracy among the runs of some cells."""
@@ -77,6 +78,11 @@ class Evidence:
         if name not in runs:
             raise NotMeasured(f"no measurement {name}")
         return runs[name].to_numpy(dtype=float)
+
+    def logarithm(self, runs: pd.DataFrame, name: str) -> np.ndarray:
+        """Return the natural logarithm of a measurement, ``[runs]``; not finite where there is none."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.log(self.column(runs, name))
 
     def estimate(self, values: np.ndarray, image_values: np.ndarray | None = None) -> Estimate:
         """Mean and interval; raises NotMeasured if there can be none."""
@@ -106,17 +112,15 @@ class Evidence:
         pretraining = self._of(self.tables.pretraining, init=init)
         if pretraining.empty:
             raise NotMeasured(f"no record of the pretraining of {init}")
-        for row in pretraining.itertuples():
-            if row.status != "converged":
-                raise NotMeasured(f"{row.init}, seed {row.seed}, does not fit its confusing set ({row.status})")
+        for row in pretraining[pretraining["status"] != "converged"].itertuples():
+            raise NotMeasured(f"{row.init}, seed {row.seed}, does not fit its confusing set ({row.status})")
 
     def _require_minima(self, init: str, recipe: str, cell: pd.DataFrame) -> None:
         """Raise NotMeasured unless the training of each run of a cell begins where its training set is fitted."""
         history = self._of(self.tables.histories, init=init, recipe=recipe)
         starts = history[history["epoch"] == 0].set_index("seed")["train_accuracy"].reindex(cell["seed"])
-        for seed, accuracy in starts.items():
-            if not accuracy >= 1 - self.settings.statistics.fitted_tolerance:
-                raise NotMeasured(f"{init}, seed {seed}, does not fit its training set, so it is no minimum")
+        for seed in starts[~(starts >= 1 - self.settings.statistics.fitted_tolerance)].index:
+            raise NotMeasured(f"{init}, seed {seed}, {NO_MINIMUM}")
 
     def _within(self, tolerance: float, otherwise: str, *cells: Cell) -> list[pd.DataFrame]:
         """Paired runs; raises NotMeasured if the training error of one is above a tolerance."""
@@ -134,8 +138,7 @@ class Evidence:
 
 def train_accuracy(evidence: Evidence, claim: Claim) -> Estimate:
     """Training accuracy of a cell; a diverged run counts with what it has."""
-    ((init, recipe),) = claim.cells
-    runs = evidence.runs(init, recipe, diverged_too=True)
+    runs = evidence.runs(*claim.cells[0], diverged_too=True)
     return evidence.estimate(runs["train_accuracy"].to_numpy(dtype=float)).within(0, 1)
 
 
@@ -146,8 +149,7 @@ def accuracy_difference(evidence: Evidence, claim: Claim) -> Estimate:
 
 def log_ratio(evidence: Evidence, claim: Claim) -> Estimate:
     """Log of the first cell's measurement over the second's, paired by seed."""
-    over, under = (_logarithm(evidence.column(runs, claim.column)) for runs in evidence.paired(*claim.cells))
-    return evidence.estimate(over - under)
+    return _log_ratio(evidence, claim, evidence.paired(*claim.cells))
 
 
 def excess(evidence: Evidence, claim: Claim) -> Estimate:
@@ -164,24 +166,18 @@ def excess_kept_under_attack(evidence: Evidence, claim: Claim) -> Estimate:
 
 def flattening(evidence: Evidence, claim: Claim) -> Estimate:
     """Log of the first cell's measurement over the second's, paired by seed; none has collapsed."""
-    over, under = (_logarithm(evidence.column(runs, claim.column)) for runs in evidence.kept(*claim.cells))
-    return evidence.estimate(over - under)
+    return _log_ratio(evidence, claim, evidence.kept(*claim.cells))
 
 
 def deconcentration(evidence: Evidence, claim: Claim) -> Estimate:
     """Log of the largest eigenvalue's share of the Hessian's trace, first cell over second; none has collapsed."""
-    over, under = (
-        _logarithm(evidence.column(runs, claim.column)) - _logarithm(evidence.column(runs, "sharpness.trace"))
-        for runs in evidence.kept(*claim.cells)
-    )
-    return evidence.estimate(over - under)
+    return _log_ratio(evidence, claim, evidence.kept(*claim.cells), "sharpness.trace")
 
 
 def log_quotient(evidence: Evidence, claim: Claim) -> Estimate:
     """Log of one measurement of a cell's runs over another of the same runs; none has collapsed."""
     (runs,) = evidence.kept(*claim.cells)
-    over, under = (_logarithm(evidence.column(runs, name)) for name in (claim.column, claim.divisor))
-    return evidence.estimate(over - under)
+    return evidence.estimate(evidence.logarithm(runs, claim.column) - evidence.logarithm(runs, claim.divisor))
 
 
 def loss_per_tenfold_replication(evidence: Evidence, claim: Claim) -> Estimate:
@@ -198,16 +194,8 @@ def loss_per_tenfold_replication(evidence: Evidence, claim: Claim) -> Estimate:
 ESTIMATORS: dict[str, Callable[[Evidence, Claim], Estimate]] = {
     estimator.__name__: estimator
     for estimator in (
-        *(
-            train_accuracy,
-            accuracy_difference,
-            log_ratio,
-            excess,
-            excess_kept_under_attack,
-            flattening,
-            deconcentration,
-        ),
-        *(log_quotient, loss_per_tenfold_replication),
+        *(train_accuracy, accuracy_difference, log_ratio, excess, excess_kept_under_attack),
+        *(flattening, deconcentration, log_quotient, loss_per_tenfold_replication),
     )
 }
 
@@ -227,13 +215,15 @@ def toy_tables(toy: pd.DataFrame) -> StudyTables:
 
 
 def _kept_under_attack(evidence: Evidence, runs: pd.DataFrame, prefix: str) -> np.ndarray:
-    radii = [str(name) for name in runs if str(name).startswith(prefix)]
-    if not radii:
+    attacked = runs.filter(regex=f"^{prefix}")
+    if attacked.empty:
         raise NotMeasured(f"no measurement {prefix}*")
-    return runs[radii].to_numpy(dtype=float).mean(axis=1) / evidence.column(runs, "robustness.clean")
+    return attacked.to_numpy(dtype=float).mean(axis=1) / evidence.column(runs, "robustness.clean")
 
 
-def _logarithm(values: np.ndarray) -> np.ndarray:
-    """Return the natural logarithm; not finite where there is none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.log(values)
+def _log_ratio(evidence: Evidence, claim: Claim, cells: Sequence[pd.DataFrame], of: str = "") -> Estimate:
+    """Log of a measurement, or of its share of another, of the first cell's runs over the second's."""
+    over, under = (
+        evidence.logarithm(runs, claim.column) - (evidence.logarithm(runs, of) if of else 0) for runs in cells
+    )
+    return evidence.estimate(over - under)

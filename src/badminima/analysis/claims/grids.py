@@ -3,7 +3,7 @@
 Pure and fast: no torch, no file access.
 """
 
-from typing import get_args
+from typing import Self, get_args
 
 from pydantic import Field
 
@@ -40,24 +40,24 @@ class ClaimsSettings(Section):
     statistics: StatisticsConfig
     root_seed: int
 
-
-def claims_settings(config: Config) -> ClaimsSettings:
-    """Return the settings of ``claims``."""
-    studies = claimed_studies(config)
-    inits = dict.fromkeys(init for study in studies.values() for init in study.inits)
-    # The toy's inits are called as those of networks are, whether the config has these or not.
-    behind: dict[str, str | None] = {"adversarial": "adversarial"}
-    behind |= {init: pretraining_behind(config, init) for init in inits if init in config.inits}
-    return ClaimsSettings(
-        studies=studies,
-        figures={claim.number: figure_of_claim(config, claim) for claim in CLAIMS},
-        behind=behind,
-        ends=[init for init in inits if isinstance(config.inits.get(init), RunInit)],
-        lacking={claim.number: reason for claim in CLAIMS if (reason := lacking(config, claim)) is not None},
-        replications=replications(config),
-        statistics=config.statistics,
-        root_seed=config.seed,
-    )
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return the settings of ``claims``."""
+        studies = claimed_studies(config)
+        inits = dict.fromkeys(init for study in studies.values() for init in study.inits)
+        # The toy's inits are called as those of networks are, whether the config has these or not.
+        behind: dict[str, str | None] = {"adversarial": "adversarial"}
+        behind |= {init: pretraining_behind(config, init) for init in inits if init in config.inits}
+        return cls(
+            studies=studies,
+            figures={claim.number: _figure(config, claim) for claim in CLAIMS},
+            behind=behind,
+            ends=[init for init in inits if isinstance(config.inits.get(init), RunInit)],
+            lacking={claim.number: reason for claim in CLAIMS if (reason := lacking(config, claim)) is not None},
+            replications=replications(config),
+            statistics=config.statistics,
+            root_seed=config.seed,
+        )
 
 
 def claimed_study(config: Config, role: Role) -> str | None:
@@ -128,12 +128,12 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
         return None
     found = [*claims, *(claim.against_control for claim in claims if claim.against_control)]
     needed = {cell for claim in found for cell in claim.cells_among(replications(config)) if study.has(*cell)}
-    cells = {init: [recipe for recipe in study.recipes if (init, recipe) in needed] for init in study.inits}
-    cells = {init: recipes for init, recipes in cells.items() if recipes}
-    used = {recipe for recipes in cells.values() for recipe in recipes}
-    part = study.model_copy(
-        update={"inits": list(cells), "recipes": [recipe for recipe in study.recipes if recipe in used]}
+    inits, recipes = (
+        [name for name in names if name in used]
+        for names, used in zip((study.inits, study.recipes), zip(*needed, strict=True), strict=True)
     )
+    cells = {init: [recipe for recipe in recipes if (init, recipe) in needed] for init in inits}
+    part = study.model_copy(update={"inits": inits, "recipes": recipes})
     return CollectSettings(
         study=part,
         cells=cells,
@@ -170,7 +170,7 @@ def replications(config: Config) -> dict[str, int]:
     return dict(sorted(family.items(), key=lambda item: item[1]))
 
 
-def figure_of_claim(config: Config, claim: Claim) -> str | None:
+def _figure(config: Config, claim: Claim) -> str | None:
     """Return the configured figure that shows a claim best, if there is one."""
     if claim.study == "toy":
         return None if config.toy is None else "toy"

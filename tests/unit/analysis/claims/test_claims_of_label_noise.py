@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from badminima.analysis.claims import claims_of
-from badminima.analysis.claims.grids import ClaimsSettings, claims_settings
+from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import StudyTables
 from badminima.config import StudyConfig
@@ -116,6 +116,6 @@ def test_a_collapsed_run_is_not_flat_and_a_missing_measurement_decides_nothing()
     ids=["paper", "demo_controls"],
 )
 def test_presets_have_the_runs_that_these_claims_need(presets, undecided):
-    lacking = claims_settings(with_presets(*presets)).lacking
+    lacking = ClaimsSettings.of(with_presets(*presets)).lacking
     found = {number.split()[0]: reason for number, reason in lacking.items() if number.startswith("b")}
     assert found == undecided

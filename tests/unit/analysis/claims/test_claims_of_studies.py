@@ -9,7 +9,7 @@ import pytest
 
 from badminima.analysis.claims import CLAIMS, GROUPS, claims_of
 from badminima.analysis.claims.evidence import toy_tables
-from badminima.analysis.claims.grids import ClaimsSettings, claims_settings, collect_claim_settings, undecidable
+from badminima.analysis.claims.grids import ClaimsSettings, collect_claim_settings, undecidable
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import StudyTables
 from badminima.config import Config, StudyConfig
@@ -225,7 +225,7 @@ def config() -> Config:
 def tables(config) -> dict[str, StudyTables]:
     """Made-up tables of all cells of each study, with every column that a claim is read from."""
     found = {"toy": made_up_toy(LENGTHS, ACCURACIES)}
-    for role, study in claims_settings(config).studies.items():
+    for role, study in ClaimsSettings.of(config).studies.items():
         if role == "toy":
             continue
         made_up = made_up_study(lambda init, recipe: 0.8, recipes=study.recipes, inits=study.inits, seeds=2)
@@ -260,7 +260,7 @@ def reduced(tables: StudyTables, cells: dict[str, list[str]], measured: bool) ->
 @pytest.fixture(scope="module")
 def whole(config, tables) -> pd.DataFrame:
     """All claims, decided by these tables."""
-    return evaluate_claims(CLAIMS, tables, claims_settings(config))
+    return evaluate_claims(CLAIMS, tables, ClaimsSettings.of(config))
 
 
 def test_every_claim_is_decided_where_all_its_studies_are_configured(whole):
@@ -275,7 +275,7 @@ def test_what_a_claim_says_it_needs_suffices_and_decides_the_same(config, tables
     role = claims_of(group)[0].study
     assert (needed is None) == (role == "toy")
     study = tables[role] if needed is None else reduced(tables[role], needed.cells, needed.measured)
-    alone = evaluate_claims(claims_of(group), {role: study}, claims_settings(config))
+    alone = evaluate_claims(claims_of(group), {role: study}, ClaimsSettings.of(config))
     pd.testing.assert_frame_equal(alone, whole)
 
 
@@ -292,7 +292,7 @@ def test_what_a_claim_needs_is_no_more_than_its_cells(config):
 
 def test_b9_needs_the_flips_that_label_noise_makes(config):
     options = config.measuring.model_copy(update={"options": {"trace": {"flip_probability": 0.1}}})
-    reasons = claims_settings(changed(config, measuring=options)).lacking
+    reasons = ClaimsSettings.of(changed(config, measuring=options)).lacking
     assert reasons == {
         f"b9 {start}": "trace measures flips of probability 0.1, label_noise has another" for start in STARTS
     }
@@ -319,7 +319,7 @@ def test_nothing_is_trained_for_a_claim_that_its_study_cannot_decide(config, gro
     other = changed(config, **{section: section_of.model_copy(update=update) if isinstance(update, dict) else update})
     assert collect_claim_settings(other, group) is None
     assert undecidable(other, group) == reason
-    rows = evaluate_claims(claims_of(group), {}, claims_settings(other))
+    rows = evaluate_claims(claims_of(group), {}, ClaimsSettings.of(other))
     assert rows["reason"].iloc[0] == reason
     assert set(rows["verdict"]) == {"not measured"}
 
