@@ -18,56 +18,46 @@ Loss = Callable[[], tuple[Tensor, Tensor]]
 Gradients = tuple[Tensor, ...] | list[Tensor]
 
 
-class Plain:
-    """The gradient at the weights.
+class Gradient:
+    """The gradient at the weights ``w``, or at ``w + rho g / |g|``, with ``g`` the one at ``w``.
 
-    Args:
-        model: the network whose parameters it is the gradient in.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self.parameters: list[Tensor] = list(model.parameters())
-
-    def __call__(self, loss_of: Loss) -> tuple[Tensor, Tensor, Gradients]:
-        """Loss, logits and gradients of a batch."""
-        loss, logits = loss_of()
-        return loss, logits, torch.autograd.grad(loss, self.parameters)
-
-
-class SharpnessAware:
-    """The gradient at ``w + rho g / |g|``, with ``g`` the one at ``w`` (Foret et al. 2021, arXiv 2010.01412, eq. 2-3).
-
-    Own lines: torch has no such optimizer, and libraries have it as a subclass of torch.optim's (see optimizer.SGD).
-    Both gradients are of one function: dropout zeroes the same inputs in both passes. Weight decay is no part of it.
+    The latter is that of sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412, eq. 2-3). Own lines: torch
+    has no such optimizer, and libraries have it as a subclass of torch.optim's (see optimizer.Optimizer). Both
+    gradients are of one function: dropout zeroes the same inputs in both passes. Weight decay is no part of it.
     BatchNorm's running statistics are updated by the pass at the weights alone.
 
     Args:
         model: the network; its weights are as before after each call.
-        rho: length of the way uphill.
+        rho: length of the way uphill; None: none is gone.
     """
 
-    def __init__(self, model: nn.Module, rho: float) -> None:
-        self.plain = Plain(model)
+    def __init__(self, model: nn.Module, rho: float | None) -> None:
+        self.parameters: list[Tensor] = list(model.parameters())
         self.rho = rho
         self.model = model
-        self.devices = sorted({one.device.index for one in self.plain.parameters if one.device.type == "cuda"})
+        self.devices = sorted({one.device.index for one in self.parameters if one.device.type == "cuda"})
 
     def __call__(self, loss_of: Loss) -> tuple[Tensor, Tensor, Gradients]:
-        """Loss and logits at the weights, gradients uphill of them."""
+        """Loss and logits at the weights, and gradients there or uphill."""
+        if self.rho is None:
+            return self._at_weights(loss_of)
         # A step that draws is never recorded, see graphs.
         recording = bool(self.devices) and torch.cuda.is_current_stream_capturing()
         with torch.random.fork_rng(self.devices, enabled=not recording):
-            loss, logits, gradients = self.plain(loss_of)
-        parameters = self.plain.parameters
-        kept = [parameter.detach().clone() for parameter in parameters]
+            loss, logits, gradients = self._at_weights(loss_of)
+        kept = [parameter.detach().clone() for parameter in self.parameters]
         with torch.no_grad():
             uphill = torch._foreach_mul(gradients, self.rho / (get_total_norm(gradients) + 1e-12))
-            torch._foreach_add_(parameters, uphill)
+            torch._foreach_add_(self.parameters, uphill)
         with _kept_statistics(self.model):
-            _, _, gradients = self.plain(loss_of)
+            _, _, gradients = self._at_weights(loss_of)
         with torch.no_grad():
-            torch._foreach_copy_(parameters, kept)
+            torch._foreach_copy_(self.parameters, kept)
         return loss, logits, gradients
+
+    def _at_weights(self, loss_of: Loss) -> tuple[Tensor, Tensor, Gradients]:
+        loss, logits = loss_of()
+        return loss, logits, torch.autograd.grad(loss, self.parameters)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,19 +15,69 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
 class Optimizer:
-    """Moves parameters down a gradient, and remembers gradients.
+    """Moves parameters down a gradient as its recipe says, and remembers gradients.
 
-    Weight decay acts on every parameter, BatchNorm's and biases too, as in the paper's published code.
+    torch's SGD, Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019) by their functional forms. The classes
+    of ``torch.optim`` do the same arithmetic, but their first use imports torch's compiler: 3 seconds in every job,
+    longer than a demo training. On CUDA the fused forms, one kernel, which reads the rate on the device.
+
+    Weight decay acts on every parameter, BatchNorm's and biases too, as in the paper's published code: ``adamw``
+    shrinks the weights, the others add it to the gradient.
+
+    Args:
+        parameters: what is updated.
+        recipe: gives optimizer, momentum and weight decay.
 
     Attributes:
         memory: what a step changes beside the parameters, by name.
     """
 
-    memory: dict[str, list[Tensor]]
+    def __init__(self, parameters: list[Tensor], recipe: RecipeConfig) -> None:
+        self.parameters = parameters
+        self.recipe = recipe
+        self.memory: dict[str, list[Tensor]]
+        if recipe.optimizer == "sgd":
+            # From zero the first step gives the gradient itself, as torch's does. Without momentum there are none.
+            self.memory = {"momentum": _zeros(parameters) if recipe.momentum else []}
+        else:
+            steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
+            self.memory = {"means": _zeros(parameters), "squares": _zeros(parameters), "steps": steps}
 
+    @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
         """One step; gradients in the order of the parameters, and the rate ``[]``, on their device."""
-        raise NotImplementedError
+        on_cuda = learning_rate.is_cuda
+        common: dict[str, Any] = {
+            "fused": on_cuda or None,
+            "lr": learning_rate if on_cuda else learning_rate.item(),
+            "weight_decay": self.recipe.weight_decay,
+            "maximize": False,
+        }
+        if self.recipe.optimizer == "sgd":
+            sgd(
+                self.parameters,
+                list(gradients),
+                list(self.memory["momentum"]) or [None] * len(self.parameters),
+                momentum=self.recipe.momentum,
+                dampening=0.0,
+                nesterov=False,
+                **common,
+            )
+        else:
+            adam(
+                self.parameters,
+                list(gradients),
+                self.memory["means"],
+                self.memory["squares"],
+                [],
+                self.memory["steps"],
+                decoupled_weight_decay=self.recipe.optimizer == "adamw",
+                amsgrad=False,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                eps=EPSILON,
+                **common,
+            )
 
     def tensors(self) -> list[Tensor]:
         """Return what a step changes beside the parameters."""
@@ -37,85 +88,6 @@ class Optimizer:
         for name, tensors in self.memory.items():
             for tensor, saved in zip(tensors, memory[name], strict=True):
                 tensor.copy_(saved)
-
-
-def optimizer_of(parameters: list[Tensor], recipe: RecipeConfig) -> Optimizer:
-    """Return the optimizer that a recipe names."""
-    return SGD(parameters, recipe) if recipe.optimizer == "sgd" else Adam(parameters, recipe)
-
-
-class SGD(Optimizer):
-    """torch's SGD by its functional form.
-
-    The class ``torch.optim.SGD`` does the same arithmetic, but its first use imports torch's compiler: 3 seconds
-    in every job, longer than a demo training. On CUDA the fused form, one kernel, which reads the rate on the device.
-
-    Args:
-        parameters: what is updated.
-        recipe: gives momentum and weight decay.
-    """
-
-    def __init__(self, parameters: list[Tensor], recipe: RecipeConfig) -> None:
-        self.parameters = parameters
-        self.momentum = recipe.momentum
-        self.weight_decay = recipe.weight_decay
-        # From zero the first step gives the gradient itself, as torch's does. Without momentum there are none.
-        self.memory = {"momentum": _zeros(parameters) if recipe.momentum else []}
-
-    @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
-        """One step; gradients in the order of the parameters, and the rate ``[]``, on their device."""
-        on_cuda = learning_rate.is_cuda
-        sgd(
-            self.parameters,
-            list(gradients),
-            list(self.memory["momentum"]) or [None] * len(self.parameters),
-            fused=on_cuda or None,
-            weight_decay=self.weight_decay,
-            momentum=self.momentum,
-            lr=learning_rate if on_cuda else learning_rate.item(),  # type: ignore[arg-type]  # the kernel takes both
-            dampening=0.0,
-            nesterov=False,
-            maximize=False,
-        )
-
-
-class Adam(Optimizer):
-    """torch's Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019), by their functional form as SGD.
-
-    Args:
-        parameters: what is updated.
-        recipe: gives weight decay, and how it acts: ``adam`` adds it to the gradient, ``adamw`` shrinks the weights.
-    """
-
-    def __init__(self, parameters: list[Tensor], recipe: RecipeConfig) -> None:
-        self.parameters = parameters
-        self.weight_decay = recipe.weight_decay
-        self.decoupled = recipe.optimizer == "adamw"
-        steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
-        self.memory = {"means": _zeros(parameters), "squares": _zeros(parameters), "steps": steps}
-
-    @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: Tensor) -> None:
-        """One step; gradients in the order of the parameters, and the rate ``[]``, on their device."""
-        on_cuda = learning_rate.is_cuda
-        adam(
-            self.parameters,
-            list(gradients),
-            self.memory["means"],
-            self.memory["squares"],
-            [],
-            self.memory["steps"],
-            fused=on_cuda or None,
-            decoupled_weight_decay=self.decoupled,
-            amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            lr=learning_rate if on_cuda else learning_rate.item(),
-            weight_decay=self.weight_decay,
-            eps=EPSILON,
-            maximize=False,
-        )
 
 
 def _zeros(parameters: list[Tensor]) -> list[Tensor]:

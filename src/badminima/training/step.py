@@ -11,8 +11,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from badminima.config import RecipeConfig
 from badminima.models.numerics import Numerics
-from badminima.training.gradients import Accumulation, Gradients, KeptNorms, PartialDecay, Plain, SharpnessAware, clip
-from badminima.training.optimizer import optimizer_of
+from badminima.training.gradients import Accumulation, Gradient, Gradients, KeptNorms, PartialDecay, clip
+from badminima.training.optimizer import Optimizer
 
 
 class Step:
@@ -49,12 +49,12 @@ class Step:
         self.model = model
         self.recipe = recipe
         self.mix = mixing_of(recipe, classes)
-        self.gradient = Plain(model) if recipe.sam is None else SharpnessAware(model, recipe.sam)
+        self.gradient = Gradient(model, recipe.sam)
         self.accumulation = Accumulation(items) if recipe.full_batch else None
         partial = recipe.weight_decay > 0 and recipe.weight_decay_of != "all"
         self.decay = PartialDecay(model, recipe) if partial else None
         remaining = recipe.model_copy(update={"weight_decay": 0.0}) if partial else recipe
-        self.optimizer = optimizer_of(list(model.parameters()), remaining)
+        self.optimizer = Optimizer(list(model.parameters()), remaining)
         self.kept = KeptNorms(model) if recipe.keep_norms else None
         self.average = None if recipe.ema is None else Average(model, recipe.ema)
         self.evaluated: nn.Module = model if self.average is None else self.average.module

@@ -19,7 +19,7 @@ from badminima.models.build import trained_network
 from badminima.models.numerics import Numerics
 from badminima.storage.files import read_json
 from badminima.training.job import identity, run_training, write_run
-from badminima.training.optimizer import SGD
+from badminima.training.optimizer import Optimizer
 from badminima.training.record import Evaluator
 from tests.trainings import first_weights
 
@@ -183,7 +183,7 @@ def test_memory_that_does_not_suffice_for_a_batch_names_the_setting(train, monke
     def exhausted(self, gradients, learning_rate):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(SGD, "step", exhausted)
+    monkeypatch.setattr(Optimizer, "step", exhausted)
     with pytest.raises(UserError, match=r"train on batches of 16; lower training\.batch_size"):
         train()
 

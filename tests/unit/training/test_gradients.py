@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from badminima.config import RecipeConfig
 from badminima.models.build import add_dropout
 from badminima.models.numerics import Numerics
-from badminima.training.gradients import Accumulation, SharpnessAware
+from badminima.training.gradients import Accumulation, Gradient
 from badminima.training.step import Step
 
 CPU = torch.device("cpu")
@@ -57,7 +57,7 @@ def test_sam_descends_the_gradient_uphill_of_the_weights(network, batch, rho):
 def test_the_weights_are_back_to_the_bit_and_statistics_come_from_the_first_pass_alone(network, batch):
     once = deepcopy(network)
     once(batch[0])
-    SharpnessAware(network, 0.5)(lambda: (cross_entropy(network(batch[0]), batch[1]), torch.empty(0)))
+    Gradient(network, 0.5)(lambda: (cross_entropy(network(batch[0]), batch[1]), torch.empty(0)))
     assert all(torch.equal(one, once.state_dict()[name]) for name, one in network.state_dict().items())
     assert network[1].num_batches_tracked == 1
     assert network[1].track_running_stats

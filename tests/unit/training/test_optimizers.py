@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from badminima.config import RecipeConfig
-from badminima.training.optimizer import optimizer_of
+from badminima.training.optimizer import Optimizer
 
 CLASSES = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.05),
@@ -24,7 +24,7 @@ def test_each_optimizer_steps_as_torchs_class_of_its_name(name):
     ours = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
     theirs = deepcopy(ours)
     parameters = list(ours.parameters())
-    optimizer = optimizer_of(
+    optimizer = Optimizer(
         parameters, RecipeConfig(optimizer=name, momentum=0.9 if name == "sgd" else 0.0, weight_decay=0.05)
     )
     reference = CLASSES[name](theirs.parameters())

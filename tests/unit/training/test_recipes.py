@@ -13,7 +13,7 @@ from badminima.data.augmentation import flip_labels
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import TrainSettings
 from badminima.training.gradients import clip
-from badminima.training.optimizer import SGD, learning_rate, rate_of_step
+from badminima.training.optimizer import Optimizer, learning_rate, rate_of_step
 from tests.configs import overlay, raw_config
 
 LABELS = torch.arange(10).repeat(1000)
@@ -39,7 +39,7 @@ def test_clipping_is_that_of_torch():
     for limit in (0.01, 0.1, 100.0):
         parameters = list(ours.parameters())
         gradients = torch.autograd.grad(cross_entropy(ours(images), labels), parameters)
-        SGD(parameters, RecipeConfig()).step(clip(gradients, limit), torch.tensor(0.5))
+        Optimizer(parameters, RecipeConfig()).step(clip(gradients, limit), torch.tensor(0.5))
         theirs.zero_grad()
         cross_entropy(theirs(images), labels).backward()
         torch.nn.utils.clip_grad_norm_(theirs.parameters(), limit)
