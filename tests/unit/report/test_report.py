@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from badminima.analysis.claims import CLAIMS, GROUPS
+from badminima.analysis.claims import CLAIMS
 from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import RUN_KEYS
@@ -18,7 +18,6 @@ from badminima.errors import UserError
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
 from badminima.experiment.settings import FigureSettings
-from badminima.report import wording
 from badminima.report.figures import draw_figure, write_drawing
 from badminima.report.page import report_page, seeds_of_claim
 from badminima.report.settings import ReportFigure, ReportSettings, headline_figure
@@ -228,11 +227,6 @@ def test_a_caption_cannot_bring_markup_of_its_own(tmp_path):
     html = caption(tmp_path / "caption.rst", {})
     assert "<em>word</em>" in html
     assert "<script" not in html
-
-
-def test_what_the_papers_say_belongs_to_claims_and_every_target_has_a_title():
-    assert set(wording.PASSAGES) <= set(NAMES)
-    assert set(wording.GROUPS) == set(GROUPS)
 
 
 def test_the_facts_name_settings_that_differ_from_the_defaults_and_what_stands_behind_a_start():

@@ -122,19 +122,6 @@ def test_a_figure_of_which_nothing_was_measured_says_so_and_stops_nothing(tables
 
 
 @pytest.mark.parametrize(
-    ("figure", "words"),
-    [
-        ("ablation", "circle: seed"),
-        ("curves", "line: mean of 3 seeds"),
-        ("robustness", "line: mean of 3"),
-        ("label_noise", "line: median of 3"),
-    ],
-)
-def test_a_figure_says_what_its_marks_are(tables, figure, words):
-    assert drawn(tables, figure, ["vanilla"], ["random"]).figure.get_supxlabel().startswith(words)
-
-
-@pytest.mark.parametrize(
     ("figure", "words"), [("ablation", "bars: noise of the images alone"), ("memory", "no intervals"), ("curves", "")]
 )
 def test_a_figure_of_one_seed_says_so(one_seed, figure, words):
@@ -197,16 +184,6 @@ def test_distances_are_on_a_logarithmic_axis_with_geometric_means_and_intervals_
     assert mean["low"] > 0
 
 
-@pytest.mark.parametrize(
-    ("figure", "at"), [("memory", [None, None, 50]), ("privacy", [50, 0, 0]), ("units", [None] * 3)]
-)
-def test_a_line_says_where_nothing_is_learnt(tables, figure, at):
-    for axes, place in zip(drawn(tables, figure).figure.axes, at, strict=True):
-        lines = [line.get_xdata()[0] for line in axes.lines if line.get_color() == "#777777"]
-        assert lines == ([] if place is None else [place])
-        assert figure != "memory" or place is not None or axes.get_xlim()[0] == 0
-
-
 def test_a_cell_with_a_seed_that_a_logarithmic_axis_cannot_show_says_so(tables):
     runs = tables.runs.copy()
     runs.loc[runs["init"] != "random", "sharpness.trace"] = 2.0
@@ -214,13 +191,6 @@ def test_a_cell_with_a_seed_that_a_logarithmic_axis_cannot_show_says_so(tables):
     drawing = drawn(replace(tables, runs=runs), "sharpness", ["da"], ["random"])
     assert "of 3 not above 0" in drawing.figure.axes[0].texts[0].get_text()
     assert drawing.shown.query("kind == 'mean' and statistic == 'sharpness.trace'")["value"].isna().all()
-
-
-def test_standard_errors_of_stochastic_numbers_are_drawn(tables):
-    shown = drawn(replace(tables, runs=tables.runs.assign(**{"sharpness.trace_se": 0.5})), "sharpness").shown
-    errors = shown[shown["kind"] == "seed"].groupby("statistic")["se"].agg(["min", "max"])
-    assert errors.loc["sharpness.trace"].tolist() == [0.5, 0.5]
-    assert errors.loc["sharpness.asam"].isna().all()
 
 
 def test_a_response_over_recipes_has_a_line_of_means_per_init_at_the_values(tables):
@@ -330,15 +300,6 @@ def test_the_escape_says_of_each_row_and_init_what_has_no_place_on_its_axis(esca
     )
 
 
-def test_a_lucky_seed_is_drawn_hollow(escapes):
-    drawing = drawn(
-        diverged(escapes, ("adversarial", "da", 0), ("adversarial", "da", 1)), "escape", THREE, ["adversarial"]
-    )
-    faces = {line.get_ydata()[0]: line.get_markerfacecolor() for line in drawing.figure.axes[0].lines[:2]}
-    assert faces == {0: COLOURS["adversarial"], 1: "white"}
-    assert drawing.shown.set_index("recipe")["diverged"].to_dict() == {"m": 0, "da": 2}
-
-
 def with_interval(tables, recipe: str, **ends: float):
     """The study with another interval of the share that a recipe closes."""
     gaps = tables.gaps.copy()
@@ -352,16 +313,6 @@ def test_an_interval_that_goes_on_ends_in_an_arrow_and_an_unbounded_one_in_words
     assert [(line.get_marker(), line.get_xdata()[0] == axes.get_xlim()[1]) for line in arrows] == [(">", True)]
     unbounded = with_interval(diverged(escapes, ("adversarial", "da", 0)), "da", low=-math.inf, high=math.inf)
     assert read_escape(unbounded) == (["M", "DA"], {"DA": "1 of 3 diverged, interval unbounded"}, [])
-
-
-def test_a_share_out_of_sight_is_a_number_beside_an_arrow():
-    found = {"vanilla": 0.8, "m": 0.3, "da": 0.9}
-    tables = made_up_study(lambda init, recipe: found[recipe] if init == "adversarial" else 0.9, recipes=list(found))
-    rows, words, _ = read_escape(tables)
-    assert rows == ["DA", "M"]
-    arrow, number = words["M"].split()
-    assert arrow == "\N{LEFTWARDS ARROW}"
-    assert float(number.replace("\N{MINUS SIGN}", "-")) == pytest.approx(-5, abs=0.5)
 
 
 def test_label_noise_has_a_row_per_init_and_shows_medians_ranges_and_the_ends_rank_correlation(tables):
@@ -394,12 +345,6 @@ def test_a_trace_that_is_missing_takes_no_accuracy_with_it_and_moves_no_end(tabl
     points = shown[shown["kind"] == "point"]
     assert (points["runs"] == 2).all()
     assert set(points.loc[points["end"].astype(bool), "epoch"]) == {10}
-
-
-def test_label_noise_leaves_out_what_diverged(tables):
-    shown = drawn(diverged(tables, ("random", "vanilla", 1)), "label_noise", ["vanilla"], ["random"]).shown
-    assert set(shown.loc[shown["kind"] == "point", "seed"]) == {0, 2}
-    assert set(shown.loc[shown["kind"] == "curve", "seeds"]) == {2}
 
 
 def test_a_pretraining_ends_where_it_ended_and_its_memorisation_stays_there(tables):
@@ -447,19 +392,6 @@ def test_valleys_of_all_recipes_have_one_scale_and_lines_are_means_over_seeds_an
     gone = tables.layers.query("tensor == '2:1' and seed == 0").index
     shown = drawn(replace(tables, layers=tables.layers.drop(gone)), "filter_landscape").shown
     assert sorted(set(shown["t"])) == [-1, -0.5, 0, 0.5]
-
-
-def test_measures_stand_in_groups_with_readable_names(tables):
-    figure = drawn(tables, "measures").figure
-    names = tick_labels(figure.axes[0], "y")
-    assert names[0] == "distance"
-    assert "path norm / margin² (log)" in names
-    assert not [name for name in names if "." in name.split(" ")[0]]
-    assert figure.get_figheight() < 10
-    several = pd.concat([tables.measures.assign(model=f"model{place}") for place in range(16)])
-    figure = drawn(replace(tables, measures=several), "measures").figure
-    assert figure.get_figheight() < 10
-    assert len(figure.axes[0].images[0].get_array()[0]) == 16
 
 
 def test_the_scatter_has_a_point_for_every_run_that_fits(tables):

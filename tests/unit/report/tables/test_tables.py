@@ -1,7 +1,5 @@
 """Tables for papers: they show what the study's tables say, and LaTeX and HTML take them as they are."""
 
-import shutil
-import subprocess
 from dataclasses import replace
 
 import pandas as pd
@@ -116,13 +114,6 @@ def test_one_seed_has_no_interval_and_the_note_says_so(kind):
     assert table.note.startswith("One seed")
 
 
-def test_a_study_from_random_weights_alone_has_no_costs():
-    study = made_up_study(lambda init, recipe: 0.9, inits=["random"])
-    table = made(study, "ablation", inits=["random"])
-    assert {group for group, _ in table.blocks[0].text.columns} == {"test accuracy (%)"}
-    assert "Cost" not in table.blocks[0].caption
-
-
 def test_each_network_of_an_ablation_has_a_block_and_a_label_of_its_own(tables, tmp_path):
     both = {
         name: pd.concat([table, table.assign(model="other_net")], ignore_index=True)
@@ -140,23 +131,6 @@ def test_names_and_percent_signs_are_escaped(tables, tmp_path):
     assert r"label\_noise" in body
     assert r"(\%)" in body
     assert all(body[at - 1] == "\\" for at, character in enumerate(body) if character in "%_")
-
-
-@pytest.mark.parametrize("kind", OF_CELLS)
-def test_latex_compiles_in_a_plain_article_with_booktabs(tables, tmp_path, kind):
-    if shutil.which("pdflatex") is None:
-        pytest.skip("needs pdflatex")
-    written(made(with_a_diverged_run(tables), kind, study="label_noise"), tmp_path)
-    (tmp_path / "paper.tex").write_text(
-        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{table}\end{document}"
-    )
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
 
 
 PARTS = {
