@@ -21,7 +21,7 @@ def claimed_tables(role):
     return [] if study is None else [PATHS.tables(study) / table for table in TABLES]
 
 
-use rule collect_outcomes as collect_claim with:
+use rule collect as collect_claim with:
     input:
         claim_files,
         SUMMARY_TEMPLATES,
@@ -32,7 +32,6 @@ use rule collect_outcomes as collect_claim with:
         LOGS / "claims" / "collect_{claim}.log",
     wildcard_constraints:
         claim=one_of(DECIDABLE),
-    priority: 0
     params:
         settings=tables_settings(collect_claim_settings),
 

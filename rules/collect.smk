@@ -26,9 +26,34 @@ def tables_settings(build):
     return lambda wildcards: SETTINGS.path(SETTINGS.with_trainings(CONFIG, build(CONFIG, *wildcards)))
 
 
-rule collect_outcomes:
+rule collect:
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
+        trained_files,
+        measured_files,
+        SUMMARY_TEMPLATES,
+        script=script("collect"),
+    output:
+        [PATHS.tables("{study}") / table for table in TABLES],
+        summary=shown(PATHS.tables("{study}") / paths.SUMMARY, "summary", "Tables", table="summary", study="{study}"),
+    log:
+        LOGS / "collect" / "{study}.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("collect")
+    resources:
+        **needs("collect"),
+    params:
+        settings=tables_settings(settings.CollectSettings.of),
+        results=lambda wildcards, output: str(Path(output[0]).parents[2]),
+        tables=lambda wildcards, output: os.path.dirname(output[0]),
+    shell:
+        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
+        " >> {log:q} 2>&1"
+
+
+use rule collect as collect_outcomes with:
+    input:
         trained_files,
         SUMMARY_TEMPLATES,
         script=script("collect"),
@@ -39,31 +64,5 @@ rule collect_outcomes:
     # The figures that need no more are drawn while runs are measured.
     priority: 5
     localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    threads: threads_of("collect")
-    resources:
-        **needs("collect"),
     params:
         settings=tables_settings(settings.CollectSettings.of_outcomes),
-        results=lambda wildcards, output: str(Path(output[0]).parents[2]),
-        tables=lambda wildcards, output: os.path.dirname(output[0]),
-    shell:
-        "python {input.script:q} --results {params.results:q} --settings @{params.settings:q} --tables {params.tables:q}"
-        " >> {log:q} 2>&1"
-
-
-use rule collect_outcomes as collect with:
-    input:
-        trained_files,
-        measured_files,
-        SUMMARY_TEMPLATES,
-        script=script("collect"),
-    output:
-        [PATHS.tables("{study}") / table for table in TABLES],
-        summary=shown(PATHS.tables("{study}") / paths.SUMMARY, "summary", "Tables", table="summary", study="{study}"),
-    log:
-        LOGS / "collect" / "{study}.log",
-    priority: 0
-    params:
-        settings=tables_settings(settings.CollectSettings.of),

@@ -16,33 +16,7 @@ rule record_config:
         "cp {params.settings:q} {output.config:q}.part 2>> {log:q} && mv {output.config:q}.part {output.config:q} 2>> {log:q}"
 
 
-rule explore:
-    """Write a page to look closer at the runs of each study."""
-    input:
-        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
-        templates("explore.html", "macros.html"),
-        script=script("explore"),
-    output:
-        html=PATHS.page("explore"),
-    log:
-        LOGS / "explore.log",
-    localrule: True
-    conda:
-        "../envs/analysis.yaml"
-    threads: threads_of("report")
-    resources:
-        **needs("report"),
-    params:
-        results=lambda wildcards, output: os.path.dirname(output[0]),
-        given=given(),
-        options=told(ExploreSettings.of(CONFIG)),
-        made=made,
-    shell:
-        "python {input.script:q} --results {params.results:q} {params.given:q} {params.options:q} {params.made:q}"
-        " >> {log:q} 2>&1"
-
-
-use rule explore as report with:
+rule report:
     """Write one page for readers: the answer, the claims and every figure."""
     input:
         # The script finds all of them, and the records of the runs behind the tables, in the results folder.
@@ -58,8 +32,34 @@ use rule explore as report with:
     log:
         LOGS / "report.log",
     localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("report")
+    resources:
+        **needs("report"),
     params:
+        results=lambda wildcards, output: os.path.dirname(output[0]),
+        given=given(),
         options=told(ReportSettings.of(CONFIG, [os.path.relpath(file) for file in NAMED_CONFIGS])),
+        made=made,
+    shell:
+        "python {input.script:q} --results {params.results:q} {params.given:q} {params.options:q} {params.made:q}"
+        " >> {log:q} 2>&1"
+
+
+use rule report as explore with:
+    """Write a page to look closer at the runs of each study."""
+    input:
+        [PATHS.tables(study) / table for study in CONFIG.studies for table in TABLES],
+        templates("explore.html", "macros.html"),
+        script=script("explore"),
+    output:
+        html=PATHS.page("explore"),
+    log:
+        LOGS / "explore.log",
+    localrule: True
+    params:
+        options=told(ExploreSettings.of(CONFIG)),
 
 
 rule provenance:

@@ -23,7 +23,7 @@ def exported_options(wildcards):
     return [*axes, *cells, *(["--data"] if CONFIG.zoo.data else [])]
 
 
-use rule explore as zoo with:
+rule zoo:
     """Export weights of bad and good minima with a card each."""
     input:
         # The script finds them by the study's grid: their names would not fit on a command line.
@@ -32,9 +32,17 @@ use rule explore as zoo with:
         rules.record_config.output.config,
         script=script("zoo"),
     output:
-        output=directory(PATHS.zoo),
+        zoo=directory(PATHS.zoo),
     log:
         LOGS / "zoo.log",
     localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    threads: threads_of("zoo")
+    resources:
+        **needs("zoo"),
     params:
-        options=exported_options,
+        chosen=exported_options,
+        results=lambda wildcards, output: os.path.dirname(output[0]),
+    shell:
+        "python {input.script:q} --results {params.results:q} --output {output.zoo:q} {params.chosen:q} >> {log:q} 2>&1"

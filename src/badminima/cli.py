@@ -102,7 +102,10 @@ class SettingsType(click.ParamType[Any]):
         """Parse and validate; a mistake becomes click's usage error."""
         try:
             text = user_path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
-            content = _plain(text)
+            try:
+                content = json.loads(text)
+            except ValueError:
+                content = typed(yaml.safe_load(text))
             # A record such as run.json holds some.
             settings = content["settings"] if isinstance(content, dict) and "settings" in content else content
             return parse(self.model, settings, where="--settings ")
@@ -111,14 +114,6 @@ class SettingsType(click.ParamType[Any]):
             self.fail(f"no file {value[1:]}; {hint}; an importing workflow calls badminima.onstart()", param, ctx)
         except (OSError, ValueError, RecursionError, yaml.YAMLError, UserError) as error:
             self.fail(" ".join(str(error).split()), param, ctx)
-
-
-def _plain(text: str) -> Any:
-    """Return the data in a text of JSON or YAML; YAML 1.1 takes ``1e-6``, which JSON has, for text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return typed(yaml.safe_load(text))
 
 
 def command(stage: Command) -> click.Command:
@@ -141,11 +136,9 @@ def command(stage: Command) -> click.Command:
         is_required = parameter.default is parameter.empty
         more: dict[str, Any] = {} if is_required else {"default": parameter.default}
         more |= {"is_flag": True} if kind is bool else {"type": kind, "multiple": is_repeated}
-        shown = not is_required and isinstance(parameter.default, int | float) and kind is not bool
-        option = click.option(
-            f"--{name.replace('_', '-')}", name, required=is_required, help=meanings[name], show_default=shown, **more
-        )
-        made = option(made)
+        more["show_default"] = isinstance(parameter.default, int | float) and kind is not bool
+        flag = f"--{name.replace('_', '-')}"
+        made = click.option(flag, name, required=is_required, help=meanings[name], **more)(made)
     made = click.command(stage.__name__, help=text)(made)
     if stage.__module__ == "__main__":
         made()
