@@ -125,7 +125,7 @@ def ratio(
 
 
 def p_value(found: Estimate, region: Region, threshold: float) -> float:
-    """Return the two-sided p-value of a verdict; NaN where there is no interval or no threshold.
+    """Return the two-sided p-value of a verdict; NaN where there is no threshold.
 
     - ``above``: twice the smaller chance of an error as large as from the threshold to the mean.
     - ``within``: twice the smaller p-value of the equivalence test (two one-sided tests, Schuirmann 1987) and of the
@@ -136,7 +136,7 @@ def p_value(found: Estimate, region: Region, threshold: float) -> float:
         region: the claimed side: ``above`` the threshold, or ``within`` plus and minus the threshold.
         threshold: the border.
     """
-    if found.seeds == 1 or np.isnan(threshold) or np.isnan(found.image_deviations).any():
+    if np.isnan(threshold):
         return np.nan
     if region == "above":
         below = _probability_below(found, threshold)
@@ -161,13 +161,11 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def detectable(found: Estimate, region: Region, statistics: StatisticsConfig) -> float:
-    """Return the distance from a threshold that the design finds with a chance of 80%; NaN where there is no interval.
+    """Return the distance from a threshold that the design finds with a chance of 80%.
 
     For ``within`` it is the smallest margin that it would show if there were no difference at all. The spread over
     seeds counts as known, though few seeds tell it badly.
     """
-    if found.seeds == 1:
-        return np.nan
     missed = 1 - POWER if region == "above" else (1 - POWER) / 2
     freedom = found.seeds - 1
     return float(nctdtrinc(freedom, missed, _critical(freedom, statistics)) * _standard_error(found, found.seeds))
@@ -177,9 +175,9 @@ def seeds_needed(found: Estimate, region: Region, threshold: float, statistics: 
     """Return how many seeds would decide for what was found with a chance of 80%.
 
     Infinity means that more than a hundred would not, often because the test images are too few. NaN means that there
-    is no interval or no threshold.
+    is no threshold.
     """
-    if found.seeds == 1 or np.isnan(threshold):
+    if np.isnan(threshold):
         return np.nan
     distance = abs(found.mean - threshold) if region == "above" else abs(threshold - abs(found.mean))
     for seeds in range(2, MOST_SEEDS + 1):
@@ -204,14 +202,9 @@ def variance_parts(values: np.ndarray, levels: Mapping[str, Sequence[int]]) -> p
     Returns:
         A row per part and one for ``TOGETHER``, with the columns ``PARTS_COLUMNS``. Shares are of the sum of all
         variances; NaN where all values are the same.
-
-    Raises:
-        ValueError: if a combination is missing or there twice.
     """
     codes = {part: np.unique(np.asarray(of_part), return_inverse=True)[1] for part, of_part in levels.items()}
     counts = {part: int(code.max()) + 1 for part, code in codes.items()}
-    if len(set(zip(*codes.values(), strict=True))) != len(values) or len(values) != np.prod(list(counts.values())):
-        raise ValueError("not every combination of levels is there once")
     centred = values - values.mean()
     squares = {
         part: float(

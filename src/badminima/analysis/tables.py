@@ -12,7 +12,7 @@ right, ``[runs, n] bool`` per dataset, in the order of ``runs.csv``.
 import io
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import chain, product
 from pathlib import Path
@@ -56,6 +56,8 @@ PRETRAINING_COLUMNS = [
     *("items", "test_accuracy", "seconds"),
 ]
 COST_COLUMNS = ["measurement", "made", "skipped", "failed", "reasons", "median_seconds", "most_seconds", "device"]
+# Numbers of the last evaluation that say where it was made, not what it gave.
+NOT_OUTCOMES = ("epoch", "step", "lr", "train_measured")
 # Columns that are text, whatever it looks like.
 NAMES = (
     *("dataset", "model", "init", "recipe", "status", "evaluated_on", "device", "revision"),
@@ -86,10 +88,8 @@ class StudyTables:
     correct: dict[str, np.ndarray]
 
     def __repr__(self) -> str:
-        data = "; ".join(
-            ", ".join(pair) for pair in dict.fromkeys(zip(self.runs["dataset"], self.runs["model"], strict=True))
-        )
-        return f"StudyTables({len(self.runs)} runs of {data})"
+        data = self.runs[["dataset", "model"]].drop_duplicates().agg(", ".join, axis=1)
+        return f"StudyTables({len(self.runs)} runs of {'; '.join(data)})"
 
     def correct_of(self, rows: pd.DataFrame) -> np.ndarray:
         """Which test images the given rows of ``runs`` (of one dataset) get right, ``[rows, n] bool``."""
@@ -111,7 +111,7 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
     """
     study = settings.study
     found = study_runs(study, settings.cells)
-    rows, histories, layers, costs = [], {}, [], []
+    rows, histories, layers, costs = [], [], [], []
     correct: dict[str, list[np.ndarray]] = {dataset: [] for dataset in study.datasets}
     for run in found:
         folder = paths.run(run)
@@ -127,12 +127,12 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
             for file in files
             for name, seconds in file["seconds"].items()
         ]
-        histories[folder / HISTORY] = _history(record, folder)
+        histories.append(_history(record, folder))
         correct[run.dataset].append(record.correct(folder / PREDICTIONS))
     runs = pd.DataFrame(rows)
     tables = StudyTables(
         runs=runs,
-        histories=_read_together(histories, found, RUN_KEYS),
+        histories=_together(histories, found, RUN_KEYS),
         layers=_layers(found, layers),
         cells=pd.DataFrame(),
         **_pretraining(paths, settings),
@@ -143,8 +143,9 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
         correct={dataset: np.stack(items) for dataset, items in correct.items()},
     )
     cells = summarize_cells(tables, settings.statistics, settings.root_seed)
-    gaps = gaps_table(runs, tables.correct_of, settings.statistics, settings.root_seed)
-    return StudyTables(**{**vars(tables), "cells": cells, "gaps": gaps})
+    return replace(
+        tables, cells=cells, gaps=gaps_table(runs, tables.correct_of, settings.statistics, settings.root_seed)
+    )
 
 
 def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed: int) -> pd.DataFrame:
@@ -193,15 +194,14 @@ def _parsed(path: Path, content: bytes) -> pd.DataFrame:
         raise UserError(path, f"a damaged table ({error})", "delete it and run its stage again") from None
 
 
-def _read_together(contents: Mapping[Path, bytes], keys: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
-    """Read tables as one, with the keys of each in front of its rows; without tables the keys alone."""
-    if not contents:
+def _together(tables: Sequence[pd.DataFrame], keys: Sequence[Run], names: Sequence[str]) -> pd.DataFrame:
+    """Return tables as one, with the keys of each in front of its rows; without tables the keys alone."""
+    if not tables:
         return pd.DataFrame(columns=list(names))
-    tables = [_parsed(path, content) for path, content in contents.items()]
     table = pd.concat(tables, ignore_index=True)
     for position, name in enumerate(names):
-        values = chain.from_iterable([getattr(key, name)] * len(one) for key, one in zip(keys, tables, strict=True))
-        table.insert(position, name, list(values))
+        values = [getattr(key, name) for key, one in zip(keys, tables, strict=True) for _ in range(len(one))]
+        table.insert(position, name, values)
     return table
 
 
@@ -213,18 +213,16 @@ def _of_config(record: RunRecord, folder: Path, paths: Paths, settings: CollectS
     return record
 
 
-def _history(record: RunRecord, folder: Path) -> bytes:
+def _history(record: RunRecord, folder: Path) -> pd.DataFrame:
     content = read_bytes(folder / HISTORY)
     record.require("history", folder / HISTORY, sha256(content).hexdigest())
-    return content
+    return _parsed(folder / HISTORY, content)
 
 
 def _run_row(
     run: Run, record: Mapping[str, Any], failed: Mapping[str, str], measured: Mapping[str, int | float | None]
 ) -> dict[str, Any]:
-    final = {
-        key: value for key, value in record["final"].items() if key not in ("epoch", "step", "lr", "train_measured")
-    }
+    final = {key: value for key, value in record["final"].items() if key not in NOT_OUTCOMES}
     whole = {key: value for key, value in measured.items() if not is_of_tensor(key)}
     described = {key: record.get(key) for key in DESCRIPTIONS if key != "failed"}
     reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
@@ -233,22 +231,15 @@ def _run_row(
 
 def _layers(found: list[Run], measured: list[dict[str, int | float | None]]) -> pd.DataFrame:
     """Return a row per (run, tensor, statistic)."""
-    runs = np.repeat(np.arange(len(found)), [len(of_run) for of_run in measured])
     codes, known = pd.factorize(np.array(list(chain.from_iterable(measured)), dtype=object))
     parts = [name.partition(TENSOR) for name in known]
-    columns = {key: _taken([getattr(run, key) for run in found], runs) for key in RUN_KEYS}
-    columns["tensor"] = _taken([tensor for _, _, tensor in parts], codes)
-    columns["statistic"] = _taken([statistic for statistic, _, _ in parts], codes)
+    names = pd.DataFrame([(tensor, statistic) for statistic, _, tensor in parts], columns=["tensor", "statistic"])
+    # As categories, text is kept once.
+    keys = pd.DataFrame(map(asdict, found), columns=RUN_KEYS).astype(dict.fromkeys(CELL_KEYS, "category"))
+    of_runs = keys.take(np.repeat(np.arange(len(found)), [len(of_run) for of_run in measured]))
     values = np.array([value for of_run in measured for value in of_run.values()], dtype=float)
-    return pd.DataFrame({**columns, "value": values})
-
-
-def _taken(values: list[Any], positions: np.ndarray) -> Any:
-    """Return values at positions; text is kept once."""
-    if values and isinstance(values[0], int):
-        return np.array(values)[positions]
-    codes, known = pd.factorize(np.array(values, dtype=object))
-    return pd.Categorical.from_codes(codes[positions], pd.Index(known))
+    of_names = names.astype("category").take(codes)
+    return pd.concat([part.reset_index(drop=True) for part in (of_runs, of_names)], axis=1).assign(value=values)
 
 
 def _costs(measured: list[tuple[str, float, str | None, str | None, str]]) -> pd.DataFrame:
@@ -257,30 +248,28 @@ def _costs(measured: list[tuple[str, float, str | None, str | None, str]]) -> pd
     Args:
         measured: name, seconds, why it was skipped, why it failed, device.
     """
-    devices = ", ".join(sorted({device for *_, device in measured}))
+    table = pd.DataFrame(measured, columns=["name", "seconds", "skipped", "failed", "device"])
+    devices = ", ".join(sorted(set(table["device"])))
     rows: list[tuple[Any, ...]] = []
-    for name in dict.fromkeys(name for name, *_ in measured):
-        of_one = [entry for entry in measured if entry[0] == name]
-        seconds = [taken for _, taken, *_ in of_one]
-        skipped = [reason for _, _, reason, *_ in of_one if reason is not None]
-        failed = [reason for *_, reason, _ in of_one if reason is not None]
+    for name, of_one in table.groupby("name", sort=False):
+        seconds, skipped, failed = of_one["seconds"], of_one["skipped"].dropna(), of_one["failed"].dropna()
         counts = (len(seconds) - len(skipped) - len(failed), len(skipped), len(failed))
         reasons = "; ".join(sorted({*skipped, *failed}))
-        rows.append((name, *counts, reasons, np.median(seconds), np.max(seconds), devices))
+        rows.append((name, *counts, reasons, seconds.median(), seconds.max(), devices))
     return pd.DataFrame(rows, columns=COST_COLUMNS)
 
 
 def _landscapes(paths: Paths, settings: CollectSettings) -> pd.DataFrame:
     """Return the points around each run that has a landscape."""
     found = landscape_runs(settings.study, settings.landscapes)
-    files = {path: read_bytes(path) for path in (paths.run(run) / LANDSCAPE for run in found)}
-    return _read_together(files, found, RUN_KEYS).drop(columns=OF_WEIGHTS, errors="ignore")
+    tables = [read_csv(paths.run(run) / LANDSCAPE) for run in found]
+    return _together(tables, found, RUN_KEYS).drop(columns=OF_WEIGHTS, errors="ignore")
 
 
 def _pretraining(paths: Paths, settings: CollectSettings) -> dict[str, pd.DataFrame]:
     """How well each trained init of the study fits its confusing set, and its evaluated epochs."""
     study = settings.study
-    rows, found, histories = [], [], {}
+    rows, found, histories = [], [], []
     for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
         run, folder = Run(dataset, model, init, BASELINE_RECIPE, seed), paths.init(dataset, model, init, seed)
         record = _of_config(read_record(folder / RECORD, run), folder, paths, settings)
@@ -293,8 +282,8 @@ def _pretraining(paths: Paths, settings: CollectSettings) -> dict[str, pd.DataFr
             )
         )
         found.append(run)
-        histories[folder / HISTORY] = _history(record, folder)
+        histories.append(_history(record, folder))
     return {
         "pretraining": pd.DataFrame(rows, columns=PRETRAINING_COLUMNS),
-        "pretraining_histories": _read_together(histories, found, ["dataset", "model", "init", "seed"]),
+        "pretraining_histories": _together(histories, found, ["dataset", "model", "init", "seed"]),
     }

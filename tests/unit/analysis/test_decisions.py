@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from badminima.analysis.claims.verdicts import read_together, verdict
@@ -37,28 +35,18 @@ def test_holms_p_values_are_those_of_his_example():
     adjusted = holm(np.array([0.01, 0.04, np.nan, 0.03, 0.005]))
     assert adjusted[[0, 1, 3, 4]] == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert np.isnan(adjusted[2])
+    assert holm(np.array([0.6, 0.7])).tolist() == [1, 1]
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_holm_lies_between_no_correction_and_bonferronis(p_values):
-    given = np.array(p_values)
-    adjusted = holm(given)
-    assert (adjusted >= given).all()
-    assert (adjusted <= np.minimum(1, len(given) * given) + 1e-12).all()
-    assert (np.diff(adjusted[np.argsort(given)]) >= 0).all()
-
-
-@pytest.mark.parametrize(("region", "true"), [("above", "detectable"), ("within", "none")])
-def test_a_design_decides_what_it_can_detect_four_times_in_five(rng, region, true):
-    seeds, sd = 5, 1.0
+@pytest.mark.parametrize("region", ["above", "within"])
+def test_a_design_decides_what_it_can_detect_four_times_in_five(rng, region):
     # The power of the true spread, not of a sample's.
-    exact = estimate(sd * np.sqrt((seeds - 1) / seeds) * np.array([-1, -1, 0, 1, 1]) * np.sqrt(5 / 4), STATISTICS, 0)
-    distance = detectable(exact, region, STATISTICS)
-    shift = distance if true == "detectable" else 0.0
+    distance = detectable(estimate(np.array([-1.0, -1, 0, 1, 1]), STATISTICS, 0), region, STATISTICS)
+    shift, threshold = (distance, 0.0) if region == "above" else (0.0, distance)
     decided = 0
     for _ in range(1500):
-        found = estimate(rng.normal(shift, exact.sd, size=seeds), STATISTICS, 0)
-        decided += verdict(found, region, 0.0 if region == "above" else distance) == "supported"
+        found = estimate(rng.normal(shift, 1, size=5), STATISTICS, 0)
+        decided += verdict(found, region, threshold) == "supported"
     assert decided / 1500 == pytest.approx(0.8, abs=0.04)
 
 

@@ -1,7 +1,6 @@
 """Claims beyond the ablation: dose response, toy, label noise; and what each claim needs."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,237 +11,235 @@ from badminima.analysis.claims.evidence import toy_tables
 from badminima.analysis.claims.grids import ClaimsSettings, collect_claim_settings, undecidable
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import StudyTables
-from badminima.config import Config, StudyConfig
-from badminima.config.load import load_config
-from tests.configs import overlay, raw_config
+from badminima.config import Config
+from tests.configs import with_presets
+from tests.unit.analysis.claims.deciding import decided, made_up_study
 from tests.unit.study import STATISTICS
-from tests.unit.study import made_up_study as whole_study
 
-made_up_study = partial(whole_study, summaries=False)
-
-GRID = StudyConfig(question="?", datasets=["digits"], models=["mlp"], inits=["random"], recipes=["vanilla"], seeds=[0])
 REPLICATIONS = {"adversarial_r1": 1, "adversarial_r10": 10, "adversarial_r100": 100}
 STARTS = ["adversarial_end", "full_batch_end"]
-NOISES = ["vanilla", "label_noise", "label_noise_x3"]
-# Other claims b are tested in test_claims_of_label_noise.py.
-STEPS = ["label_noise_x10", "label_noise+m", "label_noise_x4_batch_x4"]
-OF_EACH_START = ("b1", "b2", "b3", "b9")
 
 
-def decided(group: str, role: str, tables: StudyTables, **settings) -> pd.DataFrame:
-    """The rows of one target's claims, by number."""
-    grid = GRID.model_copy(update={"datasets": ["toy"]}) if role == "toy" else GRID
-    known = ClaimsSettings(studies={role: grid}, statistics=STATISTICS, root_seed=0, **settings)
-    claims = [claim for claim in claims_of(group) if group != "b" or claim.number.startswith(OF_EACH_START)]
-    return evaluate_claims(claims, {role: tables}, known).set_index("claim")
-
-
-def dose(slope: float, **changes) -> pd.Series:
+def dose(slope: float, replications=REPLICATIONS, **changes) -> pd.Series:
     """Claim 6 where each tenfold R costs ``slope`` of accuracy."""
-    replications = changes.pop("replications", REPLICATIONS)
+    lost = {init: slope * np.log10(replication) for init, replication in REPLICATIONS.items()}
     tables = made_up_study(
-        lambda init, recipe: 0.9 - slope * np.log10(REPLICATIONS[init]),
-        recipes=["vanilla"],
-        inits=list(REPLICATIONS),
-        **changes,
+        lambda init, recipe: 0.7 - lost[init], recipes=["vanilla"], inits=list(REPLICATIONS), **changes
     )
-    return decided("6", "replication", tables, replications=replications).loc["6"]
+    return decided(claims_of("6"), tables, "replication", replications=replications).loc["6"]
 
 
-def test_claim_6_finds_what_each_tenfold_replication_costs():
-    row = dose(0.1, images=20_000)
-    assert row["verdict"] == "supported"
-    assert row["estimate"] == pytest.approx(0.1, abs=0.005)
+@pytest.mark.parametrize(
+    ("slope", "images", "expected"),
+    [(0.1, 20_000, "supported"), (-0.1, 2000, "not supported"), (0.0, 2000, "inconclusive")],
+)
+def test_claim_6_finds_what_each_tenfold_replication_costs(slope, images, expected):
+    row = dose(slope, images=images)
+    assert row["verdict"] == expected
+    assert row["estimate"] == pytest.approx(slope, abs=0.005)
     assert row["low"] < row["estimate"] < row["high"]
 
 
-@pytest.mark.parametrize(("slope", "expected"), [(-0.1, "not supported"), (0.0, "inconclusive")])
-def test_claim_6_is_not_supported_where_more_copies_do_no_harm(slope, expected):
-    assert dose(slope)["verdict"] == expected
-
-
 def test_claim_6_needs_two_doses_and_minima():
-    assert dose(0.1, replications={"adversarial_r1": 1})["reason"].startswith("fewer than two adversarial inits")
+    assert dose(0.1, {"adversarial_r1": 1})["reason"].startswith("fewer than two adversarial inits")
     assert "does not fit its training set" in dose(0.1, fitted=0.9)["reason"]
 
 
-def made_up_toy(lengths: dict[str, float], accuracies: dict[str, float], status: str = "converged") -> StudyTables:
+LENGTHS = {"vanilla_lr0.01": 1.0, "vanilla": 4.0, "da+m+l2": 1.0}
+ACCURACIES_OF_TOY = {"vanilla_lr0.01": 1.0, "vanilla": 0.9, "da+m+l2": 1.0}
+
+
+def made_up_toy(lengths: dict[str, float], accuracies=ACCURACIES_OF_TOY, status: str = "converged") -> StudyTables:
     """Three seeds of the toy's runs and their pretrainings."""
-    rng = np.random.default_rng(0)
     rows = []
     for seed in range(3):
         rows.append({"phase": "pretraining", "run": "adversarial", "init": "random", "seed": seed, "status": status})
         for run, length in lengths.items():
             init = "random" if run == "vanilla_lr0.01" else "adversarial"
-            known = {"boundary_length": length * (1 + 0.01 * rng.random()), "test_accuracy": accuracies[run]}
             keys = {"phase": "training", "run": run, "init": init, "seed": seed, "status": "converged"}
+            known = {"boundary_length": length * (1 + 0.001 * (seed + len(rows))), "test_accuracy": accuracies[run]}
             rows.append(keys | known | {"train_accuracy": 1.0})
     return toy_tables(pd.DataFrame(rows))
 
 
-LENGTHS = {"vanilla_lr0.01": 1.0, "vanilla": 4.0, "da+m+l2": 1.0}
-ACCURACIES = {"vanilla_lr0.01": 1.0, "vanilla": 0.9, "da+m+l2": 1.0}
+def decided_of_toy(*made_up, **settings) -> pd.DataFrame:
+    return decided(claims_of("7"), made_up_toy(*made_up), "toy", dataset="toy", **settings)
 
 
 def test_claim_7_reads_the_toys_boundaries_and_accuracies():
-    rows = decided("7", "toy", made_up_toy(LENGTHS, ACCURACIES))
+    rows = decided_of_toy(LENGTHS)
     assert set(rows["verdict"]) == {"supported"}
     assert np.exp(rows.loc["7a", "estimate"]) == pytest.approx(4, rel=0.02)
     assert rows.loc["7c", "estimate"] == pytest.approx(0.1)
-    smooth = decided("7", "toy", made_up_toy({**LENGTHS, "vanilla": 0.5}, dict.fromkeys(LENGTHS, 1.0)))
-    assert list(smooth["verdict"]) == ["not supported"] * 3
+    smooth = decided_of_toy({**LENGTHS, "vanilla": 0.5}, dict.fromkeys(LENGTHS, 1.0))
+    assert set(smooth["verdict"]) == {"not supported"}
 
 
 def test_claim_7_needs_random_labels_that_were_fitted_and_the_runs_it_names():
-    behind = {"adversarial": "adversarial"}
-    rows = decided("7", "toy", made_up_toy(LENGTHS, ACCURACIES, "max_epochs"), behind=behind)
+    rows = decided_of_toy(LENGTHS, ACCURACIES_OF_TOY, "max_epochs", behind={"adversarial": "adversarial"})
     assert set(rows["verdict"]) == {"not measured"}
     without = {run: length for run, length in LENGTHS.items() if run != "da+m+l2"}
-    assert (
-        decided("7", "toy", made_up_toy(without, ACCURACIES)).loc["7a", "reason"] == "no runs of adversarial, da+m+l2"
-    )
+    assert decided_of_toy(without).loc["7a", "reason"] == "no runs of adversarial, da+m+l2"
 
 
-def label_noise_study(hessian: dict[str, float], covariance: dict[str, float], start: float = 1.0) -> StudyTables:
-    """Runs from both starts, which fit ``start`` of the training set, with the traces of each recipe's end."""
-    tables = made_up_study(lambda init, recipe: ACCURACIES_B[recipe], recipes=NOISES, inits=STARTS)
-    noise = 1 + 0.01 * np.random.default_rng(0).random(len(tables.runs))
-    recipes = tables.runs["recipe"]
-    traces = {"trace.hessian": recipes.map(hessian) * noise, "trace.noise_covariance": recipes.map(covariance) * noise}
-    return replace(tables, runs=tables.runs.assign(**traces), histories=tables.histories.assign(train_accuracy=start))
-
-
-ACCURACIES_B = {"vanilla": 0.7, "label_noise": 0.8, "label_noise_x3": 0.9}
+NOISY = [*("label_noise", "label_noise_x3", "label_noise_x10"), *("label_noise+m", "label_noise_x4_batch_x4")]
+RECIPES = ["vanilla", *NOISY]
+ACCURACIES = dict(zip(RECIPES, (0.7, 0.85, 0.92, 0.95, 0.95, 0.9), strict=True))
 # As networks have them: sure of its answers, that of vanilla SGD is flat, and a wrong label pulls hard.
-# Where label noise has come to rest, both are the same.
-HESSIAN = {"vanilla": 1.0, "label_noise": 30.0, "label_noise_x3": 10.0}
-COVARIANCE = {"vanilla": 1000.0, "label_noise": 31.0, "label_noise_x3": 12.0}
+# Where label noise has come to rest, both traces are the same.
+HESSIAN = dict(zip(RECIPES, (1.0, 30.0, 10.0, 5.0, 5.0, 20.0), strict=True))
+COVARIANCE = {**HESSIAN, "vanilla": 1000.0, "label_noise": 31.0, "label_noise_x3": 12.0}
+LARGEST = {**HESSIAN, "label_noise": 15.0, "label_noise_x4_batch_x4": 5.0}
+OF_A_START = ["b1", "b2", "b3", "b9", "b4 label_noise", "b4 label_noise_x3", "b5", "b6", "b7", "b8"]
 
 
-def with_train_accuracy(tables: StudyTables, recipe: str, accuracy: float) -> StudyTables:
-    """The same where the first seed of a recipe ends at a training accuracy."""
-    runs = tables.runs.copy()
-    runs.loc[(runs["recipe"] == recipe) & (runs["seed"] == 0), "train_accuracy"] = accuracy
-    return replace(tables, runs=runs)
+def noise_study(
+    accuracies=ACCURACIES, hessian=HESSIAN, covariance=COVARIANCE, largest=LARGEST, baseline=0.92
+) -> StudyTables:
+    """Three seeds of every recipe from random weights and from both starts, which are minima."""
+    tables = made_up_study(
+        lambda init, recipe: baseline if init == "random" else accuracies[recipe],
+        recipes=RECIPES,
+        inits=["random", *STARTS],
+        images=20_000,
+    )
+    noise = 1 + 0.01 * np.random.default_rng(0).random(len(tables.runs))
+    planted = {"trace.hessian": hessian, "trace.noise_covariance": covariance}
+    planted |= {"sharpness.trace": hessian, "sharpness.eigenvalue_1": largest}
+    measured = {name: tables.runs["recipe"].map(values) * noise for name, values in planted.items()}
+    measured["sharpness.eigenvalue_1"] *= noise
+    return replace(tables, runs=tables.runs.assign(**measured), histories=tables.histories.assign(train_accuracy=1.0))
 
 
-def test_claims_b_follow_accuracy_noise_covariance_and_among_equal_noises_flatness():
-    rows = decided("b", "label_noise", label_noise_study(HESSIAN, COVARIANCE), ends=STARTS)
-    assert list(rows.index) == [f"{claim} {start}" for start in STARTS for claim in ("b1", "b2", "b3", "b9")]
-    assert set(rows["verdict"]) == {"supported"}
-    assert np.exp(rows.loc["b2 adversarial_end", "estimate"]) == pytest.approx(1000 / 31, rel=0.02)
-    assert np.exp(rows.loc["b9 adversarial_end", "estimate"]) == pytest.approx(31 / 30)
-    assert np.exp(rows.loc["b9 adversarial_end", "threshold"]) == pytest.approx(1.25)
-    assert np.exp(rows.loc["b3 full_batch_end", "estimate"]) == pytest.approx(3, rel=0.02)
-    tables = label_noise_study({**HESSIAN, "label_noise_x3": 90.0}, {**COVARIANCE, "label_noise": 2000.0})
-    verdicts = decided("b", "label_noise", tables)["verdict"]
-    assert verdicts["b1 adversarial_end"] == "supported"
-    assert {verdicts[f"{claim} adversarial_end"] for claim in ("b2", "b3", "b9")} == {"not supported"}
+@pytest.fixture(scope="module")
+def noisy() -> StudyTables:
+    return noise_study()
+
+
+def decided_of_noise(tables: StudyTables, start: str = STARTS[0], ends=STARTS) -> pd.DataFrame:
+    """The rows of the claims of one start, by their number without it."""
+    claims = [claim for claim in claims_of("b") if start in claim.number]
+    rows = decided(claims, tables, "label_noise", ends=ends)
+    return rows.set_axis(rows.index.str.replace(f" {start}", ""))
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_planted_effects_of_label_noise_are_found(noisy, start):
+    rows = decided_of_noise(noisy, start)
+    assert rows["verdict"].to_dict() == {**dict.fromkeys(OF_A_START, "supported"), "b4 label_noise": "not supported"}
+    assert rows.loc["b4 label_noise", ["estimate", "threshold"]].tolist() == pytest.approx([-0.07, -0.01], abs=0.005)
+    # In b8, half of the trace in one eigenvalue, against a quarter.
+    ratios = np.exp(rows.loc[["b2", "b9", "b3", "b6", "b7", "b8"], "estimate"].astype(float))
+    assert ratios.tolist() == pytest.approx([1000 / 31, 31 / 30, 3, 6, 1.5, 2], rel=0.02)
+    assert np.exp(rows.loc["b9", "threshold"]) == pytest.approx(1.25)
+
+
+def test_more_than_the_baseline_is_as_good_as_the_baseline_and_two_points_less_is_not():
+    assert decided_of_noise(noise_study(baseline=0.8)).loc["b4 label_noise", "verdict"] == "supported"
+    assert decided_of_noise(noise_study(baseline=0.87)).loc["b4 label_noise", "verdict"] == "not supported"
+
+
+def test_effects_of_the_other_sign_support_nothing():
+    other = noise_study(
+        {**ACCURACIES, "label_noise+m": 0.9},
+        {**HESSIAN, "label_noise_x3": 90.0, "label_noise+m": 60.0, "label_noise_x4_batch_x4": 40.0},
+        {**COVARIANCE, "label_noise": 2000.0},
+        {**LARGEST, "label_noise_x4_batch_x4": 35.0},
+    )
+    verdicts = decided_of_noise(other)["verdict"]
+    assert verdicts["b1"] == "supported"
+    assert set(verdicts[["b2", "b3", "b5", "b6", "b7", "b8", "b9"]]) == {"not supported"}
 
 
 @pytest.mark.parametrize(
     ("recipe", "accuracy", "undecided"),
     [
         ("vanilla", 0.1, {"b2"}),
-        ("label_noise", 0.1, {"b2", "b3", "b9"}),
+        ("label_noise", 0.1, {"b2", "b3", "b6", "b7", "b8", "b9"}),
         ("label_noise_x3", 0.1, {"b3"}),
+        ("label_noise_x4_batch_x4", 0.1, {"b7", "b8"}),
         ("label_noise_x3", 0.96, set()),  # it may leave some training items wrong
     ],
 )
-def test_a_collapsed_run_is_not_flat(recipe, accuracy, undecided):
-    tables = with_train_accuracy(label_noise_study(HESSIAN, COVARIANCE), recipe, accuracy)
-    rows = decided("b", "label_noise", tables, ends=STARTS)
+def test_a_collapsed_run_is_not_flat(noisy, recipe, accuracy, undecided):
+    runs = noisy.runs.copy()
+    runs.loc[(runs["recipe"] == recipe) & (runs["seed"] == 0), "train_accuracy"] = accuracy
     reason = f"adversarial_end, {recipe} has lost the fit to its training set, so it is at no minimum"
-    found = rows[rows.index.str.endswith(" adversarial_end")]["reason"].to_dict()
-    numbers = ("b1", "b2", "b3", "b9")
-    assert found == {f"{claim} adversarial_end": reason if claim in undecided else "" for claim in numbers}
+    found = decided_of_noise(replace(noisy, runs=runs))["reason"].to_dict()
+    assert found == {number: reason if number in undecided else "" for number in OF_A_START}
 
 
-def test_claims_b_need_starts_that_are_minima():
-    tables = label_noise_study(HESSIAN, COVARIANCE, start=0.99)
-    rows = decided("b", "label_noise", tables, ends=["full_batch_end"])
+def test_claims_b_need_starts_that_are_minima(noisy):
+    tables = replace(noisy, histories=noisy.histories.assign(train_accuracy=0.99))
     reason = "full_batch_end, seed 0, does not fit its training set, so it is no minimum"
-    assert set(rows.loc[rows.index.str.endswith("full_batch_end"), "reason"]) == {reason}
+    assert set(decided_of_noise(tables, "full_batch_end")["reason"]) == {reason}
     # Other inits are starts as they are.
-    assert set(rows.loc[rows.index.str.endswith("adversarial_end"), "verdict"]) == {"supported"}
-    later = replace(tables, histories=tables.histories.query("epoch > 0").assign(train_accuracy=1.0))
-    assert decided("b", "label_noise", later, ends=STARTS)["reason"].str.contains("does not fit").all()
+    assert set(decided_of_noise(tables, ends=["full_batch_end"])["reason"]) == {""}
+    later = replace(noisy, histories=noisy.histories.query("epoch > 0"))
+    assert decided_of_noise(later)["reason"].str.contains("does not fit").all()
 
 
-def test_a_trace_that_is_not_positive_or_not_measured_decides_nothing():
-    negative = label_noise_study({**HESSIAN, "label_noise": -1.0}, COVARIANCE)
-    assert decided("b", "label_noise", negative).loc["b3 adversarial_end", "reason"] == "a value is not finite"
-    without = replace(negative, runs=negative.runs.drop(columns="trace.noise_covariance"))
-    reason = "no measurement trace.noise_covariance"
-    assert decided("b", "label_noise", without).loc["b2 full_batch_end", "reason"] == reason
+def test_a_trace_that_is_not_positive_or_not_measured_decides_nothing(noisy):
+    negative = noisy.runs.assign(**{"trace.hessian": -1.0}).drop(columns=["trace.noise_covariance", "sharpness.trace"])
+    reasons = decided_of_noise(replace(noisy, runs=negative))["reason"]
+    assert reasons["b3"] == "a value is not finite"
+    assert reasons["b2"] == "no measurement trace.noise_covariance"
+    assert reasons["b8"] == "no measurement sharpness.trace"
+
+
+@pytest.mark.parametrize(
+    ("presets", "undecided"),
+    [
+        (("paper", "overlays/controls"), {}),
+        (("demo", "overlays/controls", "overlays/demo_controls"), {"b8": "sharpness is not among the diagnostics"}),
+    ],
+    ids=["paper", "demo_controls"],
+)
+def test_presets_have_the_runs_that_claims_of_label_noise_need(presets, undecided):
+    lacking = ClaimsSettings.of(with_presets(*presets)).lacking
+    found = {number.split()[0]: reason for number, reason in lacking.items() if number.startswith("b")}
+    assert found == undecided
 
 
 def test_a_claim_whose_study_is_not_configured_says_so_once():
-    settings = ClaimsSettings(statistics=STATISTICS, root_seed=0)
-    rows = evaluate_claims(CLAIMS, {}, settings)
+    rows = evaluate_claims(CLAIMS, {}, ClaimsSettings(statistics=STATISTICS, root_seed=0))
     assert list(rows["claim"]) == [claim.number for claim in CLAIMS]
     assert set(rows["verdict"]) == {"not measured"}
     reasons = rows.set_index("claim")["reason"]
-    assert reasons["6"] == "no study of replication is configured (claims.replication)"
     assert reasons["b1 adversarial_end"] == "no study of label noise is configured (claims.label_noise)"
     assert reasons["7a"] == "no toy is configured (toy)"
 
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    """The paper's experiment on one dataset and model, with every study that claims are read from."""
-    adversarial = {"kind": "adversarial", "noise": 0.1, "start": "random"}
-    study = {"question": "?", "datasets": ["cifar10"], "models": ["vgg16"], "seeds": [0, 1]}
-    change = {
-        "inits": {
-            **{name: {**adversarial, "replication": r} for name, r in REPLICATIONS.items()},
-            "labels_only": {**adversarial, "replication": 1, "noise": 0.0},
-            "adversarial_end": {"kind": "run", "start": "adversarial", "recipe": "vanilla"},
-            "full_batch_end": {"kind": "run", "start": "random", "recipe": "full_batch"},
-        },
-        "recipes": {
-            "label_noise": {"label_noise": 0.2},
-            "label_noise_x3": {"label_noise": 0.2, "learning_rate_scale": 3.0},
-            "label_noise_x10": {"label_noise": 0.2, "learning_rate_scale": 10.0},
-            "label_noise+m": {"label_noise": 0.2, "momentum": 0.9},
-            "label_noise_x4_batch_x4": {"label_noise": 0.2, "learning_rate_scale": 4.0, "batch_size": 512},
-            "full_batch": {"full_batch": True, "epochs": 5000},
-        },
-        "studies": {
-            "ablation": {**study, "inits": ["random", "adversarial"]},
-            "scale": {**study, "inits": ["random", "adversarial", "random_rescaled", "true_labels"]},
-            "dose": {**study, "inits": ["random", "labels_only", *REPLICATIONS], "recipes": ["vanilla", "da+m+l2"]},
-            "noise": {**study, "inits": ["random", *STARTS], "recipes": [*NOISES, *STEPS]},
-        },
-        "figures": {"noise": {"kind": "ablation", "study": "noise"}, "dose": {"kind": "ablation", "study": "dose"}},
-        "claims": {"control": "scale", "replication": "dose", "label_noise": "noise"},
-        "diagnostics": [*raw_config()["diagnostics"], "trace"],
-    }
-    return load_config(overlay(raw_config(), change))
+    """The paper's experiment on one small network, with every study that claims are read from."""
+    config = with_presets("paper", "overlays/controls")
+    grid = {"datasets": ["digits"], "models": ["mlp"], "seeds": [0, 1]}
+    studies = {name: study.model_copy(update=grid) for name, study in config.studies.items()}
+    studies["replication"].inits.append("labels_only")
+    labels_only = config.inits["adversarial_r1"].model_copy(update={"noise": 0.0})
+    return changed(config, studies=studies, inits={**config.inits, "labels_only": labels_only})
+
+
+def changed(config: Config, **change) -> Config:
+    """The same configuration with other sections."""
+    return config.model_copy(update=change)
 
 
 @pytest.fixture(scope="module")
 def tables(config) -> dict[str, StudyTables]:
     """Made-up tables of all cells of each study, with every column that a claim is read from."""
-    found = {"toy": made_up_toy(LENGTHS, ACCURACIES)}
+    columns = ("trace.hessian", "trace.noise_covariance", "sharpness.trace", "sharpness.eigenvalue_1")
+    keys = [(init, seed) for init in config.inits for seed in (0, 1)]
+    fitted = pd.DataFrame(keys, columns=["init", "seed"]).assign(dataset="digits", model="mlp", status="converged")
+    found = {"toy": made_up_toy(LENGTHS)}
     for role, study in ClaimsSettings.of(config).studies.items():
-        if role == "toy":
-            continue
-        made_up = made_up_study(lambda init, recipe: 0.8, recipes=study.recipes, inits=study.inits, seeds=2)
-        runs = made_up.runs.assign(dataset="cifar10", model="vgg16")
-        random = np.random.default_rng(0).random(len(runs))
-        traced = runs.assign(**{"trace.hessian": 1 + random, "trace.noise_covariance": 1 + random})
-        traced = traced.assign(**{"sharpness.trace": 1 + random, "sharpness.eigenvalue_1": random + 0.5})
-        histories = made_up.histories.assign(dataset="cifar10", model="vgg16", train_accuracy=1.0)
-        records = [
-            {"dataset": "cifar10", "model": "vgg16", "init": init, "seed": seed, "status": "converged"}
-            for init in config.inits
-            for seed in (0, 1)
-        ]
-        correct = {"cifar10": made_up.correct["digits"]}
-        found[role] = replace(
-            made_up, runs=traced, histories=histories, pretraining=pd.DataFrame(records), correct=correct
-        )
+        if role != "toy":
+            one = made_up_study(lambda init, recipe: 0.8, recipes=study.recipes, inits=study.inits, seeds=2)
+            runs = one.runs.assign(**dict.fromkeys(columns, 1 + one.runs["seed"]))
+            found[role] = replace(
+                one, runs=runs, histories=one.histories.assign(train_accuracy=1.0), pretraining=fitted
+            )
     return found
 
 
@@ -268,6 +265,12 @@ def test_every_claim_is_decided_where_all_its_studies_are_configured(whole):
     assert len(whole) == len(CLAIMS)
 
 
+def test_a_claim_is_shown_by_a_figure_of_its_own_study(config):
+    figures = ClaimsSettings.of(config).figures
+    shown = [figures[number] for number in ("1b", "4a", "6", "7a", "b1 adversarial_end")]
+    assert shown == ["ablation", "distance", "replication", "toy", "label_noise"]
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_what_a_claim_says_it_needs_suffices_and_decides_the_same(config, tables, whole, group):
     whole = whole[whole["claim"].isin([claim.number for claim in claims_of(group)])].reset_index(drop=True)
@@ -286,8 +289,9 @@ def test_what_a_claim_needs_is_no_more_than_its_cells(config):
     assert collect_claim_settings(config, "4").measured
     six = collect_claim_settings(config, "6")
     # Another noise is another question.
-    assert six.cells == {init: ["vanilla"] for init in REPLICATIONS}
-    assert six.pretrained == list(REPLICATIONS)
+    doses = ["adversarial_r1", "adversarial_r2", "adversarial_r5", "adversarial"]
+    assert six.cells == {init: ["vanilla"] for init in doses}
+    assert six.pretrained == doses
 
 
 def test_b9_needs_the_flips_that_label_noise_makes(config):
@@ -298,25 +302,19 @@ def test_b9_needs_the_flips_that_label_noise_makes(config):
     }
 
 
-def changed(config: Config, **change) -> Config:
-    """The same configuration with other sections."""
-    return config.model_copy(update=change)
-
-
 @pytest.mark.parametrize(
     ("group", "section", "update", "reason"),
     [
-        # The ablation has no random_rescaled: two of three cells decide nothing.
-        ("control", "claims", {"control": None}, "no runs of random_rescaled, vanilla"),
-        ("b", "claims", {"label_noise": "dose"}, "no runs of adversarial_end, label_noise"),
+        ("control", "claims", {"control": "label_noise"}, "no runs of random_rescaled, vanilla"),
+        ("b", "claims", {"label_noise": "replication"}, "no runs of adversarial_end, label_noise"),
         ("4", "diagnostics", ["norms"], "distance is not among the diagnostics"),
         # Its only adversarial init has no other to be compared with.
-        ("6", "claims", {"replication": "ablation"}, "fewer than two adversarial inits that differ in R alone"),
+        ("6", "claims", {"replication": "escape"}, "fewer than two adversarial inits that differ in R alone"),
     ],
 )
 def test_nothing_is_trained_for_a_claim_that_its_study_cannot_decide(config, group, section, update, reason):
-    section_of = getattr(config, section)
-    other = changed(config, **{section: section_of.model_copy(update=update) if isinstance(update, dict) else update})
+    chosen = config.claims.model_copy(update=update) if section == "claims" else update
+    other = changed(config, **{section: chosen})
     assert collect_claim_settings(other, group) is None
     assert undecidable(other, group) == reason
     rows = evaluate_claims(claims_of(group), {}, ClaimsSettings.of(other))
