@@ -1,4 +1,4 @@
-"""A page in a headless browser: what it shows at three widths, in the dark and in print, and what goes wrong."""
+"""A page in a headless browser: what it shows at three widths and in the dark, and what goes wrong."""
 
 import json
 import re
@@ -69,25 +69,15 @@ def in_chromium(page: Path, folder: Path, *, dark: bool = False, axe: Path | Non
         page.write_text(text.replace("</body>", f'<script src="{axe.as_uri()}"></script></body>'))
     harness = folder / "harness.html"
     harness.write_text(HARNESS.format(page=page.as_uri(), widths=list(WIDTHS)))
-    options = ["--allow-file-access-from-files", "--window-size=1500,1000", "--virtual-time-budget=60000"]
-    options += ["--dump-dom", *(["--blink-settings=preferredColorScheme=0"] if dark else [])]
-    done = _chromium(folder, *options, harness.as_uri())
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium")
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += ["--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", "--allow-file-access-from-files"]
+    command += ["--window-size=1500,1000", "--virtual-time-budget=60000", "--dump-dom"]
+    command += ["--blink-settings=preferredColorScheme=0"] if dark else []
+    done = subprocess.run([*command, harness.as_uri()], capture_output=True, text=True)
     found = re.search(r'data-found="(.*?)"', done.stdout, re.DOTALL)
     assert found is not None, done.stderr
     errors = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
     return {**{int(width): seen for width, seen in json.loads(unescape(found[1])).items()}, "console": errors}
-
-
-def printed(page: Path, folder: Path) -> bytes:
-    """Return a page as the browser prints it to PDF."""
-    _chromium(folder, f"--print-to-pdf={folder / 'printed.pdf'}", page.as_uri())
-    return (folder / "printed.pdf").read_bytes()
-
-
-def _chromium(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs chromium")
-    common = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    common += ["--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}"]
-    return subprocess.run([chromium, *common, *options], capture_output=True, text=True)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections import Counter
 from itertools import product
 from time import process_time
 
@@ -12,22 +13,16 @@ from snakemake.cli import get_argument_parser
 from badminima.analysis.claims import GROUPS
 from badminima.analysis.claims.grids import claim_targets, undecidable
 from badminima.config import AdversarialInit, Config, RandomInit, RescaledInit
-from badminima.config.registry import ARCHITECTURES, FIGURES
+from badminima.config.registry import ARCHITECTURES
 from badminima.experiment.measured import compared_inits
 from badminima.experiment.plan import Costs, plan
 from badminima.experiment.runs import all_runs, confusing_example, study_runs, zoo_study
 from badminima.experiment.speeds import Device, Machine, Speed
 from tests.conftest import REPOSITORY
 
-# Some figures are of studies or measurements of their own, which a config has or has not.
-TARGETS = [
-    f"fig_{name}"
-    for name, kind in FIGURES.entries.items()
-    if not (kind.over or kind.along or name == "filter_landscape")
-]
 # None is config.yaml alone: the paper's full grid.
-CONFIGS = [None, "demo", "smoke", "fashion"]
-ON_PHOTOGRAPHS = ["cifar_small", "cifar_gpu", "cifar_column", "own_data"]
+CONFIGS = [None, "demo", "smoke"]
+ON_PHOTOGRAPHS = ["fashion", "cifar_small", "cifar_gpu", "cifar_column", "own_data"]
 # The figures that show accuracies and histories alone.
 OUTCOMES = ["curves", "ablation", "escape", "response", "label_noise", "memorisation"]
 
@@ -111,12 +106,18 @@ def expected_jobs(config: Config) -> dict[str, int]:
 
 @pytest.mark.parametrize("preset", CONFIGS + ON_PHOTOGRAPHS)
 def test_the_number_of_jobs_follows_from_the_config(checkout, preset):
-    planned: dict[str, int] = {}
+    planned: Counter[str] = Counter()
     for rule, count in checkout.planned(*configfile(preset)).items():
         # compare has a rule for each set of recipes that are compared together.
-        name = re.sub(r"^compare_\d+$", "compare", rule)
-        planned[name] = planned.get(name, 0) + count
+        planned[re.sub(r"^compare_\d+$", "compare", rule)] += count
     assert planned == expected_jobs(checkout.config(preset))
+
+
+def hours_by_target(config: Config) -> dict[str, float]:
+    """What the plan says of a device on which every job takes an hour, so the number of jobs."""
+    speeds = {architecture: Speed(1e12, 1e12, 1024) for architecture in ARCHITECTURES.names}
+    rows = plan(Costs(config, Device("cpu", speeds=speeds, start=3600)), Machine(), claim_targets(config))
+    return {row.target: row.starting for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -124,27 +125,13 @@ def test_the_number_of_jobs_follows_from_the_config(checkout, preset):
 )
 def test_the_plan_counts_the_jobs_that_snakemake_would_start(checkout, preset, seeds):
     jobs = sum(checkout.planned(*configfile(preset), *(WITH_ONE_SEED if seeds else [])).values()) - 1  # `all` itself
-    speeds = {architecture: Speed(1e12, 1e12, 1024) for architecture in ARCHITECTURES.names}
-    an_hour_each = Device("cpu", speeds=speeds, start=3600)
-    assert plan(Costs(checkout.config(preset, seeds), an_hour_each), Machine())[-1].starting == pytest.approx(jobs)
+    assert hours_by_target(checkout.config(preset, seeds))["all"] == pytest.approx(jobs)
 
 
-@pytest.mark.parametrize("claim", ["claim_2", "claim_3", "claim_5", "claim_size"])
+@pytest.mark.parametrize("claim", ["claim_3", "claim_5", "claim_size"])
 def test_the_plan_of_a_claim_counts_its_jobs(checkout, claim):
     jobs = sum(checkout.planned(*configfile("demo"), "--", claim).values())
-    config = checkout.config("demo")
-    an_hour_each = Device("cpu", speeds={"mlp": Speed(1e12, 1e12, 1024)}, start=3600)
-    rows = {row.target: row for row in plan(Costs(config, an_hour_each), Machine(), claim_targets(config))}
-    assert rows[claim].starting == pytest.approx(jobs)
-
-
-def test_label_noise_as_published_starts_from_both_minima(checkout):
-    planned = checkout.planned(*configfile("overlays/label_noise_published"))
-    # Three inits by five recipes by three seeds; beside them the runs that end where two of the inits start.
-    assert planned["train"] == 3 * 5 * 3 + 2 * 3
-    assert planned["diagnose"] == 3 * 5 * 3
-    assert planned["pretrain"] == planned["confuse"] == planned["initialize"] == 3
-    assert planned["fig_label_noise"] == planned["claims"] == 1
+    assert hours_by_target(checkout.config("demo"))[claim] == pytest.approx(jobs)
 
 
 def test_the_papers_grid_is_four_datasets_by_four_models_by_sixteen_cells_and_five_controls_by_five_seeds(checkout):
@@ -166,26 +153,17 @@ def test_a_dry_run_of_the_papers_grid_takes_no_longer_than_this_machine_explains
 def test_all_targets_resolve_together_in_the_papers_grid(checkout):
     config = checkout.config(None)
     groups = [f"claim_{group}" for group in GROUPS if undecidable(config, group) is None]
-    planned = checkout.planned(*WITH_ONE_SEED, "--", "figures", "tables", "claims", "report", "provenance", *groups)
-    assert {
-        "figures",
-        "tables",
-        "claims",
-        "report",
-        "provenance",
-        "table_main",
-        "table_ablation",
-        *TARGETS,
-        *groups,
-    } <= set(planned)
+    asked = ["figures", "tables", "claims", "report", "provenance", *groups]
+    planned = checkout.planned(*WITH_ONE_SEED, "--", *asked)
+    assert {*asked, *(f"fig_{name}" for name in config.figures)} <= planned.keys()
+    assert all(planned[group] == 1 for group in groups)
     assert planned["train"] == len(all_runs(checkout.config(None, ONE_SEED)))
 
 
 def test_a_figure_needs_only_its_own_study(checkout):
     planned = checkout.planned(*WITH_ONE_SEED, "--", "fig_ablation")
-    study = checkout.config(None, ONE_SEED).studies["ablation"]
     assert planned["collect_outcomes"] == 1
-    assert planned["train"] == len(study_runs(study)) == 4 * 4 * (2 * 8 + 2 * 2)
+    assert planned["train"] == 4 * 4 * (2 * 8 + 2 * 2)
 
 
 def test_what_shows_accuracies_alone_needs_no_measurement(checkout):
@@ -193,11 +171,6 @@ def test_what_shows_accuracies_alone_needs_no_measurement(checkout):
     planned = checkout.planned(*configfile("demo"), "--", *targets)
     before_trainings = {"fetch_data": 1, "prepare_data": 1, "initialize": 3, "confuse": 6, "pretrain": 6, "rescale": 3}
     assert planned == {**before_trainings, "train": 60, "collect_outcomes": 1, **dict.fromkeys(targets, 1)}
-
-
-def test_figures_of_measurements_need_them(checkout):
-    planned = checkout.planned(*configfile("demo"), "--", "fig_sharpness")
-    assert planned["diagnose"] == planned["train"] == 60
 
 
 def test_trainings_and_figures_of_outcomes_go_before_measurements(checkout):
@@ -224,33 +197,16 @@ def test_what_is_set_for_comparisons_holds_for_all_of_their_rules(checkout):
 
 
 def test_a_claim_alone_trains_only_what_it_needs(checkout):
-    demo = configfile("demo")
     seeds = 3
-    planned = checkout.planned(*demo, "--", "claim_2")
+    planned = checkout.planned(*configfile("demo"), "--", "claim_2")
     # The recipe with all regularizers from both starts; no measurement, figure or table of the whole study.
     assert planned["train"] == 2 * seeds
     assert planned["pretrain"] == seeds
-    assert not {"diagnose", "compare", "landscape", "collect", "claims"} & set(planned)
+    assert not {"diagnose", "compare", "landscape", "collect", "claims"} & planned.keys()
     # Two recipes from the adversarial start, measured; random weights are only what that is made from.
-    planned = checkout.planned(*demo, "--", "claim_4")
+    planned = checkout.planned(*configfile("demo"), "--", "claim_4")
     assert planned["train"] == planned["diagnose"] == 2 * seeds
     assert "compare" not in planned
-
-
-def test_a_start_trained_as_long_as_another_waits_for_that_one_alone(checkout):
-    planned = checkout.planned(
-        *configfile("demo"), "--", "results/demo/inits/digits/mlp/true_labels/seed0/weights.safetensors"
-    )
-    assert planned == {"fetch_data": 1, "prepare_data": 1, "initialize": 1, "confuse": 2, "pretrain": 2}
-
-
-@pytest.mark.parametrize("preset", ["demo", "smoke"])
-def test_every_claim_that_can_be_decided_has_a_target_and_all_need_no_more_than_everything(checkout, preset):
-    config = checkout.config(preset)
-    targets = [f"claim_{group}" for group in GROUPS if undecidable(config, group) is None]
-    planned = checkout.planned(*configfile(preset), "--", *targets)
-    assert all(planned[target] == 1 for target in targets)
-    assert 0 < planned["train"] <= len(all_runs(checkout.config(preset)))
 
 
 def test_one_run_can_be_asked_for_by_its_path(checkout):
@@ -258,40 +214,25 @@ def test_one_run_can_be_asked_for_by_its_path(checkout):
     assert planned == {"fetch_data": 1, "prepare_data": 1, "initialize": 1, "confuse": 1, "pretrain": 1, "train": 1}
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("sede=1", "config: sede: found an unknown key; did you mean seed? allowed: results, seed,"),
-        ("recipes={da: {momentum: 2}}", "config: recipes.da.momentum: found 2; allowed: a number >= 0 and < 1"),
-    ],
-)
-def test_a_mistake_in_the_config_ends_in_one_line(checkout, override, message):
-    done = checkout.snakemake("--dry-run", "--config", override, check=False)
+def test_a_mistake_in_the_config_ends_in_one_line(checkout):
+    done = checkout.snakemake("--dry-run", "--config", "sede=1", check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("config:")]
-    assert len(lines) == 1
-    assert lines[0].startswith(message)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("config:")]
+    assert line.startswith("config: sede: found an unknown key; did you mean seed?")
 
 
 def test_the_commands_of_the_readme_and_the_tutorial_resolve(checkout):
     text = (REPOSITORY / "README.md").read_text() + (REPOSITORY / "docs" / "tutorial.md").read_text()
     commands = set(re.findall(r"^snakemake (.*?)(?: +#.*)?$", text, re.MULTILINE))
     assert len(commands) >= 4
+    parser = get_argument_parser()
     together: dict[tuple[str, ...], set[str]] = {}
-    for command in commands:
-        given, targets = by_options(shlex.split(command))
+    for words in map(shlex.split, commands):
+        targets = parser.parse_args(words).targets
+        given = tuple(word for word in words if word not in (*targets, "--", "--dry-run"))
         if "step.yaml" not in given:  # the reader writes that one
             together.setdefault(given, set()).update(targets)
-    for given, targets in together.items():
-        checkout.snakemake(
-            "--dry-run", "--quiet", "all", "--config", "grid={seeds: [0]}", *given, "--", *sorted(targets)
-        )
-
-
-def by_options(arguments: list[str]) -> tuple[tuple[str, ...], list[str]]:
-    """Tell a command's options, with their values, from its targets."""
-    parser = get_argument_parser()
-    parsed = parser.parse_args(arguments)
-    targets = list(parsed.targets)
-    return tuple(word for word in arguments if word not in targets and word not in ("--", "--dry-run")), targets
+    for given, asked in together.items():
+        options = ["--dry-run", "--quiet", "all", "--config", "grid={seeds: [0]}", *given]
+        checkout.snakemake(*options, "--", *sorted(asked))

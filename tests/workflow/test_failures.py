@@ -67,13 +67,12 @@ def test_locked_and_interrupted_trainings_say_so(prepared):
     assert report.count("    stopped; the same command goes on\n") == 1
 
 
-@pytest.mark.parametrize(("folder", "message"), [("absent", "absent; expected an"), ("", "found no train-images-idx3")])
-def test_a_wrong_data_folder_says_so(prepared, tmp_path, folder, message):
-    given = f"data={{local_dirs: {{fashion_mnist: {tmp_path / folder}}}}}"
+def test_a_wrong_data_folder_says_so(prepared, tmp_path):
+    given = f"data={{local_dirs: {{fashion_mnist: {tmp_path}}}}}"
     options = ["--quiet", "all", "--config", given, "--", "results/fashion/data/fashion_mnist.manifest.json"]
     done = prepared.snakemake("--configfile", "presets/fashion.yaml", *options, check=False)
     assert done.returncode == 1
-    assert message in done.stderr
+    assert "found no train-images-idx3-ubyte" in done.stderr
 
 
 def test_a_misspelt_target_says_so(prepared):

@@ -20,15 +20,7 @@ TINY = {
     "studies": {"ablation": {"inits": ["random"], "recipes": ["vanilla"]}},
     "diagnostics": ["distance", "norms"],
     "toy": None,
-    "figures": {
-        "units": None,
-        "curves": None,
-        "distance": None,
-        "landscape": None,
-        "measures": None,
-        "scatter": None,
-        "pretraining": None,
-    },
+    "figures": dict.fromkeys(("units", "curves", "distance", "landscape", "measures", "scatter", "pretraining")),
     "tables": {"main": None},
 }
 MODULE = """
@@ -138,24 +130,15 @@ def test_a_module_with_a_prefix_in_a_subfolder_trains_reports_and_exports(checko
     assert "Open circles are seeds" in (tmp_path / "own.html").read_text()
 
 
-def test_the_importing_workflow_says_why_a_job_of_the_modules_failed(checkout, tmp_path):
-    wrong = {"data": {"local_dirs": {"fashion_mnist": str(tmp_path)}}, "datasets": {"f": {"source": "fashion_mnist"}}}
-    other = importing(tmp_path, checkout.folder / "Snakefile", wrong)
-    options = ("--logger", "badminima", "--quiet", "all")
-    done = other.snakemake(*options, "--", "results/smoke/data/f.manifest.json", check=False)
-    assert done.returncode == 1
-    assert "rule badminima_fetch_data, log: results/smoke/logs/fetch_data/f.log\n" in done.stderr
-    assert "found no train-images-idx3-ubyte" in done.stderr
-
-
-def test_without_the_modules_onstart_a_job_says_what_is_missing(checkout, tmp_path):
+def test_without_the_modules_onstart_a_job_of_the_modules_says_what_is_missing(checkout, tmp_path):
     other = importing(tmp_path, checkout.folder / "Snakefile")
     text = (tmp_path / "Snakefile").read_text()
     (tmp_path / "Snakefile").write_text(text.replace("    badminima.onstart()\n", ""))
-    # Without this option Snakemake's own output names the log alone.
-    done = other.snakemake("--show-failed-logs", "--", "results/smoke/data/digits.safetensors", check=False)
+    target = "results/smoke/data/digits.safetensors"
+    done = other.snakemake("--logger", "badminima", "--quiet", "all", "--", target, check=False)
     assert done.returncode == 1
-    assert "an importing workflow calls badminima.onstart()" in done.stdout + done.stderr
+    assert "rule badminima_prepare_data, log: results/smoke/logs/prepare_data/digits.log\n" in done.stderr
+    assert "an importing workflow calls badminima.onstart()" in done.stderr
 
 
 def test_a_job_on_a_cluster_keeps_the_settings_it_was_planned_with(checkout, tmp_path, monkeypatch):
@@ -163,9 +146,8 @@ def test_a_job_on_a_cluster_keeps_the_settings_it_was_planned_with(checkout, tmp
     other = importing(tmp_path, checkout.folder / "Snakefile", TINY, before=inherited)
     text = (tmp_path / "Snakefile").read_text().replace("module badminima:", f"{SECOND}\nmodule badminima:")
     text = text.replace("SNAKEFILE", str(checkout.folder / "Snakefile"))
-    (tmp_path / "Snakefile").write_text(
-        text.replace("    badminima.onstart()", "    badminima.onstart()\n    again.onstart()")
-    )
+    start = "    badminima.onstart()\n"
+    (tmp_path / "Snakefile").write_text(text.replace(start, f"{start}    again.onstart()\n"))
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
 
     def write_epochs(one, two):
@@ -184,7 +166,6 @@ def test_a_job_on_a_cluster_keeps_the_settings_it_was_planned_with(checkout, tmp
     other.snakemake("--", "own.txt")
     monkeypatch.setenv("BADMINIMA_PLANNED", (tmp_path / "own.txt").read_text().strip())
     write_epochs(3, 4)
-    jobs = [
-        f"{name}_train:dataset=digits,model=mlp,init=random,recipe=vanilla,seed=0" for name in ("badminima", "again")
-    ]
-    assert settings_of("--mode", "remote", "--force", "--target-jobs", *jobs) == planned
+    job = "train:dataset=digits,model=mlp,init=random,recipe=vanilla,seed=0"
+    target_jobs = ["--target-jobs", f"badminima_{job}", f"again_{job}"]
+    assert settings_of("--mode", "remote", "--force", *target_jobs) == planned

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -13,7 +11,6 @@ from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run
 from badminima.models.weights import read_weights
 from tests.checkout import Checkout, make_checkout
-from tests.conftest import REPOSITORY
 
 OVERLAY = {
     "results": "results/starts",
@@ -38,9 +35,6 @@ OVERLAY = {
 }
 CONFIG = ["--configfile", "presets/smoke.yaml", "starts.yaml", "--"]
 
-# What Snakemake said of the run.
-VERBOSE = "verbose.log"
-
 
 @pytest.fixture(scope="module")
 def starts(tmp_path_factory) -> Checkout:
@@ -54,12 +48,12 @@ def starts(tmp_path_factory) -> Checkout:
     assert planned["compare"] == 3
     assert planned["pretrain"] == planned["confuse"] == planned["initialize"] == 1
     done = checkout.snakemake("--verbose", *CONFIG, "tables", "zoo", "claims")
-    (checkout.folder / VERBOSE).write_text(done.stdout + done.stderr)
+    (checkout.folder / "verbose.log").write_text(done.stdout + done.stderr)
     return checkout
 
 
 def test_the_scheduler_works_when_a_job_ends_and_by_no_clock(starts):
-    said = (starts.folder / VERBOSE).read_text()
+    said = (starts.folder / "verbose.log").read_text()
     ended = said.count("Finished jobid: ")
     assert ended > 20
     assert said.count("Ready jobs: ") <= ended + 1
@@ -85,13 +79,9 @@ def test_a_run_starts_where_the_run_behind_it_ended(paths):
         end = read_weights(paths.run(run_of(*behind)) / "weights.safetensors")
         start = results.weights("digits", "mlp", init, "vanilla", 0, at="start")
         assert (start.vector() == end.vector()).all()
-        distance = results.runs.set_index("init").loc[init, "distance.total"]
         ended = results.weights("digits", "mlp", init, "vanilla", 0).vector()
+        distance = results.runs.set_index("init").loc[init, "distance.total"]
         assert distance == pytest.approx(float(((ended - end.vector()) ** 2).sum() ** 0.5), rel=1e-5)
-        first = paths.run(run_of(init)) / "history.csv"
-        last = paths.run(run_of(*behind)) / "history.csv"
-        accuracies = [path.read_text().splitlines()[row].split(",")[8] for path, row in ((first, 1), (last, -1))]
-        assert accuracies[0] == accuracies[1]
 
 
 def test_the_confusing_set_and_the_random_weights_are_those_at_the_root(paths):
@@ -104,53 +94,31 @@ def test_the_confusing_set_and_the_random_weights_are_those_at_the_root(paths):
 
 def test_what_is_measured_along_stands_in_the_histories_and_ends_at_what_is_measured_at_the_end(paths):
     tables = badminima.load(paths.results).tables("ablation")
-    for init, remembers in (("random_end", False), ("adversarial_end", True), ("later", True)):
+    for init, remembers in (("random_end", False), ("later", True)):
         history = tables.histories[tables.histories["init"] == init]
         assert history["epoch"].tolist() == [0, 2, 4]
-        assert history["distance.relative"].iloc[0] == 0
-        assert history["memory.kept"].notna().all() == history["memory.kept"].notna().any() == remembers
+        assert history["memory.kept"].notna().tolist() == [remembers] * 3
         at_the_end = tables.runs.set_index("init").loc[init]
         for name in ("distance.relative", *(["memory.confusing_accuracy"] if remembers else [])):
             assert history[name].iloc[-1] == pytest.approx(at_the_end[name])
-    pretraining = tables.pretraining_histories
-    assert pretraining["memory.confusing_accuracy"].iloc[-1] > 0.9
-    assert pretraining["distance.relative"].iloc[-1] > pretraining["distance.relative"].iloc[1] > 0
+    assert tables.pretraining_histories["memory.confusing_accuracy"].iloc[-1] > 0.9
     # The runs behind, which are in no study, have nothing more than every history.
     assert "distance" not in (paths.run(run_of("random", "m")) / "history.csv").read_text()
 
 
-def test_by_hand_the_same_is_measured(starts, paths):
-    weights = paths.run(run_of("later")) / "weights.safetensors"
-    script = REPOSITORY / "workflow" / "scripts" / "diagnose.py"
-    command = [sys.executable, str(script), "--weights", str(weights)]
-    done = subprocess.run(
-        [*command, "--only", "memory", "--only", "distance"], capture_output=True, text=True, check=True
-    )
-    by_hand = json.loads(done.stdout)["values"]
-    measured = json.loads((paths.run(run_of("later")) / "diagnostics.json").read_text())["values"]
-    assert by_hand == {name: value for name, value in measured.items() if name.startswith(("memory", "distance"))}
-
-
-def test_tables_claims_and_cards_know_the_pretraining_at_the_root(paths):
-    results = badminima.load(paths.results)
-    assert list(results.tables("ablation").pretraining["init"]) == ["adversarial"]
+def test_cards_know_the_pretraining_at_the_root(paths):
     cards = badminima.zoo.load(paths.results / "zoo").cards
     card = cards["digits/mlp/adversarial_end/vanilla/seed0"]
     assert card.start == "digits/mlp/adversarial/vanilla/seed0"
     assert card.pretraining["confusing"]["replication"] == 2
     assert cards["digits/mlp/random_end/vanilla/seed0"].pretraining is None
-    page = (paths.results / "zoo" / card.name / "card.md").read_text()
-    assert "where the run `digits/mlp/adversarial/vanilla/seed0` had ended, behind which stand weights trained" in page
 
 
 def test_a_changed_recipe_behind_a_start_reruns_what_starts_there(starts):
-    change = ["--config", "recipes={m: {momentum: 0.8}}", "--configfile", *CONFIG[1:]]
-    planned = starts.planned(*change, "tables")
-    assert planned["train"] == 2  # (random, m), and the run from its end
-    assert "pretrain" not in planned
-    other = "inits={random_end: {recipe: da}}"
-    planned = starts.planned("--config", other, "--configfile", *CONFIG[1:], "tables")
-    assert planned["train"] == 2  # (random, da), and the run from its end
+    for change in ("recipes={m: {momentum: 0.8}}", "inits={random_end: {recipe: da}}"):
+        planned = starts.planned("--config", change, "--configfile", *CONFIG[1:], "tables")
+        assert planned["train"] == 2  # the run behind, and the run from its end
+        assert "pretrain" not in planned
 
 
 def test_on_a_cluster_a_run_shares_no_job_with_the_run_behind_it(starts):
