@@ -1,4 +1,4 @@
-"""A failure says why, however quiet Snakemake is asked to be."""
+"""A failure says why, however quiet Snakemake is asked to be; a training that was killed goes on where it was."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from tests.checkout import Checkout, make_checkout
 RUNS = "results/smoke/runs/digits/mlp/random"
 STARTS = [f"results/smoke/inits/digits/mlp/random/seed{seed}/weights.safetensors" for seed in (0, 1)]
 SMOKE = ["--configfile", "presets/smoke.yaml"]
-LONG = ["--config", "training={epochs: 100000, milestones: []}", "restart={seconds: 1}"]
+LOGS = "results/smoke/logs/train/digits/mlp/random"
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +27,21 @@ def prepared(tmp_path_factory) -> Checkout:
     return checkout
 
 
+def long(epochs: int) -> list[str]:
+    return [*SMOKE, "--config", f"training={{epochs: {epochs}, milestones: []}}", "restart={seconds: 1}"]
+
+
 @contextmanager
-def training(checkout: Checkout, run: str, *arguments: str) -> Iterator[subprocess.Popen]:
-    """Snakemake at work, in a process group of its own as under a shell, once a run has a restart point."""
+def training(checkout: Checkout, run: str, *arguments: str, epochs: int = 100_000) -> Iterator[subprocess.Popen]:
+    """Snakemake at work, in a process group of its own as under a shell, once a run has a new restart point."""
     point = checkout.folder / run / "restart" / "newest.pt"
-    point.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *SMOKE, *LONG, *arguments]
+    before = point.stat().st_mtime if point.exists() else None
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *long(epochs), *arguments]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     process = subprocess.Popen(command, cwd=checkout.folder, start_new_session=True, **streams)
     deadline = time.monotonic() + 120
     try:
-        while not point.exists():
+        while not point.exists() or point.stat().st_mtime == before:
             assert process.poll() is None, process.stdout.read()
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -45,6 +49,35 @@ def training(checkout: Checkout, run: str, *arguments: str) -> Iterator[subproce
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_training_killed_under_snakemake_goes_on_at_the_next_start(prepared):
+    run, epochs = f"{RUNS}/da+m+l2/seed1", 4000
+    weights, log = prepared.folder / run / "weights.safetensors", prepared.folder / LOGS / "da+m+l2" / "seed1.log"
+    target = ["--", f"{run}/weights.safetensors"]
+    with training(prepared, run, *target, epochs=epochs) as process:
+        for running in prepared.trainings():
+            running.kill()
+        assert "SIGKILL: killed" in process.communicate()[0]
+    assert "going on from" not in log.read_text()
+    with training(prepared, run, *target, epochs=epochs) as process:
+        running = prepared.trainings()
+        process.terminate()
+        time.sleep(1)
+        for one in running:
+            one.terminate()
+        assert process.communicate()[0].count("Will exit after finishing currently running jobs") == 1
+    text = log.read_text()
+    assert text.count("going on from") == 1
+    stopped = int(text.split("SIGTERM: stopped in epoch ")[1].split("after step ")[1].split(";")[0])
+    prepared.snakemake(*long(epochs), *target)
+    # Snakemake begins a new log; this start went on from where the signal had stopped the one before.
+    assert f"step {stopped}\n" in log.read_text()
+    assert not (weights.parent / "restart").exists()
+    disturbed = weights.read_bytes()
+    weights.unlink()
+    prepared.snakemake(*long(epochs), *target)
+    assert weights.read_bytes() == disturbed
 
 
 def test_locked_and_interrupted_trainings_say_so(prepared):
@@ -60,7 +93,7 @@ def test_locked_and_interrupted_trainings_say_so(prepared):
             output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     report = output[output.index("2 jobs did not complete:") :]
-    logs = [f"rule train, log: results/smoke/logs/train/digits/mlp/random/vanilla/seed{seed}.log\n" for seed in (0, 1)]
+    logs = [f"rule train, log: {LOGS}/vanilla/seed{seed}.log\n" for seed in (0, 1)]
     assert all(log in report for log in logs)
     assert "found another process that trains this run; wait for it, or stop it first" in report
     assert "SIGTERM: stopped in epoch" in report
