@@ -16,20 +16,8 @@ from badminima.config.load import load_config
 from tests.configs import overlay
 from tests.conftest import REPOSITORY
 
-PARTS = [
-    "Snakefile",
-    "benchmarks",
-    "config.yaml",
-    "docs",
-    "envs",
-    "presets",
-    "profiles",
-    "report",
-    "rules",
-    "slurm",
-    "src",
-    "workflow",
-]
+FILES = ("Snakefile", "config.yaml")
+FOLDERS = ("benchmarks", "docs", "envs", "presets", "profiles", "report", "rules", "slurm", "src", "workflow")
 
 
 @dataclass(frozen=True)
@@ -107,10 +95,9 @@ class Untouched(Checkout):
 def make_checkout(folder: Path) -> Checkout:
     """Copy what the workflow consists of."""
     folder.mkdir(exist_ok=True)
-    for part in PARTS:
-        source = REPOSITORY / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        else:
-            shutil.copy(source, folder / part)
+    for file in FILES:
+        shutil.copy(REPOSITORY / file, folder / file)
+    for part in FOLDERS:
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(REPOSITORY / part, folder / part, ignore=ignored)
     return Checkout(folder)

@@ -6,7 +6,7 @@ or what the workflow says that it has made. ``--quiet all`` leaves errors and fa
 Snakemake for more, is Snakemake's own output, with the failed jobs at the end.
 
 Snakemake imports this before it reads a Snakefile, which says where the library lies: so nothing of that is imported
-until jobs are planned.
+until jobs are planned. ``failures`` needs nothing of it.
 """
 
 import logging
@@ -21,6 +21,8 @@ from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+from snakemake_logger_plugin_badminima.failures import job_name, lines_of, reason_in_log, report, signal_in
 
 # What is counted beside jobs, by the rule that makes it, in the order that it is made.
 COUNTED = {"pretrain": "pretrainings", "train": "trainings"}
@@ -104,8 +106,6 @@ class LogHandler(LogHandlerBase):
         if self._progress is not None:
             self._progress.close()
         if self._failures:
-            from badminima.workflow.failures import report
-
             self._say(report(self._failures.values()))
         elif has_begun and not self._has_errors and self._finished.total() < self._planned.total():
             self._say("stopped; the same command goes on")
@@ -129,8 +129,6 @@ class LogHandler(LogHandlerBase):
 
     def _show(self) -> None:
         """Show what is done, about how long the rest takes if it is like that, and the job that has run longest."""
-        from badminima.workflow.failures import lines_of
-
         planned, done = self._planned, self._finished.total()
         shown = [f"{name} {self._finished[rule]}/{planned[rule]}" for rule, name in COUNTED.items() if planned[rule]]
         if done:
@@ -153,8 +151,6 @@ class LogHandler(LogHandlerBase):
 
     def _fail(self, content: Mapping[str, Any]) -> None:
         """Remember a job that failed; a group fails as a whole, so of its jobs those that say why, or all."""
-        from badminima.workflow.failures import job_name, reason_in_log
-
         self._running.pop(content.get("jobid", -1), None)
         if content.get("indent"):
             return  # a member of a group, which has been taken in
@@ -174,8 +170,6 @@ class LogHandler(LogHandlerBase):
     def _error(self, content: Mapping[str, Any], text: str) -> None:
         """Show an error that is no failed job's, with what may have been meant by a target that is not there."""
         if content.get("exception") in JOB_EXCEPTIONS:
-            from badminima.workflow.failures import signal_in
-
             # Said just before the job is named, in the thread that waited for it.
             self._signals[content["thread"]] = signal_in(text)
         elif not NOISE.match(text):

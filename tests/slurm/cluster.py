@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 NODES = ("n1", "n2")
 # Jobs look here, since the executor plugin clears SLURM's variables from their environment.
 SYSTEM_CONFIG = Path("/etc/slurm/slurm.conf")
@@ -41,15 +39,6 @@ def is_open(port: int) -> bool:
     """Whether somebody listens at a port of this machine."""
     with socket.socket() as connection:
         return connection.connect_ex(("127.0.0.1", port)) == 0
-
-
-def listeners(ports: tuple[int, ...]) -> dict[int, str]:
-    """Find the processes that listen at some ports: their names by their ids."""
-    found = {}
-    for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port in ports and connection.pid is not None:
-            found[connection.pid] = psutil.Process(connection.pid).name()
-    return found
 
 
 @dataclass
@@ -82,13 +71,9 @@ class Cluster:
         """Name what must go before a cluster can start; None if the way is free."""
         if SYSTEM_CONFIG.exists() and not SYSTEM_CONFIG.read_text().startswith(MADE_HERE):
             return f"{SYSTEM_CONFIG} is another cluster's"
-        taken = listeners(PORTS)
+        taken = [str(port) for port in PORTS if is_open(port)]
         if taken:
-            names = ", ".join(f"{name} ({process})" for process, name in sorted(taken.items()))
-            return (
-                f"its ports are taken by {names}. If another run of these tests is at work, wait for it; "
-                f"if one was killed, this ends what it left: kill -9 {' '.join(map(str, sorted(taken)))}"
-            )
+            return f"ports {', '.join(taken)} are taken: wait for the other run of these tests, or kill what one left"
         return None
 
     @property

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from badminima.config import AdversarialInit
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import all_runs, pretrained_inits
 from tests.checkout import Checkout, make_checkout
@@ -83,19 +82,10 @@ class Submitted:
         snakemake = [*HEARS_CTRL_C, *ENDS_WITH_ITS_PARENT, sys.executable, "-P", PROMPT_SNAKEMAKE]
         gpus = "resources={train: {gpu: 1}, pretrain: {gpu: 1}, diagnose: {gpu: 1}}"
         chosen = ["--configfile", f"presets/{preset}.yaml", "--config", gpus, *config, "--", *targets]
-        return cls(
-            cluster,
-            checkout,
-            subprocess.Popen(
-                [*snakemake, "--profile", "slurm", *site, "--latency-wait", "30", *options, *chosen],
-                cwd=checkout.folder,
-                env=cluster.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            ),
-        )
+        command = [*snakemake, "--profile", "slurm", *site, "--latency-wait", "30", *options, *chosen]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        started = {"cwd": checkout.folder, "env": cluster.environment, "start_new_session": True}
+        return cls(cluster, checkout, subprocess.Popen(command, **streams, **started))
 
     def kill(self) -> None:
         """End it at once, if it has not ended."""
@@ -176,7 +166,6 @@ def records(checkout: Checkout, preset: str) -> list[dict]:
         for study in config.studies.values()
         for init in pretrained_inits(config, study)
     }
-    assert any(isinstance(init, AdversarialInit) for init in config.inits.values()) == bool(inits)
     return [json.loads((folder / "run.json").read_text()) for folder in [*runs, *sorted(inits)]]
 
 

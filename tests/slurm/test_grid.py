@@ -1,7 +1,6 @@
 """Whole grids on a real SLURM cluster of two nodes: `make test-slurm`."""
 
 import os
-import re
 
 import pytest
 import torch
@@ -42,23 +41,6 @@ def test_a_refusal_after_the_start_is_told_too(cluster, submit, checkout):
     output = submit(checkout, run, config=("resources={train: {mem_mb: 6000}}",), options=("--retries", "1")).end()
     report = output[output.index("1 job did not complete:") :]
     assert "the cluster refused or lost this job" in report
-
-
-def test_jobs_go_to_the_partition_that_fits_them(cluster, submit, checkout):
-    partitions = checkout.folder / "slurm" / "partitions.yaml"
-    partitions.write_text(
-        "partitions:\n"
-        "  short: {max_runtime: 8, max_mem_mb: 8000, max_threads: 2, max_gpu: 1}\n"
-        "  main: {max_runtime: 100, max_mem_mb: 8000, max_threads: 2, max_gpu: 1}\n"
-    )
-    run = "results/smoke/runs/digits/mlp/random/vanilla/seed0/weights.safetensors"
-    output = submit(checkout, run, options=("--slurm-partition-config", "slurm/partitions.yaml")).succeed()
-    # All jobs of one Snakemake carry its run ID as their name; the queue still shows those of earlier tests.
-    run_id = re.search(r"^SLURM run ID: (\S+)$", output, re.MULTILINE)[1]
-    jobs = cluster.run("squeue", "-h", "-t", "all", "--name", run_id, "-o", "%k %P").strip().splitlines()
-    used = dict(line.split() for line in jobs)
-    assert used["rule_prepare_data_wildcards_digits"] == "main"
-    assert {partition for name, partition in used.items() if "train" in name} == {"short"}
 
 
 @pytest.mark.parametrize("quiet", [None, "all", "host", "progress", "reason", "rules"])

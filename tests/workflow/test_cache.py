@@ -7,6 +7,7 @@ import numpy as np
 import yaml
 
 from badminima.data.prepared import read_prepared
+from badminima.experiment.paths import RUN_FILES
 from tests import generated
 from tests.checkout import Checkout, make_checkout
 
@@ -14,10 +15,7 @@ INIT = "results/smoke/inits/digits/mlp/adversarial/seed0"
 CACHED = [
     "results/smoke/data/digits.safetensors",
     "results/smoke/confusing/digits/adversarial/seed0.safetensors",
-    f"{INIT}/weights.safetensors",
-    f"{INIT}/history.csv",
-    f"{INIT}/run.json",
-    f"{INIT}/predictions.safetensors",
+    *(f"{INIT}/{name}" for name in RUN_FILES),
 ]
 
 
@@ -50,7 +48,6 @@ def test_a_second_checkout_takes_what_the_first_has_made(tmp_path, monkeypatch):
 
     other = pretrain(tmp_path / "other", "--config", "pretraining={batch_size: 25}")
     assert ran(other) == {"pretrain"}
-    assert (other.folder / CACHED[2]).read_bytes() != (first.folder / CACHED[2]).read_bytes()
 
 
 def test_another_tree_at_the_same_path_is_not_taken_for_the_first(tmp_path, monkeypatch, rng):

@@ -7,19 +7,20 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-LIBRARY = f"""
+# Each heavy job writes how many of its kind run; light jobs that end meanwhile wake the scheduler.
+SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY / "src")!r})
 from badminima.errors import UserError
 from badminima.workflow import handles
-"""
-SNAKEFILE = f"""{LIBRARY}
+
 onstart:
     print("planned", *sorted(job.rule.name for job in handles.planned_jobs(workflow)), file=sys.stderr)
     before = workflow.scheduler.job_rate_limiter
     handles.lift_job_rate_limit(workflow)
     print("limit", before is not None, workflow.scheduler.job_rate_limiter is not None, file=sys.stderr)
     print("runs", handles.runs_in_a_job(workflow), file=sys.stderr)
+    handles.limit_resource(workflow, "gpu", 1)
     try:
         handles.check_slurm(workflow)
     except UserError as error:
@@ -29,23 +30,11 @@ onsuccess:
     print("made", *sorted(map(str, handles.made_files(workflow))), file=sys.stderr)
 
 rule all:
-    input: "there.txt", "new.txt"
+    input: "there.txt", expand("{{number}}.txt", number=range(3)), expand("{{number}}.light", number=range(3))
 
 rule there:
     output: "there.txt"
     shell: "touch {{output}}"
-
-rule new:
-    output: "new.txt"
-    shell: "touch {{output}}"
-"""
-# Each job writes how many of its kind run; light jobs that end meanwhile wake the scheduler.
-LIMITED = f"""{LIBRARY}
-onstart:
-    handles.limit_resource(workflow, "gpu", 1)
-
-rule all:
-    input: expand("{{number}}.txt", number=range(4)), expand("{{number}}.light", number=range(4))
 
 rule heavy:
     output: "{{number}}.txt"
@@ -61,27 +50,25 @@ rule light:
 @pytest.fixture
 def snakemake(tmp_path):
     (tmp_path / "there.txt").touch()
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
 
-    def run(snakefile: str, *arguments: str) -> list[str]:
-        (tmp_path / "Snakefile").write_text(snakefile)
+    def run(*arguments: str) -> list[str]:
         command = [sys.executable, "-m", "snakemake", "--quiet", "all", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr.splitlines()
 
     return run
 
 
-def test_planned_jobs_and_made_files_are_known_and_the_rate_is_no_longer_limited(snakemake):
-    said = snakemake(SNAKEFILE, "--cores", "1", "--group-components", "training=3")
-    assert said == ["planned all new", "limit True False", "runs 3", "made new.txt there.txt"]
+def test_jobs_and_files_are_known_the_rate_is_no_longer_limited_and_a_resource_is(snakemake, tmp_path):
+    planned, *others, made = snakemake("--cores", "8", "--group-components", "training=3")
+    assert planned == "planned all heavy heavy heavy light light light"
+    assert others == ["limit True False", "runs 3"]
+    assert made == "made 0.light 0.txt 1.light 1.txt 2.light 2.txt there.txt"
+    assert [(tmp_path / f"{number}.txt").read_text() for number in range(3)] == ["1\n"] * 3
 
 
 def test_a_limit_that_somebody_asked_for_stays(snakemake):
-    assert "limit True True" in snakemake(SNAKEFILE, "--cores", "1", "--max-jobs-per-timespan", "7/1s")
-
-
-def test_a_resource_limited_at_the_start_is_shared_by_the_jobs_that_run_at_once(snakemake, tmp_path):
-    snakemake(LIMITED, "--cores", "8")
-    assert {(tmp_path / f"{number}.txt").read_text() for number in range(4)} == {"1\n"}
+    assert "limit True True" in snakemake("--cores", "8", "--max-jobs-per-timespan", "7/1s")
 
 
 def test_without_slurms_accounting_a_line_says_what_to_do(snakemake, tmp_path, monkeypatch):
@@ -89,5 +76,5 @@ def test_without_slurms_accounting_a_line_says_what_to_do(snakemake, tmp_path, m
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    line = snakemake(SNAKEFILE, "--executor", "slurm", "--jobs", "1")[-1]
+    line = snakemake("--executor", "slurm", "--jobs", "1")[-1]
     assert "slurm-status-command: found 'sacct', which answers: storage is disabled; without accounting" in line

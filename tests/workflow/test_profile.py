@@ -41,28 +41,20 @@ def test_the_profile_names_all_rules_that_ask_for_a_gpu(edited: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "cores"),
+    ("command", "profile", "cores"),
     [
-        ("snakemake all --configfile presets/job-e.yaml", "all"),
-        ("snakemake --profile slurm all", None),
-        ("snakemake --executor=slurm --jobs 5 all", None),
-        ("snakemake all -e slurm", None),
-        ("snakemake -j4 all", None),
+        ("snakemake all --configfile presets/job-e.yaml", "", "all"),
+        ("snakemake all", "slurm", None),
+        ("snakemake --profile slurm all", "", None),
+        ("snakemake --executor=slurm --jobs 5 all", "", None),
+        ("snakemake all -e slurm", "", None),
+        ("snakemake -j4 all", "", None),
     ],
 )
-def test_all_cores_are_taken_unless_the_command_says_how_many_jobs_run_or_where(monkeypatch, tmp_path, command, cores):
-    (tmp_path / "presets").mkdir()
-    (tmp_path / "presets" / "job-e.yaml").write_text("seed: 1")
-    monkeypatch.chdir(tmp_path)
+def test_all_cores_are_taken_unless_it_is_said_how_many_jobs_run_or_where(monkeypatch, command, profile, cores):
     monkeypatch.setattr("sys.argv", command.split())
-    with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile:
-        settings = ProfileConfigFileParser().parse(profile)
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", profile)
+    with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as file:
+        settings = ProfileConfigFileParser().parse(file)
     assert settings.get("cores") == cores
     assert settings["logger"] == "badminima"
-
-
-def test_all_cores_are_taken_nowhere_where_a_profile_comes_from_the_shell(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["snakemake", "all"])
-    monkeypatch.setenv("SNAKEMAKE_PROFILE", "slurm")
-    with (REPOSITORY / "profiles" / "default" / "config.yaml").open() as profile:
-        assert "cores" not in ProfileConfigFileParser().parse(profile)

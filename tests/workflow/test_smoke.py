@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
 
 from badminima.analysis.claims import GROUPS, claims_of
 from badminima.analysis.claims.grids import undecidable
@@ -141,13 +140,6 @@ def test_figures_of_outcomes_show_what_the_tables_with_measurements_would(paths,
     pd.testing.assert_frame_equal(pd.read_csv(paths.figure("ablation", "csv"), dtype=str), shown)
 
 
-@pytest.mark.parametrize("figure", ["curves", "toy"])
-def test_figures_open(paths, figure):
-    assert paths.figure(figure, "pdf").read_bytes().startswith(b"%PDF")
-    with Image.open(paths.figure(figure, "png")) as image:
-        image.verify()
-
-
 def test_tables_for_papers_hold_what_the_study_says(paths):
     shown = pd.read_csv(paths.paper_table("ablation", "csv"))
     cells = read_study(paths.tables("ablation")).cells.set_index(["init", "recipe", "statistic"])["mean"]
@@ -194,13 +186,12 @@ def test_the_report_keeps_no_reader_out(paths, tmp_path):
     assert [seen[width]["axe"] for width in WIDTHS] == [[]] * len(WIDTHS)
 
 
-def test_snakemakes_own_report_has_every_job_and_result(smoke, paths, tmp_path):
-    smoke.snakemake(*SMOKE, "--report", str(tmp_path / "own.html"), "--", "all")
-    for html in ((paths.results / "provenance.html").read_text(), (tmp_path / "own.html").read_text()):
-        for words in ("fig_ablation.png", "anim_toy.gif", "claims.html", "summary.html", "table_main.html"):
-            assert words in html
-        assert "Open circles are seeds" in html
-        assert "The target" in html
+def test_snakemakes_own_report_has_every_job_and_result(paths):
+    html = (paths.results / "provenance.html").read_text()
+    for words in ("fig_ablation.png", "anim_toy.gif", "claims.html", "summary.html", "table_main.html"):
+        assert words in html
+    assert "Open circles are seeds" in html
+    assert "The target" in html
 
 
 def test_each_claim_alone_says_what_all_of_them_say(smoke, paths, config):

@@ -52,15 +52,11 @@ class SettingsFiles:
 
     def with_trainings(self, config: Config, settings: CollectSettings) -> CollectSettings:
         """Return the settings of ``collect`` with the files of settings of all trainings that it reads."""
-        paths, study = Paths(""), settings.study
-        pretrained = product(study.datasets, study.models, settings.pretrained, study.seeds)
-        files = {
-            str(paths.init(*one)): self.path_of_job(TrainSettings.of_pretraining, config, *one) for one in pretrained
-        }
-        files |= {
-            str(paths.run(run)): self.path_of_job(TrainSettings.of, config, run)
-            for run in study_runs(study, settings.cells)
-        }
+        study, paths, files = settings.study, Paths(""), {}
+        for one in product(study.datasets, study.models, settings.pretrained, study.seeds):
+            files[str(paths.init(*one))] = self.path_of_job(TrainSettings.of_pretraining, config, *one)
+        for run in study_runs(study, settings.cells):
+            files[str(paths.run(run))] = self.path_of_job(TrainSettings.of, config, run)
         return settings.model_copy(update={"trainings": files})
 
     def path_of_config(self, config: dict[str, Any], sort_keys: bool = True) -> str:

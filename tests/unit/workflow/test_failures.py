@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from badminima.errors import GOES_ON
-from badminima.workflow import failures
-from badminima.workflow.failures import reason_of, report, signal_in
+from snakemake_logger_plugin_badminima import failures
+from snakemake_logger_plugin_badminima.failures import reason_of, report, signal_in
 
 
 def failed(tmp_path, log: str | None, **more) -> dict:

@@ -11,14 +11,12 @@ from pathlib import Path
 from signal import Signals
 from typing import Any
 
-from badminima.errors import GOES_ON
-
 # How much of a log is shown: lines, and characters of each. And bytes at its end that are looked through.
 LINES, WIDTH, TAIL = 8, 400, 1 << 14
 # Less free space than this, in bytes, counts as a full disk.
 FULL = 1 << 20
-# How the last line begins of a command that was stopped, or of Python that still imported.
-STOPPED = rf"Aborted!|KeyboardInterrupt|.*{GOES_ON}"
+# How the last line of a command that was stopped begins, or ends, or of Python that still imported.
+STOPPED = r"Aborted!|KeyboardInterrupt|.*; the same command goes on from there"
 # How a line begins that says why: a command's message, or the exception below a traceback, which may have more lines.
 REASON = re.compile(rf"([A-Za-z_]\w*\.)*\w*(Error|Exception)\b|{STOPPED}")
 # What an executor says after the reason: the command that it sent a job by, or where to look further.
