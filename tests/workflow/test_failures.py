@@ -107,23 +107,6 @@ def test_ctrl_c_says_how_to_go_on(prepared):
     assert "stopped; the same command goes on" in output
 
 
-def test_a_full_disk_is_named(prepared):
-    folder = prepared.folder / "results" / "full"
-    folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a file system")
-    try:
-        target = "results/full/data/digits.safetensors"
-        options = ["--quiet", "all", "--config", "results=results/full", "--", target]
-        done = prepared.snakemake(*SMOKE, *options, check=False)
-        assert done.returncode == 1
-        assert "rule prepare_data, log: " in done.stderr
-        assert "no space left on" in done.stderr.lower()
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_settings_are_not_on_the_command_line_and_the_printed_command_can_be_repeated(prepared):
     target = f"{RUNS}/da+m+l2/seed0/weights.safetensors"
     done = prepared.snakemake(*SMOKE, "--printshellcmds", "--", target)
