@@ -9,7 +9,7 @@ set to null in an overlay is removed.
 - Others use: the sections from here, ``load_config``, ``parse``, the registries.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -40,9 +40,7 @@ __all__ += ["Config", "StatisticsConfig", "StudyConfig", "ToyConfig", "ToyPretra
 class Config(Section):
     """The whole experiment."""
 
-    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+][A-Za-z0-9_./+-]*$", max_length=1000)] = Field(
-        "results", description="Folder that everything is written to."
-    )
+    results: str = Field("results", pattern=r"^[A-Za-z0-9_./+][A-Za-z0-9_./+-]*$", description="Folder of all results.")
     seed: int = Field(0, ge=0, description="Root seed of every random stream.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one, else cpu.")
     numerics: NumericsConfig = NumericsConfig()

@@ -4,7 +4,6 @@ Pure and fast: no torch, no file access.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import inf
 from typing import Any
 
 from badminima.config import AdversarialInit, Config, FigureConfig, RandomInit, RecipeConfig, RescaledInit, RunInit
@@ -31,7 +30,7 @@ def check(config: Config) -> None:
         names,
         (_datasets, _options, _circles, _shown),
         (_axes,),
-        (_shifts, _figures, _tables),
+        (_figures, _tables),
     ):
         found = {str(mistake): mistake for each in checks for mistake in each(config)}
         if found:
@@ -242,21 +241,6 @@ def _axes(config: Config) -> Mistakes:
         study = config.studies[getattr(entry, "study", config.claims.study)]
         for axis in ("recipes", "inits", "seeds"):
             yield from _unknown(f"{where}.{axis}", getattr(entry, axis, None) or [], getattr(study, axis))
-
-
-def _shifts(config: Config) -> Mistakes:
-    """Refuse shifts that move all of an image away."""
-    shifts = config.measuring.options.get("robustness", {}).get("shift", [])
-    for name in sorted({name for study in config.studies.values() for name in study.datasets}):
-        entry = config.datasets[name]
-        source = SOURCES.entry(entry.source)
-        # Only their file knows the side of a user's arrays.
-        known = inf if source.origin == "local" else min(source.image_shape[1:])
-        side = getattr(source.options(**entry.options), "side", known)
-        if max(shifts, default=0) >= side:
-            remedy = f"expected less than {side}, the side of the images of {name} in pixels"
-            yield UserError("measuring.options.robustness.shift", shifts, remedy)
-            return
 
 
 def _figures(config: Config) -> Mistakes:

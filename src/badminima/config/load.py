@@ -146,7 +146,11 @@ def _entry(content: Mapping[str, Any], group: str, chain: tuple[Any, ...]) -> An
     where = f"{group}.{chain[-1]}"
     complete: dict[str, Any] = {}
     for other in _extended(entry):
-        _check_extended(f"{where}.{EXTENDS}", other, content[group], chain)
+        # Not itself, directly or through others, and none that an overlay took away.
+        known = [name for name, given in content[group].items() if given is not None and name not in chain]
+        if other not in known:
+            remedy = f"{did_you_mean(str(other), known)}allowed: {', '.join(known)}"
+            raise UserError(f"{where}.{EXTENDS}", shortened(other), remedy)
         base = _entry(content, group, (*chain, other))
         complete = _over(complete, base, where) if isinstance(base, Mapping) else complete
     for key in OF_PHASE if group == "recipes" and isinstance(content.get("training"), Mapping) else ():
@@ -159,17 +163,6 @@ def _extended(entry: Mapping[str, Any]) -> list[Any]:
     """Return the names that an entry extends."""
     names = entry.get(EXTENDS)
     return names if isinstance(names, list) else [] if names is None else [names]
-
-
-def _check_extended(where: str, name: Any, entries: Mapping[str, Any], chain: tuple[Any, ...]) -> None:
-    """Raise UserError if an entry can't extend another one."""
-    if name in chain:
-        raise UserError(where, name, "an entry cannot extend itself, directly or through others")
-    if not isinstance(name, str) or name not in entries:
-        others = [other for other in entries if other not in chain]
-        raise UserError(where, shortened(name), f"{did_you_mean(str(name), others)}allowed: {', '.join(others)}")
-    if entries[name] is None:
-        raise UserError(where, repr(name), "it is null here; give this entry its keys, or null it too")
 
 
 def _over(base: Mapping[str, Any], top: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -115,9 +115,7 @@ class PlanConfig(Section):
     speeds: list[Annotated[str, Field(pattern=r"^[^{}]+$")]] = Field(
         [], description="Your tables of `make bench`, from the checkout's folder: they count before `benchmarks/`."
     )
-    local_hours: Annotated[Number, Field(gt=0)] | None = Field(
-        24, description="Device-hours above which trainings are not started without a cluster; null: no limit."
-    )
+    local_hours: Positive | None = Field(24, description="Device-hours that start without a cluster; null: any.")
 
 
 class ClaimsConfig(Section):

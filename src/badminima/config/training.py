@@ -137,14 +137,9 @@ class OptimizationConfig(Section):
         def scaled(count: int) -> int:
             return max(1, round(count * epochs / self.epochs))
 
-        return self.model_copy(
-            update={
-                "batch_size": recipe.batch_size or self.batch_size,
-                "epochs": epochs,
-                "milestones": [scaled(milestone) for milestone in self.milestones],
-                "evaluate_every": scaled(self.evaluate_every),
-            }
-        )
+        own = {"batch_size": recipe.batch_size or self.batch_size, "epochs": epochs}
+        kept = {"milestones": [scaled(one) for one in self.milestones], "evaluate_every": scaled(self.evaluate_every)}
+        return self.model_copy(update={**own, **kept})
 
 
 class NumericsConfig(Section):

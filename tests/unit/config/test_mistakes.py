@@ -105,7 +105,6 @@ MISTAKES = [
     ("measuring.options.trace.products", 10, "a whole number >= 6 and <= 99999 and a multiple of 3"),
     ("measuring.options.sharpness.rho", True, "a number > 0 and <= 1000000.0"),
     ("measuring.options.robustness.gaussian", [0.1, "1e-1"], "each value once"),
-    ("measuring.options.robustness.shift", [32], "less than 32, the side of the images of cifar10"),
     ("measuring.options.functions.points", 10, "a whole number >= 3 and <= 1001 and odd"),
     ("measuring.options.landscape.recipes", ["none"], "allowed: vanilla"),
     ("datasets.d", {"source": "digits", "path": "x", "train_size": 9}, "null", "datasets.d.path"),
