@@ -46,13 +46,14 @@ def total(config, device=GPU, machine=Machine()):  # noqa: B008
 
 
 def test_one_cell_from_both_inits_is_two_trainings_and_a_pretraining():
-    found = total(config())
+    figures, found = plan(Costs(config(), GPU), Machine())[:-1], total(config())
     # Training: 350 epochs of 50,000 images; 71 evaluations of 60,000. Pretraining: ten copies, 350 epochs, and at
     # most 15 evaluations of the copies and of the test images.
     training = 350 * 50_000 / 1000 + 71 * 60_000 / 4000
     pretraining = 350 * 500_000 / 1000 + 15 * (500_000 + 10_000) / 4000
     assert (found.trainings, found.pretrainings) == (2, 1)
     assert found.training == pytest.approx((2 * training + pretraining) / 3600)
+    assert {row.training for row in figures} == {found.training}
     # Three sets of weights, and labels (8 bytes) and masks (384) of 500,000 copies.
     disk = 3 * (4 * 11_173_962 + 16 * 10_000) + 500_000 * (8 + 384)
     assert found.gigabytes == pytest.approx(disk / 1e9)
@@ -201,7 +202,9 @@ def test_measurements_grow_with_images_and_with_the_time_of_training_on_one():
     names = {"diagnostics": ["norms", "sharpness"], "measuring": measuring, "figures": ONLY_CURVES}
     # Two runs: norms on 500 of 1,000 images; sharpness on 100 where 500 is the default.
     expected = 2 * 2 * (6.0 / 2 + 100.0 / 5)
-    assert total(config(**names), device).measuring == pytest.approx(expected / 3600)
+    found = total(config(**names), device)
+    assert found.measuring == pytest.approx(expected / 3600)
+    assert found.at_most == pytest.approx(found.training + found.measuring)
     # No more images are measured than there are.
     few = config(**names, datasets={"cifar10": {"train_size": 50}})
     assert total(few, device).measuring == pytest.approx(2 * 2 * (6.0 / 20 + 100.0 / 10) / 3600)

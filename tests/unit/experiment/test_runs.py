@@ -6,7 +6,7 @@ from badminima.config.load import load_config
 from badminima.experiment import measured, runs
 from badminima.experiment.paths import Paths
 from badminima.experiment.runs import Run, all_runs, random_behind, root_of, study_runs, unused, with_runs_behind
-from badminima.experiment.settings import ConfuseSettings, FigureSettings, TrainSettings
+from badminima.experiment.settings import CollectSettings, ConfuseSettings, FigureSettings, TrainSettings
 from tests.configs import overlay, raw_config
 
 RUN = Run("cifar10", "resnet18", "adversarial", "da+m", 3)
@@ -202,3 +202,10 @@ def test_what_stands_behind_a_start_is_used():
         "studies": {"scale": {"inits": ["random", "end", "like_wide"]}},
     }
     assert told(own) == []
+
+
+def test_tables_of_outcomes_read_no_measurements(config):
+    settings = CollectSettings.of(config, "scale")
+    assert (settings.measured, settings.pretrained) == (True, ["adversarial"])
+    outcomes = {"measured": False, "compared": [], "landscapes": {}}
+    assert CollectSettings.of_outcomes(config, "scale") == settings.model_copy(update=outcomes)
