@@ -222,12 +222,6 @@ class Verified:
     datasets: tuple[str, ...]
     absent: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        parts = [f"{self.minima} minima"]
-        parts += [f"datasets: {', '.join(self.datasets)}"] if self.datasets else []
-        parts += [f"not there, so not compared: {', '.join(self.absent)}"] if self.absent else []
-        return f"Verified({'; '.join(parts)})"
-
 
 @dataclass(frozen=True)
 class Zoo:
@@ -270,18 +264,16 @@ class Zoo:
         Raises:
             UserError: on the first that is not the one that was exported.
         """
-        read = set()
-        absent = set()
+        of_dataset = {}
         for name in self:
             minimum = self[name]
             minimum.weights()
-            dataset = str(self.index.loc[name, "dataset"]), minimum.card.digests.get("dataset")
-            if not minimum.has_dataset:
-                absent.add(dataset[0])
-            elif dataset not in read:
-                minimum.dataset()
-                read.add(dataset)
-        return Verified(len(self), tuple(sorted({name for name, _ in read})), tuple(sorted(absent)))
+            of_dataset[minimum.card.dataset, minimum.card.digests.get("dataset")] = minimum
+        there = [minimum for minimum in of_dataset.values() if minimum.has_dataset]
+        for minimum in there:
+            minimum.dataset()
+        absent = {name for name, _ in of_dataset} - (present := {minimum.card.dataset for minimum in there})
+        return Verified(len(self), tuple(sorted(present)), tuple(sorted(absent)))
 
 
 def _verify(path: Path, stated: str) -> None:
@@ -306,13 +298,13 @@ def card_page(card: Card) -> str:
         f"Weights of `{card.model}` ({card.parameters:,} parameters), trained on `{card.dataset}` by the recipe"
         f" `{card.recipe}`. {STATUSES[card.status]} Made to study minima, not to classify images.",
         f"Training started from the init `{card.init}`{_start(card)}.",
-        _table(("images", "number", "accuracy", "loss in nats"), outcome),
+        markdown_table(("images", "number", "accuracy", "loss in nats"), outcome),
         f"## Use\n\n```python\n{USAGE.format(card.name)}\n```\n\nWithout badminima: `safetensors.torch.load_file`"
         " gives the state dict of the network described below. Inputs are images"
         f" `[n, {channels}, {height}, {width}]` on the scale 0..1, minus `mean`, over `std` (per channel).",
         f"## Network, input, classes\n\n{_yaml(card, 'network', 'image_shape', 'mean', 'std', 'classes')}",
-        "## Measurements\n\n" + (_table(("measurement", "value"), whole) if whole else "None were made."),
-        *([_table(("not measured", "because"), list(card.skipped.items()))] if card.skipped else []),
+        "## Measurements\n\n" + (markdown_table(("measurement", "value"), whole) if whole else "None were made."),
+        *([markdown_table(("not measured", "because"), list(card.skipped.items()))] if card.skipped else []),
         f"## Settings\n\n{_yaml(card, 'settings', 'pretraining')}",
         f"## Provenance\n\n{_yaml(card, 'digests', 'provenance')}",
     ]
@@ -344,7 +336,8 @@ def _number(value: int | float | str | None, form: str) -> str:
     return "not finite" if value is None else format(value, form)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown."""
     lines = (columns, ["---"] * len(columns), *rows)
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
 

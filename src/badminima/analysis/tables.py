@@ -62,6 +62,7 @@ NOT_OUTCOMES = ("epoch", "step", "lr", "train_measured")
 NAMES = (
     *("dataset", "model", "init", "recipe", "status", "evaluated_on", "device", "revision"),
     *("tensor", "statistic", "measure", "measurement", "reasons", "kind", "difference"),
+    *("claim", "figure", "reason"),
 )
 
 

@@ -17,7 +17,7 @@ from badminima.config.training import BASELINE_RECIPE
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
 from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, RECORD, WEIGHTS
-from badminima.experiment.records import name_of, read_measurements, read_record
+from badminima.experiment.records import RunRecord, name_of, read_measurements, read_record
 from badminima.experiment.runs import Run, root_of, run_behind
 from badminima.models.weights import read_weights
 from badminima.results.results import Results
@@ -77,8 +77,7 @@ def make_card(results: Results, run: Run) -> Card:
     if path.exists():
         content = read_record(path, pretrained).content
         pretraining = {name: content[name] for name in ("confusing", "status", "epochs", "final", "settings")}
-    files = [path for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
-    measured = [read_measurements(path, of_run) for path in files]
+    measured = measurements_of(of_run)
     card = dict(
         **asdict(run),
         network=parse(ModelConfig, record["settings"].get("model"), where=f"{of_run.path}: settings.model."),
@@ -111,6 +110,12 @@ def _export_run(results: Results, run: Run, folder: Path) -> dict[str, Any]:
         "weights_sha256": file_sha256(target / WEIGHTS),
         "card_sha256": file_sha256(target / CARD),
     }
+
+
+def measurements_of(record: RunRecord) -> list[dict[str, Any]]:
+    """Read the measurements of a run, alone and against another, as far as they were made."""
+    files = (record.path.with_name(name) for name in (DIAGNOSTICS, COMPARISON))
+    return [read_measurements(path, record) for path in files if path.exists()]
 
 
 def require_empty(folder: Path) -> None:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from badminima.analysis.claims import GROUPS
 from badminima.analysis.columns import described
-from badminima.analysis.tables import StudyTables, read_study
+from badminima.analysis.tables import StudyTables, read_csv, read_study
 from badminima.config import Config, InitConfig, ModelConfig
 from badminima.config.base import did_you_mean, parse
 from badminima.config.load import load_config
@@ -41,26 +41,21 @@ if TYPE_CHECKING:
 End = Literal["end", "start"]
 
 
-class _OfAllStudies:
+class _OfAllStudies(cached_property[pd.DataFrame]):
     """A table of all studies, read when it is first asked for."""
 
     def __init__(self, meaning: str) -> None:
+        super().__init__(lambda results: _of_all_studies(results, str(self.attrname)))
         self.__doc__ = meaning
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
 
-    def __get__(self, results: "Results | None", owner: type) -> Any:
-        if results is None:
-            return self
-        if not results.studies:
-            raise UserError(results.paths.results / "tables", "no tables", "run the target tables first")
-        frames = {study: getattr(results.tables(study), self.name) for study in results.studies}
-        # A table without rows has no types to agree on.
-        filled = {study: frame for study, frame in frames.items() if len(frame)} or frames
-        table = pd.concat(filled, names=["study"]).reset_index("study").reset_index(drop=True)
-        results.__dict__[self.name] = table
-        return table
+def _of_all_studies(results: "Results", name: str) -> pd.DataFrame:
+    if not results.studies:
+        raise UserError(results.paths.results / "tables", "no tables", "run the target tables first")
+    frames = {study: getattr(results.tables(study), name) for study in results.studies}
+    # A table without rows has no types to agree on.
+    filled = {study: frame for study, frame in frames.items() if len(frame)} or frames
+    return pd.concat(filled, names=["study"]).reset_index("study").reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -138,13 +133,12 @@ class Results:
     @property
     def trained(self) -> list[Run]:
         """The runs that were trained to the end, whether a table has them or not."""
-        runs = self.paths.runs
-        found = []
         # The record is the last file that a training writes.
-        for path in runs.glob(f"*/*/*/*/seed*/{RECORD}"):
-            dataset, model, init, recipe, seed = path.relative_to(runs).parts[:5]
-            found.append(Run(dataset, model, init, recipe, int(seed.removeprefix("seed"))))
-        return sorted(found)
+        found = (path.parts[-6:-1] for path in self.paths.runs.glob(f"*/*/*/*/seed*/{RECORD}"))
+        return sorted(
+            Run(dataset, model, init, recipe, int(seed.removeprefix("seed")))
+            for dataset, model, init, recipe, seed in found
+        )
 
     @cached_property
     def config(self) -> Config:
@@ -160,7 +154,7 @@ class Results:
     def claims_files(self) -> list[Path]:
         """The tables of verdicts: the one of all claims, or else those of claims that were decided alone."""
         whole = self.paths.all_verdicts("csv")
-        alone = [self.paths.verdicts(group, "csv") for group in GROUPS]
+        alone = (self.paths.verdicts(group, "csv") for group in GROUPS)
         return [whole] if whole.exists() else [path for path in alone if path.exists()]
 
     @cached_property
@@ -172,16 +166,13 @@ class Results:
         if not (tables := self.claims_files):
             whole = self.paths.all_verdicts("csv")
             raise UserError(whole, "no such file", "run the target claims, or that of one claim, first")
-        names = dict.fromkeys(("claim", "dataset", "model", "figure", "reason"), str)
-        read = (pd.read_csv(path, dtype=names, na_values=[""], keep_default_na=False) for path in tables)
-        return pd.concat(read, ignore_index=True)
+        return pd.concat(map(read_csv, tables), ignore_index=True)
 
     def tables(self, study: str) -> StudyTables:
         """All tables of one study; raises UserError if it has none."""
         if study not in self.studies:
-            raise UserError(
-                self.paths.tables(study), "no tables", f"studies with tables: {listed(self.studies)}; run target tables"
-            )
+            remedy = f"studies with tables: {listed(self.studies)}; run target tables"
+            raise UserError(self.paths.tables(study), "no tables", remedy)
         if study not in self._tables:
             self._tables[study] = read_study(self.paths.tables(study))
         return self._tables[study]

@@ -8,8 +8,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ import pandas as pd
 from badminima.analysis.tables import read_csv
 from badminima.errors import UserError
 from badminima.experiment.measured import is_of_tensor
-from badminima.experiment.paths import COMPARISON, DIAGNOSTICS, HISTORY, RECORD
-from badminima.experiment.records import name_of, read_measurements, read_record
+from badminima.experiment.paths import HISTORY, RECORD
+from badminima.experiment.records import name_of, read_record
 from badminima.experiment.runs import Run
-from badminima.results.export import require_empty
+from badminima.results.export import measurements_of, require_empty
 from badminima.results.results import Results
+from badminima.zoo import markdown_table
 
 STUDY = "figures_and_claims"
 # What of a record is told beside its settings.
@@ -53,6 +54,12 @@ class Tracked:
     facts: dict[str, str | int]
     curves: dict[int, dict[str, float]]
     measurements: dict[str, float]
+
+    @property
+    def points(self) -> Iterator[tuple[str, float, int]]:
+        """Name, value and epoch of each number; measurements are made at the end."""
+        for epoch, values in [*self.curves.items(), (int(self.facts["epochs"]), self.measurements)]:
+            yield from ((name, value, epoch) for name, value in values.items())
 
 
 def track(
@@ -97,8 +104,7 @@ def tracked_run(results: Results, run: Run) -> Tracked:
     record = read_record(folder / RECORD, run)
     record.require("history", folder / HISTORY)
     history = read_csv(folder / HISTORY).select_dtypes("number")
-    files = [path for name in (DIAGNOSTICS, COMPARISON) if (path := folder / name).exists()]
-    values = {name: value for path in files for name, value in read_measurements(path, record)["values"].items()}
+    values = {name: value for file in measurements_of(record) for name, value in file["values"].items()}
     return Tracked(
         name=name_of(run),
         parameters=_flat(record.content["settings"]),
@@ -114,33 +120,22 @@ def _to_tensorboard(runs: Iterator[Tracked], results: Results, folder: Path) -> 
     """Write event files: a folder per run."""
     import numpy as np
     from PIL import Image
-    from torch.utils.tensorboard import FileWriter, summary
-
-    @contextmanager
-    def writer(name: str) -> Iterator[Any]:
-        events = FileWriter(str(folder / name))
-        try:
-            yield events
-        finally:
-            events.close()
+    from torch.utils.tensorboard import SummaryWriter, summary
 
     for run in runs:
-        with writer(run.name) as events:
+        with SummaryWriter(str(folder / run.name)) as events:
             # Without an experiment of its own TensorBoard finds all parameters of all runs.
             _, start, end = summary.hparams({**run.parameters, **run.facts}, {})
-            events.add_summary(start)
-            for epoch, values in run.curves.items():
-                for name, value in values.items():
-                    events.add_summary(summary.scalar(name, value), epoch)
-            for name, value in run.measurements.items():
-                events.add_summary(summary.scalar(name, value), int(run.facts["epochs"]))
-            events.add_summary(end)
-    with writer(STUDY) as events:
+            events.file_writer.add_summary(start)
+            for name, value, epoch in run.points:
+                events.add_scalar(name, value, epoch)
+            events.file_writer.add_summary(end)
+    with SummaryWriter(str(folder / STUDY)) as events:
         for name, path in _figures(results).items():
-            pixels = np.asarray(Image.open(path).convert("RGB"))
-            events.add_summary(summary.image(name, pixels, dataformats="HWC"), 0)
+            events.add_image(name, np.asarray(Image.open(path).convert("RGB")), 0, dataformats="HWC")
         if results.claims_files:
-            events.add_summary(summary.text("claims", _markdown(results.claims)), 0)
+            claims = results.claims.astype(object).where(results.claims.notna(), "").astype(str)
+            events.add_text("claims", markdown_table(list(map(str, claims)), claims.to_numpy().tolist()), 0)
 
 
 def _to_mlflow(runs: Iterator[Tracked], results: Results, folder: Path) -> None:
@@ -155,9 +150,7 @@ def _to_mlflow(runs: Iterator[Tracked], results: Results, folder: Path) -> None:
         number = client.create_run(experiment, run_name=run.name).info.run_id
         parameters = [Param(name, str(value)) for name, value in run.parameters.items()]
         tags = [RunTag(name, str(value)) for name, value in {**run.facts, "cell": run.name.rpartition("/")[0]}.items()]
-        points = [(epoch, item) for epoch, values in run.curves.items() for item in values.items()]
-        points += [(int(run.facts["epochs"]), item) for item in run.measurements.items()]
-        metrics = [Metric(name, value, 0, epoch) for epoch, (name, value) in points]
+        metrics = [Metric(name, value, 0, epoch) for name, value, epoch in run.points]
         for first in range(0, len(parameters), MOST_PARAMETERS):
             client.log_batch(number, params=parameters[first : first + MOST_PARAMETERS])
         for first in range(0, len(metrics), MOST_METRICS):
@@ -177,26 +170,18 @@ def _to_wandb(runs: Iterator[Tracked], results: Results, folder: Path) -> None:
     """Write offline runs, which ``wandb sync`` uploads."""
     import wandb
 
-    def begin(name: str, **details: Any) -> Any:
-        # Nothing of this machine, this process or its code belongs to the runs.
-        quiet = wandb.Settings(
-            console="off", silent=True, disable_git=True, disable_code=True, x_disable_stats=True, x_disable_meta=True
-        )
-        return wandb.init(
-            project=results.paths.results.absolute().name,
-            name=name,
-            dir=str(folder),
-            mode="offline",
-            settings=quiet,
-            **details,
-        )
-
+    # Nothing of this machine, this process or its code belongs to the runs.
+    quiet = wandb.Settings(
+        console="off", silent=True, disable_git=True, disable_code=True, x_disable_stats=True, x_disable_meta=True
+    )
+    project = results.paths.results.absolute().name
+    begin = partial(wandb.init, project=project, dir=str(folder), mode="offline", settings=quiet)
     for run in runs:
-        with begin(run.name, group=run.name.rpartition("/")[0], config=run.parameters) as sent:
+        with begin(name=run.name, group=run.name.rpartition("/")[0], config=run.parameters) as sent:
             for epoch, values in run.curves.items():
                 sent.log({**values, "epoch": epoch}, step=epoch)
             sent.summary.update({**run.measurements, **run.facts})
-    with begin(STUDY) as sent:
+    with begin(name=STUDY) as sent:
         content: dict[str, Any] = {name: wandb.Image(str(path)) for name, path in _figures(results).items()}
         if results.claims_files:
             table = results.claims.astype(object)
@@ -229,11 +214,5 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str | int 
 
 
 def _curve_values(row: "pd.Series[Any]") -> dict[str, float]:
-    kept = {str(name): float(value) for name, value in row.items() if name in ALWAYS or pd.notna(value)}
-    return {name: value for name, value in kept.items() if not is_of_tensor(name)}
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    cells = table.astype(object).where(table.notna(), "").astype(str)
-    rows: list[list[str]] = [list(map(str, table)), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+    whole = {str(name): float(value) for name, value in row.items() if not is_of_tensor(str(name))}
+    return {name: value for name, value in whole.items() if name in ALWAYS or pd.notna(value)}

@@ -12,7 +12,7 @@ from badminima.analysis.claims import CLAIMS
 from badminima.analysis.claims.grids import ClaimsSettings
 from badminima.analysis.claims.verdicts import evaluate_claims
 from badminima.analysis.tables import collect, write_tables
-from badminima.config import Config, RandomInit
+from badminima.config import Config
 from badminima.config.load import load_config
 from badminima.data.confusing import confuse
 from badminima.data.prepared import prepare, read_prepared
@@ -57,36 +57,31 @@ NAME = "digits/mlp/adversarial/vanilla/seed0"
 def make_results(config: Config, raw: dict, paths: Paths) -> None:
     """Run every stage in this process."""
     torch.set_num_threads(1)
-    (dataset,) = config.studies["ablation"].datasets
-    (model,) = config.studies["ablation"].models
+    prepared = paths.prepared("digits")
     files = Digits().fetch(Path("unused"), None, [])
-    prepare(Digits().read(files), PrepareSettings.of(config, dataset), paths.prepared(dataset), {"digits": "0" * 64})
-    data = read_prepared(paths.prepared(dataset))
+    prepare(Digits().read(files), PrepareSettings.of(config, "digits"), prepared, {"digits": "0" * 64})
     for seed in config.studies["ablation"].seeds:
-        start = paths.init(dataset, model, "random", seed) / "weights.safetensors"
-        settings = InitializeSettings.of(config, dataset, model, "random", seed)
-        write_weights(start, initialize(settings, read_prepared(paths.prepared(dataset), "pt")))
-        confusing = paths.confusing(dataset, "adversarial", seed)
-        confuse(data, ConfuseSettings.of(config, dataset, "adversarial", seed), confusing)
-        output = paths.init(dataset, model, "adversarial", seed)
-        settings = TrainSettings.of_pretraining(config, dataset, model, "adversarial", seed)
-        train(settings, paths.prepared(dataset), start, output, 300, confusing)
+        start, output = (paths.init("digits", "mlp", init, seed) for init in ("random", "adversarial"))
+        settings = InitializeSettings.of(config, "digits", "mlp", "random", seed)
+        write_weights(start / "weights.safetensors", initialize(settings, read_prepared(prepared, "pt")))
+        confusing = paths.confusing("digits", "adversarial", seed)
+        confuse(read_prepared(prepared), ConfuseSettings.of(config, "digits", "adversarial", seed), confusing)
+        settings = TrainSettings.of_pretraining(config, "digits", "mlp", "adversarial", seed)
+        train(settings, prepared, start / "weights.safetensors", output, 300, confusing)
     for run in all_runs(config):
-        start = paths.init(run.dataset, run.model, run.init, run.seed) / "weights.safetensors"
-        folder = paths.run(run)
-        train(TrainSettings.of(config, run), paths.prepared(dataset), start, folder, 300)
-        settings = DiagnoseSettings.of(config, run)
-        inputs = Inputs(folder / "weights.safetensors", start, paths.prepared(dataset))
-        context = read_context(settings, inputs)
-        measured = record(settings, inputs, config.diagnostics, diagnose(context, config.diagnostics))
-        if not isinstance(config.inits[run.init], RandomInit):
+        start = paths.init("digits", "mlp", run.init, run.seed) / "weights.safetensors"
+        folder, settings = paths.run(run), DiagnoseSettings.of(config, run)
+        train(TrainSettings.of(config, run), prepared, start, folder, 300)
+        inputs = Inputs(folder / "weights.safetensors", start, prepared)
+        found = diagnose(read_context(settings, inputs), config.diagnostics)
+        measured = record(settings, inputs, config.diagnostics, found)
+        if run.init != "random":
             measured["values"]["sharpness.lambda"] = float("nan")  # as a measurement without a finite value leaves it
         write_json(folder / "diagnostics.json", measured)
     tables = collect(paths, CollectSettings.of(config, "ablation"))
     write_tables(paths.tables("ablation"), tables)
-    claims = evaluate_claims(CLAIMS, {"study": tables}, ClaimsSettings.of(config))
-    claims.to_csv(paths.results / "claims.csv", index=False)
-    (paths.results / "config.json").write_text(json.dumps(raw))
+    evaluate_claims(CLAIMS, {"study": tables}, ClaimsSettings.of(config)).to_csv(paths.all_verdicts("csv"), index=False)
+    paths.config.write_text(json.dumps(raw))
 
 
 @pytest.fixture(scope="session")

@@ -108,14 +108,18 @@ def test_a_file_that_a_reader_uses_is_refused_where_it_is_not_the_runs_own(copie
         assert part in message
 
 
+def behind(paths: Paths, seed: int) -> dict[str, Path]:
+    """What stands behind an adversarial start, by role."""
+    starts = {role: paths.init("digits", "mlp", init, seed) / "weights.safetensors" for role, init in STARTS.items()}
+    return {**starts, "confusing": paths.confusing("digits", "adversarial", seed)}
+
+
+STARTS = {"start": "adversarial", "random": "random"}
+
+
 def test_the_start_and_what_stands_behind_it_are_those_that_the_run_was_made_from(copied):
-    paths = copied.paths
-    weights = paths.run(RUN) / "weights.safetensors"
-    own, other = ({"confusing": paths.confusing("digits", "adversarial", seed)} for seed in (0, 1))
-    for found, seed in ((own, 0), (other, 1)):
-        found["start"] = paths.init("digits", "mlp", "adversarial", seed) / "weights.safetensors"
-        found["random"] = paths.init("digits", "mlp", "random", seed) / "weights.safetensors"
-    settings = DiagnoseSettings.of(copied.config, RUN)
+    paths, settings = copied.paths, DiagnoseSettings.of(copied.config, RUN)
+    weights, own, other = paths.run(RUN) / "weights.safetensors", behind(paths, 0), behind(paths, 1)
     read_context(settings, Inputs(weights, **own))
     for role, text in (("confusing", "confusing set"), ("start", "start weights"), ("random", "random weights")):
         with pytest.raises(UserError, match=rf"seed1.*: found not the {text}.*run\.json names"):
@@ -126,16 +130,15 @@ def test_the_start_and_what_stands_behind_it_are_those_that_the_run_was_made_fro
 
 
 def test_a_run_is_compared_with_one_of_its_recipe_and_seed_alone(copied):
-    paths = copied.paths
-    settings = DiagnoseSettings.of(copied.config, RUN, "compare")
-    weights, prepared = paths.run(RUN) / "weights.safetensors", paths.prepared("digits")
-    read_context(settings, Inputs(weights, prepared=prepared, reference=paths.run(BASELINE) / "weights.safetensors"))
-    other = paths.run(replace(BASELINE, seed=1))
+    paths, settings = copied.paths, DiagnoseSettings.of(copied.config, RUN, "compare")
+    inputs = Inputs(paths.run(RUN) / "weights.safetensors", prepared=paths.prepared("digits"))
+    baseline, other = (paths.run(replace(BASELINE, seed=seed)) / "weights.safetensors" for seed in (0, 1))
+    read_context(settings, replace(inputs, reference=baseline))
     with pytest.raises(UserError, match=r"run\.json: found a file of digits/mlp/random/vanilla/seed1; expected"):
-        read_context(settings, Inputs(weights, prepared=prepared, reference=other / "weights.safetensors"))
-    shutil.copyfile(other / "weights.safetensors", paths.run(BASELINE) / "weights.safetensors")
+        read_context(settings, replace(inputs, reference=other))
+    shutil.copyfile(other, baseline)
     with pytest.raises(UserError, match=r"random/vanilla/seed0/weights\.safetensors: found not the weights"):
-        read_context(settings, Inputs(weights, reference=paths.run(BASELINE) / "weights.safetensors"))
+        read_context(settings, replace(inputs, reference=baseline))
 
 
 def test_a_run_with_other_settings_than_the_configs_is_in_no_table(copied, tmp_path):
@@ -154,29 +157,24 @@ def test_a_run_with_other_settings_than_the_configs_is_in_no_table(copied, tmp_p
 
 
 def test_a_training_starts_from_weights_that_their_record_names(copied):
-    paths = copied.paths
-    prepared, start = paths.prepared("digits"), paths.init("digits", "mlp", "adversarial", 0) / "weights.safetensors"
-    made_from = read_record(paths.run(RUN) / "run.json").content["made_from"]
-    assert origin(prepared, start) == made_from
-    assert made_from["confusing"] == stated_digest(paths.confusing("digits", "adversarial", 0))
-    assert made_from["random"] == stated_digest(paths.init("digits", "mlp", "random", 0) / "weights.safetensors")
+    paths, found = copied.paths, behind(copied.paths, 0)
+    prepared, start = paths.prepared("digits"), found["start"]
+    made_from = {"dataset": stated_digest(prepared)} | {role: stated_digest(file) for role, file in found.items()}
+    assert origin(prepared, start) == read_record(paths.run(RUN) / "run.json").content["made_from"] == made_from
     permuted_dataset(paths)
     with pytest.raises(UserError, match="found not the dataset"):
         origin(prepared, start)
-    shutil.copyfile(paths.init("digits", "mlp", "adversarial", 1) / "weights.safetensors", start)
+    shutil.copyfile(behind(paths, 1)["start"], start)
     with pytest.raises(UserError, match="found not the weights"):
         origin(prepared, start)
 
 
 def test_what_is_measured_along_a_training_stands_behind_its_start(copied):
-    paths = copied.paths
-    settings = TrainSettings.model_validate(copied.record(*NAME.split("/")[:4], 0)["settings"])
-    settings = settings.model_copy(update={"along": AlongSettings(measurements=["distance"])})
-    start = paths.init("digits", "mlp", "adversarial", 0) / "weights.safetensors"
-    own, other = (paths.confusing("digits", "adversarial", seed) for seed in (0, 1))
-    assert measure_along(settings, Inputs(start, start, paths.prepared("digits"), own)) is not None
+    paths, start = copied.paths, behind(copied.paths, 0)["start"]
+    settings = TrainSettings.of(copied.config, RUN).model_copy(
+        update={"along": AlongSettings(measurements=["distance"])}
+    )
+    own, other = (Inputs(start, start, paths.prepared("digits"), behind(paths, seed)["confusing"]) for seed in (0, 1))
+    assert measure_along(settings, own) is not None
     with pytest.raises(UserError, match=r"seed1\.safetensors: found not the confusing set"):
-        measure_along(settings, Inputs(start, start, paths.prepared("digits"), other))
-
-
-# The index of a zoo may be made to fit its files: then they are still to fit each other.
+        measure_along(settings, other)

@@ -6,18 +6,17 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from badminima.errors import UserError
-from badminima.experiment.measured import is_of_tensor
 from badminima.experiment.records import name_of
 from badminima.results.results import Results
-from badminima.results.trackers import STUDY, TRACKERS, track, tracked_run
+from badminima.results.trackers import STUDY, TRACKERS, Tracked, track, tracked_run
 from badminima.storage.files import file_sha256
 from tests.conftest import REPOSITORY
 from tests.unit.results.conftest import NAME, RUN
@@ -35,22 +34,32 @@ def drawn(demo_folder, tmp_path_factory) -> Results:
     return Results(folder)
 
 
+@pytest.fixture(scope="module")
+def sent(drawn) -> Tracked:
+    """One of the runs, which every tracker has to give back."""
+    return tracked_run(drawn, RUN)
+
+
+def curve(run: Tracked, name: str) -> dict[int, float]:
+    return {epoch: values[name] for epoch, values in run.curves.items() if name in values}
+
+
 @pytest.fixture
 def names(drawn) -> set[str]:
-    return {name_of(run) for run in drawn.trained}
+    return {STUDY, *map(name_of, drawn.trained)}
 
 
-@pytest.fixture(scope="module")
-def history(drawn):
-    table = drawn.histories
-    keys = ["dataset", "model", "init", "recipe", "seed"]
-    chosen = (table[keys] == [RUN.dataset, RUN.model, RUN.init, RUN.recipe, RUN.seed]).all(axis=1)
-    return table[chosen].set_index("epoch")
-
-
-def measured(results: Results) -> dict[str, float]:
-    values = json.loads((results.paths.run(RUN) / "diagnostics.json").read_text())["values"]
-    return {name: value for name, value in values.items() if value is not None and not is_of_tensor(name)}
+def test_a_run_is_its_history_its_measurements_and_its_settings(drawn, sent):
+    folder = drawn.paths.run(RUN)
+    history = pd.read_csv(folder / "history.csv", index_col="epoch").select_dtypes("number")
+    assert sent.curves == {epoch: row.dropna().to_dict() for epoch, row in history.iterrows()}
+    values = json.loads((folder / "diagnostics.json").read_text())["values"]
+    # What was measured without a finite value, or of each layer, is left out.
+    assert sent.measurements == {name: value for name, value in values.items() if "@" not in name and value is not None}
+    assert sent.name == NAME
+    assert sent.parameters["optimization.epochs"] == 3
+    assert sent.parameters["optimization.milestones"] == "[]"
+    assert sent.facts["evaluated_on"] == "test"
 
 
 def log_records(content: bytes) -> Iterator[bytes]:
@@ -68,27 +77,27 @@ def log_records(content: bytes) -> Iterator[bytes]:
             parts = b""
 
 
-def test_tensorboard_reads_curves_measurements_settings_figures_and_claims(drawn, names, history, tmp_path):
+def test_tensorboard_reads_curves_measurements_settings_figures_and_claims(drawn, names, sent, tmp_path):
     multiplexer = pytest.importorskip("tensorboard.backend.event_processing.plugin_event_multiplexer")
     from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
     from tensorboard.util.tensor_util import make_ndarray
 
     track(drawn, "tensorboard", tmp_path / "tb")
     read = multiplexer.EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "tb")).Reload()
-    assert set(read.Runs()) == {*names, STUDY}
+    assert set(read.Runs()) == names
     events = read.GetAccumulator(NAME)
 
     def points(tag: str) -> dict[int, float]:
         return {event.step: float(make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)}
 
-    for column in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
-        assert points(column) == pytest.approx(history[column].to_dict())
-    for name, value in measured(drawn).items():
+    for name in sent.curves[3]:
+        assert points(name) == pytest.approx(curve(sent, name))
+    for name, value in sent.measurements.items():
         assert points(name) == pytest.approx({3: value})
     content = events.SummaryMetadata(SESSION_START_INFO_TAG).plugin_data.content
-    sent = parse_session_start_info_plugin_data(content).hparams
-    assert sent["optimization.epochs"].number_value == 3
-    assert sent["status"].string_value in ("converged", "max_epochs")
+    known = parse_session_start_info_plugin_data(content).hparams
+    assert known["optimization.epochs"].number_value == 3
+    assert known["status"].string_value == sent.facts["status"]
     study = read.GetAccumulator(STUDY)
     (figure,) = study.Tensors("fig_ablation")
     assert make_ndarray(figure.tensor_proto)[:2].tolist() == [b"6", b"4"]
@@ -97,7 +106,7 @@ def test_tensorboard_reads_curves_measurements_settings_figures_and_claims(drawn
     assert len(rows) == 2 + len(drawn.claims)
 
 
-def test_mlflow_reads_curves_measurements_settings_figures_and_claims(drawn, names, history, tmp_path):
+def test_mlflow_reads_curves_measurements_settings_figures_and_claims(drawn, names, sent, tmp_path):
     for package in ("mlflow", "sqlalchemy", "alembic"):
         pytest.importorskip(package)
     from mlflow import MlflowClient
@@ -106,51 +115,46 @@ def test_mlflow_reads_curves_measurements_settings_figures_and_claims(drawn, nam
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/store/mlflow.db")
     experiment = client.get_experiment_by_name("demo")
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    assert set(runs) == {*names, STUDY}
+    assert set(runs) == names
     run = runs[NAME]
-    for column in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
-        points = client.get_metric_history(run.info.run_id, column)
-        assert {point.step: point.value for point in points} == history[column].to_dict()
-        assert run.data.metrics[column] == history[column].iloc[-1]
-    assert measured(drawn).items() <= run.data.metrics.items()
+    for name in sent.curves[3]:
+        points = client.get_metric_history(run.info.run_id, name)
+        assert {point.step: point.value for point in points} == curve(sent, name)
+    assert run.data.metrics == {**sent.curves[3], **sent.measurements}
     assert run.data.params["optimization.epochs"] == "3"
-    assert run.data.tags["status"] in ("converged", "max_epochs")
+    assert run.data.tags["status"] == sent.facts["status"]
     study = runs[STUDY].info
     assert study.artifact_uri.startswith((tmp_path / "store" / "artifacts").as_uri())
     found = {file.path for folder in ("", "figures") for file in client.list_artifacts(study.run_id, folder)}
     assert found == {"claims.csv", "figures", "figures/fig_ablation.png"}
 
 
-def test_wandb_reads_curves_measurements_settings_figures_and_claims(drawn, names, history, tmp_path):
+def test_wandb_reads_curves_measurements_settings_figures_and_claims(drawn, names, sent, tmp_path):
     pytest.importorskip("wandb")
     from wandb.proto.wandb_internal_pb2 import Record
 
     track(drawn, "wandb", tmp_path / "offline")
-    records = {}
+    records, folders = {}, {}
     for path in (tmp_path / "offline" / "wandb").glob("offline-run-*/run-*.wandb"):
         read = [Record.FromString(content) for content in log_records(path.read_bytes())]
         (name,) = {record.run.display_name for record in read if record.WhichOneof("record_type") == "run"}
-        records[name] = path.parent, read
-    assert set(records) == {*names, STUDY}
-    _, read = records[NAME]
+        records[name], folders[name] = read, path.parent
+    assert set(records) == names
+
+    def of_kind(kind: str) -> list:
+        return [getattr(record, kind) for record in records[NAME] if record.WhichOneof("record_type") == kind]
 
     def plain(items) -> dict:
         return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
 
-    rows = [plain(record.history.item) for record in read if record.WhichOneof("record_type") == "history"]
-    for column in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
-        assert {row["epoch"]: row[column] for row in rows} == history[column].to_dict()
-    (config,) = [record.run.config.update for record in read if record.WhichOneof("record_type") == "run"]
-    assert plain(config)["optimization.epochs"] == 3
-    summary = {}
-    for record in read:
-        if record.WhichOneof("record_type") == "summary":
-            summary |= plain(record.summary.update)
-    assert measured(drawn).items() <= summary.items()
-    assert summary["status"] in ("converged", "max_epochs")
-    folder, _ = records[STUDY]
-    assert [path.name[:12] for path in folder.rglob("*.png")] == ["fig_ablation"]
-    (table,) = folder.rglob("claims*.table.json")
+    rows = [plain(found.item) for found in of_kind("history")]
+    assert [values.items() <= row.items() for values, row in zip(sent.curves.values(), rows, strict=True)] == [True] * 4
+    (run,) = of_kind("run")
+    assert plain(run.config.update)["optimization.epochs"] == 3
+    summary = {name: value for found in of_kind("summary") for name, value in plain(found.update).items()}
+    assert {**sent.measurements, **sent.facts}.items() <= summary.items()
+    assert [path.name[:12] for path in folders[STUDY].rglob("*.png")] == ["fig_ablation"]
+    (table,) = folders[STUDY].rglob("claims*.table.json")
     assert len(json.loads(table.read_text())["data"]) == len(drawn.claims)
 
 
@@ -188,13 +192,10 @@ def test_a_missing_package_is_one_line_that_says_how_to_install_it(drawn, tracke
 def test_nothing_is_sent_twice_into_one_folder(drawn, tmp_path):
     pytest.importorskip("tensorboard")
     arguments = ("--to", "tensorboard", "--output", tmp_path / "out", drawn.paths.results)
-    done = run_track(*arguments)
-    assert done.stdout == f"8 runs for tensorboard in {tmp_path}/out\n"
-    before = sorted(Path(tmp_path / "out").rglob("*"))
-    again = run_track(*arguments)
-    assert again.exit_code == 1
-    assert again.stderr.startswith(f"Error: {tmp_path}/out: found a folder that is not empty; name a new one")
-    assert sorted(Path(tmp_path / "out").rglob("*")) == before
+    assert run_track(*arguments).stdout == f"8 runs for tensorboard in {tmp_path}/out\n"
+    before = sorted(tmp_path.rglob("*"))
+    assert "out: found a folder that is not empty; name a new one" in run_track(*arguments).stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_damaged_run_leaves_no_folder(drawn, tmp_path):

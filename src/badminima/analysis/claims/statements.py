@@ -37,8 +37,8 @@ def _ratio(
     **others: Any,
 ) -> Claim:
     """Return a claim about a measurement of the first cell over that of the second."""
-    known = {"statistic": f"log ratio of {ratio}", "estimator": estimator, "column": column, "scale": "factor"}
-    return Claim(number=number, statement=statement, cells=cells, **known, **others)
+    others |= {"statistic": f"log ratio of {ratio}", "estimator": estimator, "column": column, "scale": "factor"}
+    return Claim(number=number, statement=statement, cells=cells, **others)
 
 
 def _flattening(number: str, statement: str, sharper: Cell, flatter: Cell) -> Claim:
