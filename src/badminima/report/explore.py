@@ -4,8 +4,7 @@ Pointing at a run names it and gives its values; inits are hidden by a click in 
 the measure. plotly draws it, whose script the page carries, so it loads nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -28,8 +27,6 @@ ABREAST = 4
 # No button that sends data anywhere.
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage", "zoom2d", "pan2d", "resetScale2d"]]}
 
-# Colour and marker of each init.
-Looks = Mapping[str, tuple[str, str]]
 # The rows of one (dataset, model), and where its panel is: row and column.
 Panel = tuple[pd.DataFrame, Mapping[str, int]]
 
@@ -46,12 +43,12 @@ def explore_page(studies: Mapping[str, StudyTables], questions: Mapping[str, str
             "name": study,
             "question": questions.get(study, ""),
             "lost": int(tables.runs["test_accuracy"].isna().sum()),
-            "plots": _html(plots_of(tables)),
+            "plots": plots_of(tables),
         }
         for study, tables in studies.items()
         if not tables.runs.empty
     ]
-    return render("explore.html", studies=shown, plotly=Markup(get_plotlyjs()))
+    return render("explore.html", studies=shown, plotly=Markup(get_plotlyjs()), config=CONFIG)
 
 
 def plots_of(tables: StudyTables) -> dict[str, go.Figure]:
@@ -64,15 +61,10 @@ def plots_of(tables: StudyTables) -> dict[str, go.Figure]:
 
 def accuracies(runs: pd.DataFrame) -> go.Figure:
     """Plot each run's held-out accuracy: a panel per (dataset, model), a row per recipe."""
-    recipes = [recipe_label(recipe) for recipe in dict.fromkeys(runs["recipe"])]
-    figure, panels = _panels(runs, max(HEIGHT, TOP + BOTTOM + RECIPE * len(recipes)))
-    label, looks = accuracy_label(runs), _looks(runs)
-    for rows, place in panels:
-        for _, members in rows.groupby("init", sort=False):
-            names = [recipe_label(recipe) for recipe in members["recipe"]]
-            points = _points(members, looks, 100 * members["test_accuracy"], names, label)
-            figure.add_trace(points.update(hovertemplate="%{text}<extra></extra>"), **place)
-    _name_once(figure)
+    label, names = accuracy_label(runs), runs["recipe"].map(recipe_label)
+    recipes = list(names.unique())
+    drawn = runs.assign(x=100 * runs["test_accuracy"], y=names)
+    figure, _ = _points(drawn, label, "", max(HEIGHT, TOP + BOTTOM + RECIPE * len(recipes)))
     figure.update_yaxes(categoryorder="array", categoryarray=recipes[::-1])
     return figure.update_xaxes(title_text=label)
 
@@ -85,7 +77,7 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
         label: the name of the accuracy.
     """
     figure, panels = _panels(histories)
-    looks = _looks(histories)
+    looks = look_of_inits(histories["init"].unique())
     drawn: list[tuple[str, str]] = []
     for rows, place in panels:
         for keys, run in rows.groupby(RUN_KEYS, sort=False):
@@ -103,8 +95,9 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
             figure.add_trace(line, **place)
             drawn.append((init, recipe))
     changes = {recipe: _shown_lines(drawn, recipe) for _, recipe in drawn}
-    for number, trace in enumerate(figure.data):
-        trace.update({name: values[number] for name, values in next(iter(changes.values())).items()})
+    for name, values in next(iter(changes.values())).items():
+        for trace, value in zip(figure.data, values, strict=True):
+            trace[name] = value
     buttons = [
         {"label": recipe_label(recipe), "method": "restyle", "args": [change]} for recipe, change in changes.items()
     ]
@@ -114,15 +107,9 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
 
 def measured(runs: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     """Plot held-out accuracy against the measure that a menu chooses, a point per run."""
-    figure, panels = _panels(runs)
-    accuracy, looks = accuracy_label(runs), _looks(runs)
-    shown = []
-    for rows, place in panels:
-        for _, members in rows.groupby("init", sort=False):
-            y = 100 * members["test_accuracy"]
-            figure.add_trace(_points(members, looks, members[measures[0]], y, accuracy), **place)
-            shown.append(members)
-    _name_once(figure)
+    accuracy = accuracy_label(runs)
+    drawn = runs.assign(x=runs[measures[0]], y=100 * runs["test_accuracy"])
+    figure, shown = _points(drawn, accuracy, "<br>%{xaxis.title.text}: %{x:.4g}", HEIGHT)
     titles = [f"{axis.plotly_name}.title.text" for axis in figure.select_xaxes()]
     buttons = []
     for name in measures:
@@ -167,49 +154,46 @@ def _panels(table: pd.DataFrame, height: int = HEIGHT) -> tuple[go.Figure, list[
     ]
 
 
-def _points(
-    members: pd.DataFrame, looks: Looks, x: Iterable[float], y: Iterable[float | str], accuracy: str
-) -> go.Scatter:
-    """Return the runs of one init as points."""
-    init = str(members["init"].iloc[0])
-    colour, symbol = looks[init]
-    return go.Scatter(
-        x=list(x),
-        y=list(y),
-        mode="markers",
-        marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.75, "line": {"width": 1, "color": "white"}},
-        name=init_label(init),
-        legendgroup=init,
-        text=[_said({str(name): value for name, value in row.items()}, accuracy) for row in members.to_dict("records")],
-        hovertemplate="%{text}<br>%{xaxis.title.text}: %{x:.4g}<extra></extra>",
-    )
+def _points(runs: pd.DataFrame, accuracy: str, more: str, height: int) -> tuple[go.Figure, list[pd.DataFrame]]:
+    """Plot runs as points that say their name and outcome when pointed at.
 
+    Args:
+        runs: with the columns x and y.
+        accuracy: the name of the accuracy.
+        more: what a point says besides.
+        height: of a panel.
 
-def _said(run: Mapping[str, Any], accuracy: str) -> str:
-    """Return a run's name and outcome, for who points at it."""
-    return "<br>".join(
-        [
-            f"{init_label(run['init'])}, {recipe_label(run['recipe'])}, seed {run['seed']}",
-            f"train accuracy (%): {100 * run['train_accuracy']:.2f}",
-            f"{accuracy}: {100 * run['test_accuracy']:.2f}",
-            f"epochs: {run['epochs']}",
-            f"status: {run['status']}",
-        ]
-    )
-
-
-def _looks(table: pd.DataFrame) -> Looks:
-    """Return the colour of each init of a table, and its marker by plotly's name."""
-    looks = look_of_inits(table["init"].unique())
-    return {init: (colour, SYMBOLS.get(marker, OTHER_SYMBOL)) for init, (colour, marker) in looks.items()}
-
-
-def _name_once(figure: go.Figure) -> None:
-    """Name each init once in the legend: by the first of its traces."""
-    named = set()
-    for trace in figure.data:
-        trace.showlegend = trace.legendgroup not in named
-        named.add(trace.legendgroup)
+    Returns:
+        The plot, and the runs of each of its traces; an init is named once in the legend.
+    """
+    figure, panels = _panels(runs, height)
+    looks, shown, named = look_of_inits(runs["init"].unique()), [], set()
+    for rows, place in panels:
+        for init, members in rows.groupby("init", sort=False):
+            colour, marker = looks[str(init)]
+            said = [
+                f"{init_label(run['init'])}, {recipe_label(run['recipe'])}, seed {run['seed']}"
+                f"<br>train accuracy (%): {100 * run['train_accuracy']:.2f}"
+                f"<br>{accuracy}: {100 * run['test_accuracy']:.2f}"
+                f"<br>epochs: {run['epochs']}<br>status: {run['status']}"
+                for run in members.to_dict("records")
+            ]
+            look = {"color": colour, "symbol": SYMBOLS.get(marker, OTHER_SYMBOL), "size": 9, "opacity": 0.75}
+            points = go.Scatter(
+                x=members["x"].tolist(),
+                y=members["y"].tolist(),
+                mode="markers",
+                marker={**look, "line": {"width": 1, "color": "white"}},
+                name=init_label(str(init)),
+                legendgroup=init,
+                showlegend=init not in named,
+                text=said,
+                hovertemplate=f"%{{text}}{more}<extra></extra>",
+            )
+            figure.add_trace(points, **place)
+            shown.append(members)
+            named.add(init)
+    return figure, shown
 
 
 def _with_menu(figure: go.Figure, buttons: Sequence[Mapping[str, object]]) -> go.Figure:
@@ -217,10 +201,3 @@ def _with_menu(figure: go.Figure, buttons: Sequence[Mapping[str, object]]) -> go
     y = 1 + MENU / (figure.layout.height - TOP - BOTTOM)
     menu = {"buttons": buttons, "x": 0, "xanchor": "left", "y": y, "yanchor": "top", "direction": "down"}
     return figure.update_layout(updatemenus=[menu])
-
-
-def _html(plots: Mapping[str, go.Figure]) -> dict[str, Markup]:
-    return {
-        title: Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG))
-        for title, figure in plots.items()
-    }

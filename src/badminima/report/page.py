@@ -7,13 +7,12 @@ import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from shlex import join
+from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from badminima.analysis.claims import CLAIMS, GROUPS, Claim
 from badminima.analysis.claims.evidence import toy_tables
@@ -29,15 +28,14 @@ from badminima.storage.files import read_json
 
 # Figures are drawn for print; on a screen the same letters are read from farther away.
 PIXELS_PER_POINT = 1.75
-# The answer: bad minima are reached, and regularizers escape them.
-REACHED, ESCAPED = "1b", "2"
+# The answer, by claim and verdict: bad minima are reached (1b), and regularizers escape them (2).
 ANSWERS = {
-    REACHED: {
+    "1b": {
         "supported": "Yes: from weights that fit random labels, SGD ends at a minimum that generalizes worse",
         "not supported": "No: SGD from weights that fit random labels does not end at a worse minimum",
         "": "These data do not decide whether SGD ends at a worse minimum from weights that fit random labels",
     },
-    ESCAPED: {
+    "2": {
         "supported": "With data augmentation, momentum and weight decay it escapes",
         "not supported": "Data augmentation, momentum and weight decay together do not let it escape",
         "": "Whether data augmentation, momentum and weight decay together let it escape is open",
@@ -45,48 +43,14 @@ ANSWERS = {
 }
 # Where a verdict does not survive Holm's correction over all claims.
 ALONE = ", if this claim is read alone; corrected for reading all claims together, it is undecided"
-CONFUSING_QUESTION = "What does a pretraining have to fit?"
-TOY_QUESTIONS = {
+# Figures that no study is drawn for.
+QUESTIONS = {
+    "confusing": "What does a pretraining have to fit?",
     "toy": "What do the boundaries of the toy look like, and how do they escape?",
     "toy_mechanism": "What changes on the way out of the toy's bad minima?",
 }
-
-
-@dataclass(frozen=True)
-class ShownClaim:
-    """A claim as the page shows it.
-
-    Attributes:
-        claim: its definition.
-        findings: its verdicts, rows of ``claims.csv``.
-        measured: name of the number that it is estimated from.
-        seeds: what it is estimated from, a row per seed.
-    """
-
-    claim: Claim
-    findings: list[pd.Series]
-    measured: str
-    seeds: pd.DataFrame
-
-    @property
-    def is_measured(self) -> bool:
-        """Tell whether some data decide it."""
-        return any(finding["seeds"] for finding in self.findings)
-
-
-@dataclass(frozen=True)
-class ShownFigure:
-    """A figure as the page shows it; picture and table are data addresses."""
-
-    name: str
-    about: ReportFigure
-    picture: str
-    width: int
-    caption: Markup
-    data: str
-    seeds: pd.DataFrame
-    claims: list[ShownClaim]
-    animation: str = ""
+# What the template shows of a claim or a figure, by name.
+Shown = dict[str, Any]
 
 
 def report_page(
@@ -108,20 +72,21 @@ def report_page(
         meanings: of the terms that the page explains.
     """
     shown = _claims(claims, studies, settings, paths)
-    figures = _figures(shown, settings, paths, captions, meanings)
-    measured = {group: [one for one in shown if one.is_measured and one.claim.group == group] for group in GROUPS}
+    measured = [one for one in shown if one["is_measured"]]
+    figures = _figures(measured, settings, paths, captions, meanings)
+    groups = {group: [one for one in measured if one["claim"].group == group] for group in GROUPS}
     missing: dict[str, list[str]] = {}
     for one in shown:
-        if not one.is_measured:
-            missing.setdefault(one.findings[0]["reason"], []).append(one.claim.number)
+        if not one["is_measured"]:
+            missing.setdefault(one["findings"][0]["reason"], []).append(one["claim"].number)
     data = claims.loc[claims["dataset"] != "", ["dataset", "model"]].drop_duplicates()
     return render(
         "report.html",
         answer=" ".join(_answer(claims, number) for number in ANSWERS),
         data="; ".join(map(", ".join, data.itertuples(index=False, name=None))),
         headline=figures.pop(settings.headline or "", None),
-        key_claims=[one for one in shown if one.claim.number in ANSWERS],
-        groups={group: (*wording.GROUPS[group], found) for group, found in measured.items() if found},
+        key_claims=[one for one in shown if one["claim"].number in ANSWERS],
+        groups={group: (*wording.GROUPS[group], found) for group, found in groups.items() if found},
         passages=wording.PASSAGES,
         missing=missing,
         confusing=figures.pop("confusing", None),
@@ -137,7 +102,8 @@ def report_page(
 
 def _claims(
     claims: pd.DataFrame, studies: Mapping[str, StudyTables], settings: ReportSettings, paths: Paths
-) -> list[ShownClaim]:
+) -> list[Shown]:
+    """Return every claim with its verdicts, and what they are estimated from."""
     runs = {role: studies[study].runs for role, study in settings.claims.items()}
     if settings.toy:
         runs["toy"] = toy_tables(pd.read_csv(paths.toy("toy.csv"))).runs
@@ -145,69 +111,65 @@ def _claims(
     shown = []
     for number, rows in claims.groupby("claim", sort=False):
         claim = by_number[str(number)]
-        measured = claim.study in runs and rows["seeds"].max() > 0
-        seeds = seeds_of_claim(claim, runs[claim.study], settings.replications) if measured else pd.DataFrame()
-        shown.append(ShownClaim(claim, [row for _, row in rows.iterrows()], _measured_by(claim), seeds))
+        about: Shown = {"claim": claim, "findings": [row for _, row in rows.iterrows()], "seeds": pd.DataFrame()}
+        about["is_measured"] = rows["seeds"].max() > 0
+        if claim.study in runs and about["is_measured"]:
+            about["measured"], about["seeds"] = seeds_of_claim(claim, runs[claim.study], settings.replications)
+        shown.append(about)
     return shown
 
 
-def seeds_of_claim(claim: Claim, runs: pd.DataFrame, replications: Mapping[str, int]) -> pd.DataFrame:
-    """Return what a claim is estimated from: a row per seed, a column per cell.
+def seeds_of_claim(claim: Claim, runs: pd.DataFrame, replications: Mapping[str, int]) -> tuple[str, pd.DataFrame]:
+    """Return what a claim is estimated from: its name, and a row per seed with a column per cell.
 
     Args:
         claim: the claim.
         runs: of its study.
         replications: the inits of claim 6.
     """
-    # A prefix stands for the mean over all strengths of an attack.
-    prefix = claim.column.endswith("_")
-    named = [name for name in map(str, runs) if name == claim.column or (prefix and name.startswith(claim.column))]
-    accuracy = "train_accuracy" if claim.estimator == "fitted" else "test_accuracy"
-    values = runs[RUN_KEYS].assign(value=runs[named].mean(axis=1) if named else 100 * runs[accuracy])
-    by_cell = {cell: rows["value"] for cell, rows in values.set_index(RUN_KEYS).groupby(["init", "recipe"])}
+    if claim.column.endswith("_"):
+        name, values = f"{claim.column}, mean over strengths", runs.filter(regex=f"^{claim.column}").mean(axis=1)
+    elif claim.column:
+        name, values = claim.column, runs[claim.column]
+    else:
+        part = "train" if claim.estimator == "fitted" else "test"
+        name, values = f"{part} accuracy in percent", 100 * runs[f"{part}_accuracy"]
+    by_cell = {
+        cell: rows["value"]
+        for cell, rows in runs[RUN_KEYS].assign(value=values).set_index(RUN_KEYS).groupby(["init", "recipe"])
+    }
     columns = {
         f"{init_label(init)}, {recipe_label(recipe)}": by_cell[init, recipe].droplevel(["init", "recipe"])
         for init, recipe in dict.fromkeys(claim.cells_among(replications))
         if (init, recipe) in by_cell
     }
-    return pd.DataFrame(columns).reset_index()
-
-
-def _measured_by(claim: Claim) -> str:
-    if claim.column:
-        return f"{claim.column}, mean over strengths" if claim.column.endswith("_") else claim.column
-    return f"{'train' if claim.estimator == 'fitted' else 'test'} accuracy in percent"
+    return name, pd.DataFrame(columns).reset_index()
 
 
 def _figures(
-    claims: Sequence[ShownClaim], settings: ReportSettings, paths: Paths, captions: Path, meanings: Mapping[str, str]
-) -> dict[str, ShownFigure]:
+    claims: Sequence[Shown], settings: ReportSettings, paths: Paths, captions: Path, meanings: Mapping[str, str]
+) -> dict[str, Shown]:
     """Return every figure by name, those that no study is drawn for last."""
     figures = dict(settings.figures)
-    if settings.confusing:
-        figures["confusing"] = ReportFigure(kind="confusing", question=CONFUSING_QUESTION, study="")
-    if settings.toy:
-        figures |= {
-            name: ReportFigure(kind=name, question=question, study="") for name, question in TOY_QUESTIONS.items()
-        }
+    own = ["confusing"] * settings.confusing + ["toy", "toy_mechanism"] * settings.toy
+    figures |= {name: ReportFigure(kind=name, question=QUESTIONS[name], study="") for name in own}
     shown = {}
     for name, about in figures.items():
         picture = paths.figure(name, "svg").read_bytes()
         table = paths.figure(name, "csv")
         width = re.search(rb'<svg[^>]* width="([\d.]+)pt"', picture)
         assert width is not None, "matplotlib writes the width of a picture in points"
-        resting = [one for one in claims if one.is_measured and one.findings[0]["figure"] == name]
-        shown[name] = ShownFigure(
-            name=name,
-            about=about,
-            picture=_address("image/svg+xml", picture),
-            width=round(float(width[1]) * PIXELS_PER_POINT),
-            caption=wording.caption(captions / f"fig_{about.kind}.rst", meanings),
-            data=_address("text/csv", table.read_bytes()),
-            seeds=_seeds_of_figure(pd.read_csv(table)),
-            claims=resting,
-            animation=_address("image/gif", paths.animation("toy").read_bytes()) if name == "toy" else "",
-        )
+        shown[name] = {
+            "name": name,
+            "about": about,
+            "picture": _address("image/svg+xml", picture),
+            "width": round(float(width[1]) * PIXELS_PER_POINT),
+            "caption": wording.caption(captions / f"fig_{about.kind}.rst", meanings),
+            "data": _address("text/csv", table.read_bytes()),
+            "seeds": _seeds_of_figure(pd.read_csv(table)),
+            "claims": [one for one in claims if one["findings"][0]["figure"] == name],
+            "animation": _address("image/gif", paths.animation("toy").read_bytes()) if name == "toy" else "",
+        }
     return shown
 
 
@@ -224,10 +186,10 @@ def _seeds_of_figure(shown: pd.DataFrame) -> pd.DataFrame:
 def _answer(claims: pd.DataFrame, number: str) -> str:
     """Return the sentence for a claim's verdict, and whether it holds only by itself."""
     rows = claims[claims["claim"] == number]
-    verdicts = set(rows["verdict"])
-    if len(verdicts) != 1 or not verdicts < set(ANSWERS[number]):
-        return f"{ANSWERS[number]['']}."
-    return f"{ANSWERS[number][verdicts.pop()]}{ALONE if 'inconclusive' in set(rows.get('family_wise', ())) else ''}."
+    verdicts = rows["verdict"].unique()
+    verdict = verdicts[0] if len(verdicts) == 1 and verdicts[0] in ANSWERS[number] else ""
+    alone = verdict and "inconclusive" in set(rows.get("family_wise", ()))
+    return f"{ANSWERS[number][verdict]}{ALONE if alone else ''}."
 
 
 def _made_with(studies: Sequence[StudyTables], settings: ReportSettings, paths: Paths) -> dict[str, str]:

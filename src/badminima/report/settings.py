@@ -27,6 +27,13 @@ class ReportFigure(Section):
     question: str
     study: str
 
+    @classmethod
+    def of(cls, config: Config, name: str) -> Self:
+        """Return what the report says of a figure."""
+        study = config.figures[name].study
+        kind = config.figures[name].kind or name
+        return cls(kind=kind, question=FIGURES.entry(kind).question or config.studies[study].question, study=study)
+
 
 class ExploreSettings(Section):
     """Settings of the page to look closer at runs.
@@ -80,7 +87,7 @@ class ReportSettings(Section):
         roles = {role: claimed_study(config, role) for role in get_args(Role)}
         return cls(
             headline=headline_figure(config),
-            figures={name: _shown(config, name) for name in config.figures},
+            figures={name: ReportFigure.of(config, name) for name in config.figures},
             studies=list(config.studies),
             claims={role: study for role, study in roles.items() if study is not None},
             replications=replications(config),
@@ -100,35 +107,26 @@ def headline_figure(config: Config) -> str | None:
     return next(iter([*ablations, *names]), None)
 
 
-def _shown(config: Config, name: str) -> ReportFigure:
-    figure = config.figures[name]
-    kind = figure.kind or name
-    question = FIGURES.entry(kind).question or config.studies[figure.study].question
-    return ReportFigure(kind=kind, question=question, study=figure.study)
-
-
 def _facts(config: Config) -> dict[str, str]:
     """Describe the experiment; inits and recipes are those of its runs."""
     runs = with_runs_behind(config.inits, all_runs(config))
     inits, recipes = dict.fromkeys(run.init for run in runs), dict.fromkeys(run.recipe for run in runs)
     return {
         "Studies": "; ".join(f"{name}: {study.question}" for name, study in config.studies.items()),
-        "Data": "; ".join(f"{name} ({_described(entry)})" for name, entry in config.datasets.items()),
-        "Networks": "; ".join(f"{name} ({_described(entry)})" for name, entry in config.models.items()),
-        "Initializations": "; ".join(f"{name} ({_described(config.inits[name])})" for name in inits),
-        "Recipes": "; ".join(f"{name} ({_described(config.recipes[name]) or 'plain SGD'})" for name in recipes),
+        "Data": "; ".join(f"{name} ({_text(entry)})" for name, entry in config.datasets.items()),
+        "Networks": "; ".join(f"{name} ({_text(entry)})" for name, entry in config.models.items()),
+        "Initializations": "; ".join(f"{name} ({_text(config.inits[name])})" for name in inits),
+        "Recipes": "; ".join(f"{name} ({_text(config.recipes[name]) or 'plain SGD'})" for name in recipes),
         "Pretraining": _optimization(config.pretraining, "at most "),
         "Training": _optimization(config.training),
         "Root seed": str(config.seed),
     }
 
 
-def _described(entry: Section) -> str:
-    """Describe a config entry by the values that differ from defaults."""
-    return _text(entry.model_dump(exclude_defaults=True))
-
-
 def _text(value: object) -> str:
+    """Return a value in words; a config entry by what differs from its defaults."""
+    if isinstance(value, Section):
+        value = value.model_dump(exclude_defaults=True)
     if isinstance(value, dict):
         return ", ".join(f"{key.replace('_', ' ')} {_text(item)}" for key, item in value.items())
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -12,7 +12,6 @@ from docutils.writers.html5_polyglot import Writer
 from markupsafe import Markup, escape
 
 from badminima.config.training import SCALE_CONTROL
-from badminima.errors import UserError
 
 UNITS = {"percent": "%", "points": " points", "factor": " times", "number": ""}
 LIU = "Liu, Papailiopoulos & Achlioptas 2020"
@@ -104,38 +103,28 @@ def plain_text(claims: pd.DataFrame) -> str:
 
 
 def glossary(page: Path) -> dict[str, str]:
-    """Return each term's meaning, from the tables of the glossary.
-
-    Raises:
-        UserError: if a term that the report explains is not in it.
-    """
+    """Return each term's meaning, from the tables of the glossary; raises KeyError if the report explains another."""
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|", page.read_text(), re.MULTILINE)
-    meanings = {term: meaning.replace("`", "") for term, meaning in rows if term != "term"}
-    for term in EXPLAINED:
-        if term not in meanings:
-            raise UserError(page, f"no term {term!r}", "the report explains it: put it back, or mend EXPLAINED")
+    meanings = {term: meaning.replace("`", "") for term, meaning in rows}
     return {term: meanings[term] for term in EXPLAINED}
 
 
 def explained(text: str, meanings: Mapping[str, str]) -> Markup:
     """Return a text as HTML; the first use of each term links to its meaning."""
+    if not meanings:
+        return escape(text)
     found: set[str] = set()
 
-    def link(match: re.Match[str]) -> Markup:
+    def link(match: re.Match[str]) -> str:
         term = match[1].lower()
         if term in found:
-            return escape(match[0])
+            return match[0]
         found.add(term)
-        return Markup('<a class="term" href="#term-{}" title="{}">{}</a>').format(
-            anchor(term), meanings[term], match[0]
-        )
+        html = '<a class="term" href="#term-{}" title="{}">{}</a>'
+        return Markup(html).format(anchor(term), meanings[term], match[0])
 
     longest_first = "|".join(sorted(map(re.escape, meanings), key=len, reverse=True))
-    pieces, end = [], 0
-    for match in re.finditer(rf"(?<![\w-])({longest_first})s?(?![\w-])", text, re.IGNORECASE) if meanings else ():
-        pieces += [escape(text[end : match.start()]), link(match)]
-        end = match.end()
-    return Markup("").join([*pieces, escape(text[end:])])
+    return Markup(re.sub(rf"(?<![\w-])({longest_first})s?(?![\w-])", link, escape(text), flags=re.IGNORECASE))
 
 
 def caption(page: Path, meanings: Mapping[str, str]) -> Markup:

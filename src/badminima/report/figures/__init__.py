@@ -26,10 +26,14 @@ DPI = 200
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and the table of exactly what it shows."""
+    """A figure and the table of exactly what it shows; panels in which nothing is drawn are hidden."""
 
     figure: Figure
     shown: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        for axes in self.figure.axes:
+            axes.set_visible(axes.has_data())
 
 
 def nothing_to_draw(reason: str, shown: pd.DataFrame) -> Drawing:

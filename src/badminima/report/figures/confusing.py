@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,7 +14,7 @@ from badminima.storage.tensorfiles import read_tensors
 
 IMAGES, COPIES = 4, 7
 # Where zeroing hides nothing a reader could see, on a grey image, it is painted.
-ZEROED = np.array(to_rgb(style.COLOURS["adversarial"]))
+COLOUR = style.LOOKS["adversarial"][0]
 
 
 def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
@@ -35,9 +34,7 @@ def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
     style.set_style()
     _, firsts = np.unique(data.train_labels, return_index=True)
     images, copies = firsts[:IMAGES], min(COPIES, replication)
-    figure, grid = plt.subplots(
-        len(images), copies + 1, figsize=(style.PAGE_WIDTH, 1.1 * len(images) + 0.3), squeeze=False
-    )
+    figure, grid = style.panels(len(images), copies + 1, 1.1 * len(images) + 0.3)
     shown = []
     for line, image in zip(grid, images, strict=True):
         true = int(data.train_labels[image])
@@ -48,9 +45,7 @@ def draw_confusing(data: PreparedDataset, confusing: Path) -> Drawing:
             label = int(tensors["labels"][item])
             zeroed = np.unpackbits(tensors["masks"][item], count=data.train_images[image].size).astype(bool)
             _show(axes, data, int(image), zeroed.reshape(data.train_images[image].shape))
-            axes.set_title(
-                data.classes[label], fontsize=7, color="black" if label == true else style.COLOURS["adversarial"]
-            )
+            axes.set_title(data.classes[label], fontsize=7, color="black" if label == true else COLOUR)
             shown.append(
                 {"image": image, "copy": copy, "label": data.classes[label], "true": data.classes[true]}
                 | {"zeroed_values": int(zeroed.sum())}
@@ -70,7 +65,7 @@ def _show(axes: Axes, data: PreparedDataset, image: int, zeroed: np.ndarray | No
         values = np.where(zeroed, 0, values)
     picture = np.moveaxis(np.broadcast_to(values, (3, *values.shape[1:])) if _is_grey(data) else values, 0, 2)
     if zeroed is not None and _is_grey(data):
-        picture = np.where(zeroed[0][..., None], ZEROED, picture)
+        picture = np.where(zeroed[0][..., None], to_rgb(COLOUR), picture)
     axes.imshow(picture, interpolation="nearest")
     axes.set_axis_off()
 

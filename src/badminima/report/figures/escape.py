@@ -1,6 +1,5 @@
 """``fig_escape``: which recipes close the gap that an init opens."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,7 +30,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     inits = [init for init in settings.inits if init != BASELINE_INIT]
     recipes = [recipe for recipe in settings.recipes if recipe != BASELINE_RECIPE]
     height = 1.4 + (0.15 + 0.1 * len(inits)) * len(recipes)
-    figure, grid = plt.subplots(1, len(panels), figsize=(style.COLUMN_WIDTH * len(panels), height), squeeze=False)
+    figure, grid = style.panels(1, len(panels), height, style.COLUMN_WIDTH * len(panels))
     for axes, panel in zip(grid[0], panels, strict=True):
         _draw_panel(axes, style.rows_of(shown, panel), style.rows_of(counts, panel), recipes, inits)
         axes.set_title(style.cell_title(*panel))
@@ -50,35 +49,27 @@ def _draw_panel(axes: Axes, closed: pd.DataFrame, counts: pd.DataFrame, recipes:
     notes = []
     for offset, (init, (colour, marker)) in zip(offsets, style.look_of_inits(inits).items(), strict=True):
         of_init = closed[closed["init"] == init].set_index("recipe")
-        diverged = counts[counts["init"] == init].set_index("recipe")[["diverged", "seeds"]]
         if len(of_init) and np.isinf(of_init["high"]).all():
             notes.append(f"{style.init_label(init)}: no gap to close")
             of_init = of_init[:0]
-        for place, recipe in enumerate(rows):
-            row = place + offset
-            share = of_init.loc[recipe] if recipe in of_init.index else None
-            words = _words(diverged.loc[recipe]) if recipe in diverged.index else []
-            if share is None:
-                _write(axes, words, row, colour)
-            elif np.isinf(share["high"]):
-                _write(axes, [*words, "interval unbounded"], row, colour)
+        for cell in counts[(counts["init"] == init) & counts["recipe"].isin(rows)].to_dict("records"):
+            row, recipe, words = rows.index(cell["recipe"]) + offset, cell["recipe"], style.count_diverged(cell)
+            if recipe not in of_init.index:
+                _write(axes, [words], row, colour)
+            elif np.isinf(of_init.loc[recipe, "high"]):
+                _write(axes, [words, "interval unbounded"], row, colour)
             else:
-                _draw_share(axes, share, words, row, colour, marker)
+                _draw_share(axes, of_init.loc[recipe], words, row, colour, marker)
     baselines = counts[(counts["recipe"] == BASELINE_RECIPE) & counts["init"].isin([BASELINE_INIT, *inits])]
     notes += [
-        f"vanilla from {style.init_label(str(init))}: {words}"
-        for init, cell in baselines.set_index("init").iterrows()
-        for words in _words(cell)
+        f"vanilla from {style.init_label(cell['init'])}: {words}"
+        for cell in baselines.to_dict("records")
+        if (words := style.count_diverged(cell))
     ]
     _finish(axes, rows, notes)
 
 
-def _words(counts: pd.Series) -> list[str]:
-    """Return how many runs of a cell diverged, in words."""
-    return [f"{counts['diverged']} of {counts['seeds']} diverged"] if counts["diverged"] else []
-
-
-def _draw_share(axes: Axes, share: pd.Series, words: list[str], row: float, colour: str, marker: str) -> None:
+def _draw_share(axes: Axes, share: pd.Series, words: str, row: float, colour: str, marker: str) -> None:
     """Draw a mark with its interval, or a hollow mark for a single seed; add its words.
 
     A mean out of sight is a number beside an arrow.
@@ -90,21 +81,21 @@ def _draw_share(axes: Axes, share: pd.Series, words: list[str], row: float, colo
             if beyond:
                 axes.plot(edge, row, arrow, color=colour, markersize=4, clip_on=False)
     if mean < LEAST:
-        _write(axes, [f"\N{LEFTWARDS ARROW} \N{MINUS SIGN}{-mean:.1f}", *words], row, colour)
+        _write(axes, [f"\N{LEFTWARDS ARROW} \N{MINUS SIGN}{-mean:.1f}", words], row, colour)
     elif mean > MOST:
-        _write(axes, [*words, f"{mean:.1f} \N{RIGHTWARDS ARROW}"], row, colour, left=False)
+        _write(axes, [words, f"{mean:.1f} \N{RIGHTWARDS ARROW}"], row, colour, left=False)
     else:
         axes.plot(mean, row, marker, color=colour, markerfacecolor="white" if single else colour, markersize=4.5)
-        _write(axes, words, row, colour, left=mean > (LEAST + MOST) / 2)
+        _write(axes, [words], row, colour, left=mean > (LEAST + MOST) / 2)
 
 
 def _write(axes: Axes, words: list[str], row: float, colour: str, *, left: bool = True) -> None:
     """Write words at the left or right edge of a row, over what is drawn there."""
-    if words:
+    if any(words):
         axes.text(
             0.02 if left else 0.98,
             row,
-            ", ".join(words),
+            ", ".join(filter(None, words)),
             color=colour,
             fontsize=6.5,
             ha="left" if left else "right",
@@ -120,9 +111,7 @@ def _finish(axes: Axes, rows: list[str], notes: list[str]) -> None:
     for mark in (0, 1):
         axes.axvline(mark, color="#777777", linewidth=0.8, zorder=0)
     axes.set_xlim(LEFT, RIGHT)
-    axes.set_yticks(range(len(rows)), [style.recipe_label(recipe) for recipe in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.grid(axis="y", visible=False)
+    style.name_rows(axes, map(style.recipe_label, rows))
     axes.set_xlabel("\n".join(["share of the gap closed", *notes]))
     upper = axes.secondary_xaxis("top")
     upper.set_xticks([0, 1], ["as bad as vanilla\nfrom this start", "as good as vanilla\nfrom random"], fontsize=6.5)

@@ -1,6 +1,5 @@
 """``fig_label_noise``: do recipes lead away from a bad minimum, to a flatter one?"""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -8,7 +7,7 @@ from badminima.analysis.measures import tau_and_interval
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
-from badminima.report.figures.lines import draw_range, explain_lines, medians
+from badminima.report.figures.lines import draw_range, explain_lines, over_seeds
 
 ACCURACY, HESSIAN, COVARIANCE = STATISTICS = ("test_accuracy", "trace.hessian", "trace.noise_covariance")
 TRAIN = "train_accuracy"
@@ -31,23 +30,21 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     points[[ACCURACY, TRAIN]] *= 100
     points["end"] = points["epoch"] == points.groupby(RUN_KEYS)["epoch"].transform("max")
     points = points.merge(_correlations(points, settings), how="left")
-    curves = medians(points, [*STATISTICS, TRAIN])
-    rows = [tuple(row) for row in points[ROW].drop_duplicates().itertuples(index=False)]
-    figure, grid = plt.subplots(len(rows), 5, figsize=(style.PAGE_WIDTH, 1.9 * len(rows) + 0.6), squeeze=False)
+    curves = over_seeds(points, [*STATISTICS, TRAIN])
+    rows = style.settings_of(points, ROW)
+    figure, grid = style.panels(len(rows), 5, 1.9 * len(rows) + 0.6)
     for line, row in zip(grid, rows, strict=True):
         of_row = style.rows_of(curves, row)
-        for axes, statistic in zip([*line[:3], line[4]], [*STATISTICS, TRAIN], strict=True):
+        accuracy = style.accuracy_label(tables.runs)
+        labels = {ACCURACY: accuracy, HESSIAN: HESSIAN_LABEL, COVARIANCE: COVARIANCE_LABEL, TRAIN: "train accuracy (%)"}
+        for axes, (statistic, label) in zip([*line[:3], line[4]], labels.items(), strict=True):
             _draw_curves(axes, of_row[of_row["statistic"] == statistic], settings)
             axes.set_xlabel("epoch")
+            axes.set_ylabel(label)
         _draw_scatter(line[3], style.rows_of(points, row), settings)
         line[3].set_xlabel(COVARIANCE_LABEL)
-        for axes, label in zip(
-            line, (style.accuracy_label(tables.runs), HESSIAN_LABEL, COVARIANCE_LABEL), strict=False
-        ):
-            axes.set_ylabel(label)
-        line[3].set_ylabel(style.accuracy_label(tables.runs))
-        line[4].set_ylabel("train accuracy (%)")
-        line[0].set_title(f"{style.cell_title(*row[:2])}:\nfrom {style.init_label(row[2])}", loc="left")
+        line[3].set_ylabel(accuracy)
+        line[0].set_title(style.cell_title(*row), loc="left")
     for setting in dict.fromkeys(row[:2] for row in rows):
         _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting])
     style.legend_of_lines(figure, grid[0, 0], 5, title="recipe")

@@ -4,7 +4,6 @@
 random directions, normalized by filter.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -41,23 +40,16 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     runs = list(shown.groupby(RUN_KEYS, sort=False))
     tall = [(rows["y"].max() - rows["y"].min()) * PLANE_WIDTH / width for _, rows in runs]
     heights = [max(height + 1.0, 1.7) for height in tall]
-    figure, grid = plt.subplots(
-        len(runs),
-        2,
-        figsize=(style.PAGE_WIDTH, sum(heights) + 1.1),
-        squeeze=False,
-        height_ratios=heights,
-        width_ratios=[1.5, 1],
-    )
+    figure, grid = style.panels(len(runs), 2, sum(heights) + 1.1, height_ratios=heights, width_ratios=[1.5, 1])
     losses = planes["train_loss"].where(lambda loss: np.isfinite(loss)).clip(lower=FLOOR)
     levels = np.geomspace(losses.min(), losses.max() * 1.001, LEVELS)
     for (plane, path), (run, rows) in zip(grid, runs, strict=True):
-        dataset, model, init, recipe, seed = (str(name) for name in run)
         drawn = _draw_plane(plane, rows, levels)
         plane.set_xlim(planes["x"].min(), planes["x"].max())
         _draw_path(path, rows[rows["kind"] == "path"])
+        *setting, init, recipe, seed = map(str, run)
         words = f"{style.init_label(init)} init, {style.recipe_label(recipe)}, seed {seed}"
-        plane.set_title(f"{style.cell_title(dataset, model)}: {words}")
+        plane.set_title(f"{style.cell_title(*setting)}: {words}")
     bar = figure.colorbar(drawn, ax=grid[:, 0], location="bottom", shrink=0.8, aspect=40, pad=0.02)
     bar.set_ticks([10.0**power for power in range(-4, 5) if levels[0] <= 10.0**power <= levels[-1]])
     bar.set_label("training loss (nats)")
@@ -86,10 +78,9 @@ def _draw_plane(axes: Axes, rows: pd.DataFrame, levels: np.ndarray) -> QuadConto
 
 def _draw_path(axes: Axes, path: pd.DataFrame) -> None:
     """Draw train and test accuracy along the straight lines random - start - end."""
-    axes.plot(path["position"], path["train_accuracy"] * 100, color=style.COLOURS["random"], label="train")
-    axes.plot(
-        path["position"], path["test_accuracy"] * 100, color=style.COLOURS["adversarial"], linestyle="--", label="test"
-    )
+    for part, init, line in (("train", "random", "-"), ("test", "adversarial", "--")):
+        accuracy = path[f"{part}_accuracy"] * 100
+        axes.plot(path["position"], accuracy, color=style.LOOKS[init][0], linestyle=line, label=part)
     axes.set_xticks([0, 1, 2], ["random", "start", "end"])
     axes.set_xlabel("straight lines between the three")
     axes.set_ylabel("accuracy (%)")
@@ -102,7 +93,7 @@ def draw_filters(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
     All panels of losses have one scale, and so have those of accuracies.
     """
-    shown = _summary(_points(tables.layers, settings))
+    shown = _summary(tables.layers, settings)
     if shown.empty:
         return nothing_to_draw("no run has filter_landscape: see costs.csv", shown)
     rows = [
@@ -110,29 +101,25 @@ def draw_filters(tables: StudyTables, settings: FigureSettings) -> Drawing:
         for setting in style.settings_of(shown)
         for first in range(0, len(settings.recipes), ABREAST)
     ]
-    figure, grid = plt.subplots(
-        2 * len(rows),
-        min(len(settings.recipes), ABREAST),
-        figsize=(style.PAGE_WIDTH, 3.6 * len(rows) + 0.7),
-        squeeze=False,
-        height_ratios=[1.5, 1] * len(rows),
-    )
+    columns = min(len(settings.recipes), ABREAST)
+    ratios = [1.5, 1] * len(rows)
+    figure, grid = style.panels(2 * len(rows), columns, 3.6 * len(rows) + 0.7, height_ratios=ratios)
     losses = shown[shown["statistic"] == LOSS]
     scale = (losses["low"].min() / 1.5, losses["high"].max() * 1.5)
     for (setting, recipes), above, below in zip(rows, grid[::2], grid[1::2], strict=True):
-        for place, (loss, accuracy) in enumerate(zip(above, below, strict=True)):
-            if place >= len(recipes):
-                style.hide((loss, accuracy))
-                continue
-            of_recipe = style.rows_of(shown[shown["recipe"] == recipes[place]], setting)
-            _draw_lines(loss, of_recipe[of_recipe["statistic"] == LOSS], settings)
-            _draw_lines(accuracy, of_recipe[of_recipe["statistic"] == ACCURACY], settings)
+        for place, (recipe, loss, accuracy) in enumerate(zip(recipes, above, below, strict=False)):
+            of_recipe = style.rows_of(shown[shown["recipe"] == recipe], setting)
+            for axes, statistic in ((loss, LOSS), (accuracy, ACCURACY)):
+                of_panel = of_recipe[of_recipe["statistic"] == statistic]
+                for init, (colour, marker) in style.look_of_inits(settings.inits).items():
+                    look = {"marker": marker, "markevery": (0.1, 0.2), "markersize": 3.5}
+                    draw_range(axes, of_panel[of_panel["init"] == init], "t", "mean", colour, **look)
+                axes.tick_params(labelleft=place == 0)
             loss.set_yscale("log")
             loss.set_ylim(*scale)
             accuracy.set_ylim(0, 102)
-            loss.set_title(f"{style.cell_title(*setting)}\n{style.recipe_label(recipes[place])}")
-            loss.tick_params(labelbottom=False, labelleft=place == 0)
-            accuracy.tick_params(labelleft=place == 0)
+            loss.set_title(f"{style.cell_title(*setting)}\n{style.recipe_label(recipe)}")
+            loss.tick_params(labelbottom=False)
             accuracy.set_xlabel("distance, in norms of filters")
         above[0].set_ylabel("training loss (nats)")
         below[0].set_ylabel("training accuracy (%)")
@@ -142,21 +129,20 @@ def draw_filters(tables: StudyTables, settings: FigureSettings) -> Drawing:
     return Drawing(figure, shown)
 
 
-def _points(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
-    """Return the values along each line: losses above the floor, accuracies in percent."""
+def _summary(layers: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
+    """Return mean and range of each cell's lines, at points where no line overflows.
+
+    Losses are above the floor, and their means geometric; accuracies are in percent.
+    """
     points = style.of_figure(layers[layers["statistic"].isin([LOSS, ACCURACY])], settings)
-    distance = points["tensor"].astype(str).str.replace(r"^\d+:", "", regex=True)
     is_loss = points["statistic"] == LOSS
-    values = points["value"].clip(lower=FLOOR).where(is_loss, 100 * points["value"])
-    return points.assign(t=pd.to_numeric(distance), value=values)
-
-
-def _summary(points: pd.DataFrame) -> pd.DataFrame:
-    """Return mean and range of each cell's lines, at points where no line overflows."""
-    keys = [*CELL_KEYS, "statistic", "t"]
-    losses = points["statistic"] == LOSS
-    drawn = np.log(points["value"].where(losses, 1.0)).where(losses, points["value"])
-    groups = points.assign(drawn=drawn).groupby(keys, sort=False)
+    value = points["value"].clip(lower=FLOOR).where(is_loss, 100 * points["value"])
+    points = points.assign(
+        t=pd.to_numeric(points["tensor"].astype(str).str.replace(r"^\d+:", "", regex=True)),
+        value=value,
+        drawn=np.log(value.where(is_loss, 1)).where(is_loss, value),
+    )
+    groups = points.groupby([*CELL_KEYS, "statistic", "t"], sort=False)
     shown = groups.agg(
         mean=("drawn", "mean"),
         low=("value", "min"),
@@ -166,9 +152,3 @@ def _summary(points: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
     shown["mean"] = np.exp(shown["mean"]).where(shown["statistic"] == LOSS, shown["mean"])
     return shown[shown["lines"] == shown.groupby(CELL_KEYS)["lines"].transform("max")]
-
-
-def _draw_lines(axes: Axes, shown: pd.DataFrame, settings: FigureSettings) -> None:
-    for init, (colour, marker) in style.look_of_inits(settings.inits).items():
-        line = shown[shown["init"] == init]
-        draw_range(axes, line, "t", "mean", colour, marker=marker, markevery=(0.1, 0.2), markersize=3.5)

@@ -4,10 +4,10 @@
 attacks, of noise, and of the data's own corruptions.
 """
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -39,11 +39,9 @@ def draw_curves(tables: StudyTables, settings: FigureSettings) -> Drawing:
     lines mark drops of the learning rate.
     """
     histories = style.of_figure(tables.histories, settings)
-    shown = _summary(histories)
+    shown = over_seeds(histories, ACCURACIES, "mean").rename(columns={"value": "mean"})
     rows = style.settings_of(shown)
-    figure, grid = plt.subplots(
-        len(rows), 2, figsize=(style.PAGE_WIDTH, 2.5 * len(rows) + 0.7), squeeze=False, sharex="row", sharey="row"
-    )
+    figure, grid = style.panels(len(rows), 2, 2.5 * len(rows) + 0.7, sharex="row", sharey="row")
     for line, setting in zip(grid, rows, strict=True):
         labels = ["train accuracy (%)", style.accuracy_label(tables.runs)]
         for axes, statistic, label in zip(line, ACCURACIES, labels, strict=True):
@@ -79,15 +77,6 @@ def _mark_drops(axes: Axes, histories: pd.DataFrame) -> None:
         axes.axvline(epoch, color="#777777", linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=1)
 
 
-def _summary(histories: pd.DataFrame) -> pd.DataFrame:
-    """Return mean and range over seeds of each accuracy at each evaluated epoch."""
-    tidy = histories.melt(
-        id_vars=[*CELL_KEYS, "epoch"], value_vars=ACCURACIES, var_name="statistic", value_name="value"
-    )
-    groups = tidy.groupby([*CELL_KEYS, "statistic", "epoch"], sort=False)["value"]
-    return groups.agg(mean="mean", low="min", high="max", seeds="size").reset_index()
-
-
 def draw_robustness(tables: StudyTables, settings: FigureSettings) -> Drawing:
     """Draw a panel per (dataset, model) and way of disturbing the test images."""
     shown = _strengths(tables, settings)
@@ -97,14 +86,13 @@ def draw_robustness(tables: StudyTables, settings: FigureSettings) -> Drawing:
         (setting, kind) for setting in style.settings_of(tables.runs) for kind in KINDS if (shown["kind"] == kind).any()
     ]
     rows = -(-len(panels) // COLUMNS)
-    figure, grid = plt.subplots(rows, COLUMNS, figsize=(style.PAGE_WIDTH, 1.9 * rows + 0.6), squeeze=False, sharey=True)
+    figure, grid = style.panels(rows, COLUMNS, 1.9 * rows + 0.6, sharey=True)
     for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
         draw_lines(axes, style.rows_of(shown[shown["kind"] == kind], setting), "strength", settings)
         axes.set_ylim(0, 101)
         axes.set_xlabel(KINDS[kind])
         if kind == panels[0][1]:
             axes.set_title(style.cell_title(*setting))
-    style.hide(grid.flat[len(panels) :])
     for line in grid:
         line[0].set_ylabel("test accuracy (%)")
     style.legend_of_lines(figure, grid[0, 0], len(settings.inits), handlelength=2.6)
@@ -119,20 +107,20 @@ def _strengths(tables: StudyTables, settings: FigureSettings) -> pd.DataFrame:
     cells = cells[cells["statistic"].str.startswith(PREFIX)]
     if cells.empty:
         return cells
-    parts = cells["statistic"].str.removeprefix(PREFIX).str.rpartition("_")
-    measured = cells.assign(kind=parts[0], strength=pd.to_numeric(parts[2], errors="coerce"))
+    parts = cells["statistic"].str.extract(rf"^{PREFIX}(\w+)_([\d.]+)$")
+    measured = cells.assign(kind=parts[0], strength=parts[1].astype(float))
+    measured = measured[measured["kind"].isin(KINDS)]
     clean = cells[cells["statistic"] == f"{PREFIX}clean"].assign(strength=0.0)
-    kinds = [kind for kind in KINDS if (measured["kind"] == kind).any()]
-    shown = pd.concat([measured[measured["kind"].isin(kinds)], *(clean.assign(kind=kind) for kind in kinds)])
+    shown = pd.concat([measured, *(clean.assign(kind=kind) for kind in measured["kind"].unique())])
     return shown.sort_values(["dataset", "model", "kind", "init", "recipe", "strength"], ignore_index=True)
 
 
-def medians(histories: pd.DataFrame, statistics: list[str]) -> pd.DataFrame:
-    """Return each cell's median and range over seeds, by statistic and epoch."""
+def over_seeds(histories: pd.DataFrame, statistics: Sequence[str], middle: str = "median") -> pd.DataFrame:
+    """Return each cell's median or mean, and range, over seeds, by statistic and epoch."""
     keys = [*CELL_KEYS, "epoch"]
     tidy = histories.melt(id_vars=keys, value_vars=statistics, var_name="statistic", value_name="value").dropna()
     groups = tidy.groupby([*CELL_KEYS, "statistic", "epoch"], sort=False)["value"]
-    return groups.agg(value="median", low="min", high="max", seeds="size").reset_index()
+    return groups.agg(value=middle, low="min", high="max", seeds="size").reset_index()
 
 
 def draw_range(axes: Axes, curve: pd.DataFrame, over: str, middle: str, colour: str, **look: Any) -> None:
@@ -167,7 +155,7 @@ def draw_lines(axes: Axes, shown: pd.DataFrame, over: str, settings: FigureSetti
         spread: whether markers stand a few to a line, at other places on each, and not on every point.
     """
     looks = style.look_of_inits(settings.inits)
-    percent = shown.assign(**{name: shown[name] * 100 for name in ("mean", "low", "high")})
+    percent = style.percent(shown)
     for init, (position, recipe) in product(settings.inits, enumerate(settings.recipes)):
         colour, marker = looks[init]
         draw_range(

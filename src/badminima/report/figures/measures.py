@@ -7,8 +7,6 @@ against what was measured of it.
 from textwrap import wrap
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -62,7 +60,6 @@ MEASURES = (
     "units.effective_rank",
     "privacy.auc",
 )
-LOGARITHMIC = ("distance.relative", "sharpness.trace", "sharpness.asam")
 ABREAST = 4
 GAP = "gap"
 
@@ -75,24 +72,22 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     shown = _grouped(_weakest(shown.reset_index(drop=True)))
     panels = style.settings_of(shown)
     lines = _lines(shown)
-    figure, grid = plt.subplots(1, 2, figsize=(style.PAGE_WIDTH, 1.1 + ROW * len(lines)), sharey=True)
-    if len(panels) == 1:
-        for axes, side in zip(grid, SIDES, strict=True):
+    figure, ((left, right),) = style.panels(1, 2, 1.1 + ROW * len(lines), sharey=True)
+    for axes, side in zip((left, right), SIDES, strict=True):
+        if len(panels) == 1:
             _draw_side(axes, shown, lines, side)
-        grid[0].set_title(f"{style.cell_title(*panels[0])}: {shown['runs'].max()} runs")
-        grid[1].set_title(f"{shown['pairs'].max()} pairs")
+        else:
+            _draw_colours(axes, shown, lines, side, panels)
+        axes.tick_params(axis="y", length=0)
+    note = "a column per dataset and network; white: as good as chance"
+    if len(panels) == 1:
+        left.set_title(f"{style.cell_title(*panels[0])}: {shown['runs'].max()} runs")
+        right.set_title(f"{shown['pairs'].max()} pairs")
         confidence = settings.statistics.confidence
         note = f"dot: estimate \u00b7 bar: {confidence:.0%} interval \u00b7 yellow: looks at test images"
-    else:
-        for axes, side in zip(grid, SIDES, strict=True):
-            _draw_colours(axes, shown, lines, side, panels)
-        note = "a column per dataset and network; white: as good as chance"
-    grid[0].set_yticks(range(len(lines)), [text for text, _ in lines], fontsize=6)
-    for label, (_, measure) in zip(grid[0].get_yticklabels(), lines, strict=True):
+    style.name_rows(left, (text for text, _ in lines), fontsize=6)
+    for label, (_, measure) in zip(left.get_yticklabels(), lines, strict=True):
         label.set_fontweight("normal" if measure else "bold")
-    grid[0].set_ylim(len(lines) - 0.5, -0.5)
-    for axes in grid:
-        axes.tick_params(axis="y", length=0)
     style.note_below(figure, note)
     return Drawing(figure, shown)
 
@@ -108,10 +103,10 @@ def _grouped(shown: pd.DataFrame) -> pd.DataFrame:
     """Sort measures by group and, in it, by their mean tau."""
     order = {group: place for place, group in enumerate(GROUPS)}
     group = shown["measure"].str.partition(".")[0]
-    mean = shown.groupby("measure")["tau"].transform("mean")
     shown = shown.assign(group=group, label=[described(name).label for name in shown["measure"]])
-    keys = shown.assign(order=group.map(order).fillna(len(order)), mean=mean)
-    return shown.loc[keys.sort_values(["order", "group", "mean"], ascending=[True, True, False], kind="stable").index]
+    keys = pd.DataFrame({"order": group.map(order).fillna(len(order)), "group": group})
+    keys["mean"] = -shown.groupby("measure")["tau"].transform("mean")
+    return shown.loc[keys.sort_values([*keys], kind="stable").index]
 
 
 def _lines(shown: pd.DataFrame) -> list[tuple[str, str]]:
@@ -132,12 +127,10 @@ def _draw_side(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], sid
     places = {measure: place for place, (_, measure) in enumerate(lines)}
     for seen, colour in COLOURS.items():
         part = rows[rows["uses_test_images"] == seen]
-        ends = [part[f"{side.column}_low"], part[f"{side.column}_high"]]
-        errors = [part[side.column] - ends[0], ends[1] - part[side.column]]
         axes.errorbar(
             part[side.column],
             part["measure"].map(places),
-            xerr=np.maximum(errors, 0),
+            xerr=style.bars(part, side.column, f"{side.column}_low", f"{side.column}_high"),
             fmt="o",
             color=colour,
             markersize=3,
@@ -150,7 +143,7 @@ def _draw_side(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], sid
 
 
 def _draw_colours(
-    axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], side: Side, panels: list[tuple[str, str]]
+    axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], side: Side, panels: list[tuple[str, ...]]
 ) -> None:
     """Draw a field of colour for each measure and (dataset, model)."""
     wide = rows.pivot(index="measure", columns=["dataset", "model"], values=side.column)
@@ -183,19 +176,11 @@ def draw_scatter(tables: StudyTables, settings: FigureSettings) -> Drawing:
     groups = list(runs.groupby(["dataset", "model"], sort=False))
     columns = min(ABREAST, len(names))
     lines = -(-len(names) // columns)
-    figure, grid = plt.subplots(
-        lines * len(groups),
-        columns,
-        figsize=(style.PAGE_WIDTH, 1.75 * lines * len(groups) + 0.6),
-        squeeze=False,
-        sharey=True,
-    )
+    figure, grid = style.panels(lines * len(groups), columns, 1.75 * lines * len(groups) + 0.6, sharey=True)
     for place, ((dataset, model), rows) in enumerate(groups):
         block = grid[place * lines : (place + 1) * lines]
         for axes, name in zip(block.flat, names, strict=False):
             _draw_points(axes, rows, name, settings, tables.measures)
-        for axes in block.flat[len(names) :]:
-            axes.set_visible(False)
         for line in block:
             line[0].set_ylabel("train minus test\naccuracy (points)")
         block[0][0].set_title(style.cell_title(str(dataset), str(model)), loc="left")
@@ -209,7 +194,7 @@ def draw_scatter(tables: StudyTables, settings: FigureSettings) -> Drawing:
 
 def _draw_points(axes: Axes, rows: pd.DataFrame, name: str, settings: FigureSettings, measures: pd.DataFrame) -> None:
     scale = 100 if described(name).is_fraction else 1
-    if name in LOGARITHMIC:
+    if name in style.LOGARITHMIC:
         rows = rows[rows[name] > 0]
     error = standard_error_of(name)
     for init, (colour, marker) in style.look_of_inits(settings.inits).items():
@@ -225,7 +210,7 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, name: str, settings: FigureSett
             markeredgewidth=0.4,
             elinewidth=0.6,
         )
-    if name in LOGARITHMIC and len(rows):
+    if name in style.LOGARITHMIC and len(rows):
         style.log_axis(axes)
     label = described(name).label + (" (%)" if scale == 100 else "")
     axes.set_xlabel("\n".join(wrap(label, 24)), fontsize=7)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -10,7 +9,7 @@ from badminima.analysis.mechanism import ACCURACY, paths_table, verdicts_table
 from badminima.analysis.tables import RUN_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
-from badminima.report.figures.lines import draw_range, explain_lines, medians
+from badminima.report.figures.lines import draw_range, explain_lines, over_seeds
 
 # Candidates: name in the history -> name for readers.
 CANDIDATES = {
@@ -50,16 +49,16 @@ def draw(tables: StudyTables, settings: FigureSettings, candidates: Mapping[str,
         return nothing_to_draw("no run was measured along its path: see the logs of train", chosen)
     paths = paths_table(histories, tables.gaps, names, settings.statistics, settings.root_seed)
     verdicts = verdicts_table(paths)
-    curves = medians(histories, [ACCURACY, *names]).rename(columns={"statistic": "measure"})
-    starts = list(histories[["dataset", "model", "init"]].drop_duplicates().itertuples(index=False, name=None))
+    curves = over_seeds(histories, [ACCURACY, *names]).rename(columns={"statistic": "measure"})
+    starts = style.settings_of(histories, ["dataset", "model", "init"])
     rows = -(-(len(names) + 1) // COLUMNS)
     height = 1.75 * rows * len(starts) + 0.6
-    figure, grid = plt.subplots(rows * len(starts), COLUMNS, figsize=(style.PAGE_WIDTH, height), squeeze=False)
+    figure, grid = style.panels(rows * len(starts), COLUMNS, height)
     for block, start in zip(grid.reshape(len(starts), -1), starts, strict=True):
         of_start = (style.rows_of(table, start) for table in (curves, paths, verdicts))
         _draw_block(list(block), settings, {name: candidates[name] for name in names}, *of_start)
         block[0].set_ylabel(style.accuracy_label(tables.runs))
-        block[0].set_title(f"{style.cell_title(*start[:2])}:\nfrom {style.init_label(start[2])}", loc="left")
+        block[0].set_title(style.cell_title(*start), loc="left")
     style.legend_of_lines(figure, grid[0, 0], 5, title="recipe (solid: escapes, dotted: stays, dashed: unclear)")
     explain_lines(figure, "median", "band: their range", int(curves["seeds"].max()))
     shown = {"curve": curves, "path": paths, "verdict": verdicts}
@@ -91,7 +90,6 @@ def _draw_block(
     for axes, (_, verdict) in zip(block[1:], verdicts.iterrows(), strict=False):
         axes.set_ylabel(names[verdict["measure"]])
         axes.set_title(_met(verdict), fontsize="small", fontweight="bold" if verdict["tells"] else "normal")
-    style.hide(block[len(names) + 1 :])
 
 
 def _met(verdict: pd.Series) -> str:

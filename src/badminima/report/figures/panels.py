@@ -1,8 +1,5 @@
 """Figures of cells: every recipe from every init, a panel per statistic or network."""
 
-from dataclasses import dataclass
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,90 +10,75 @@ from badminima.analysis.tables import CELL_KEYS, StudyTables
 from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
 
-
-@dataclass(frozen=True)
-class Panel:
-    """A statistic of a figure; fractions are in percent.
-
-    Attributes:
-        label: of its axis.
-        logarithmic: whether the axis is, with geometric means and intervals made on it.
-        line: where to draw a line: what a coin, or no difference, would give.
-        from_zero: whether the axis begins at 0.
-    """
-
-    label: str
-    logarithmic: bool = False
-    line: float | None = None
-    from_zero: bool = False
-
-
-AUC = Panel("membership inference,\nAUC (%; line: chance)", line=50)
-# By the kind of figure, then by statistic. Distances and traces span factors of ten between recipes.
+PRIVACY_AUC = "membership inference,\nAUC (%; line: chance)"
+# By the kind of figure: statistic -> label of its axis. Fractions are in percent.
 PANELS = {
     "distance": {
-        "distance.relative": Panel("distance from start,\nover the norm of the start", logarithmic=True),
-        "norm.end": Panel("norm at the end\n(dashed: at the start)", from_zero=True),
-        "distance.angle": Panel("angle to start (degrees)", logarithmic=True),
+        "distance.relative": "distance from start,\nover the norm of the start",
+        "norm.end": "norm at the end\n(dashed: at the start)",
+        "distance.angle": "angle to start (degrees)",
     },
     "complexity": {
-        "complexity.log_product_spectral_over_margin": Panel("log product of spectral norms$^2$\nover margin$^2$"),
-        "complexity.log_path_norm_over_margin": Panel("log path norm over margin$^2$"),
-        "complexity.fisher_rao": Panel("Fisher-Rao norm"),
+        "complexity.log_product_spectral_over_margin": "log product of spectral norms$^2$\nover margin$^2$",
+        "complexity.log_path_norm_over_margin": "log path norm over margin$^2$",
+        "complexity.fisher_rao": "Fisher-Rao norm",
     },
     "sharpness": {
-        "sharpness.trace": Panel("trace of the Hessian", logarithmic=True),
-        "sharpness.asam": Panel("worst rise of the loss near by,\nrelative to each weight (nats)", logarithmic=True),
-        "sharpness.pac_bayes_sigma_magnitude": Panel("tolerated noise, relative\nto each weight (PAC-Bayes)"),
+        "sharpness.trace": "trace of the Hessian",
+        "sharpness.asam": "worst rise of the loss near by,\nrelative to each weight (nats)",
+        "sharpness.pac_bayes_sigma_magnitude": "tolerated noise, relative\nto each weight (PAC-Bayes)",
     },
     "memory": {
-        "memory.confusing_accuracy": Panel("accuracy on the\nconfusing set (%)", from_zero=True),
-        "memory.kept": Panel("wrong labels of the start\nthat the end still gives (%)", from_zero=True),
-        "privacy.auc": AUC,
+        "memory.confusing_accuracy": "accuracy on the\nconfusing set (%)",
+        "memory.kept": "wrong labels of the start\nthat the end still gives (%)",
+        "privacy.auc": PRIVACY_AUC,
     },
     "privacy": {
-        "privacy.auc": AUC,
-        "privacy.advantage": Panel("advantage at the best\nthreshold (%)", line=0),
-        "privacy.loss_gap": Panel("loss on test minus\ntraining images (nats)", line=0),
+        "privacy.auc": PRIVACY_AUC,
+        "privacy.advantage": "advantage at the best\nthreshold (%)",
+        "privacy.loss_gap": "loss on test minus\ntraining images (nats)",
     },
     "units": {
-        "units.dead": Panel("units that never fire (%)"),
-        "units.always_on": Panel("units that always fire (%)"),
-        "units.effective_rank": Panel("effective rank of\nthe last features"),
+        "units.dead": "units that never fire (%)",
+        "units.always_on": "units that always fire (%)",
+        "units.effective_rank": "effective rank of\nthe last features",
     },
 }
+FROM_ZERO = ("norm.end", "memory.confusing_accuracy", "memory.kept")
+# What a coin, or no difference, would give.
+CHANCE = {"privacy.auc": 50, "privacy.advantage": 0, "privacy.loss_gap": 0}
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
-    """Draw seeds, means and intervals: a row per (dataset, model), a panel per statistic."""
-    panels = PANELS[settings.kind]
-    missing = [name for name in panels if name not in tables.runs]
+    """Draw seeds, means and intervals: a row per (dataset, model), a panel per statistic.
+
+    On a logarithmic axis means are geometric, with intervals made on it.
+    """
+    labels = PANELS[settings.kind]
+    missing = [name for name in labels if name not in tables.runs]
     if missing:
         return nothing_to_draw(f"no run has {', '.join(missing)}: see costs.csv", pd.DataFrame({"missing": missing}))
-    chosen = {name: _chosen(tables, settings, name, panel.logarithmic) for name, panel in panels.items()}
+    chosen = {name: _chosen(tables, settings, name) for name in labels}
     rows = style.settings_of(tables.runs)
     height = 1.1 + style.height_of_rows(settings.recipes, settings.inits)
-    figure, grid = plt.subplots(
-        len(rows), len(panels), figsize=(style.PAGE_WIDTH, height * len(rows)), squeeze=False, sharey=True
-    )
+    figure, grid = style.panels(len(rows), len(labels), height * len(rows), sharey=True)
     for line, setting in zip(grid, rows, strict=True):
-        for axes, (name, panel) in zip(line, panels.items(), strict=True):
+        for axes, (name, label) in zip(line, labels.items(), strict=True):
             seeds, cells = (style.rows_of(table, setting) for table in chosen[name])
             style.draw_cells(axes, seeds, cells, settings.recipes, settings.inits)
-            axes.set_xlabel(panel.label)
-            if panel.logarithmic and len(seeds):
+            axes.set_xlabel(label)
+            if name in style.LOGARITHMIC and len(seeds):
                 style.log_axis(axes)
-            if panel.line is not None:
-                axes.axvline(panel.line, color="#777777", linewidth=0.8, zorder=0)
-            if panel.from_zero:
+            if name in CHANCE:
+                axes.axvline(CHANCE[name], color="#777777", linewidth=0.8, zorder=0)
+            if name in FROM_ZERO:
                 axes.set_xlim(left=0)
             if name == "norm.end":
                 _mark_start_norms(axes, style.rows_of(tables.runs, setting), settings.inits)
-        line[len(panels) // 2].set_title(style.cell_title(*setting))
+        line[len(labels) // 2].set_title(style.cell_title(*setting))
     style.init_legend(figure, settings.inits)
-    logarithmic = any(panel.logarithmic for panel in panels.values())
-    mean = "mean (geometric on logarithmic axes)" if logarithmic else "mean"
-    style.explain_marks(figure, chosen[next(iter(panels))][1], settings.statistics.confidence, mean)
+    mean = "mean (geometric on logarithmic axes)" if {*labels} & {*style.LOGARITHMIC} else "mean"
+    style.explain_marks(figure, chosen[next(iter(labels))][1], settings.statistics.confidence, mean)
     return Drawing(figure, pd.concat([style.table_of_cells(*pair) for pair in chosen.values()], ignore_index=True))
 
 
@@ -107,24 +89,19 @@ def draw_ablation(tables: StudyTables, settings: FigureSettings) -> Drawing:
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
     height = 1.2 + style.height_of_rows(settings.recipes, settings.inits)
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(style.COLUMN_WIDTH * columns, height * rows), squeeze=False, sharey=True
-    )
+    figure, grid = style.panels(rows, columns, height * rows, style.COLUMN_WIDTH * columns, sharey=True)
     for axes, panel in zip(grid.flat, panels, strict=False):
         points, means = (style.percent(style.rows_of(table, panel)) for table in (seeds, cells))
         style.draw_cells(axes, points, means, settings.recipes, settings.inits)
         axes.set_title(style.cell_title(*panel))
         axes.set_xlabel(style.accuracy_label(tables.runs))
         axes.set_xlim(right=min(axes.get_xlim()[1], 100.5))
-    style.hide(grid.flat[len(panels) :])
     style.init_legend(figure, settings.inits)
     style.explain_marks(figure, cells, settings.statistics.confidence)
     return Drawing(figure, style.table_of_cells(seeds, cells))
 
 
-def _chosen(
-    tables: StudyTables, settings: FigureSettings, statistic: str, logarithmic: bool
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _chosen(tables: StudyTables, settings: FigureSettings, statistic: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the seeds and cells of a statistic as they are drawn.
 
     On a logarithmic axis these are the seeds above zero, and geometric means with intervals made on it. A cell with a
@@ -133,7 +110,7 @@ def _chosen(
     seeds, cells = style.shown_cells(tables, settings, statistic)
     if described(statistic).is_fraction:
         return style.percent(seeds), style.percent(cells)
-    if not logarithmic:
+    if statistic not in style.LOGARITHMIC:
         return seeds, cells
     for place, cell in cells.iterrows():
         of_cell = (seeds[CELL_KEYS] == cell[CELL_KEYS]).all(axis=1) & seeds["value"].notna()

@@ -4,7 +4,6 @@
 travels for it.
 """
 
-import matplotlib.pyplot as plt
 import pandas as pd
 
 from badminima.analysis.tables import StudyTables
@@ -26,9 +25,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     shown = histories[COLUMNS]
     looks = style.look_of_inits(shown["init"].unique())
     rows = style.settings_of(shown)
-    figure, grid = plt.subplots(
-        len(rows), 2, figsize=(style.PAGE_WIDTH, 2.1 * len(rows) + 0.8), squeeze=False, sharex="row"
-    )
+    figure, grid = style.panels(len(rows), 2, 2.1 * len(rows) + 0.8, sharex="row")
     for line, setting in zip(grid, rows, strict=True):
         for axes, (name, label) in zip(line, PANELS.items(), strict=True):
             for (init, _), of_seed in style.rows_of(shown, setting).groupby(["init", "seed"], sort=False):
@@ -60,7 +57,7 @@ def draw_memorisation(tables: StudyTables, settings: FigureSettings) -> Drawing:
     }
     shown = pd.concat([_curves(histories, name) for name in panels], ignore_index=True)
     rows, looks = style.settings_of(shown), style.look_of_inits(histories["init"].unique())
-    figure, grid = plt.subplots(len(rows), 4, figsize=(style.PAGE_WIDTH, 1.8 * len(rows) + 0.5), squeeze=False)
+    figure, grid = style.panels(len(rows), 4, 1.8 * len(rows) + 0.5)
     for line, setting in zip(grid, rows, strict=True):
         of_row = style.rows_of(shown, setting)
         for axes, (name, label) in zip(line, panels.items(), strict=True):

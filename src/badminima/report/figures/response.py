@@ -1,11 +1,10 @@
 """``fig_response``: test accuracy against a number by which inits or recipes differ."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,6 +21,8 @@ from badminima.report.figures import Drawing, style
 CROWDED = 0.1
 # How far lines stand apart, in points; seeds stand a little to the left of their mean.
 STEP = 6
+LOOKS = {"init": style.look_of_inits, "recipe": style.look_of_recipes}
+LABELS = {"init": style.init_label, "recipe": style.recipe_label}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ class Plan:
         placed, line: column of the names that stand along it, and of those that tell lines apart.
         references: names of that column that stand nowhere along it.
         looks: colour and marker of each line.
-        placed_label, line_label: names for readers.
     """
 
     doses: Doses
@@ -41,8 +41,6 @@ class Plan:
     line: str
     references: list[str]
     looks: Mapping[str, tuple[str, str]]
-    placed_label: Callable[[str], str]
-    line_label: Callable[[str], str]
 
 
 def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
@@ -56,12 +54,12 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
     widths = [0.18 * len(plan.references), 1.0] if plan.references else [1.0]
-    figure, grid = plt.subplots(
+    figure, grid = style.panels(
         rows,
         columns * len(widths),
-        figsize=(style.COLUMN_WIDTH * columns * (1 + 0.1 * len(plan.references)), 2.9 * rows),
+        2.9 * rows,
+        style.COLUMN_WIDTH * columns * (1 + 0.1 * len(plan.references)),
         width_ratios=widths * columns,
-        squeeze=False,
     )
     pairs = grid.reshape(rows * columns, len(widths))
     for pair, panel in zip(pairs, panels, strict=False):
@@ -69,7 +67,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         if plan.references:
             places = {name: float(place) for place, name in enumerate(plan.references)}
             _draw_points(pair[0], plan, places, *values, "none")
-            pair[0].set_xticks(range(len(places)), map(plan.placed_label, places), rotation=35, ha="right")
+            pair[0].set_xticks(range(len(places)), map(LABELS[plan.placed], places), rotation=35, ha="right")
             pair[0].set_xlim(-0.5, len(places) - 0.5)
             pair[-1].sharey(pair[0])
             pair[-1].spines["left"].set_visible(False)
@@ -80,7 +78,6 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         _set_limits(pair[0], plan, *values)
         pair[-1].set_title(style.cell_title(*panel))
         pair[0].set_ylabel(style.accuracy_label(tables.runs))
-    style.hide(pairs[len(panels) :].flat)
     _legend(figure, plan)
     style.explain_marks(figure, cells, settings.statistics.confidence)
     positions = {name: value for series in plan.doses.series for name, value in series.items()}
@@ -91,31 +88,25 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
 def _plan(settings: FigureSettings) -> Plan:
     doses = settings.doses
     assert doses is not None, "load_config refuses a response without doses"
-    placed = {name for series in doses.series for name in series}
-    if doses.axis == "inits":
-        references = [init for init in settings.inits if init not in placed]
-        looks = style.look_of_recipes(settings.recipes)
-        return Plan(doses, "init", "recipe", references, looks, style.init_label, style.recipe_label)
-    references = [recipe for recipe in settings.recipes if recipe not in placed]
-    return Plan(
-        doses, "recipe", "init", references, style.look_of_inits(settings.inits), style.recipe_label, style.init_label
-    )
+    standing = {name for series in doses.series for name in series}
+    names = {"init": settings.inits, "recipe": settings.recipes}
+    placed, line = ("init", "recipe") if doses.axis == "inits" else ("recipe", "init")
+    references = [name for name in names[placed] if name not in standing]
+    return Plan(doses, placed, line, references, LOOKS[line](names[line]))
 
 
 def _draw_points(
     axes: Axes, plan: Plan, positions: Mapping[str, float], seeds: pd.DataFrame, cells: pd.DataFrame, line_style: Any
 ) -> None:
-    """Draw seeds as circles, means joined with their intervals, lines a little apart."""
+    """Draw seeds as circles, means joined, lines a little apart; count diverged runs at the lower edge."""
     seeds, cells = (
-        table[table[plan.placed].isin(list(positions))].assign(position=table[plan.placed].map(positions))
-        for table in (seeds, cells)
+        table.assign(position=table[plan.placed].map(positions)).dropna(subset=["position"]) for table in (seeds, cells)
     )
     shifts = STEP * (np.arange(len(plan.looks)) - (len(plan.looks) - 1) / 2)
     for (name, (colour, marker)), shift in zip(plan.looks.items(), shifts, strict=True):
+        figure = axes.get_figure(root=True)
         left, right = (
-            offset_copy(
-                axes.transData, fig=axes.get_figure(root=True), x=shift + side * style.APART * STEP, units="points"
-            )
+            offset_copy(axes.transData, fig=figure, x=shift + side * style.APART * STEP, units="points")
             for side in (-1, 1)
         )
         of_seeds = seeds[seeds[plan.line] == name]
@@ -124,7 +115,7 @@ def _draw_points(
         axes.errorbar(
             of_cells["position"],
             of_cells["mean"],
-            yerr=[of_cells["mean"] - of_cells["low"], of_cells["high"] - of_cells["mean"]],
+            yerr=style.bars(of_cells),
             color=colour,
             marker=marker,
             linestyle=line_style,
@@ -132,17 +123,11 @@ def _draw_points(
             transform=right,
             **style.MEAN_LOOK,
         )
-    _count_diverged(axes, plan, positions, cells)
-
-
-def _count_diverged(axes: Axes, plan: Plan, positions: Mapping[str, float], cells: pd.DataFrame) -> None:
-    """Count the diverged runs of each cell at the lower edge."""
-    for name, position in positions.items():
-        diverged = cells[(cells[plan.placed] == name) & (cells["diverged"] > 0)]
+    for _, diverged in cells[cells["diverged"] > 0].groupby("position"):
         for line, row in enumerate(diverged.to_dict("records")):
             axes.annotate(
                 f"{row['diverged']}/{row['seeds']} diverged",
-                (position, 0.01),
+                (row["position"], 0.01),
                 (0, 7 * line),
                 xycoords=axes.get_xaxis_transform(),
                 textcoords="offset points",
@@ -174,46 +159,37 @@ def _set_scale(axes: Axes, plan: Plan) -> None:
     ticks = sorted({value for series in plan.doses.series for value in series.values()})
     least, most = next(value for value in ticks if value > 0), ticks[-1]
     label = plan.doses.over.replace("_", " ")
+    margin = (most / least) ** 0.12
+    limits = least / margin, most * margin
     if most / least < 5:
         margin = 0.12 * (most - ticks[0])
         limits = ticks[0] - margin, most + margin
+    elif ticks[0] == 0:
+        axes.set_xscale("symlog", linthresh=least, linscale=0.5)
+        limits = -0.35 * least, most * margin
     else:
-        margin = (most / least) ** 0.12
-        if ticks[0] == 0:
-            axes.set_xscale("symlog", linthresh=least, linscale=0.5)
-            limits = -0.35 * least, most * margin
-        else:
-            axes.set_xscale("log")
-            limits = least / margin, most * margin
+        axes.set_xscale("log")
     places = axes.get_xaxis().get_transform().transform(np.array(ticks))
     if np.diff(places).min(initial=np.inf) < CROWDED * (places[-1] - places[0]):
         label = f"{label} (not to scale)"
-        limits = _space_evenly(axes, ticks)
+        values = np.array([2 * ticks[0] - ticks[1], *ticks, 2 * ticks[-1] - ticks[-2]])
+        places = np.arange(len(values))
+        functions = (lambda value: np.interp(value, values, places), lambda place: np.interp(place, places, values))
+        axes.set_xscale("function", functions=functions)
+        # Half a step beyond the outermost.
+        limits = (values[0] + values[1]) / 2, (values[-2] + values[-1]) / 2
     axes.set_xlim(*limits)
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
     axes.minorticks_off()
     axes.set_xlabel(label)
 
 
-def _space_evenly(axes: Axes, ticks: list[float]) -> tuple[float, float]:
-    """Space the values evenly; return limits half a step beyond the outermost."""
-    values = np.array([2 * ticks[0] - ticks[1], *ticks, 2 * ticks[-1] - ticks[-2]])
-    places = np.arange(len(values))
-    functions = (lambda value: np.interp(value, values, places), lambda place: np.interp(place, places, values))
-    axes.set_xscale("function", functions=functions)
-    return (values[0] + values[1]) / 2, (values[-2] + values[-1]) / 2
-
-
 def _legend(figure: Figure, plan: Plan) -> None:
     """Draw the legend of the lines, and of the series if there are several."""
-    handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=5, label=plan.line_label(name))
-        for name, (colour, marker) in plan.looks.items()
+    firsts = [min(series, key=series.__getitem__) for series in plan.doses.series]
+    more = [
+        Line2D([], [], color="#777777", linestyle=line, label=f"from {LABELS[plan.placed](first)}")
+        for first, line in zip(firsts, style.LINES, strict=False)
     ]
-    if len(plan.doses.series) > 1:
-        firsts = [min(series, key=series.__getitem__) for series in plan.doses.series]
-        handles += [
-            Line2D([], [], color="#777777", linestyle=line, label=f"from {plan.placed_label(first)}")
-            for first, line in zip(firsts, style.LINES, strict=False)
-        ]
-    style.legend_above(figure, handles, "recipe" if plan.line == "recipe" else "initialization")
+    title = "recipe" if plan.line == "recipe" else "initialization"
+    style.legend_above(figure, plan.looks, LABELS[plan.line], title, *(more if len(more) > 1 else ()))

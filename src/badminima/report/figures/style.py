@@ -1,10 +1,12 @@
 """The one place with colours, markers, sizes and labels."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -22,14 +24,17 @@ mpl.use("agg")
 
 COLUMN_WIDTH = 3.4  # inches: one column of a two-column page
 PAGE_WIDTH = 7.0
-# Paul Tol's high-contrast scheme: distinct for colour-blind readers and in greyscale. Markers tell inits apart too.
-COLOURS = {"random": "#004488", "adversarial": "#CC6677", "random_rescaled": "#DDB233", "true_labels": "#228833"}
-MARKERS = {"random": "o", "adversarial": "D", "random_rescaled": "s", "true_labels": "^"}
+# Colour and marker of inits. Paul Tol's high-contrast scheme: distinct for colour-blind readers and in greyscale.
+LOOKS = {
+    "random": ("#004488", "o"),
+    "adversarial": ("#CC6677", "D"),
+    "random_rescaled": ("#DDB233", "s"),
+    "true_labels": ("#228833", "^"),
+}
+OTHER_LOOKS = [("#777777", "v"), ("#000000", "<"), ("#66CCEE", ">"), ("#AA3377", "P"), ("#AAAAAA", "X")]
 # The toy's two classes: regions and points.
 CLASS_COLOURS = [("#F4CDD3", "#994455"), ("#CBDDF0", "#004488")]
 CLASS_MARKERS = ["o", "s"]
-OTHER_COLOURS = ["#777777", "#000000", "#66CCEE", "#AA3377", "#AAAAAA"]
-OTHER_MARKERS = ["v", "<", ">", "P", "X"]
 # Recipes where inits are not what tells lines apart; from Paul Tol's vibrant scheme, without the inits' colours.
 RECIPE_COLOURS = ["#000000", "#EE7733", "#009988", "#33BBEE", "#EE3377", "#777777"]
 RECIPE_MARKERS = ["o", "D", "s", "^", "v", "P", "X"]
@@ -44,6 +49,8 @@ MEAN_LOOK: dict[str, Any] = {
     "elinewidth": 1.2,
     "zorder": 5,
 }
+# Measures that span factors of ten between recipes.
+LOGARITHMIC = ("distance.relative", "distance.angle", "sharpness.trace", "sharpness.asam")
 LINES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), "-."]
 
 
@@ -53,13 +60,8 @@ def set_style() -> None:
         context="paper",
         style="ticks",
         rc={
-            "font.size": 8,
-            "axes.labelsize": 8,
-            "axes.titlesize": 8,
-            "xtick.labelsize": 7.5,
-            "ytick.labelsize": 7.5,
-            "legend.fontsize": 7.5,
-            "legend.title_fontsize": 7.5,
+            **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize"), 8),
+            **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize", "legend.title_fontsize"), 7.5),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -74,21 +76,13 @@ def set_style() -> None:
 
 def look_of_inits(inits: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return each init's colour and marker; a user's own inits take the spare ones."""
-    names = list(inits)
-    spare = [name for name in names if name not in COLOURS]
-    others = list(zip(OTHER_COLOURS, OTHER_MARKERS, strict=True))
-    return {
-        name: (COLOURS[name], MARKERS[name]) if name in COLOURS else others[spare.index(name) % len(others)]
-        for name in names
-    }
+    spare = cycle(OTHER_LOOKS)
+    return {name: LOOKS.get(name) or next(spare) for name in inits}
 
 
 def look_of_recipes(recipes: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return each recipe's colour and marker; the first 42 all look different."""
-    return {
-        name: (RECIPE_COLOURS[place % len(RECIPE_COLOURS)], RECIPE_MARKERS[place % len(RECIPE_MARKERS)])
-        for place, name in enumerate(recipes)
-    }
+    return dict(zip(recipes, zip(cycle(RECIPE_COLOURS), cycle(RECIPE_MARKERS), strict=False), strict=False))
 
 
 def init_label(init: str) -> str:
@@ -98,17 +92,14 @@ def init_label(init: str) -> str:
 
 def recipe_label(recipe: str) -> str:
     """Return a recipe's name for readers: ``da+m_lr0.1`` is DA + M, rate 0.1."""
-    words = {"da": "DA", "m": "M", "l2": "L2"}
     text = re.sub(r"_?(?<![a-z])lr_?(?=x?[\d.])", ", rate ", recipe).removeprefix(", ")
-    parts = [part.split("_") for part in text.split("+")]
-    return " + ".join(
-        " ".join([re.sub(r"^\w+", lambda found: words.get(found[0], found[0]), first), *rest]) for first, *rest in parts
-    )
+    text = re.sub(r"(?<![^+])(da|m|l2)(?![a-z0-9])", lambda found: found[0].upper(), text)
+    return text.replace("_", " ").replace("+", " + ")
 
 
-def cell_title(dataset: str, model: str) -> str:
-    """Return a panel's title."""
-    return f"{dataset.replace('_', '-')}, {model}"
+def cell_title(dataset: str, model: str, init: str = "") -> str:
+    """Return a panel's title: its data and network, and the start of its runs."""
+    return f"{dataset.replace('_', '-')}, {model}" + (f":\nfrom {init_label(init)}" if init else "")
 
 
 def accuracy_label(runs: pd.DataFrame) -> str:
@@ -116,14 +107,19 @@ def accuracy_label(runs: pd.DataFrame) -> str:
     return f"{' and '.join(runs['evaluated_on'].unique())} accuracy (%)"
 
 
+def count_diverged(cell: Mapping[Hashable, Any]) -> str:
+    """Return how many runs of a cell diverged, in words; nothing if none did."""
+    return f"{cell['diverged']} of {cell['seeds']} diverged" if cell["diverged"] else ""
+
+
 def of_figure(table: pd.DataFrame, settings: FigureSettings) -> pd.DataFrame:
     """Return the rows of the recipes and inits that a figure shows."""
     return table[table["recipe"].isin(settings.recipes) & table["init"].isin(settings.inits)]
 
 
-def settings_of(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the (dataset, model) pairs of a table, in its order."""
-    return list(table[["dataset", "model"]].drop_duplicates().itertuples(index=False, name=None))
+def settings_of(table: pd.DataFrame, keys: Sequence[str] = ("dataset", "model")) -> list[tuple[str, ...]]:
+    """Return the (dataset, model) pairs of a table, or other keys of its rows, in its order."""
+    return list(table[[*keys]].drop_duplicates().itertuples(index=False, name=None))
 
 
 def rows_of(table: pd.DataFrame, start: Iterable[str]) -> pd.DataFrame:
@@ -138,10 +134,9 @@ def percent(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: 100 * table[name] for name in values})
 
 
-def hide(panels: Iterable[Axes]) -> None:
-    """Hide the panels of a grid that are left over."""
-    for axes in panels:
-        axes.set_visible(False)
+def panels(rows: int, columns: int, height: float, width: float = PAGE_WIDTH, **how: Any) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its panels, ``[rows, columns]``; those that stay empty are hidden."""
+    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **how)
 
 
 def note_below(figure: Figure, text: str) -> None:
@@ -151,11 +146,7 @@ def note_below(figure: Figure, text: str) -> None:
 
 def init_legend(figure: Figure, inits: Iterable[str]) -> None:
     """Draw a legend above the panels that tells the inits apart."""
-    handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle="-", markersize=5, label=init_label(init))
-        for init, (colour, marker) in look_of_inits(inits).items()
-    ]
-    legend_above(figure, handles, "initialization")
+    legend_above(figure, look_of_inits(inits), init_label, "initialization")
 
 
 def legend_of_lines(figure: Figure, axes: Axes, columns: int, **look: Any) -> None:
@@ -164,16 +155,27 @@ def legend_of_lines(figure: Figure, axes: Axes, columns: int, **look: Any) -> No
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), columns), **look)
 
 
-def legend_above(figure: Figure, handles: list[Line2D], title: str) -> None:
-    """Draw a legend above the panels, three names to a line."""
+def legend_above(
+    figure: Figure, looks: Mapping[str, tuple[str, str]], label: Callable[[str], str], title: str, *more: Line2D
+) -> None:
+    """Draw a legend of colours and markers above the panels, three names to a line."""
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=5, label=label(name))
+        for name, (colour, marker) in looks.items()
+    ]
     figure.legend(
-        handles=handles,
+        handles=[*handles, *more],
         title=title,
         loc="outside upper center",
-        ncols=min(len(handles), 3),
+        ncols=min(len(handles) + len(more), 3),
         columnspacing=1.2,
         handlelength=1.6,
     )
+
+
+def bars(table: pd.DataFrame, middle: str = "mean", low: str = "low", high: str = "high") -> list[pd.Series]:
+    """Return how far intervals reach below and above their middle, for ``errorbar``."""
+    return [(table[middle] - table[low]).clip(lower=0), (table[high] - table[middle]).clip(lower=0)]
 
 
 def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: list[str], inits: list[str]) -> None:
@@ -197,18 +199,20 @@ def draw_cells(axes: Axes, seeds: pd.DataFrame, cells: pd.DataFrame, recipes: li
         axes.scatter(of_seeds["value"], rows, edgecolors=colour, **SEED_LOOK)
         of_cells = cells[cells["init"] == init]
         rows = of_cells["recipe"].map(recipes.index) + offset + APART * step
-        errors = [
-            (of_cells["mean"] - of_cells["low"]).clip(lower=0),
-            (of_cells["high"] - of_cells["mean"]).clip(lower=0),
-        ]
-        axes.errorbar(of_cells["mean"], rows, xerr=errors, fmt=marker, color=colour, **MEAN_LOOK)
+        axes.errorbar(of_cells["mean"], rows, xerr=bars(of_cells), fmt=marker, color=colour, **MEAN_LOOK)
         for note, row in zip(of_cells["note"], rows, strict=True):
             axes.text(0.01, row, note, color=colour, fontsize=6.5, va="center", transform=axes.get_yaxis_transform())
-    axes.set_yticks(range(len(recipes)), [recipe_label(recipe) for recipe in recipes])
-    axes.set_ylim(len(recipes) - 0.5, -0.5)
-    axes.grid(axis="y", visible=False)
+    name_rows(axes, map(recipe_label, recipes))
     for boundary in range(1, len(recipes)):
         axes.axhline(boundary - 0.5, color="#eeeeee", linewidth=0.6, zorder=0)
+
+
+def name_rows(axes: Axes, names: Iterable[str], **look: Any) -> None:
+    """Name the rows of a panel from top to bottom, without lines along them."""
+    names = list(names)
+    axes.set_yticks(range(len(names)), names, **look)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
 
 
 def height_of_rows(recipes: list[str], inits: list[str]) -> float:
@@ -227,8 +231,8 @@ def explain_marks(figure: Figure, cells: pd.DataFrame, confidence: float, mean: 
     """
     text = f"circle: seed \u00b7 marker: {mean} \u00b7 bar: {confidence:.0%} interval"
     if len(cells) and (cells["seeds"] - cells["diverged"]).max() == 1:
-        bars = "bars: noise of the images alone" if cells["low"].notna().any() else "no intervals"
-        text = f"one seed, which says nothing of others\n{bars}"
+        meaning = "bars: noise of the images alone" if cells["low"].notna().any() else "no intervals"
+        text = f"one seed, which says nothing of others\n{meaning}"
     note_below(figure, text)
 
 
@@ -249,10 +253,7 @@ def shown_cells(tables: StudyTables, settings: FigureSettings, statistic: str) -
     """
     seeds = of_figure(tables.runs, settings).query("status != 'diverged'")
     cells = of_figure(tables.cells, settings).query("statistic == @statistic").copy()
-    cells["note"] = [
-        f"{diverged} of {of} diverged" if diverged else ""
-        for diverged, of in zip(cells["diverged"], cells["seeds"], strict=True)
-    ]
+    cells["note"] = [count_diverged(cell) for cell in cells.to_dict("records")]
     if statistic == "test_accuracy":
         for place, cell in cells[cells["seeds"] == 1].iterrows():
             of_cell = seeds[(seeds[CELL_KEYS] == cell[CELL_KEYS]).all(axis=1)]

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import pandas as pd
 
 from badminima.analysis.tables import CELL_KEYS, StudyTables
 from badminima.config.training import BASELINE_INIT
 from badminima.experiment.settings import TableSettings
-from badminima.report.figures.style import cell_title, init_label, recipe_label, rows_of, settings_of
+from badminima.report.figures.style import accuracy_label, cell_title, init_label, recipe_label, rows_of, settings_of
 from badminima.report.tables import Block, PaperTable
 
 # The lines of a cell, from top to bottom.
@@ -32,8 +33,8 @@ def make_main(tables: StudyTables, settings: TableSettings) -> PaperTable:
         ((dataset.replace("_", "-"), model), (init_label(init), recipe_label(recipe).replace(" + ", "+"))): lines
         for (dataset, model, init, recipe), lines in accuracy_lines(shown).items()
     }
-    images = " and ".join(tables.runs["evaluated_on"].unique())
-    caption = f"{images.capitalize()} accuracy (%) of each network, by initialization and recipe."
+    label = accuracy_label(tables.runs)
+    caption = f"{label[0].upper()}{label[1:]} of each network, by initialization and recipe."
     block = Block("", caption, text_frame(cells, ["dataset", "model"]))
     return PaperTable(settings.name, [block], note(tables, settings, shown), shown)
 
@@ -47,19 +48,19 @@ def make_ablation(tables: StudyTables, settings: TableSettings) -> PaperTable:
     accuracies = shown_accuracies(tables, settings)
     gaps = tables.gaps[tables.gaps["difference"] == "cost"].rename(columns={"difference": "statistic"})
     costs = in_order(gaps.assign(diverged=0), settings)
-    images = " and ".join(tables.runs["evaluated_on"].unique())
+    label = accuracy_label(tables.runs)
     seeds = tables.runs["seed"].nunique()
     blocks = []
     for setting in settings_of(accuracies):
         cells: dict[tuple[Key, Key], Lines] = {
-            ((recipe_label(recipe),), (f"{images} accuracy (%)", init_label(init))): lines
+            ((recipe_label(recipe),), (label, init_label(init))): lines
             for (_, _, init, recipe), lines in accuracy_lines(rows_of(accuracies, setting)).items()
         }
         for row in rows_of(costs, setting).to_dict("records"):
             mean = number(row["mean"]) + ("" if row["seeds"] == seeds else f" (n = {row['seeds']})")
             column = "cost (points)", init_label(row["init"])
             cells[(recipe_label(row["recipe"]),), column] = {MEAN: mean, INTERVAL: interval(row["low"], row["high"])}
-        caption = f"{cell_title(*setting)}: {images} accuracy (%) of each recipe from each initialization."
+        caption = f"{cell_title(*setting)}: {label} of each recipe from each initialization."
         blocks.append(
             Block("-".join(setting), f"{caption} {COST}" if len(costs) else caption, text_frame(cells, ["recipe"]))
         )
@@ -82,11 +83,8 @@ def shown_accuracies(tables: StudyTables, settings: TableSettings) -> pd.DataFra
 
 def in_order(rows: pd.DataFrame, settings: TableSettings) -> pd.DataFrame:
     """Return the rows of the settings' inits and recipes, in their order."""
-    cells = [
-        rows[(rows["init"] == init) & (rows["recipe"] == recipe)]
-        for init in settings.inits
-        for recipe in settings.recipes
-    ]
+    wanted = product(settings.inits, settings.recipes)
+    cells = [rows[(rows["init"] == init) & (rows["recipe"] == recipe)] for init, recipe in wanted]
     return pd.concat(cells, ignore_index=True)[COLUMNS]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from badminima.analysis.statistics import TOGETHER, variance_parts
 from badminima.analysis.tables import StudyTables
 from badminima.experiment.settings import TableSettings
-from badminima.report.figures.style import cell_title, recipe_label, rows_of, settings_of
+from badminima.report.figures.style import accuracy_label, cell_title, recipe_label, rows_of, settings_of
 from badminima.report.tables import Block, PaperTable
 from badminima.report.tables.cells import MEAN, Key, Lines, source, text_frame
 
@@ -24,11 +24,11 @@ def make(tables: StudyTables, settings: TableSettings) -> PaperTable:
     """Return a block per (dataset, model): a row per part of the seed."""
     assert settings.parts is not None
     shown = _shown(tables, settings)
-    images = " and ".join(tables.runs["evaluated_on"].unique())
+    accuracy = accuracy_label(tables.runs).removesuffix(" (%)")
     blocks = []
     for setting in settings_of(shown):
         cells = _cells(rows_of(shown, setting))
-        caption = f"{cell_title(*setting)}: what the {images} accuracy varies with, of the parts of a seed."
+        caption = f"{cell_title(*setting)}: what the {accuracy} varies with, of the parts of a seed."
         blocks.append(Block("-".join(setting), caption, text_frame(cells, ["part"])))
     return PaperTable(settings.name, blocks, _note(tables, settings, shown), shown)
 
@@ -48,8 +48,8 @@ def _shown(tables: StudyTables, settings: TableSettings) -> pd.DataFrame:
             diverged = int((of_recipe["status"] == "diverged").sum())
             if diverged:
                 parts[["mean_square", "variance", "share", "p_value"]] = np.nan
-            keys = dict(zip(("dataset", "model"), setting, strict=True))
-            found.append(parts.assign(**keys, recipe=recipe, runs=len(of_recipe), diverged=diverged))
+            keys = {"dataset": setting[0], "model": setting[1], "recipe": recipe}
+            found.append(parts.assign(**keys, runs=len(of_recipe), diverged=diverged))
     first = ["dataset", "model", "recipe"]
     shown = pd.concat(found, ignore_index=True)
     return shown[[*first, *(name for name in shown if name not in first)]]
