@@ -3,11 +3,11 @@
 from badminima.workflow.ending import ending
 from badminima.workflow.handles import check_slurm, lift_job_rate_limit, limit_resource, made_files, planned_jobs
 from badminima.workflow.machine import gpus_here
-from badminima.workflow.preflight import check_cost, check_data
+from badminima.workflow.preflight import check_captions, check_cost, check_data
 
 # A workflow that imports this one gives rules names of its own.
-NAMED = (rules.train, rules.pretrain, rules.fetch_data, rules.plan)
-TRAIN, PRETRAIN, FETCH_DATA, PLAN = (one.rule.name for one in NAMED)
+NAMED = (rules.train, rules.pretrain, rules.fetch_data, rules.plan, rules.report)
+TRAIN, PRETRAIN, FETCH_DATA, PLAN, REPORT = (one.rule.name for one in NAMED)
 
 
 def prepare_start():
@@ -36,6 +36,8 @@ def check_start(jobs):
     datasets = {job.wildcards.dataset for job in jobs if job.rule.name == FETCH_DATA}
     if PLAN in planned and (trainings or pretrainings):
         raise UserError("plan", "targets that train beside it", "ask for plan alone: it has a row for each of them")
+    if REPORT in planned:
+        check_captions(CONFIG, CHECKOUT / "report")
     if workflow.nodes is None:
         check_cost(CONFIG, trainings, pretrainings, SPEEDS)
     check_data(CONFIG, datasets)

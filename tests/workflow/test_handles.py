@@ -1,5 +1,6 @@
 """What is taken from Snakemake beside its documented interface is there, and does what it is taken for."""
 
+import shutil
 import subprocess
 import sys
 
@@ -71,10 +72,15 @@ def test_a_limit_that_somebody_asked_for_stays(snakemake):
     assert "limit True True" in snakemake("--cores", "8", "--max-jobs-per-timespan", "7/1s")
 
 
-def test_without_slurms_accounting_a_line_says_what_to_do(snakemake, tmp_path, monkeypatch):
+def test_without_slurm_or_its_accounting_a_line_says_what_to_do(snakemake, tmp_path, monkeypatch):
+    slurm, folder = ["--executor", "slurm", "--jobs", "1"], tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sh", "bash", "which"):
+        (folder / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv("PATH", str(folder))
+    assert "executor slurm: found no program sbatch; log in to a cluster" in snakemake(*slurm)[-1]
     for name, script in {"sbatch": "", "sinfo": "", "sacct": "echo storage is disabled >&2; exit 1"}.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    line = snakemake("--executor", "slurm", "--jobs", "1")[-1]
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    line = snakemake(*slurm)[-1]
     assert "slurm-status-command: found 'sacct', which answers: storage is disabled; without accounting" in line

@@ -4,6 +4,7 @@ Pure and fast: no torch, no file access.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from badminima.config import AdversarialInit, Config, FigureConfig, RandomInit, RecipeConfig, RescaledInit, RunInit
@@ -30,7 +31,7 @@ def check(config: Config) -> None:
         names,
         (_datasets, _options, _circles, _shown),
         (_axes,),
-        (_figures, _tables),
+        (_padding, _figures, _tables),
     ):
         found = {str(mistake): mistake for each in checks for mistake in each(config)}
         if found:
@@ -241,6 +242,21 @@ def _axes(config: Config) -> Mistakes:
         study = config.studies[getattr(entry, "study", config.claims.study)]
         for axis in ("recipes", "inits", "seeds"):
             yield from _unknown(f"{where}.{axis}", getattr(entry, axis, None) or [], getattr(study, axis))
+
+
+def _padding(config: Config) -> Mistakes:
+    """Refuse crops of nothing but padding."""
+    for study in config.studies.values():
+        augments = any(config.recipes[recipe].augmentation for recipe in study.recipes)
+        for name in study.datasets if augments else ():
+            entry = config.datasets[name]
+            source = SOURCES.entry(entry.source)
+            # Only their file knows the side of a user's arrays.
+            known = inf if source.origin == "local" else min(source.image_shape[1:])
+            side = getattr(source.options(**entry.options), "side", known)
+            if (padding := entry.augmentation.padding) >= side:
+                where = f"datasets.{name}.augmentation.padding"
+                yield UserError(where, padding, f"expected less than {side}, the side of the images in pixels")
 
 
 def _figures(config: Config) -> Mistakes:

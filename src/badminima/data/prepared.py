@@ -209,9 +209,12 @@ def _splits(raw: RawDataset, settings: PrepareSettings) -> dict[str, tuple[Split
 
 
 def _check_labels(labels: np.ndarray, classes: Sequence[str], part: str, settings: PrepareSettings) -> None:
-    """Refuse a part that lacks images of a class."""
+    """Refuse a part with labels of no class, and one that lacks images of a class."""
+    where, of = f"datasets.{settings.dataset}", "training" if part == "train" else settings.evaluate_on
+    if labels.min() < 0 or labels.max() >= len(classes):
+        found = f"{of} labels from {labels.min()} to {labels.max()}"
+        raise UserError(where, found, f"expected 0 to {len(classes) - 1}, for {len(classes)} classes")
     counts = np.bincount(labels, minlength=len(classes))
     if lacking := [name for name, count in zip(classes, counts, strict=True) if not count]:
-        of = "training" if part == "train" else settings.evaluate_on
         remedy = "add images of them, take them out, or use more images"
-        raise UserError(f"datasets.{settings.dataset}", told(f"no {of} images of classes", lacking), remedy)
+        raise UserError(where, told(f"no {of} images of classes", lacking), remedy)

@@ -3,6 +3,7 @@
 A new Snakemake may change any of it: ``tests/workflow/test_handles.py`` fails then.
 """
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,15 @@ def limit_resource(workflow: Any, name: str, limit: int) -> None:
 
 
 def check_slurm(workflow: Any) -> None:
-    """Raise UserError if jobs go to SLURM and nobody would notice their end.
+    """Raise UserError if jobs go to SLURM and it is not there, or if nobody would notice their end.
 
     Without accounting the executor plugin takes ``sacct`` wherever the program is installed, and waits for ever.
     """
-    if workflow.executor_plugin.name != "slurm" or workflow.executor_settings.status_command != "sacct":
+    if workflow.executor_plugin.name != "slurm":
+        return
+    if shutil.which("sbatch") is None:
+        raise UserError("executor slurm", "no program sbatch", "log in to a cluster with SLURM, or drop the profile")
+    if workflow.executor_settings.status_command != "sacct":
         return
     question = ["sacct", "--allocations", "--noheader", "--starttime=now"]
     done = subprocess.run(question, capture_output=True, text=True)

@@ -37,6 +37,15 @@ def check_data(config: Config, datasets: Collection[str]) -> None:
             )
 
 
+def check_captions(config: Config, folder: Path) -> None:
+    """Raise UserError if ``folder`` has no caption of a figure that the report shows, or of a table for papers."""
+    shown = {f"figures.{name}": f"fig_{figure.kind or name}.rst" for name, figure in config.figures.items()}
+    shown |= {f"tables.{name}": f"table_{table.kind or name}.rst" for name, table in config.tables.items()}
+    for key, file in shown.items():
+        if not (folder / file).is_file():
+            raise UserError(key, f"no caption {folder / file}", "write a sentence or two that say how to read it")
+
+
 def local_files(config: Config, dataset: str) -> Path | None:
     """Return the folder or archive of a dataset's files, ``~`` expanded; None where the config names none."""
     entry = config.datasets[dataset]

@@ -84,6 +84,7 @@ MISTAKES = [
     ("statistics", {"confidence": 0.999}, "at least 50000", "statistics.resamples"),
     ("toy", {"points": 7}, "divisor of the 14", "toy.batch_size"),
     ("toy.animated", ["x"], "vanilla"),
+    ("datasets.cifar10.augmentation.padding", 32, "less than 32"),
     # Names with a meaning.
     ("recipes.vanilla", {"momentum": 0.9}, "exactly these"),
     ("recipes.da", {"augmentation": False}, "exactly these"),

@@ -125,6 +125,14 @@ def test_the_log_tells_the_values_of_each_part_and_test_images_that_are_training
     assert told[2] == f"d: {len(training & set(range(7)))} of 7 test images are training images, too"
 
 
+@pytest.mark.parametrize(("label", "found"), [(2, "from 0 to 2"), (-1, "from -1 to 0")])
+def test_labels_of_no_class_are_refused(prepared, label, found):
+    images = numbered(10).images
+    raw = RawDataset(ArraySplit(images, np.array([0] * 9 + [label])), numbered(4), ("even", "odd"))
+    with pytest.raises(UserError, match=rf"datasets\.d: found training labels {found}; expected 0 to 1"):
+        prepared(raw, settings())
+
+
 def test_classes_without_images_are_refused(prepared):
     raw = RawDataset(ArraySplit(numbered(10).images, np.zeros(10, np.int64)), numbered(4), ("even", "odd"))
     with pytest.raises(UserError, match=r"datasets\.d: found no training images of classes \(1\): odd; add images"):

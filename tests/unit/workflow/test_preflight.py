@@ -8,7 +8,7 @@ from badminima.config.load import load_config
 from badminima.errors import UserError
 from badminima.experiment.runs import all_runs
 from badminima.workflow import preflight
-from badminima.workflow.preflight import check_cost, check_data, local_files
+from badminima.workflow.preflight import check_captions, check_cost, check_data, local_files
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
 
@@ -89,3 +89,15 @@ def test_the_overlay_that_leaves_it_out_leaves_nothing_else_out():
     rest = config(yaml.safe_load(text))
     assert len(all_runs(rest)) == 3 * len(all_runs(config())) // 4
     check_data(rest, {run.dataset for run in all_runs(rest)})
+
+
+def test_a_missing_caption_of_a_figure_or_table_is_found(tmp_path):
+    check_captions(config(), REPOSITORY / "report")
+    shown = {f"fig_{figure.kind or name}.rst" for name, figure in config().figures.items()}
+    for name in shown - {"fig_ablation.rst"}:
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"figures\.ablation: found no caption .*fig_ablation\.rst; write"):
+        check_captions(config(), tmp_path)
+    (tmp_path / "fig_ablation.rst").touch()
+    with pytest.raises(UserError, match=r"tables\.\w+: found no caption"):
+        check_captions(config(), tmp_path)
