@@ -1,5 +1,7 @@
 """A made-up study with planted effects, for the tests of statistics, claims and figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -166,10 +168,21 @@ def made_up_study(
         pretraining_histories=made_up_pretrainings(),
         correct={"digits": np.stack(correct)},
     )
-    if not summaries:
-        return tables
-    gaps = gaps_table(tables.runs, tables.correct_of, STATISTICS, root_seed=0)
-    return StudyTables(**{**vars(tables), "cells": summarize_cells(tables, STATISTICS, root_seed=0), "gaps": gaps})
+    return with_runs(tables, tables.runs) if summaries else tables
+
+
+def with_runs(tables: StudyTables, runs: pd.DataFrame) -> StudyTables:
+    """The study with other runs, and what follows from them."""
+    changed = replace(tables, runs=runs)
+    gaps = gaps_table(runs, changed.correct_of, STATISTICS, root_seed=0)
+    return replace(changed, cells=summarize_cells(changed, STATISTICS, root_seed=0), gaps=gaps)
+
+
+def diverged(tables: StudyTables, *runs: tuple[str, str, int]) -> StudyTables:
+    """The study as if some runs (init, recipe, seed) had diverged."""
+    lost = tables.runs.copy()
+    lost.loc[lost.set_index(["init", "recipe", "seed"]).index.isin(runs), "status"] = "diverged"
+    return with_runs(tables, lost)
 
 
 def as_in_the_paper(init: str, recipe: str) -> float:

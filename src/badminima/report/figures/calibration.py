@@ -30,8 +30,7 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         _draw_diagram(diagram, style.rows_of(reliability, setting), settings)
         points, means = (style.rows_of(table, setting) for table in (seeds, cells))
         style.draw_cells(errors, points, means, settings.recipes, settings.inits)
-        errors.set_xlabel("expected calibration error (points)")
-        errors.set_title(style.cell_title(*setting))
+        errors.set(xlabel="expected calibration error (points)", title=style.cell_title(*setting))
     style.init_legend(figure, settings.inits)
     style.explain_marks(figure, cells, settings.statistics.confidence)
     shown = [reliability.assign(kind="reliability"), style.table_of_cells(seeds, cells)]
@@ -67,11 +66,8 @@ def _draw_diagram(axes: Axes, reliability: pd.DataFrame, settings: FigureSetting
         curve = reliability[(reliability["init"] == init) & (reliability["recipe"] == recipe)]
         line = {"linestyle": style.LINES[place % len(style.LINES)], "linewidth": 1.1}
         axes.plot(curve["confidence"], curve["accuracy"], color=colour, marker=marker, markersize=3.5, **line)
-    axes.set_xlabel("confidence (%)")
-    axes.set_ylabel("accuracy (%)")
     least = np.floor(reliability[["confidence", "accuracy"]].min().min() / 10) * 10
-    axes.set_xlim(least, 101)
-    axes.set_ylim(least, 101)
+    axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(least, 101), ylim=(least, 101))
     lines = {"-": "solid", style.LINES[1]: "dashed"}
     names = [f"{style.recipe_label(recipe)} ({lines[style.LINES[place]]})" for place, recipe in enumerate(recipes)]
     axes.set_title(", ".join(names), fontsize="small")

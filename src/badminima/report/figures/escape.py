@@ -110,9 +110,8 @@ def _finish(axes: Axes, rows: list[str], notes: list[str]) -> None:
     """Set limits and labels; explain 0 and 1 above the panel, and the inits below it."""
     for mark in (0, 1):
         axes.axvline(mark, color="#777777", linewidth=0.8, zorder=0)
-    axes.set_xlim(LEFT, RIGHT)
     style.name_rows(axes, map(style.recipe_label, rows))
-    axes.set_xlabel("\n".join(["share of the gap closed", *notes]))
+    axes.set(xlim=(LEFT, RIGHT), xlabel="\n".join(["share of the gap closed", *notes]))
     upper = axes.secondary_xaxis("top")
     upper.set_xticks([0, 1], ["as bad as vanilla\nfrom this start", "as good as vanilla\nfrom random"], fontsize=6.5)
     upper.spines["top"].set_visible(False)

@@ -39,11 +39,9 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
         labels = {ACCURACY: accuracy, HESSIAN: HESSIAN_LABEL, COVARIANCE: COVARIANCE_LABEL, TRAIN: "train accuracy (%)"}
         for axes, (statistic, label) in zip([*line[:3], line[4]], labels.items(), strict=True):
             _draw_curves(axes, of_row[of_row["statistic"] == statistic], settings)
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(label)
+            axes.set(xlabel="epoch", ylabel=label)
         _draw_scatter(line[3], style.rows_of(points, row), settings)
-        line[3].set_xlabel(COVARIANCE_LABEL)
-        line[3].set_ylabel(accuracy)
+        line[3].set(xlabel=COVARIANCE_LABEL, ylabel=accuracy)
         line[0].set_title(style.cell_title(*row), loc="left")
     for setting in dict.fromkeys(row[:2] for row in rows):
         _share_axes([line for line, row in zip(grid, rows, strict=True) if row[:2] == setting])

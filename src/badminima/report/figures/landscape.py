@@ -82,9 +82,7 @@ def _draw_path(axes: Axes, path: pd.DataFrame) -> None:
         accuracy = path[f"{part}_accuracy"] * 100
         axes.plot(path["position"], accuracy, color=style.LOOKS[init][0], linestyle=line, label=part)
     axes.set_xticks([0, 1, 2], ["random", "start", "end"])
-    axes.set_xlabel("straight lines between the three")
-    axes.set_ylabel("accuracy (%)")
-    axes.set_ylim(0, 101)
+    axes.set(xlabel="straight lines between the three", ylabel="accuracy (%)", ylim=(0, 101))
     axes.legend(loc="lower right")
 
 
@@ -115,12 +113,10 @@ def draw_filters(tables: StudyTables, settings: FigureSettings) -> Drawing:
                     look = {"marker": marker, "markevery": (0.1, 0.2), "markersize": 3.5}
                     draw_range(axes, of_panel[of_panel["init"] == init], "t", "mean", colour, **look)
                 axes.tick_params(labelleft=place == 0)
-            loss.set_yscale("log")
-            loss.set_ylim(*scale)
-            accuracy.set_ylim(0, 102)
-            loss.set_title(f"{style.cell_title(*setting)}\n{style.recipe_label(recipe)}")
+            title = f"{style.cell_title(*setting)}\n{style.recipe_label(recipe)}"
+            loss.set(yscale="log", ylim=scale, title=title)
             loss.tick_params(labelbottom=False)
-            accuracy.set_xlabel("distance, in norms of filters")
+            accuracy.set(ylim=(0, 102), xlabel="distance, in norms of filters")
         above[0].set_ylabel("training loss (nats)")
         below[0].set_ylabel("training accuracy (%)")
     style.init_legend(figure, settings.inits)

@@ -47,10 +47,9 @@ def draw_curves(tables: StudyTables, settings: FigureSettings) -> Drawing:
         for axes, statistic, label in zip(line, ACCURACIES, labels, strict=True):
             chosen = style.rows_of(shown[shown["statistic"] == statistic], setting)
             draw_lines(axes, chosen, "epoch", settings, spread=True)
-            axes.set_ylabel(label)
             _stretch(axes)
             _mark_drops(axes, style.rows_of(histories, setting))
-            axes.set_title(style.cell_title(*setting))
+            axes.set(ylabel=label, title=style.cell_title(*setting))
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
     style.legend_of_lines(figure, grid[0, 0], len(settings.inits), handlelength=2.6)
@@ -64,8 +63,7 @@ def _stretch(axes: Axes) -> None:
         "function",
         functions=(lambda percent: -np.log10(np.maximum(BEYOND - percent, 1e-9)), lambda place: BEYOND - 10.0**-place),
     )
-    axes.set_ylim(0, 100.5)
-    axes.set_yticks([0, 50, 80, 90, 95, 100])
+    axes.set(ylim=(0, 100.5), yticks=[0, 50, 80, 90, 95, 100])
 
 
 def _mark_drops(axes: Axes, histories: pd.DataFrame) -> None:
@@ -89,8 +87,7 @@ def draw_robustness(tables: StudyTables, settings: FigureSettings) -> Drawing:
     figure, grid = style.panels(rows, COLUMNS, 1.9 * rows + 0.6, sharey=True)
     for axes, (setting, kind) in zip(grid.flat, panels, strict=False):
         draw_lines(axes, style.rows_of(shown[shown["kind"] == kind], setting), "strength", settings)
-        axes.set_ylim(0, 101)
-        axes.set_xlabel(KINDS[kind])
+        axes.set(ylim=(0, 101), xlabel=KINDS[kind])
         if kind == panels[0][1]:
             axes.set_title(style.cell_title(*setting))
     for line in grid:

@@ -137,8 +137,7 @@ def _draw_side(axes: Axes, rows: pd.DataFrame, lines: list[tuple[str, str]], sid
             elinewidth=1,
         )
     axes.axvline(side.chance, color="#777777", linewidth=0.8, zorder=1)
-    axes.set_xlim(*side.limits)
-    axes.set_xlabel(side.label)
+    axes.set(xlim=side.limits, xlabel=side.label)
     axes.grid(axis="y", visible=False)
 
 
@@ -185,9 +184,8 @@ def draw_scatter(tables: StudyTables, settings: FigureSettings) -> Drawing:
             line[0].set_ylabel("train minus test\naccuracy (points)")
         block[0][0].set_title(style.cell_title(str(dataset), str(model)), loc="left")
     style.init_legend(figure, settings.inits)
-    style.note_below(
-        figure, "point: a run that fits its training set \u00b7 bar: standard error \u00b7 tau: rank correlation"
-    )
+    marks = ["point: a run that fits its training set", "bar: standard error", "tau: rank correlation"]
+    style.note_below(figure, " \u00b7 ".join(marks))
     errors = [standard_error_of(name) for name in names if standard_error_of(name) in runs]
     return Drawing(figure, runs[[*RUN_KEYS, GAP, *names, *errors]])
 
@@ -214,7 +212,6 @@ def _draw_points(axes: Axes, rows: pd.DataFrame, name: str, settings: FigureSett
         style.log_axis(axes)
     label = described(name).label + (" (%)" if scale == 100 else "")
     axes.set_xlabel("\n".join(wrap(label, 24)), fontsize=7)
-    keys = rows[["dataset", "model"]].drop_duplicates().assign(measure=name)
-    tau = measures.merge(keys)["tau"]
+    tau = measures[measures["measure"] == name].merge(rows[["dataset", "model"]].drop_duplicates())["tau"]
     if len(tau) and tau.notna().all():
         axes.set_title(f"tau {tau.iloc[0]:.2f}", loc="right", fontsize=6.5)

@@ -93,8 +93,7 @@ def draw_ablation(tables: StudyTables, settings: FigureSettings) -> Drawing:
     for axes, panel in zip(grid.flat, panels, strict=False):
         points, means = (style.percent(style.rows_of(table, panel)) for table in (seeds, cells))
         style.draw_cells(axes, points, means, settings.recipes, settings.inits)
-        axes.set_title(style.cell_title(*panel))
-        axes.set_xlabel(style.accuracy_label(tables.runs))
+        axes.set(title=style.cell_title(*panel), xlabel=style.accuracy_label(tables.runs))
         axes.set_xlim(right=min(axes.get_xlim()[1], 100.5))
     style.init_legend(figure, settings.inits)
     style.explain_marks(figure, cells, settings.statistics.confidence)

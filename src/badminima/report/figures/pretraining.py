@@ -11,9 +11,7 @@ from badminima.experiment.settings import FigureSettings
 from badminima.report.figures import Drawing, nothing_to_draw, style
 from badminima.report.figures.lines import draw_range, explain_lines
 
-PANELS = {"train_accuracy": "accuracy on the copies,\nwith the labels they got (%)", "test_accuracy": ""}
 KEYS = ["dataset", "model", "init"]
-COLUMNS = [*KEYS, "seed", "epoch", *PANELS]
 WRONG, TRUE, TEST, DISTANCE = "labels.wrong", "labels.clean", "test_accuracy", "distance.relative"
 
 
@@ -22,20 +20,22 @@ def draw(tables: StudyTables, settings: FigureSettings) -> Drawing:
     histories = tables.pretraining_histories
     if histories.empty:
         return nothing_to_draw("no init of the study is pretrained", histories)
-    shown = histories[COLUMNS]
+    panels = {
+        "train_accuracy": "accuracy on the copies,\nwith the labels they got (%)",
+        "test_accuracy": style.accuracy_label(tables.runs),
+    }
+    shown = histories[[*KEYS, "seed", "epoch", *panels]]
     looks = style.look_of_inits(shown["init"].unique())
     rows = style.settings_of(shown)
     figure, grid = style.panels(len(rows), 2, 2.1 * len(rows) + 0.8, sharex="row")
     for line, setting in zip(grid, rows, strict=True):
-        for axes, (name, label) in zip(line, PANELS.items(), strict=True):
+        for axes, (name, label) in zip(line, panels.items(), strict=True):
             for (init, _), of_seed in style.rows_of(shown, setting).groupby(["init", "seed"], sort=False):
                 colour, marker = looks[str(init)]
                 axes.plot(of_seed["epoch"], 100 * of_seed[name], color=colour, linewidth=1)
                 last = of_seed.iloc[-1]
                 axes.plot(last["epoch"], 100 * last[name], marker, color=colour, markersize=4)
-            axes.set_ylim(0, 102)
-            axes.set_ylabel(label or style.accuracy_label(tables.runs))
-            axes.set_xlabel("epoch of pretraining")
+            axes.set(ylim=(0, 102), ylabel=label, xlabel="epoch of pretraining")
         line[0].set_title(style.cell_title(*setting), loc="left")
     style.init_legend(figure, looks)
     style.note_below(figure, "line: one seed \u00b7 marker: where its pretraining ended")
@@ -65,9 +65,7 @@ def draw_memorisation(tables: StudyTables, settings: FigureSettings) -> Drawing:
             for place, (init, (colour, _)) in enumerate(looks.items()):
                 curve, dashes = of_panel[of_panel["init"] == init], style.LINES[place % len(style.LINES)]
                 draw_range(axes, curve, "epoch", "value", colour, linestyle=dashes, label=style.init_label(init))
-            axes.set_ylabel(label)
-            axes.set_xlabel("epoch of pretraining")
-            axes.set_ylim(0, None if name == DISTANCE else 102)
+            axes.set(ylabel=label, xlabel="epoch of pretraining", ylim=(0, None if name == DISTANCE else 102))
         line[0].set_title(style.cell_title(*setting), loc="left")
     style.legend_of_lines(figure, grid[0, 0], 4, title="pretraining of")
     explain_lines(figure, "median", "band: their range", int(shown["seeds"].max()))

@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator
 
 from badminima.analysis.measures import clopper_pearson
 from badminima.analysis.tables import CELL_KEYS, RUN_KEYS, StudyTables
@@ -241,8 +241,8 @@ def log_axis(axes: Axes) -> None:
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if np.log10(high / low) < 1.6 else (1,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter("")
 
 
 def shown_cells(tables: StudyTables, settings: FigureSettings, statistic: str) -> tuple[pd.DataFrame, pd.DataFrame]:
