@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import numpy as np
 import pytest
 
 from badminima.analysis.claims import Claim
-from badminima.analysis.claims.verdicts import evaluate_claims
-from badminima.analysis.tables import summarize_cells
 from badminima.config import ModelConfig, options, registry
 from badminima.config.load import load_config
 from badminima.config.schema import reference_text
@@ -25,8 +22,8 @@ from badminima.report.figures import draw_figure
 from badminima.report.tables import make_table
 from tests.configs import overlay, raw_config
 from tests.conftest import REPOSITORY
-from tests.unit.analysis.claims.test_claims import SETTINGS
-from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study
+from tests.unit.analysis.claims.deciding import decided
+from tests.unit.study import INITS, RECIPES, STATISTICS, made_up_study, with_runs
 
 GUIDE = (REPOSITORY / "docs" / "how-to" / "extend.md").read_text()
 
@@ -93,8 +90,7 @@ def test_a_new_dataset_needs_its_file_and_a_registry_line(extend, rng, tmp_path)
 def test_a_new_figure_needs_its_file_and_a_registry_line(extend):
     extend("report/figures/sparsity.py", "FIGURES", "sparsity")
     study = made_up_study(lambda init, recipe: 0.9)
-    study = replace(study, runs=study.runs.assign(**{"sparsity.end": 0.25}))
-    study = replace(study, cells=summarize_cells(study, STATISTICS, root_seed=0))
+    study = with_runs(study, study.runs.assign(**{"sparsity.end": 0.25}))
     shown = draw_figure(study, FigureSettings(kind="sparsity", recipes=RECIPES, inits=INITS)).shown
     assert set(shown["value"]) == {0.25}
 
@@ -111,5 +107,4 @@ def test_a_new_claim_needs_its_entry():
     assert claim.group == "3"
     accuracy = {"vanilla": 0.8, "label_noise": 0.9}
     study = made_up_study(lambda init, recipe: accuracy[recipe], recipes=list(accuracy))
-    (row,) = evaluate_claims([claim], {"study": study}, SETTINGS).to_dict("records")
-    assert row["verdict"] == "supported"
+    assert decided([claim], study, claim.study)["verdict"].tolist() == ["supported"]
