@@ -94,10 +94,17 @@ def curves(histories: pd.DataFrame, label: str) -> go.Figure:
             )
             figure.add_trace(line, **place)
             drawn.append((init, recipe))
-    changes = {recipe: _shown_lines(drawn, recipe) for _, recipe in drawn}
-    for name, values in next(iter(changes.values())).items():
-        for trace, value in zip(figure.data, values, strict=True):
-            trace[name] = value
+    # Each init is named once in the legend.
+    first = {line: number for number, line in reversed(list(enumerate(drawn)))}
+    changes = {
+        recipe: {
+            "visible": [own == recipe for _, own in drawn],
+            "showlegend": [line[1] == recipe and first[line] == number for number, line in enumerate(drawn)],
+        }
+        for _, recipe in drawn
+    }
+    for number, trace in enumerate(figure.data):
+        trace.update({name: values[number] for name, values in changes[drawn[0][1]].items()})
     buttons = [
         {"label": recipe_label(recipe), "method": "restyle", "args": [change]} for recipe, change in changes.items()
     ]
@@ -121,15 +128,6 @@ def measured(runs: pd.DataFrame, measures: Sequence[str]) -> go.Figure:
     return _with_menu(figure, buttons)
 
 
-def _shown_lines(drawn: Sequence[tuple[str, str]], recipe: str) -> dict[str, list[bool]]:
-    """Say of each line (init, recipe) whether it is visible, and named in the legend."""
-    first = {init: place for place, (init, own) in reversed(list(enumerate(drawn))) if own == recipe}
-    return {
-        "visible": [own == recipe for _, own in drawn],
-        "showlegend": [first.get(init) == place for place, (init, _) in enumerate(drawn)],
-    }
-
-
 def _panels(table: pd.DataFrame, height: int = HEIGHT) -> tuple[go.Figure, list[Panel]]:
     """Return an empty plot and its panels, one per (dataset, model)."""
     groups = list(table.groupby(["dataset", "model"], sort=False))
@@ -145,10 +143,13 @@ def _panels(table: pd.DataFrame, height: int = HEIGHT) -> tuple[go.Figure, list[
         vertical_spacing=0.3 / lines,
     )
     figure.update_layout(
-        template="plotly_white", height=height * lines, margin={"t": TOP, "b": BOTTOM, "r": 10}, hovermode="closest"
+        template="plotly_white",
+        height=height * lines,
+        margin={"t": TOP, "b": BOTTOM, "r": 10},
+        hovermode="closest",
+        # Below all panels, where a phone has room for it.
+        legend={"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
     )
-    # Below all panels, where a phone has room for it.
-    figure.update_layout(legend={"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"})
     return figure, [
         (rows, {"row": line + 1, "col": column + 1}) for (_, rows), (line, column) in zip(groups, places, strict=True)
     ]

@@ -28,21 +28,8 @@ from badminima.storage.files import read_json
 
 # Figures are drawn for print; on a screen the same letters are read from farther away.
 PIXELS_PER_POINT = 1.75
-# The answer, by claim and verdict: bad minima are reached (1b), and regularizers escape them (2).
-ANSWERS = {
-    "1b": {
-        "supported": "Yes: from weights that fit random labels, SGD ends at a minimum that generalizes worse",
-        "not supported": "No: SGD from weights that fit random labels does not end at a worse minimum",
-        "": "These data do not decide whether SGD ends at a worse minimum from weights that fit random labels",
-    },
-    "2": {
-        "supported": "With data augmentation, momentum and weight decay it escapes",
-        "not supported": "Data augmentation, momentum and weight decay together do not let it escape",
-        "": "Whether data augmentation, momentum and weight decay together let it escape is open",
-    },
-}
-# Where a verdict does not survive Holm's correction over all claims.
-ALONE = ", if this claim is read alone; corrected for reading all claims together, it is undecided"
+# The claims that answer the question of the page.
+ANSWERS = ("1b", "2")
 # Figures that no study is drawn for.
 QUESTIONS = {
     "confusing": "What does a pretraining have to fit?",
@@ -82,12 +69,11 @@ def report_page(
     data = claims.loc[claims["dataset"] != "", ["dataset", "model"]].drop_duplicates()
     return render(
         "report.html",
-        answer=" ".join(_answer(claims, number) for number in ANSWERS),
+        verdicts={number: _answer(claims, number) for number in ANSWERS},
         data="; ".join(map(", ".join, data.itertuples(index=False, name=None))),
         headline=figures.pop(settings.headline or "", None),
         key_claims=[one for one in shown if one["claim"].number in ANSWERS],
-        groups={group: (*wording.GROUPS[group], found) for group, found in groups.items() if found},
-        passages=wording.PASSAGES,
+        groups={group: found for group, found in groups.items() if found},
         missing=missing,
         confusing=figures.pop("confusing", None),
         toy=figures.pop("toy", None),
@@ -183,13 +169,13 @@ def _seeds_of_figure(shown: pd.DataFrame) -> pd.DataFrame:
     return wide.rename(columns=lambda seed: f"seed {seed:.0f}").reset_index()
 
 
-def _answer(claims: pd.DataFrame, number: str) -> str:
-    """Return the sentence for a claim's verdict, and whether it holds only by itself."""
+def _answer(claims: pd.DataFrame, number: str) -> tuple[str, bool]:
+    """Return a claim's verdict on all data, empty if it is open; and whether it does not survive Holm's correction."""
     rows = claims[claims["claim"] == number]
     verdicts = rows["verdict"].unique()
-    verdict = verdicts[0] if len(verdicts) == 1 and verdicts[0] in ANSWERS[number] else ""
-    alone = verdict and "inconclusive" in set(rows.get("family_wise", ()))
-    return f"{ANSWERS[number][verdict]}{ALONE if alone else ''}."
+    if len(verdicts) != 1 or verdicts[0] not in ("supported", "not supported"):
+        return "", False
+    return verdicts[0], "inconclusive" in set(rows.get("family_wise", ()))
 
 
 def _made_with(studies: Sequence[StudyTables], settings: ReportSettings, paths: Paths) -> dict[str, str]:

@@ -14,28 +14,6 @@ from markupsafe import Markup, escape
 from badminima.config.training import SCALE_CONTROL
 
 UNITS = {"percent": "%", "points": " points", "factor": " times", "number": ""}
-LIU = "Liu, Papailiopoulos & Achlioptas 2020"
-# Claims of one target: what they are about, and whose they are.
-GROUPS = {
-    "1": ("SGD reaches a bad minimum", LIU),
-    "size": ("How much the start costs", LIU),
-    "2": ("All three regularizers lead out of it", LIU),
-    "3": ("Two regularizers are enough, one is not", LIU),
-    "4": ("The way out is long", LIU),
-    "5": ("Bad minima are complex and fragile", LIU),
-    "6": ("More copies make a worse minimum", LIU),
-    "7": ("The same in the plane", LIU),
-    "b": ("Label noise leads to flatter minima", "Damian, Ma & Lee 2021"),
-    "control": ("What the random labels do, and what norms, logits and time do", "not in the papers"),
-}
-# A paper's words or number by a claim's number. Data and networks differ from those of a small preset: compare signs.
-ABSTRACT = "abstract, arXiv:1906.02613v1"
-PASSAGES = {
-    "1a": (ABSTRACT, "zero training error on CIFAR, CINIC10 and (Restricted) ImageNet"),
-    "1b": (ABSTRACT, "test accuracy lower by up to 40%"),
-    "size": (ABSTRACT, "test accuracy lower by up to 40%"),
-    "2": (ABSTRACT, "no effect on the test accuracy"),
-}
 # Terms that a newcomer may not know; the text links the first use of each to the glossary.
 EXPLAINED = (
     *("confusing set", "pretraining", "regularizer", "recipe", "vanilla", "init", "seed", "cell", "gap", "escape"),

@@ -21,6 +21,7 @@ COST = (
     f"Cost: accuracy from {init_label(BASELINE_INIT)} weights minus that from another initialization, "
     "paired by seed and by test image."
 )
+MEANINGS = {"DA": "data augmentation", "M": "momentum", "L2": "weight decay"}
 Key = tuple[str, ...]
 Lines = Mapping[str, str]
 
@@ -61,9 +62,8 @@ def make_ablation(tables: StudyTables, settings: TableSettings) -> PaperTable:
             column = "cost (points)", init_label(row["init"])
             cells[(recipe_label(row["recipe"]),), column] = {MEAN: mean, INTERVAL: interval(row["low"], row["high"])}
         caption = f"{cell_title(*setting)}: {label} of each recipe from each initialization."
-        blocks.append(
-            Block("-".join(setting), f"{caption} {COST}" if len(costs) else caption, text_frame(cells, ["recipe"]))
-        )
+        caption += f" {COST}" if len(costs) else ""
+        blocks.append(Block("-".join(setting), caption, text_frame(cells, ["recipe"])))
     shown = pd.concat([accuracies, costs], ignore_index=True) if len(costs) else accuracies
     return PaperTable(settings.name, blocks, note(tables, settings, shown), shown)
 
@@ -145,9 +145,9 @@ def note(tables: StudyTables, settings: TableSettings, shown: pd.DataFrame) -> s
         else "One seed, so without intervals."
     ]
     words = {word for recipe in settings.recipes for word in recipe_label(recipe).split()}
-    meanings = {"DA": "data augmentation", "M": "momentum", "L2": "weight decay"}
-    if words & set(meanings):
-        parts.append("; ".join(f"{word}: {meaning}" for word, meaning in meanings.items() if word in words) + ".")
+    known = [f"{word}: {meaning}" for word, meaning in MEANINGS.items() if word in words]
+    if known:
+        parts.append("; ".join(known) + ".")
     if (shown["statistic"] == "train_accuracy").any():
         least = 1 - settings.statistics.fitted_tolerance
         parts.append(f"Train accuracy is given where not every run fits its training set ({100 * least:g}% or more).")
@@ -160,6 +160,5 @@ def source(settings: TableSettings, runs: pd.DataFrame) -> str:
     """Return where a table's numbers come from: its study and code revisions."""
     revisions = runs["revision"].dropna().unique()
     shortened = sorted({revision[:10] + ("+changes" if "+" in revision else "") for revision in revisions})
-    return f"Source: study {settings.study} of badminima" + (
-        f", code revision {', '.join(shortened)}." if shortened else "."
-    )
+    code = f", code revision {', '.join(shortened)}" if shortened else ""
+    return f"Source: study {settings.study} of badminima{code}."
