@@ -49,7 +49,7 @@ def page_of(tables, pictures, tmp_path_factory):
     """Return a function that writes the page of the study; the same page is written once."""
 
     @cache
-    def page(models=("mlp",), question="Which?", behind=(), figures=True, undecided=()) -> str:
+    def page(models=("mlp",), question="Which?", behind=(), figures=True, undecided=(), prepared=None) -> str:
         """Write the page; further models have no runs, some runs are in no table, some claims do not survive Holm."""
         paths = Paths(tmp_path_factory.mktemp("results"))
         runs = [Run(*keys) for keys in tables.runs[RUN_KEYS].itertuples(index=False)]
@@ -59,6 +59,9 @@ def page_of(tables, pictures, tmp_path_factory):
             record |= {"status": "max_epochs" if run in behind else "converged", "revision": None}
             (paths.run(run) / "run.json").write_text(json.dumps(record | {"evaluated_on": "test", "device": "cpu"}))
         (paths.results / "figures").symlink_to(pictures.figure("ablation", "svg").parent)
+        if prepared:
+            paths.prepared("digits").parent.mkdir(parents=True)
+            paths.prepared("digits").symlink_to(prepared)
         decided = ClaimsSettings(
             studies={"study": STUDY.model_copy(update={"models": list(models)})},
             figures={claim.number: "ablation" for claim in CLAIMS},
@@ -175,6 +178,11 @@ BEHIND = tuple(Run("digits", "mlp", "random", "full_batch", seed) for seed in ra
 def test_the_page_says_what_its_results_are_and_what_they_lack(page_of, asked, said):
     text = words(page_of(**asked))
     assert [part for part in said if part not in text] == []
+
+
+def test_test_images_that_are_training_images_are_counted(page_of, prepared_path):
+    counted = "Images in both parts digits: 0 of 1,677 test images are training images, too"
+    assert counted in words(page_of(prepared=prepared_path))
 
 
 def test_the_first_use_of_a_term_leads_to_its_meaning():
