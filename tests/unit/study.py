@@ -7,18 +7,13 @@ import pandas as pd
 
 from badminima.analysis.gaps import gaps_table
 from badminima.analysis.measures import measures_table
-from badminima.analysis.tables import StudyTables, summarize_cells
+from badminima.analysis.tables import RUN_KEYS, StudyTables, summarize_cells
 from badminima.config import StatisticsConfig
 from badminima.report.figures.lines import KINDS
 
 RECIPES = ["vanilla", "da", "m", "l2", "da+m", "da+l2", "m+l2", "da+m+l2"]
 INITS = ["random", "adversarial", "random_rescaled"]
 STATISTICS = StatisticsConfig(resamples=500)
-
-
-def turned(init: str, recipe: str) -> float:
-    """The angle a run turns by; vanilla runs turn more than they travel, so that the two differ."""
-    return 10.0 if recipe == "vanilla" else 1.0 + recipe.count("+")
 
 
 def measured(init: str, accuracy: float) -> dict[str, float]:
@@ -48,7 +43,6 @@ def measured(init: str, accuracy: float) -> dict[str, float]:
 
 def made_up_layers(runs: list[dict[str, object]]) -> pd.DataFrame:
     """The bins of confidence of each run, right a tenth less often than it is sure; and a valley in two directions."""
-    keys = ("dataset", "model", "init", "recipe", "seed")
     bins = [
         (str(upper), f"calibration.{name}", value)
         for upper in (0.5, 1.0)
@@ -61,7 +55,7 @@ def made_up_layers(runs: list[dict[str, object]]) -> pd.DataFrame:
         for name, value in (("loss", 0.01 * 10 ** (direction * abs(t))), ("accuracy", 1 - abs(t) / 2))
     ]
     return pd.DataFrame(
-        {**{key: run[key] for key in keys}, "tensor": tensor, "statistic": statistic, "value": value}
+        {**{key: run[key] for key in RUN_KEYS}, "tensor": tensor, "statistic": statistic, "value": value}
         for run in runs
         for tensor, statistic, value in bins + valley
     )
@@ -86,15 +80,10 @@ def made_up_landscapes() -> pd.DataFrame:
 
 def made_up_pretrainings() -> pd.DataFrame:
     """Two pretrainings of two seeds, of which the second ends later: right labels come first, then wrong ones."""
+    keys, same = {"dataset": "digits", "model": "mlp"}, {"test_accuracy": 0.5, "labels.clean": 0.9}
     return pd.DataFrame(
-        {"dataset": "digits", "model": "mlp", "init": init, "seed": seed, "epoch": epoch}
-        | {
-            "train_accuracy": epoch / last,
-            "test_accuracy": 0.5,
-            "labels.clean": 0.9,
-            "labels.wrong": epoch / last,
-            "distance.relative": epoch / 10,
-        }
+        {**keys, "init": init, "seed": seed, "epoch": epoch, **same}
+        | {"train_accuracy": epoch / last, "labels.wrong": epoch / last, "distance.relative": epoch / 10}
         for init in ("adversarial", "adversarial_half")
         for seed, last in ((0, 10), (1, 20))
         for epoch in range(0, last + 1, 5)
@@ -132,17 +121,15 @@ def made_up_study(
             for seed in range(seeds):
                 right = difficulty < accuracy(init, recipe) + rng.normal(0, 0.001) + shared * seed
                 keys = {"dataset": "digits", "model": "mlp", "init": init, "recipe": recipe, "seed": seed}
-                travelled = (1 if recipe == "vanilla" else 2 + recipe.count("+")) * (1 + 0.01 * rng.random())
+                # Vanilla runs turn more than they travel, so that the two differ.
+                travelled, turned = (1, 10) if recipe == "vanilla" else (2 + recipe.count("+"), 1 + recipe.count("+"))
+                travelled *= 1 + 0.01 * rng.random()
                 rows.append(
                     keys
                     | {"status": "converged", "epochs": 10, "evaluated_on": "test", "device": "cpu", "revision": "r"}
                     | {"train_accuracy": fitted, "test_accuracy": right.mean()}
-                    | {
-                        "distance.relative": travelled,
-                        "distance.angle": 30 * turned(init, recipe),
-                        "distance.total": travelled,
-                    }
-                    | {"norm.start": 10.0, "norm.end": 10.0 + travelled}
+                    | {"distance.relative": travelled, "distance.angle": 30.0 * turned}
+                    | {"distance.total": travelled, "norm.start": 10.0, "norm.end": 10.0 + travelled}
                     | measured(init, right.mean())
                 )
                 correct.append(right)
@@ -155,17 +142,15 @@ def made_up_study(
                     | {"norm.end": 10 + epoch * right.mean(), "gradients.coherence": 1 + epoch}
                     for epoch in (0, 5, 10)
                 ]
+    runs, empty = pd.DataFrame(rows), pd.DataFrame()
     tables = StudyTables(
-        measures=measures_table(pd.DataFrame(rows), STATISTICS, root_seed=0) if summaries else pd.DataFrame(),
-        costs=pd.DataFrame(),
+        measures=measures_table(runs, STATISTICS, root_seed=0) if summaries else empty,
         landscapes=made_up_landscapes(),
-        gaps=pd.DataFrame(),
-        runs=pd.DataFrame(rows),
+        runs=runs,
         histories=pd.DataFrame(histories),
         layers=made_up_layers(rows),
-        cells=pd.DataFrame(),
-        pretraining=pd.DataFrame(),
         pretraining_histories=made_up_pretrainings(),
+        **dict.fromkeys(("costs", "gaps", "cells", "pretraining"), empty),
         correct={"digits": np.stack(correct)},
     )
     return with_runs(tables, tables.runs) if summaries else tables

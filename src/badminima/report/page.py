@@ -118,7 +118,7 @@ def seeds_of_claim(claim: Claim, runs: pd.DataFrame, replications: Mapping[str, 
     elif claim.column:
         name, values = claim.column, runs[claim.column]
     else:
-        part = "train" if claim.estimator == "fitted" else "test"
+        part = "train" if claim.estimator == "train_accuracy" else "test"
         name, values = f"{part} accuracy in percent", 100 * runs[f"{part}_accuracy"]
     by_cell = {
         cell: rows["value"]

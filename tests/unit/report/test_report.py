@@ -143,6 +143,7 @@ def test_the_seeds_of_a_claim_are_those_of_its_cells(tables):
     assert name == "test accuracy in percent"
     assert list(seeds) == ["dataset", "model", "seed", "random, vanilla", "adversarial, vanilla"]
     assert seeds.iloc[1, 3:].tolist() == pytest.approx(expected)
+    assert seeds_of_claim(NAMES["1a"], tables.runs, {})[0] == "train accuracy in percent"
     _, attacked = seeds_of_claim(NAMES["5b"], tables.runs, {})
     strengths = runs.loc[("random", "vanilla", 0)].filter(like="robustness.pgd_linf_")
     assert attacked.iloc[0, 3] == pytest.approx(strengths.mean())

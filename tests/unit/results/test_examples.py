@@ -6,18 +6,13 @@ import re
 
 import pytest
 
-from badminima.results.export import export
-from badminima.results.results import Results
 from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
-def beside_results(demo_folder, tmp_path, monkeypatch):
-    """A working directory with ``results/demo`` and ``zoo``, as the examples assume."""
-    (tmp_path / "results").symlink_to(demo_folder / "results")
-    monkeypatch.chdir(tmp_path)
-    results = Results("results/demo")
-    export(results, results.trained, tmp_path / "zoo")
+def beside_results(demo_folder, zoo_folder, monkeypatch):
+    """The working directory with ``results/demo`` and ``zoo``, as the examples assume."""
+    monkeypatch.chdir(demo_folder)
 
 
 @pytest.mark.parametrize("module", ["badminima", "badminima.results.results", "badminima.zoo"])
