@@ -50,17 +50,15 @@ READERS = {
         Inputs(results.weights_path(*astuple(RUN)), prepared=results.paths.prepared("digits")),
     ),
 }
+OF_A_MODEL = ("exported", "loaded", "diagnosed")
 
 
 @pytest.mark.parametrize(
     ("reader", "taken", "message"),
     [
-        *((reader, "run.json", r"run\.json: found ") for reader in READERS),
-        *(
-            (reader, "dataset", r"digits\.safetensors: found not the dataset .*run\.json")
-            for reader in list(READERS)[1:]
-        ),
-        *((reader, "weights.safetensors", "safetensors: found not the weights") for reader in list(READERS)[1:]),
+        *((reader, "run.json", "vanilla/seed0/.*: found ") for reader in READERS),
+        *((reader, "dataset", r"digits\.safetensors: found not the dataset .*run\.json") for reader in OF_A_MODEL),
+        *((reader, "weights.safetensors", "safetensors: found not the weights") for reader in OF_A_MODEL),
         *((reader, "diagnostics.json", "json: found a file of .*seed1.*seed0") for reader in ("collected", "exported")),
         ("collected", "measured", r"diagnostics\.json: found not the weights .*run\.json"),
         ("collected", "predictions.safetensors", r"found not the predictions .*run\.json"),
@@ -112,7 +110,7 @@ def test_a_run_with_other_settings_than_the_configs_is_in_no_table(copied, tmp_p
     collect(copied.paths, settings)
     for folder in (copied.paths.init("digits", "mlp", "adversarial", 1), copied.paths.run(RUN)):
         edit(folder / "run.json", "settings", root_seed=4)
-        with pytest.raises(UserError, match=rf"{folder.name}/run\.json: .*\(root_seed: 4 instead of None"):
+        with pytest.raises(UserError, match=rf"{folder.name}/run\.json: .*\(root_seed: 4 instead of 0"):
             collect(copied.paths, settings)
 
 
