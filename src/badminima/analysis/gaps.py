@@ -51,9 +51,8 @@ def gaps_table(
             ):
                 images = _correct(cells, correct_of, *chosen)
                 if images is not None:
-                    found = _estimated(images, statistics, root_seed, shared=correct_of is not None)
-                    values = (found.mean, found.sd, found.low, found.high, found.seeds)
-                    rows.append((dataset, model, init, recipe, difference, *values))
+                    found = vars(_estimated(images, statistics, root_seed, shared=correct_of is not None))
+                    rows.append((dataset, model, init, recipe, difference, *(found[name] for name in COLUMNS[5:])))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -116,7 +116,7 @@ def collect(paths: Paths, settings: CollectSettings) -> StudyTables:
     correct: dict[str, list[np.ndarray]] = {dataset: [] for dataset in study.datasets}
     for run in found:
         folder = paths.run(run)
-        record = _of_config(read_record(folder / RECORD, run), folder, paths, settings)
+        record = _record(folder, run, paths, settings)
         names = [*([DIAGNOSTICS] * settings.measured), *([COMPARISON] * (run.init in settings.compared))]
         files = [read_measurements(folder / name, record) for name in names]
         values = {key: value for file in files for key, value in file["values"].items()}
@@ -162,10 +162,10 @@ def summarize_cells(tables: StudyTables, statistics: StatisticsConfig, root_seed
         for name, values in zip(measured, columns.T, strict=True):
             result = estimate(values, statistics, root_seed, images if name == "test_accuracy" else None)
             result = result.within(0, 1) if described(name).is_fraction else result
-            row = dict(zip(CELL_KEYS, cell, strict=True))
-            row |= {"statistic": name, "mean": result.mean, "sd": result.sd, "low": result.low, "high": result.high}
-            rows.append({**row, "seeds": result.seeds, "diverged": int(diverged.sum())})
-    return pd.DataFrame(rows)
+            numbers = (result.mean, result.sd, result.low, result.high, result.seeds, diverged.sum())
+            rows.append((*cell, name, *numbers))
+    names = [*CELL_KEYS, "statistic", "mean", "sd", "low", "high", "seeds", "diverged"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def write_tables(folder: Path, tables: StudyTables) -> None:
@@ -206,8 +206,9 @@ def _together(tables: Sequence[pd.DataFrame], keys: Sequence[Run], names: Sequen
     return table
 
 
-def _of_config(record: RunRecord, folder: Path, paths: Paths, settings: CollectSettings) -> RunRecord:
-    """Return a record whose settings are those that the config gives, where they are known; else raise UserError."""
+def _record(folder: Path, run: Run, paths: Paths, settings: CollectSettings) -> RunRecord:
+    """Read the record of a run; raise UserError unless its settings are those of the config, where they are known."""
+    record = read_record(folder / RECORD, run)
     file = settings.trainings.get(folder.relative_to(paths.results).as_posix())
     if file is not None:
         record.require_settings(Path(file))
@@ -273,15 +274,11 @@ def _pretraining(paths: Paths, settings: CollectSettings) -> dict[str, pd.DataFr
     rows, found, histories = [], [], []
     for dataset, model, init, seed in product(study.datasets, study.models, settings.pretrained, study.seeds):
         run, folder = Run(dataset, model, init, BASELINE_RECIPE, seed), paths.init(dataset, model, init, seed)
-        record = _of_config(read_record(folder / RECORD, run), folder, paths, settings)
+        record = _record(folder, run, paths, settings)
         final, confusing = record.content["final"], record.content["confusing"]
-        rows.append(
-            (
-                *(dataset, model, init, seed, record.content["status"], record.content["epochs"]),
-                *(final["train_accuracy"], confusing["reachable_accuracy"], confusing["conflicting_copies"]),
-                *(record.content["train_items"], final["test_accuracy"], final["seconds"]),
-            )
-        )
+        values = (final["train_accuracy"], confusing["reachable_accuracy"], confusing["conflicting_copies"])
+        others = (record.content["train_items"], final["test_accuracy"], final["seconds"])
+        rows.append((dataset, model, init, seed, record.content["status"], record.content["epochs"], *values, *others))
         found.append(run)
         histories.append(_history(record, folder))
     return {

@@ -96,11 +96,10 @@ def lacking(config: Config, claim: Claim) -> str | None:
             return f"no runs of {init}, {recipe}"
     if claim.diagnostic is not None and claim.diagnostic not in config.diagnostics:
         return f"{claim.diagnostic} is not among the diagnostics"
-    if claim.divisor:
-        measured = TraceOptions(**config.measuring.options.get("trace", {})).flip_probability
-        for _, recipe in claim.cells:
-            if config.recipes[recipe].label_noise != measured:
-                return f"trace measures flips of probability {measured:g}, {recipe} has another"
+    measured = TraceOptions(**config.measuring.options.get("trace", {})).flip_probability
+    for _, recipe in claim.cells if claim.divisor else ():
+        if config.recipes[recipe].label_noise != measured:
+            return f"trace measures flips of probability {measured:g}, {recipe} has another"
     return None
 
 
@@ -146,11 +145,10 @@ def collect_claim_settings(config: Config, group: str) -> CollectSettings | None
 
 def claim_targets(config: Config) -> dict[str, TargetRuns]:
     """Return the runs that each target of claims needs, by its name; those of the toy train no network of a study."""
-    needed = {group: collect_claim_settings(config, group) for group in GROUPS}
     return {
         f"claim_{group}": TargetRuns(study_runs(chosen.study, chosen.cells), chosen.measured)
-        for group, chosen in needed.items()
-        if chosen is not None
+        for group in GROUPS
+        if (chosen := collect_claim_settings(config, group)) is not None
     }
 
 

@@ -81,17 +81,9 @@ def _rows(claim: Claim, studies: Mapping[Role, StudyTables], settings: ClaimsSet
     study = settings.studies.get(claim.study)
     lacking = unconfigured(claim.study) if study is None else settings.lacking.get(claim.number)
     for dataset, model in [("", "")] if study is None else product(study.datasets, study.models):
-        row = {
-            "claim": claim.number,
-            "statement": claim.statement,
-            "dataset": dataset,
-            "model": model,
-            "statistic": claim.statistic,
-            "region": claim.region,
-            "threshold": _threshold(claim, settings.statistics),
-            "scale": claim.scale,
-            "figure": settings.figures.get(claim.number) or "",
-        }
+        row = {name: getattr(claim, name) for name in ("statement", "statistic", "region", "scale")}
+        row |= {"claim": claim.number, "dataset": dataset, "model": model}
+        row |= {"threshold": _threshold(claim, settings.statistics), "figure": settings.figures.get(claim.number) or ""}
         try:
             if lacking is not None:
                 raise NotMeasured(lacking)
@@ -106,15 +98,11 @@ def _decided(claim: Claim, evidence: Evidence) -> dict[str, object]:
     found, statistics = _estimated(claim, evidence), evidence.settings.statistics
     threshold = _threshold(claim, statistics)
     return {
-        "estimate": found.mean,
-        "low": found.low,
-        "high": found.high,
+        **{"estimate": found.mean, "low": found.low, "high": found.high, "seeds": found.seeds},
         "p_value": p_value(found, claim.region, threshold),
         "detectable": np.nan if np.isnan(threshold) else detectable(found, claim.region, statistics),
         "seeds_needed": seeds_needed(found, claim.region, threshold, statistics),
-        "seeds": found.seeds,
-        "verdict": verdict(found, claim.region, threshold),
-        "reason": "",
+        **{"verdict": verdict(found, claim.region, threshold), "reason": ""},
         "train_accuracy": evidence.lowest_train_accuracy(claim.cells_among(evidence.settings.replications)),
     }
 
@@ -124,7 +112,7 @@ def _against_control(claim: Claim, evidence: Evidence) -> dict[str, object]:
     try:
         found = claim.against_control and _estimated(claim.against_control, evidence)
     except NotMeasured:
-        found = None
+        return {}
     return dict(zip(CONTROL, (found.mean, found.low, found.high), strict=True)) if found else {}
 
 
