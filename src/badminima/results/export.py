@@ -11,8 +11,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from badminima.config import ModelConfig
-from badminima.config.base import parse
 from badminima.config.training import BASELINE_RECIPE
 from badminima.data.prepared import read_prepared
 from badminima.errors import UserError
@@ -78,11 +76,12 @@ def make_card(results: Results, run: Run) -> Card:
         content = read_record(path, pretrained).content
         pretraining = {name: content[name] for name in ("confusing", "status", "epochs", "final", "settings")}
     measured = measurements_of(of_run)
-    card = dict(
+    of_data: dict[str, Any] = {name: list(getattr(data, name)) for name in ("image_shape", "mean", "std", "classes")}
+    return Card(
         **asdict(run),
-        network=parse(ModelConfig, record["settings"].get("model"), where=f"{of_run.path}: settings.model."),
+        network=record["settings"]["model"],
         parameters=sum(array.size for array in weights.parameters.values()),
-        **{name: list(getattr(data, name)) for name in ("image_shape", "mean", "std", "classes")},
+        **of_data,
         **{name: record[name] for name in ("status", "epochs", "train_items", "test_items", "evaluated_on", "final")},
         start=None if behind is None else name_of(behind),
         pretraining=pretraining,
@@ -92,7 +91,6 @@ def make_card(results: Results, run: Run) -> Card:
         digests={"weights": of_run.digests["weights"], **record["made_from"]},
         provenance={name: record.get(name) for name in PROVENANCE} | {"raw_data": metadata.get("source_digests")},
     )
-    return parse(Card, card, where=f"{of_run.path}: ")
 
 
 def _export_run(results: Results, run: Run, folder: Path) -> dict[str, Any]:

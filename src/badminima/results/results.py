@@ -23,7 +23,7 @@ from badminima.analysis.claims import GROUPS
 from badminima.analysis.columns import described
 from badminima.analysis.tables import StudyTables, read_csv, read_study
 from badminima.config import Config, InitConfig, ModelConfig
-from badminima.config.base import did_you_mean, parse
+from badminima.config.base import did_you_mean
 from badminima.config.load import load_config
 from badminima.data.prepared import PreparedDataset, read_prepared
 from badminima.errors import UserError
@@ -233,7 +233,7 @@ class Results:
 
         path = self.weights_path(dataset, model, init, recipe, seed, at)
         record = self._record(dataset, model, init, recipe, seed)
-        network = parse(ModelConfig, record.content["settings"].get("model"), where=f"{record.path}: settings.model.")
+        network = ModelConfig(**record.content["settings"]["model"])
         data = self.dataset(dataset, "numpy")
         record.require("dataset", self.paths.prepared(dataset))
         weights = self.weights(dataset, model, init, recipe, seed, at)
