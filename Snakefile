@@ -30,14 +30,25 @@ NAMED_CONFIGS = list(workflow.configfiles)
 configfile: str(Path(workflow.current_basedir) / "config.yaml")
 
 
-for stage in ("common", "fetch_data", "prepare_data", "confuse", "initialize", "pretrain", "train", "diagnose"):
-
-    include: f"rules/{stage}.smk"
-
-
-for stage in ("collect", "figures", "tables", "claims", "toy", "products", "report", "plan", "help", "zoo", "start"):
-
-    include: f"rules/{stage}.smk"
+include: "rules/common.smk"
+include: "rules/fetch_data.smk"
+include: "rules/prepare_data.smk"
+include: "rules/confuse.smk"
+include: "rules/initialize.smk"
+include: "rules/pretrain.smk"
+include: "rules/train.smk"
+include: "rules/diagnose.smk"
+include: "rules/collect.smk"
+include: "rules/figures.smk"
+include: "rules/tables.smk"
+include: "rules/claims.smk"
+include: "rules/toy.smk"
+include: "rules/products.smk"
+include: "rules/report.smk"
+include: "rules/plan.smk"
+include: "rules/help.smk"
+include: "rules/zoo.smk"
+include: "rules/start.smk"
 
 
 report: "report/workflow.rst"

@@ -3,12 +3,9 @@
 
 def targets():
     """Return a line about each target, by its name; a workflow that imports this one gives rules names of its own."""
-    lines = {}
-    for rule in workflow.rules:
-        words = rule.docstring or next((one.words for name, one in PRODUCTS.items() if rule.name.endswith(name)), None)
-        if words and not rule.has_wildcards():
-            lines[rule.name] = words.strip()
-    return lines
+    of_products = {getattr(rules, name).rule.name: product.words for name, product in PRODUCTS.items()}
+    words = {one.name: one.docstring or of_products.get(one.name) for one in workflow.rules if not one.has_wildcards()}
+    return {name: said.strip() for name, said in words.items() if said}
 
 
 rule help:

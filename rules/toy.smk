@@ -17,7 +17,6 @@ if CONFIG.toy is not None:
     PRODUCTS["anim_toy"] = Product(
         "How do they escape (a GIF)?", {"networks": PATHS.toy("networks.safetensors")}, {"gif": gif}
     )
-    # Last: other names end like it.
     PRODUCTS["toy"] = Product(
         None,
         {},

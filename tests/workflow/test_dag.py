@@ -87,7 +87,7 @@ def test_the_number_of_jobs_follows_from_the_config(checkout, preset):
 
 
 def hours_by_target(config: Config) -> dict[str, float]:
-    """What the plan says of a device on which every job takes an hour, so the number of jobs."""
+    """Plan for a device on which every job takes an hour: so many hours, so many jobs."""
     speeds = {architecture: Speed(1e12, 1e12, 1024) for architecture in ARCHITECTURES.names}
     rows = plan(Costs(config, Device("cpu", speeds=speeds, start=3600)), Machine(), claim_targets(config))
     return {row.target: row.starting for row in rows}

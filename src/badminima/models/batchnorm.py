@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 def recompute_statistics(model: nn.Module, batches: Iterable[Tensor]) -> None:
@@ -30,7 +31,7 @@ def recompute_statistics(model: nn.Module, batches: Iterable[Tensor]) -> None:
     Raises:
         ValueError: if a batch leaves a BatchNorm one value per channel, which has no variance.
     """
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    layers = [module for module in model.modules() if isinstance(module, BatchNorm) and module.track_running_stats]
     pools = {layer: _Pool() for layer in layers}
     if not pools:
         return

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from badminima.config import ModelConfig
 from badminima.config.base import parse
 from badminima.config.options import Initialization, Norm
 from badminima.config.registry import ARCHITECTURES
 from badminima.errors import UserError
+from badminima.models.batchnorm import BatchNorm
 from badminima.models.weights import Weights, load_weights
 
 GROUP_SIZE = 32
@@ -176,5 +176,5 @@ def draw_weights(network: nn.Module, initialization: Initialization) -> None:
             nn.init.kaiming_normal_(layer.weight, mode=initialization.removeprefix("kaiming_"), nonlinearity="relu")  # type: ignore[arg-type]
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-        if isinstance(layer, _BatchNorm) and initialization == "torch_0.3":
+        if isinstance(layer, BatchNorm) and initialization == "torch_0.3":
             nn.init.uniform_(layer.weight)

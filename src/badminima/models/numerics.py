@@ -19,10 +19,10 @@ import torch
 from platformdirs import user_cache_dir
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from badminima.config import NumericsConfig
 from badminima.errors import UserError
+from badminima.models.batchnorm import BatchNorm
 from badminima.storage.device import choose_device, describe, reason_for, take_card
 
 # ResNet18 on an H200, in seconds: compiling, and what compiled code saves of an image's training step.
@@ -117,7 +117,7 @@ class Forward:
         self.do_without = do_without
         self.batch_size = batch_size
         self.cast = {} if kind is None else _cast_parameters(model)
-        self.counting = [one for one in model.modules() if isinstance(one, _BatchNorm) and one.momentum is not None]
+        self.counting = [one for one in model.modules() if isinstance(one, BatchNorm) and one.momentum is not None]
         self._compiled = self._call if compiler is None else compiler(self._call)
         self._untried = compiler is not None
 
@@ -183,7 +183,7 @@ def _cast_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 @contextmanager
-def _counted_at_once(layers: list[_BatchNorm]) -> Iterator[None]:
+def _counted_at_once(layers: list[BatchNorm]) -> Iterator[None]:
     """BatchNorms in training mode count the batch after it, all in one launch, instead of each for itself."""
     counting = [one for one in layers if one.training and one.track_running_stats]
     counters = [one.get_buffer("num_batches_tracked") for one in counting]

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import get_total_norm
 
 from badminima.config import RecipeConfig
+from badminima.models.batchnorm import BatchNorm
 from badminima.models.build import last_linear
 
 # Gives the mean loss of a batch and its logits, computed anew at each call.
@@ -63,7 +63,7 @@ class Gradient:
 @contextmanager
 def _kept_statistics(model: nn.Module) -> Iterator[None]:
     """BatchNorm normalizes by the batch, as in training, and leaves its running statistics alone."""
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    layers = [module for module in model.modules() if isinstance(module, BatchNorm) and module.track_running_stats]
     for layer in layers:
         layer.track_running_stats = False
     try:

@@ -19,7 +19,7 @@ def config():
 
 @pytest.fixture(scope="module")
 def larger_config():
-    """The same experiment with a recipe, a seed and an init more."""
+    """Return the experiment with a recipe, a seed and an init more."""
     change = {
         "recipes": {"strong": {"weight_decay": 0.1}},
         "inits": {"adversarial_r2": {"kind": "adversarial", "replication": 2, "noise": 0.1}},

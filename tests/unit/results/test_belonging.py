@@ -35,7 +35,7 @@ def permute_dataset(paths: Paths) -> None:
 
 
 def behind(paths: Paths, seed: int) -> dict[str, Path]:
-    """What stands behind an adversarial start, by role."""
+    """Return the files behind an adversarial start, by role."""
     starts = {"start": "adversarial", "random": "random"}
     files = {role: paths.init("digits", "mlp", init, seed) / "weights.safetensors" for role, init in starts.items()}
     return {**files, "confusing": paths.confusing("digits", "adversarial", seed)}

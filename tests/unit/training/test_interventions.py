@@ -27,7 +27,7 @@ def trained(recipe: RecipeConfig, steps: int = 3) -> tuple[nn.Module, nn.Module]
 
 
 def decays(part: str) -> dict[str, torch.Tensor]:
-    """What decay of a part takes from each parameter in the first step."""
+    """Return what decay of a part takes from each parameter in the first step."""
     _, without = trained(RecipeConfig(), 1)
     _, model = trained(RecipeConfig(weight_decay=0.5, weight_decay_of=part), 1)
     plain = dict(without.named_parameters())

@@ -10,7 +10,7 @@ from snakemake_logger_plugin_badminima.failures import reason_of, report, signal
 
 
 def failed(tmp_path, log: str | None, **more) -> dict:
-    """What Snakemake says of a failed job."""
+    """Return what Snakemake says of a failed job."""
     path = tmp_path / "seed0.log"
     if log is not None:
         path.write_text(log)

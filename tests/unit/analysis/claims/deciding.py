@@ -1,4 +1,4 @@
-"""What the tests of claims share: studies without summaries, and one way to decide claims by them."""
+"""Make studies without summaries, and decide claims by them; tests of claims share it."""
 
 from functools import partial
 

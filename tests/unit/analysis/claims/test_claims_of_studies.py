@@ -222,7 +222,7 @@ def config() -> Config:
 
 
 def changed(config: Config, **change) -> Config:
-    """The same configuration with other sections."""
+    """Return the configuration with other sections."""
     return config.model_copy(update=change)
 
 
